@@ -1,0 +1,97 @@
+/* core/bytes.h - runs of bytes, checked size arithmetic, little-endian integers, ASCII classes.
+ *
+ * Crawled text contains NUL and is not a C string: bytes travel as Span. A Span borrows; whoever
+ * hands one out says what keeps it alive. */
+#ifndef TAMIS_CORE_BYTES_H
+#define TAMIS_CORE_BYTES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+typedef struct {
+    const uint8_t *p; /* may be NULL when n is 0 */
+    size_t n;
+} Span;
+
+static inline Span span(const void *p, size_t n) { return (Span){p, n}; }
+static inline Span span_str(const char *s) { return (Span){(const uint8_t *)s, s ? strlen(s) : 0}; }
+/* A Span of a string literal, its length known at compile time. */
+#define SPAN_LIT(s) ((Span){(const uint8_t *)("" s), sizeof(s) - 1})
+
+static inline bool span_eq(Span a, Span b) { return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0); }
+static inline bool span_is(Span a, const char *s) { return span_eq(a, span_str(s)); }
+static inline bool span_starts(Span a, Span prefix)
+{
+    return a.n >= prefix.n && (prefix.n == 0 || memcmp(a.p, prefix.p, prefix.n) == 0);
+}
+/* The bytes from `from` on; empty when `from` is past the end. */
+static inline Span span_from(Span a, size_t from) { return from >= a.n ? (Span){NULL, 0} : (Span){a.p + from, a.n - from}; }
+/* memcmp order, the shorter first when one is a prefix of the other. */
+int span_cmp(Span a, Span b);
+/* ASCII letters compare equal in either case; other bytes compare as they are. */
+bool span_eq_nocase(Span a, Span b);
+/* Without leading and trailing ASCII white space. */
+Span span_trim(Span a);
+/* Offset of the first `byte`, or a.n. */
+size_t span_find(Span a, uint8_t byte);
+
+/* Checked arithmetic on lengths that were read from somewhere. False on overflow; *out is then unset. */
+static inline bool size_add(size_t a, size_t b, size_t *out)
+{
+    if (b > SIZE_MAX - a) return false;
+    *out = a + b;
+    return true;
+}
+static inline bool size_mul(size_t a, size_t b, size_t *out)
+{
+    if (b != 0 && a > SIZE_MAX / b) return false;
+    *out = a * b;
+    return true;
+}
+static inline bool u64_to_size(uint64_t a, size_t *out)
+{
+    if (a > SIZE_MAX) return false;
+    *out = (size_t)a;
+    return true;
+}
+
+/* Little-endian integers at any alignment. */
+static inline uint16_t le16_get(const uint8_t *p) { return (uint16_t)(p[0] | p[1] << 8); }
+static inline uint32_t le32_get(const uint8_t *p)
+{
+    return (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
+}
+static inline uint64_t le64_get(const uint8_t *p) { return le32_get(p) | (uint64_t)le32_get(p + 4) << 32; }
+static inline void le16_put(uint8_t *p, uint16_t v)
+{
+    p[0] = (uint8_t)v;
+    p[1] = (uint8_t)(v >> 8);
+}
+static inline void le32_put(uint8_t *p, uint32_t v)
+{
+    for (int i = 0; i < 4; i++) p[i] = (uint8_t)(v >> (8 * i));
+}
+static inline void le64_put(uint8_t *p, uint64_t v)
+{
+    for (int i = 0; i < 8; i++) p[i] = (uint8_t)(v >> (8 * i));
+}
+
+/* ASCII classes; bytes above 127 belong to none. (isspace() and friends depend on the locale and are
+ * undefined for negative char.) */
+static inline bool ascii_is_digit(uint8_t c) { return c >= '0' && c <= '9'; }
+static inline bool ascii_is_upper(uint8_t c) { return c >= 'A' && c <= 'Z'; }
+static inline bool ascii_is_lower(uint8_t c) { return c >= 'a' && c <= 'z'; }
+static inline bool ascii_is_alpha(uint8_t c) { return ascii_is_lower(c | 0x20); }
+static inline bool ascii_is_alnum(uint8_t c) { return ascii_is_digit(c) || ascii_is_alpha(c); }
+static inline bool ascii_is_space(uint8_t c) { return c == ' ' || (c >= 9 && c <= 13); }
+static inline bool ascii_is_punct(uint8_t c) { return c > 32 && c < 127 && !ascii_is_alnum(c); }
+static inline uint8_t ascii_lower(uint8_t c) { return ascii_is_upper(c) ? (uint8_t)(c + 32) : c; }
+/* Value of a hexadecimal digit, or -1. */
+int ascii_hex(uint8_t c);
+
+/* Decimal digits only, no sign, no blanks, at least one digit; false on anything else or overflow. */
+bool span_to_u64(Span s, uint64_t *out);
+
+#endif

@@ -1,0 +1,67 @@
+/* core/columns.h - what one stage says of one part: `part-%06u.STAGE.cols`, version 1. Integers are little-endian.
+ *
+ *   offset   size  field
+ *        0      8  magic        "TAMISCOL"
+ *        8      4  version      1
+ *       12      4  n_columns    C
+ *       16      8  n_docs       N, of the root part: a view of a view still counts the root's records
+ *       24     16  part         XXH3-128 content of the root part it belongs to
+ *       40      8  receipt      offset of the receipt (JSON)
+ *       48      8  receipt size
+ *       56      8  receipt sum  XXH3-64
+ *       64     48C directory    per column: name 16 bytes zero-padded; u16 type (1 u8, 2 u32, 3 u64, 4 f32, 5 string
+ *                               = u64 offset into the column's pool); u16 width >= 1; u32 flags (1 = joins the
+ *                               document's signals, 2 = replaces the member of that name: domain, 4 = replacement
+ *                               line); u64 offset; u64 pool bytes (0 unless string; the pool follows the values); u64 XXH3-64
+ *                               of values and pool
+ *   64+48C      8  header_sum   XXH3-64 of all before it
+ *      ...         values       N * width * size(type) each, then its pool; each column 8-byte aligned; receipt
+ *      end      8  header_sum   again: a cut file shows
+ * A pool is strings as u32 length + bytes; offset ~0 means: absent. f32 NaN means: absent.
+ * Checked on open: header_sum, every offset against the file size; a column's sum when it is first read. */
+#ifndef TAMIS_CORE_COLUMNS_H
+#define TAMIS_CORE_COLUMNS_H
+
+#include "core/buf.h"
+#include "core/hash.h"
+
+typedef enum { COL_U8 = 1, COL_U32, COL_U64, COL_F32, COL_STRING } ColType;
+enum { COL_SIGNAL = 1, COL_FIELD = 2, COL_LINE = 4 }; /* flags */
+enum { COL_NAME_MAX = 16, COLS_MAX = 256 };
+
+typedef struct {
+    const char *name; /* 1..16 bytes of [a-z0-9_] */
+    ColType type;
+    uint16_t width; /* values per document */
+    uint32_t flags;
+} ColumnDef;
+
+size_t coltype_size(ColType t); /* bytes of one value in the file: 1 4 8 4 8 */
+
+/* --- writing: one whole file from columns in memory. values: n_docs * width values in file layout. */
+typedef struct {
+    ColumnDef def;
+    Span values;
+    Span pool;
+} ColumnData;
+MUST_USE ErrCode columns_write(const char *path, uint64_t n_docs, Hash128 part, const ColumnData *cols, uint32_t n_cols,
+                               Span receipt_json, Err *err);
+
+/* --- reading */
+typedef struct Columns Columns;
+MUST_USE ErrCode columns_open(Columns **c, const char *path, Err *err);
+void columns_close(Columns *c);
+uint64_t columns_n_docs(const Columns *c);
+Hash128 columns_part(const Columns *c);
+Span columns_receipt(const Columns *c);
+uint32_t columns_count(const Columns *c);
+const ColumnDef *columns_def(const Columns *c, uint32_t i);
+/* Index by name, or -1. */
+int columns_find(const Columns *c, const char *name);
+/* The column's values, read and checked on first use and kept until close. Not for several threads at once on one
+ * column's first use. *pool may be NULL. */
+MUST_USE ErrCode columns_values(Columns *c, uint32_t i, Span *values, Span *pool, Err *err);
+/* One string of a string column; p == NULL when absent. Bounds are checked: ERR_DATA. */
+MUST_USE ErrCode column_string(Span values, Span pool, uint64_t index, Span *out, Err *err);
+
+#endif

@@ -1,0 +1,63 @@
+/* core/exchange.h - the exchange engine: records meet by key. Everything global in Tamis (buckets, edges, counts, orders)
+ * is a shuffle of records = 16-byte key + 0..1 MiB value, delivered sorted by (key, value bytes) as a stream of groups.
+ *
+ * The key space is cut into P partitions by the key's top bits (P a power of two and a parameter, never a number of workers);
+ * a partition is the unit of parallel delivery. An optional combiner (associative, commutative, integer) folds the values
+ * of one key where they are sent. Keys compare as bytes. This build holds all records of the process in memory
+ * (ERR_NOMEM names --memory when they do not fit) and runs in one process; see docs/decisions.md. */
+#ifndef TAMIS_CORE_EXCHANGE_H
+#define TAMIS_CORE_EXCHANGE_H
+
+#include "core/bytes.h"
+#include "core/err.h"
+#include "core/par.h"
+
+enum { EXCHANGE_KEY = 16, EXCHANGE_MAX_VALUE = 1 << 20, EXCHANGE_MAX_PARTITIONS = 1 << 16 };
+
+/* Folds `value` into `acc`; both have spec.value_bytes bytes. */
+typedef void (*ExchangeCombine)(uint8_t *acc, const uint8_t *value);
+
+typedef struct {
+    const char *name;          /* for messages and scratch files */
+    uint32_t partitions;       /* power of two, 1 .. EXCHANGE_MAX_PARTITIONS */
+    uint32_t value_bytes;      /* width of every value; UINT32_MAX: values vary */
+    ExchangeCombine combine;   /* NULL: none; needs fixed-width values */
+    uint64_t memory;           /* budget in bytes */
+    const char *scratch;       /* directory for spilled runs; NULL: the output's */
+} ExchangeSpec;
+
+typedef struct Exchange Exchange;
+MUST_USE ErrCode exchange_open(Exchange **x, const ExchangeSpec *spec, const Par *par, Err *err);
+void exchange_close(Exchange *x);
+
+/* --- sending. `lane` is the calling OpenMP thread's number, 0 <= lane < par->threads; lanes do not wait for one another. */
+MUST_USE ErrCode exchange_put(Exchange *x, int lane, const uint8_t key[EXCHANGE_KEY], const void *value, uint32_t n, Err *err);
+/* All has been sent. Collective. */
+MUST_USE ErrCode exchange_flip(Exchange *x, Err *err);
+
+/* --- receiving, after the flip. */
+typedef struct ExchangeGroups ExchangeGroups;
+/* The next key of the partition; *end when there is none. Values not taken from the last group are skipped. */
+MUST_USE ErrCode exchange_next_group(ExchangeGroups *g, uint8_t key[EXCHANGE_KEY], bool *end, Err *err);
+/* The next value of the group, in byte order; *end when there is none. Valid until the next call on g. */
+MUST_USE ErrCode exchange_next_value(ExchangeGroups *g, Span *value, bool *end, Err *err);
+
+/* Runs fn once for every partition this rank owns, partitions in parallel over threads, each by one thread. fn reads the
+ * groups it wants. Failures: the lowest partition's wins. */
+typedef ErrCode (*ExchangeEach)(void *ctx, int thread, uint32_t partition, ExchangeGroups *g, Err *err);
+MUST_USE ErrCode exchange_each(Exchange *x, ExchangeEach fn, void *ctx, Err *err);
+
+/* --- for callers that put 64-bit words into keys: big-endian, so that byte order is numeric order. */
+static inline void exchange_key_u64(uint8_t key[EXCHANGE_KEY], uint64_t hi, uint64_t lo)
+{
+    for (int i = 0; i < 8; i++) key[i] = (uint8_t)(hi >> (56 - 8 * i)), key[8 + i] = (uint8_t)(lo >> (56 - 8 * i));
+}
+static inline uint64_t exchange_be64(const uint8_t *p)
+{
+    uint64_t v = 0;
+
+    for (int i = 0; i < 8; i++) v = v << 8 | p[i];
+    return v;
+}
+
+#endif

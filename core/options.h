@@ -1,0 +1,102 @@
+/* core/options.h - command-line options from one table a verb: the table makes the parsing and the help text, and
+ * defaults are printed from the variables themselves.
+ *
+ *   static const … OptSpec specs[] = {
+ *       OPT_HEAD("Signatures:"),
+ *       OPT_U32('b', "bands", &params.bands, "N", "LSH bands; more bands catch more pairs"),
+ *       OPT_COMMON(&common), OPT_END };
+ * Values are checked: numbers are decimal and whole, sizes may end in K M G T (powers of 1024). */
+#ifndef TAMIS_CORE_OPTIONS_H
+#define TAMIS_CORE_OPTIONS_H
+
+#include "core/err.h"
+#include "core/log.h"
+#include "core/par.h"
+
+#include <stdint.h>
+
+typedef enum {
+    OPT_T_END,
+    OPT_T_HEAD,   /* a line of its own in the help text */
+    OPT_T_FLAG,   /* bool, no argument: set to true */
+    OPT_T_U32,
+    OPT_T_U64,
+    OPT_T_SIZE,   /* uint64_t bytes: 800M, 24G */
+    OPT_T_F64,
+    OPT_T_STR,    /* const char *, borrowed from argv */
+    OPT_T_CHOICE, /* uint32_t index into the NULL-terminated list `choices` */
+    OPT_T_LIST,   /* OptList: may be given several times */
+    OPT_T_TASK    /* OptTask: I/N with 0 <= I < N */
+} OptType;
+
+typedef struct {
+    const char **v; /* owned; elements borrowed from argv */
+    size_t n;
+} OptList;
+typedef struct {
+    uint32_t index, count; /* count 0: not given */
+} OptTask;
+
+typedef struct {
+    OptType type;
+    char short_name;       /* 0: none */
+    const char *long_name; /* NULL: none */
+    void *value;
+    const char *arg; /* name of the argument in the help text */
+    const char *help;
+    const char *const *choices;
+    bool required;
+} OptSpec;
+
+#define OPT_HEAD(text) {.type = OPT_T_HEAD, .help = (text)}
+#define OPT_FLAG(s, l, v, h) {.type = OPT_T_FLAG, .short_name = (s), .long_name = (l), .value = (v), .help = (h)}
+#define OPT_U32(s, l, v, a, h) {.type = OPT_T_U32, .short_name = (s), .long_name = (l), .value = (v), .arg = (a), .help = (h)}
+#define OPT_U64(s, l, v, a, h) {.type = OPT_T_U64, .short_name = (s), .long_name = (l), .value = (v), .arg = (a), .help = (h)}
+#define OPT_SIZE(s, l, v, a, h) {.type = OPT_T_SIZE, .short_name = (s), .long_name = (l), .value = (v), .arg = (a), .help = (h)}
+#define OPT_F64(s, l, v, a, h) {.type = OPT_T_F64, .short_name = (s), .long_name = (l), .value = (v), .arg = (a), .help = (h)}
+#define OPT_STR(s, l, v, a, h) {.type = OPT_T_STR, .short_name = (s), .long_name = (l), .value = (v), .arg = (a), .help = (h)}
+#define OPT_NEED(s, l, v, a, h) \
+    {.type = OPT_T_STR, .short_name = (s), .long_name = (l), .value = (v), .arg = (a), .help = (h), .required = true}
+#define OPT_CHOICE(s, l, v, c, a, h) \
+    {.type = OPT_T_CHOICE, .short_name = (s), .long_name = (l), .value = (v), .choices = (c), .arg = (a), .help = (h)}
+#define OPT_LIST(s, l, v, a, h) {.type = OPT_T_LIST, .short_name = (s), .long_name = (l), .value = (v), .arg = (a), .help = (h)}
+#define OPT_TASK(s, l, v, a, h) {.type = OPT_T_TASK, .short_name = (s), .long_name = (l), .value = (v), .arg = (a), .help = (h)}
+#define OPT_END {.type = OPT_T_END}
+
+/* What every verb that runs a stage takes. */
+typedef struct {
+    uint32_t threads; /* -j; 0: the cores we may use */
+    uint64_t memory;  /* --memory; 0: 3/4 of what is free */
+    OptTask task;     /* --task I/N */
+    bool force;       /* --force */
+    const char *rejected; /* --rejected DIR; NULL: none */
+    bool quiet, verbose;
+} CommonOptions;
+#define OPT_COMMON_TALK(c) OPT_FLAG('q', "quiet", &(c)->quiet, "no progress, no summary"), OPT_FLAG('v', "verbose", &(c)->verbose, "say more")
+#define OPT_COMMON_THREADS(c) OPT_U32('j', "threads", &(c)->threads, "N", "OpenMP threads per process; 0: the cores we may use")
+#define OPT_COMMON_STAGE(c)                                                                                              \
+    OPT_COMMON_THREADS(c), OPT_SIZE(0, "memory", &(c)->memory, "SIZE", "budget per process: 800M, 24G; 0: 3/4 of what is free"),   \
+        OPT_TASK(0, "task", &(c)->task, "I/N", "do only every N-th part, from I on (a job array)"),                     \
+        OPT_FLAG(0, "force", &(c)->force, "start anew although DIR holds another run"), OPT_COMMON_TALK(c)
+
+typedef struct {
+    const char *name;  /* "dedup" */
+    const char *usage; /* "[options] -o DIR INPUT..." */
+    const char *what;  /* one or two sentences */
+    const OptSpec *specs;
+    const char *after; /* closing lines of the help text; may be NULL */
+} OptVerb;
+
+/* Parses argv (argv[0] is the verb). Operands are moved to *operands .. argc. Returns ERR_OK; ERR_USAGE with the
+ * message in err; ERR_NO after --help was printed to stdout (the caller returns status 0). `-h`/`--help` need no entry. */
+MUST_USE ErrCode options_parse(const OptVerb *verb, int argc, char **argv, int *operands, Err *err);
+void options_help(const OptVerb *verb);
+void optlist_clear(OptList *l);
+/* 800M, 24G, 4096 -> bytes. */
+bool parse_size(const char *s, uint64_t *bytes);
+
+/* The end of a verb: prints the message of a failure and gives the exit status. ERR_NO after help is 0 only through
+ * `helped`. */
+int verb_exit(ErrCode rc, const Err *err);
+
+#endif

@@ -1,0 +1,37 @@
+/* core/par.h - threads and ranks. OpenMP inside a process, MPI between processes; MPI is called from the main
+ * thread only (MPI_THREAD_FUNNELED). A build with TAMIS_MPI=OFF gives the same functions over one process. */
+#ifndef TAMIS_CORE_PAR_H
+#define TAMIS_CORE_PAR_H
+
+#include "core/buf.h"
+
+typedef struct {
+    int rank, n_ranks; /* 0 <= rank < n_ranks */
+    int threads;       /* OpenMP threads of this process, >= 1 */
+} Par;
+
+/* Starts MPI when a launcher announced several tasks, else makes rank 0 of 1 without touching MPI. ERR_USAGE when
+ * the launcher's environment says several tasks and MPI sees one (a mismatched srun: every process would believe it is
+ * alone and write the same output). threads 0: the cores we may use (affinity, cgroup), divided by the local ranks. */
+MUST_USE ErrCode par_start(Par *par, int threads, Err *err);
+void par_stop(Par *par); /* ends MPI if par_start began it */
+
+/* A Par of this process alone, for verbs that never distribute and for tests. */
+Par par_alone(int threads);
+/* Cores this process may use. */
+int par_cores(void);
+/* Memory this process may use: the cgroup's or Slurm's limit, else the machine's, over the local ranks. Bytes. */
+uint64_t par_memory(const Par *par);
+
+/* Collective: the worst outcome wins (lowest rank among failures) and every rank gets that code and message. */
+MUST_USE ErrCode par_agree(const Par *par, ErrCode rc, Err *err);
+void par_barrier(const Par *par);
+/* Collective sum of n counters over ranks, in place. */
+void par_sum_u64(const Par *par, uint64_t *v, size_t n);
+/* Collective: rank 0's bytes become everybody's. On the others *b is replaced. */
+MUST_USE ErrCode par_bcast(const Par *par, Buf *b, Err *err);
+
+/* The first failure by index of a parallel loop that wrote its outcome into slots. */
+MUST_USE ErrCode par_first_error(const ErrCode *rc, const Err *errs, size_t n, Err *err);
+
+#endif

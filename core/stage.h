@@ -1,0 +1,104 @@
+/* core/stage.h - the map engine: f(document) -> documents + reason, pure in (document, params).
+ *
+ * Work is cut by the input: a job has parts, a part has blocks (a frame of a dataset, a batch of crawl records). Blocks of
+ * one rank flow through three steps: `next` (in order, one thread), `map` (any thread), write (in order, one thread);
+ * what a block yields goes into its own slot, so the output is the same for any number of threads. Parts are split over
+ * ranks by bytes and over job arrays by --task I/N; output part k comes from input part k alone, exists even if empty, is
+ * never renumbered. A part that is already there with the same key is not done again.
+ *
+ * Every document (or record) that enters is counted in, and leaves as a document or with a reason; the engine checks
+ * that the sums agree. */
+#ifndef TAMIS_CORE_STAGE_H
+#define TAMIS_CORE_STAGE_H
+
+#include "core/dataset.h"
+#include "core/options.h"
+#include "core/par.h"
+
+typedef struct StageSink StageSink;
+
+/* --- what a stage is: one constant per room. */
+typedef struct {
+    const char *name;     /* [a-z]{1,12}; also names its column files */
+    uint32_t version;     /* raise when the output changes for the same params */
+    DatasetKind kind;     /* writes documents, or a view over its input datasets */
+    const char *const *reasons; /* n_reasons names; index is what sink_drop() takes. At most 254 */
+    uint32_t n_reasons;
+    const ColumnDef *columns; /* views: the stage's own columns; `drop` is added by the engine */
+    uint32_t n_columns;
+    /* Per-thread scratch; either may be NULL when none is needed. */
+    ErrCode (*worker_new)(void *ctx, void **worker, Err *err);
+    void (*worker_free)(void *worker);
+} StageDef;
+
+/* Judges one document of a dataset. For DATASET_WRITTEN: sink_emit() any number of times, or sink_drop() once. For
+ * DATASET_VIEW: sink_drop() once, or nothing, which keeps the document; and sink_* column setters. */
+typedef ErrCode (*StageMap)(void *ctx, void *worker, const Doc *doc, DocId id, StageSink *sink, Err *err);
+
+/* --- sink: belongs to one block in one thread. */
+/* One document or record came in. The dataset adapter calls it; raw sources call it themselves. */
+void sink_in(StageSink *s, Span id, uint64_t bytes);
+/* Writes a document (DATASET_WRITTEN). */
+MUST_USE ErrCode sink_emit(StageSink *s, const Doc *doc, Err *err);
+/* The input whose id this is leaves with a reason; doc (may be NULL) is what --rejected shows. */
+void sink_drop(StageSink *s, uint32_t reason, Span id, const Doc *doc);
+/* A value of the current document in column c (index into StageDef.columns), element i of its width. */
+void sink_u8(StageSink *s, uint32_t c, uint32_t i, uint8_t v);
+void sink_u32(StageSink *s, uint32_t c, uint32_t i, uint32_t v);
+void sink_u64(StageSink *s, uint32_t c, uint32_t i, uint64_t v);
+void sink_f32(StageSink *s, uint32_t c, uint32_t i, float v);
+void sink_string(StageSink *s, uint32_t c, Span v);
+/* Adds to the statistics of the part: counter `name` of group `group` (short static strings or text), for example
+ * ("charset", "gbk"). Merged over parts into stats.json; at most 4096 names a group, the rest counted as "…". */
+void sink_count(StageSink *s, const char *group, Span name, uint64_t docs, uint64_t bytes);
+
+/* --- raw input: what ingest reads. Parts and blocks are the source's business. */
+typedef struct {
+    Buf bytes;  /* what `next` read; kept and reused */
+    Buf items;  /* whatever layout next and map agree on */
+    uint32_t part;
+    uint64_t index; /* block number within the part, from 0 */
+} StageBlock;
+typedef struct {
+    void *ctx;
+    uint32_t n_parts;
+    uint64_t (*part_bytes)(void *ctx, uint32_t part);            /* for the split over ranks */
+    ErrCode (*open)(void *ctx, uint32_t part, void **cursor, Err *err);
+    ErrCode (*next)(void *cursor, StageBlock *block, bool *end, Err *err); /* fills block; *end: nothing more */
+    void (*close)(void *cursor);
+    ErrCode (*map)(void *ctx, void *worker, const StageBlock *block, StageSink *sink, Err *err);
+} StageSource;
+
+/* --- a run. */
+typedef struct {
+    const StageDef *def;
+    void *ctx;          /* given to worker_new and map */
+    Span params;        /* canonical JSON object of everything that decides the output */
+    Span inputs;        /* canonical JSON array of {path, content}; NULL p: made from `set` */
+    const char *out_dir;
+    const DatasetSet *set;      /* either a set and `map` … */
+    StageMap map;
+    const StageSource *source;  /* … or a raw source */
+    const CommonOptions *common; /* threads are taken from `par` */
+    int level;                  /* zstd level of written parts; 0: 3 */
+} StageJob;
+
+typedef struct {
+    bool complete;   /* the manifest is there; false after one task of several */
+    bool up_to_date; /* nothing had to be done */
+    uint32_t n_parts, n_parts_done, n_parts_reused;
+    uint64_t n_in, n_docs, text_bytes; /* of the finished dataset when complete */
+    uint64_t n_dropped;
+} StageTotals;
+
+/* Runs the job. Collective. On SIGTERM the blocks under way are dropped, finished parts stay, ERR_INTR. `totals` may be
+ * NULL. */
+MUST_USE ErrCode stage_run(const StageJob *job, const Par *par, StageTotals *totals, Err *err);
+
+/* XXH3-128 of canonical {stage, stage_version, params, inputs' content}. */
+Hash128 stage_key(const StageDef *def, Span params, Span inputs_content);
+
+/* The closing lines of a verb on stderr: in, out, dropped by reason (read from DIR's manifest). */
+MUST_USE ErrCode stage_summary(const char *dir, Err *err);
+
+#endif

@@ -1,0 +1,63 @@
+/* core/store.h - files as whole objects: read a range, publish all or nothing, create if absent, list, delete.
+ *
+ * Callers never see a rename or an open file that others could read half-written. POSIX is the one back end:
+ * publishing writes NAME.HOST.PID.tmp beside the target, then fsync, rename, fsync of the directory, so a final
+ * name means a finished object. Paths are C strings. */
+#ifndef TAMIS_CORE_STORE_H
+#define TAMIS_CORE_STORE_H
+
+#include "core/buf.h"
+
+/* --- reading */
+typedef struct InFile InFile;
+MUST_USE ErrCode infile_open(InFile **f, const char *path, Err *err);
+void infile_close(InFile *f);
+uint64_t infile_size(const InFile *f);
+const char *infile_path(const InFile *f);
+/* Exactly n bytes at offset, else ERR_DATA "truncated" (past the end) or ERR_SYS. Any number of threads. */
+MUST_USE ErrCode infile_read(InFile *f, uint64_t offset, void *out, size_t n, Err *err);
+/* A whole object of at most max_bytes (ERR_LIMIT beyond). Appends to out. */
+MUST_USE ErrCode store_read(const char *path, size_t max_bytes, Buf *out, Err *err);
+
+/* --- publishing */
+typedef struct OutFile OutFile;
+MUST_USE ErrCode outfile_open(OutFile **f, const char *path, Err *err); /* creates PATH.HOST.PID.tmp */
+MUST_USE ErrCode outfile_put(OutFile *f, const void *p, size_t n, Err *err);
+uint64_t outfile_size(const OutFile *f); /* bytes put so far */
+/* Overwrites bytes already put: for a header whose fields are known last. */
+MUST_USE ErrCode outfile_patch(OutFile *f, uint64_t offset, const void *p, size_t n, Err *err);
+/* fsync, close, rename, fsync of the directory; frees. On success and on failure *f becomes NULL, on failure
+ * the temporary is gone. */
+MUST_USE ErrCode outfile_commit(OutFile **f, Err *err);
+void outfile_abandon(OutFile *f); /* NULL is fine; drops the temporary, frees */
+MUST_USE ErrCode store_write(const char *path, Span bytes, Err *err); /* publish in one call */
+/* Publishes only if nothing has that name (link(2)); *created says whether this call did. */
+MUST_USE ErrCode store_create(const char *path, Span bytes, bool *created, Err *err);
+
+/* --- names */
+MUST_USE ErrCode store_mkdirs(const char *path, Err *err);
+/* *exists false also when a parent is missing. */
+MUST_USE ErrCode store_exists(const char *path, bool *exists, Err *err);
+MUST_USE ErrCode store_is_dir(const char *path, bool *is_dir, Err *err);
+MUST_USE ErrCode store_size(const char *path, uint64_t *bytes, Err *err);
+MUST_USE ErrCode store_delete(const char *path, Err *err); /* absent is fine */
+/* Removes a directory with what is in it, at most `depth` levels below it. Absent is fine. */
+MUST_USE ErrCode store_delete_tree(const char *path, int depth, Err *err);
+
+typedef struct {
+    char **name; /* base names sorted by bytes, without "." and ".." */
+    size_t n;
+    Arena arena;
+} StoreList;
+MUST_USE ErrCode store_list(const char *dir, StoreList *out, Err *err);
+void storelist_clear(StoreList *l);
+
+/* Deletes temporaries (*.HOST.PID.tmp) in `dir` left by dead processes of this host. */
+MUST_USE ErrCode store_sweep(const char *dir, Err *err);
+
+/* "DIR/NAME" into an arena; NULL when there is no memory. */
+char *path_join(Arena *a, const char *dir, const char *name);
+/* The part behind the last '/'. */
+const char *path_base(const char *path);
+
+#endif

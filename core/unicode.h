@@ -1,0 +1,51 @@
+/* core/unicode.h - the Unicode classes in use, from tables generated out of pinned data
+ * (core/unicode_tables.inc, written by tools/gen_unicode.py from the Unicode Character Database 15.0.0
+ * and OpenCC's context-free traditional -> simplified character table).
+ *
+ * Classes are what several rooms share; the tokenizer keeps its own, frozen by its reference. */
+#ifndef TAMIS_CORE_UNICODE_H
+#define TAMIS_CORE_UNICODE_H
+
+#include "core/bytes.h"
+
+typedef enum {
+    UC_OTHER = 0, /* unassigned, control, format, private use, surrogate (Cn Cc Cf Co Cs) */
+    UC_SPACE,     /* White_Space=yes: 9-13, 32, 0x85, 0xA0, 0x1680, 0x2000-0x200A, … 0x3000 */
+    UC_LETTER,    /* L*, except Han, kana, Hangul */
+    UC_HAN,       /* Script=Han letters and ideographs (with 〇 々) */
+    UC_KANA,      /* Hiragana and Katakana letters, half-width too */
+    UC_HANGUL,
+    UC_MARK,      /* Mn Mc Me */
+    UC_DIGIT,     /* Nd */
+    UC_NUMBER,    /* Nl No */
+    UC_PUNCT,     /* P* */
+    UC_SYMBOL     /* S* */
+} UnicodeClass;
+
+extern const uint8_t unicode_class_page[0x1100];      /* cp >> 8 -> page */
+extern const uint8_t unicode_class_of[][256];         /* page, cp & 255 -> UnicodeClass */
+/* cp <= 0x10FFFF. */
+static inline UnicodeClass unicode_class(uint32_t cp)
+{
+    return (UnicodeClass)unicode_class_of[unicode_class_page[cp >> 8]][cp & 255];
+}
+
+/* Sentence_Terminal=yes or one of … ～ ~ as the language rules count ends of lines. */
+bool unicode_is_terminal(uint32_t cp);
+
+/* Simplified form of a traditional character, else cp itself; one character to one. */
+uint32_t unicode_simplify(uint32_t cp);
+/* +1: this character is written so only in simplified text, -1: only in traditional text, 0: both. */
+int unicode_han_side(uint32_t cp);
+
+/* The folding of text keys for one code point: NFKC, lower case (NFKC_Casefold), then traditional ->
+ * simplified, combining marks (Mn) dropped. Writes at most UNICODE_FOLD_MAX code points to out, returns how
+ * many (0 when the character vanishes). Folding is per character: composition across characters is not
+ * looked for. */
+enum { UNICODE_FOLD_MAX = 18 };
+unsigned unicode_fold(uint32_t cp, uint32_t out[UNICODE_FOLD_MAX]);
+
+/* Names the data behind the tables; stages whose output depends on them put it into their params. */
+const char *unicode_tables_id(void);
+
+#endif

@@ -1,0 +1,62 @@
+/* tokenize/tokenize.h - byte-level BPE: train, encode, decode, and tokenizer.json. A program of any kind may link
+ * against it for encode and decode.
+ *
+ * The pre-tokenizer is the seven-stage chain of the DeepSeek-LLM tokenizer as one scan; the trainer follows the merge rule
+ * of HuggingFace `tokenizers` (highest pair count, ties to the smaller pair of ids); the encoder applies the lowest merge
+ * rank first, leftmost on ties. Invalid UTF-8 is encoded byte by byte, never dropped. */
+#ifndef TAMIS_TOKENIZE_TOKENIZE_H
+#define TAMIS_TOKENIZE_TOKENIZE_H
+
+#include "core/buf.h"
+#include "core/hash.h"
+
+/* --- a tokenizer: immutable once loaded, shared by any number of threads. */
+typedef struct Tokenizer Tokenizer;
+MUST_USE ErrCode tokenizer_load(Tokenizer **t, const char *path, Err *err);             /* tokenizer.json */
+MUST_USE ErrCode tokenizer_parse(Tokenizer **t, Span json, const char *name, Err *err);
+void tokenizer_free(Tokenizer *t);
+uint32_t tokenizer_vocab_size(const Tokenizer *t); /* highest id + 1 */
+/* Id of the end-of-document token: the added token called <|end_of_text|>, <｜end▁of▁sentence｜> or <|endoftext|>.
+ * UINT32_MAX when it has none. */
+uint32_t tokenizer_eos(const Tokenizer *t);
+Hash128 tokenizer_id(const Tokenizer *t);          /* XXH3-128 of the canonical tokenizer.json */
+Span tokenizer_bytes(const Tokenizer *t, uint32_t id); /* the bytes a token stands for; empty for an unused id */
+bool tokenizer_is_special(const Tokenizer *t, uint32_t id);
+
+/* --- encoding: one Encoder a thread. */
+typedef struct Encoder Encoder;
+MUST_USE ErrCode encoder_new(Encoder **e, const Tokenizer *t, Err *err);
+void encoder_free(Encoder *e);
+/* Replaces *ids (an array of uint32_t in a Buf; count = ids->n / 4). Text of any size and content. Added tokens in the text
+ * are recognised, as the reference does, unless plain is true. */
+MUST_USE ErrCode encode(Encoder *e, Span text, bool plain, Buf *ids, Err *err);
+/* Appends the bytes of the tokens. skip_special leaves special added tokens out. */
+MUST_USE ErrCode decode(const Tokenizer *t, const uint32_t *ids, size_t n, bool skip_special, Buf *out, Err *err);
+
+/* --- training: text is fed, counted, then merged. */
+typedef struct {
+    uint32_t vocab_size;     /* merged and byte tokens; added tokens come on top */
+    uint64_t min_frequency;  /* a pair must occur so often to be merged; 0 as the reference */
+    uint32_t max_token_length; /* bytes of the longest new token + 1, as the reference; 0: no limit */
+    bool all_bytes;          /* start from all 256 bytes; else from the bytes seen */
+    const char *const *added; /* added tokens behind the last merge, in order */
+    const bool *added_special;
+    uint32_t n_added;
+} BpeParams;
+/* Presets of the verb: "tamis" and "deepseek-llm". NULL when unknown. */
+const BpeParams *bpe_preset(const char *name);
+
+typedef struct BpeCounter BpeCounter; /* word counts of one thread */
+MUST_USE ErrCode bpecounter_new(BpeCounter **c, Err *err);
+void bpecounter_free(BpeCounter *c);
+MUST_USE ErrCode bpecounter_feed(BpeCounter *c, Span text, Err *err); /* one document */
+/* Adds the words of `from` to `into`. */
+MUST_USE ErrCode bpecounter_merge(BpeCounter *into, const BpeCounter *from, Err *err);
+uint64_t bpecounter_words(const BpeCounter *c); /* distinct */
+/* Trains and appends tokenizer.json (pretty, 2 spaces) to out. Deterministic: depends on the counts alone. */
+MUST_USE ErrCode bpe_train(const BpeParams *params, const BpeCounter *words, Buf *tokenizer_json, Err *err);
+
+/* `tamis bpe` */
+int bpe_verb(int argc, char **argv);
+
+#endif
