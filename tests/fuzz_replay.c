@@ -1,5 +1,6 @@
 /* Replays a seed directory through a fuzz target without a fuzzing engine: each input once, placed right
  * before an unmapped page. An empty or missing directory fails, since it would test nothing. */
+#define _DEFAULT_SOURCE /* MAP_ANONYMOUS */
 #include "tests/check.h"
 
 #include <dirent.h>

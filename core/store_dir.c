@@ -1,0 +1,202 @@
+/* The names half of core/store.h: directories, listing, deleting. */
+#include "core/store.h"
+#include "core/store_fault.h"
+#include "core/store_tmp.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static bool is_absent(int error) { return error == ENOENT || error == ENOTDIR; }
+
+/* One directory; fine when it is there already (or appears meanwhile: other ranks make it too). */
+static ErrCode make_dir(const char *path, Err *err)
+{
+    struct stat st;
+
+    if (!store_fault() && mkdir(path, 0777) == 0) return ERR_OK;
+    if (errno == EEXIST && stat(path, &st) == 0) {
+        if (S_ISDIR(st.st_mode)) return ERR_OK;
+        return err_set(err, ERR_SYS, "cannot create directory %s: a file has that name", path);
+    }
+    return err_sys(err, "cannot create directory %s", path);
+}
+
+ErrCode store_mkdirs(const char *path, Err *err)
+{
+    size_t n = strlen(path);
+    struct stat st;
+    ErrCode rc = ERR_OK;
+    char *p;
+
+    if (stat(path, &st) == 0 && S_ISDIR(st.st_mode)) return ERR_OK; /* also when a parent is not ours to write */
+    if (!(p = malloc(n + 1))) return err_nomem(err, path);
+    memcpy(p, path, n + 1);
+    for (size_t i = 1; i < n && rc == ERR_OK; i++) {
+        if (p[i] != '/' || p[i - 1] == '/') continue;
+        p[i] = 0;
+        if (stat(p, &st) != 0 || !S_ISDIR(st.st_mode)) rc = make_dir(p, err);
+        p[i] = '/';
+    }
+    if (rc == ERR_OK) rc = make_dir(path, err);
+    free(p);
+    return rc;
+}
+
+ErrCode store_exists(const char *path, bool *exists, Err *err)
+{
+    struct stat st;
+
+    *exists = stat(path, &st) == 0;
+    if (!*exists && !is_absent(errno)) return err_sys(err, "cannot look at %s", path);
+    return ERR_OK;
+}
+
+ErrCode store_is_dir(const char *path, bool *is_dir, Err *err)
+{
+    struct stat st;
+    bool there = stat(path, &st) == 0;
+
+    *is_dir = there && S_ISDIR(st.st_mode);
+    if (!there && !is_absent(errno)) return err_sys(err, "cannot look at %s", path);
+    return ERR_OK;
+}
+
+ErrCode store_size(const char *path, uint64_t *bytes, Err *err)
+{
+    struct stat st;
+
+    if (stat(path, &st) != 0) return err_sys(err, "cannot look at %s", path);
+    *bytes = (uint64_t)st.st_size;
+    return ERR_OK;
+}
+
+ErrCode store_delete(const char *path, Err *err)
+{
+    if ((!store_fault() && unlink(path) == 0) || is_absent(errno)) return ERR_OK;
+    return err_sys(err, "cannot delete %s", path);
+}
+
+/* Symbolic links are removed, never followed. */
+ErrCode store_delete_tree(const char *path, int depth, Err *err)
+{
+    StoreList list;
+    struct stat st;
+    ErrCode rc;
+
+    if (lstat(path, &st) != 0) return is_absent(errno) ? ERR_OK : err_sys(err, "cannot look at %s", path);
+    if (!S_ISDIR(st.st_mode)) return store_delete(path, err);
+    if (depth < 0) return err_set(err, ERR_LIMIT, "cannot delete %s: deeper than a tree of ours", path);
+    if ((rc = store_list(path, &list, err)) != ERR_OK) return rc;
+    for (size_t i = 0; i < list.n && rc == ERR_OK; i++) {
+        const char *entry = path_join(&list.arena, path, list.name[i]);
+        rc = entry ? store_delete_tree(entry, depth - 1, err) : err_nomem(err, path);
+    }
+    storelist_clear(&list);
+    if (rc == ERR_OK && (store_fault() || rmdir(path) != 0) && !is_absent(errno))
+        rc = err_sys(err, "cannot delete directory %s", path);
+    return rc;
+}
+
+static int compare_names(const void *a, const void *b) { return strcmp(*(char *const *)a, *(char *const *)b); }
+
+/* Collects the entries; pointers grow in a Buf, the strings live in the list's arena. */
+static ErrCode read_names(DIR *d, const char *dir, StoreList *out, Buf *names, Err *err)
+{
+    for (;;) {
+        errno = 0;
+        const struct dirent *e = readdir(d);
+        if (!e) return errno ? err_sys(err, "cannot list %s", dir) : ERR_OK;
+        if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0) continue;
+        char *name = arena_str(&out->arena, span_str(e->d_name));
+        if (!name) return err_nomem(err, dir);
+        buf_put(names, &name, sizeof name);
+    }
+}
+
+ErrCode store_list(const char *dir, StoreList *out, Err *err)
+{
+    DIR *d = opendir(dir);
+    Buf names = {0};
+    ErrCode rc;
+
+    *out = (StoreList){0};
+    if (!d) return err_sys(err, "cannot list %s", dir);
+    rc = read_names(d, dir, out, &names, err);
+    closedir(d);
+    if (rc == ERR_OK) rc = buf_ok(&names, dir, err);
+    if (rc == ERR_OK) {
+        out->n = names.n / sizeof(char *);
+        out->name = arena_alloc(&out->arena, names.n);
+        if (!out->name) rc = err_nomem(err, dir);
+    }
+    if (rc == ERR_OK && out->n) {
+        memcpy(out->name, names.p, names.n);
+        qsort(out->name, out->n, sizeof(char *), compare_names);
+    }
+    buf_clear(&names);
+    if (rc) storelist_clear(out);
+    return rc;
+}
+
+void storelist_clear(StoreList *l)
+{
+    arena_clear(&l->arena);
+    *l = (StoreList){0};
+}
+
+/* Whether `name` is BASE.HOST.PID.tmp of this host (`mark` is ".HOST.") and PID no longer runs. */
+static bool is_orphan(const char *name, const char *mark)
+{
+    size_t n = strlen(name), m = strlen(mark), digits = 0;
+    uint64_t pid;
+
+    if (n < m + 6 || strcmp(name + n - 4, ".tmp") != 0) return false;
+    while (digits < n - 4 && ascii_is_digit((uint8_t)name[n - 5 - digits])) digits++;
+    if (digits == 0 || digits > 9 || n < 4 + digits + m + 1) return false;
+    const char *at = name + n - 4 - digits;
+    if (strncmp(at - m, mark, m) != 0 || !span_to_u64(span(at, digits), &pid) || pid == 0) return false;
+    return kill((pid_t)pid, 0) != 0 && errno == ESRCH;
+}
+
+ErrCode store_sweep(const char *dir, Err *err)
+{
+    char mark[STORE_TMP_SUFFIX];
+    StoreList list;
+    bool there;
+    ErrCode rc = store_is_dir(dir, &there, err);
+
+    if (rc || !there) return rc;
+    store_tmp_suffix(mark, 0);
+    if ((rc = store_list(dir, &list, err)) != ERR_OK) return rc;
+    for (size_t i = 0; i < list.n && rc == ERR_OK; i++) {
+        if (!is_orphan(list.name[i], mark)) continue;
+        const char *path = path_join(&list.arena, dir, list.name[i]);
+        rc = path ? store_delete(path, err) : err_nomem(err, dir);
+    }
+    storelist_clear(&list);
+    return rc;
+}
+
+char *path_join(Arena *a, const char *dir, const char *name)
+{
+    size_t d = strlen(dir), n = strlen(name), total;
+
+    if (!size_add(d, n, &total) || !size_add(total, 2, &total)) return NULL;
+    char *p = arena_alloc(a, total);
+    if (!p) return NULL;
+    memcpy(p, dir, d);
+    if (d && p[d - 1] != '/') p[d++] = '/';
+    memcpy(p + d, name, n + 1);
+    return p;
+}
+
+const char *path_base(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+
+    return slash ? slash + 1 : path;
+}
