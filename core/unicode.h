@@ -22,6 +22,8 @@ typedef enum {
     UC_SYMBOL     /* S* */
 } UnicodeClass;
 
+enum { UNICODE_MAX = 0x10FFFF, UNICODE_MASK = 0x1FFFFF };
+
 extern const uint8_t unicode_class_page[0x1100];      /* cp >> 8 -> page */
 extern const uint8_t unicode_class_of[][256];         /* page, cp & 255 -> UnicodeClass */
 /* cp <= 0x10FFFF. */
@@ -33,15 +35,18 @@ static inline UnicodeClass unicode_class(uint32_t cp)
 /* Sentence_Terminal=yes or one of … ～ ~ as the language rules count ends of lines. */
 bool unicode_is_terminal(uint32_t cp);
 
-/* Simplified form of a traditional character, else cp itself; one character to one. */
+/* Simplified form of a traditional character, else cp itself; one character to one. A compatibility ideograph counts
+ * as the character it stands for. */
 uint32_t unicode_simplify(uint32_t cp);
-/* +1: this character is written so only in simplified text, -1: only in traditional text, 0: both. */
+/* +1: this character is written so only in simplified text, -1: only in traditional text, 0: both. One-sided is what
+ * OpenCC converts away and the other side's standard (Big5; GB/T 2312) does not have. */
 int unicode_han_side(uint32_t cp);
 
 /* The folding of text keys for one code point: NFKC, lower case (NFKC_Casefold), then traditional ->
  * simplified, combining marks (Mn) dropped. Writes at most UNICODE_FOLD_MAX code points to out, returns how
- * many (0 when the character vanishes). Folding is per character: composition across characters is not
- * looked for. */
+ * many (0 when the character vanishes). Letters are decomposed before marks are dropped, so that a composed and a
+ * decomposed accented letter fold alike. Folding is per character: composition across characters is not looked for
+ * (conjoining jamo stay jamo). */
 enum { UNICODE_FOLD_MAX = 18 };
 unsigned unicode_fold(uint32_t cp, uint32_t out[UNICODE_FOLD_MAX]);
 

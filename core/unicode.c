@@ -1,0 +1,70 @@
+/* core/unicode.c - look-ups in the generated tables. */
+#include "core/unicode.h"
+
+#include <assert.h>
+
+typedef struct {
+    uint32_t first, last; /* both included */
+} CodeRange;
+
+#include "core/unicode_tables.inc"
+
+enum { FOLD_SAME, FOLD_NOTHING, FOLD_LAST_BIT = 31 };
+
+static bool in_ranges(const CodeRange *r, size_t n, uint32_t cp)
+{
+    while (n) {
+        size_t half = n / 2;
+        if (cp > r[half].last) {
+            r += half + 1;
+            n -= half + 1;
+        } else if (cp < r[half].first) {
+            n = half;
+        } else {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool unicode_is_terminal(uint32_t cp)
+{
+    return in_ranges(terminal, sizeof terminal / sizeof *terminal, cp);
+}
+
+unsigned unicode_fold(uint32_t cp, uint32_t out[UNICODE_FOLD_MAX])
+{
+    assert(cp <= UNICODE_MAX);
+    uint32_t entry = fold_of[fold_page[cp / FOLD_PAGE]][cp % FOLD_PAGE];
+    unsigned n = 0;
+
+    if (entry == FOLD_SAME) {
+        out[0] = cp;
+        return 1;
+    }
+    if (entry == FOLD_NOTHING) return 0;
+    do {
+        out[n++] = fold_pool[entry] & UNICODE_MASK;
+    } while (!(fold_pool[entry++] >> FOLD_LAST_BIT));
+    return n;
+}
+
+uint32_t unicode_simplify(uint32_t cp)
+{
+    uint32_t out[UNICODE_FOLD_MAX];
+
+    /* Han characters fold to themselves but for the simplification, and compatibility ideographs, which are
+     * another form of one character, to that one. */
+    if (unicode_class(cp) != UC_HAN || unicode_fold(cp, out) != 1) return cp;
+    return out[0];
+}
+
+int unicode_han_side(uint32_t cp)
+{
+    if (cp < 0x3400) return 0;
+    if (in_ranges(simplified_only, sizeof simplified_only / sizeof *simplified_only, cp)) return 1;
+    if (in_ranges(traditional_only, sizeof traditional_only / sizeof *traditional_only, cp)) return -1;
+    return 0;
+}
+
+const char *unicode_tables_id(void) { return UNICODE_TABLES_ID; }
