@@ -19,7 +19,8 @@
 
 enum {
     DOC_MAX_LINE = 256 << 20, /* one frame holds it: the cap of core/part.h */
-    DOC_MAX_SIGNALS = 256
+    DOC_MAX_SIGNALS = 256,
+    DOC_MAX_EXTRA = 4096 /* unknown keys of one document: they are compared with each other */
 };
 
 typedef struct {
@@ -45,15 +46,18 @@ typedef struct {
     Signal *signals;
     uint32_t cap_signals;
     Buf extra;
+    Span *keys; /* decoded unknown keys */
+    uint32_t n_keys, cap_keys;
 } DocScratch;
 void docscratch_clear(DocScratch *s);
 
 /* Reads one line (with or without its '\n'). True: *out is valid until the next call with this scratch, or until
  * `line` dies. False: *why is a static reason name: bad_json duplicate_key bad_utf8 missing_field bad_field
- * too_many_signals no_memory. Members of the wrong type are bad_field. */
+ * too_many_signals too_many_keys no_memory. Members of the wrong type, a lang_score outside 0..1 and a signal of 1e15 or
+ * more are bad_field. Raw members lose the white space outside their strings. */
 bool doc_read(DocScratch *s, Span line, Doc *out, const char **why);
 
-/* Appends the canonical line with its '\n'. */
+/* Appends the canonical line with its '\n'. Numbers must be below 1e15 in size. */
 void doc_write(Buf *out, const Doc *d);
 
 /* The same with `more` joined to the signals (sorted by name; on equal names `more` wins) and, where domain.p is

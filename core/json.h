@@ -7,7 +7,10 @@
 
 #include "core/buf.h"
 
-enum { JSON_MAX_DEPTH = 64 };
+enum {
+    JSON_MAX_DEPTH = 64,
+    JSON_MAX_NUMBER = 1000 /* characters of one number; doubles need at most 767 digits */
+};
 
 /* --- scanner: over bytes that stay alive while it is used; UTF-8 validity is checked where strings are
  * decoded or skipped. Functions return false on malformed input and set `why` to a static phrase and `at` to
@@ -16,7 +19,10 @@ typedef struct {
     const uint8_t *p, *end;
     const char *why;
     const uint8_t *at;
+    unsigned depth;     /* levels the caller has opened himself; json_skip counts on from here */
+    size_t space_bytes; /* white space passed so far */
 } JsonScan;
+extern const char JSON_BAD_UTF8[]; /* the `why` of a string that is not UTF-8 */
 
 JsonScan json_scan(Span text);
 /* Skips white space; the next byte, or 0 at the end. */
@@ -27,13 +33,16 @@ bool json_expect(JsonScan *s, uint8_t c);
  * have been reserved for at least the input's size, so that it never moves). */
 bool json_string(JsonScan *s, Buf *scratch, Span *out);
 bool json_number(JsonScan *s, double *out);
-/* Any value: *raw is its bytes. Nested values are checked as strictly as read ones. */
+/* null, true or false: *type is JSON_NULL or JSON_BOOL. */
+typedef enum { JSON_NULL, JSON_BOOL, JSON_NUMBER, JSON_STRING, JSON_ARRAY, JSON_OBJECT } JsonType;
+bool json_literal(JsonScan *s, JsonType *type, bool *value);
+/* Any value: *raw is its bytes. Nested values are checked as strictly as read ones, but for
+ * duplicate keys, which only json_parse looks for. */
 bool json_skip(JsonScan *s, Span *raw);
 /* True when only white space is left. */
 bool json_at_end(JsonScan *s);
 
 /* --- tree: read-only, lives in the arena (strings too). */
-typedef enum { JSON_NULL, JSON_BOOL, JSON_NUMBER, JSON_STRING, JSON_ARRAY, JSON_OBJECT } JsonType;
 typedef struct Json Json;
 struct Json {
     JsonType type;
