@@ -63,7 +63,8 @@ MUST_USE ErrCode partview_open(PartView **v, const DatasetSet *set, uint32_t par
 void partview_close(PartView *v);
 uint32_t partview_n_blocks(const PartView *v);  /* frames of the root part */
 uint32_t partview_n_records(const PartView *v); /* of the root part */
-uint64_t partview_block_bytes(const PartView *v, uint32_t block); /* text bytes of the block, before reading */
+uint32_t partview_first_record(const PartView *v, uint32_t block); /* block == n_blocks gives n_records */
+uint64_t partview_block_bytes(const PartView *v, uint32_t block); /* bytes of the block's lines, before reading */
 /* The root part's content: what columns beside it must name. */
 Hash128 partview_root_content(const PartView *v);
 /* DocId of record r of the root part, dataset numbered within the set. */

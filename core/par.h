@@ -8,6 +8,7 @@
 typedef struct {
     int rank, n_ranks; /* 0 <= rank < n_ranks */
     int threads;       /* OpenMP threads of this process, >= 1 */
+    int local_ranks;   /* ranks that share this machine's memory, >= 1 */
 } Par;
 
 /* Starts MPI when a launcher announced several tasks, else makes rank 0 of 1 without touching MPI. ERR_USAGE when

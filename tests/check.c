@@ -1,5 +1,4 @@
 #define _DEFAULT_SOURCE /* MAP_ANONYMOUS */
-#define _XOPEN_SOURCE 700
 #include "tests/check.h"
 
 #include <ftw.h>

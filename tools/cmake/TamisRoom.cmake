@@ -9,7 +9,7 @@ set(TAMIS_WARNINGS -Wall -Wextra -Wshadow -Wmissing-prototypes -Wvla -Wimplicit-
 
 add_library(tamis_flags INTERFACE)
 target_include_directories(tamis_flags INTERFACE ${CMAKE_SOURCE_DIR})
-target_compile_definitions(tamis_flags INTERFACE _POSIX_C_SOURCE=200809L _FILE_OFFSET_BITS=64
+target_compile_definitions(tamis_flags INTERFACE _POSIX_C_SOURCE=200809L _XOPEN_SOURCE=700 _FILE_OFFSET_BITS=64
                            TAMIS_VERSION="${PROJECT_VERSION}")
 # FMA contraction would make results depend on the compiler (STYLE: determinism).
 target_compile_options(tamis_flags INTERFACE -ffp-contract=off $<$<COMPILE_LANGUAGE:C>:${TAMIS_WARNINGS}>

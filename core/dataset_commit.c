@@ -1,0 +1,166 @@
+#include "core/dataset_files.h"
+#include "core/store.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+/* From receipts to a manifest. Everything a receipt says is added up; nothing is recomputed from documents. */
+
+typedef struct {
+    Receipt sum; /* totals over the parts so far; info.content unused */
+    Buf lines, contents;
+} Totals;
+
+static void totals_clear(Totals *t)
+{
+    receipt_clear(&t->sum);
+    buf_clear(&t->lines);
+    buf_clear(&t->contents);
+}
+
+static ErrCode add_part(Totals *t, const char *dir, uint32_t part, const Receipt *r, Span line, Err *err)
+{
+    uint64_t n_dropped = 0;
+    uint8_t hash[16];
+
+    for (int i = 0; i < DATASET_MAX_REASONS; i++) {
+        t->sum.dropped[i] += r->dropped[i];
+        n_dropped += r->dropped[i];
+    }
+    if (r->info.n_in != r->info.n_docs + n_dropped)
+        return err_set(err, ERR_DATA, "%s: part %" PRIu32 ": %" PRIu64 " documents in, %" PRIu64 " out, %" PRIu64 " dropped: some are lost",
+                       dir, part, r->info.n_in, r->info.n_docs, n_dropped);
+    t->sum.info.n_in += r->info.n_in;
+    t->sum.info.n_docs += r->info.n_docs;
+    t->sum.info.text_bytes += r->info.text_bytes;
+    t->sum.info.id_sum += r->info.id_sum;
+    t->sum.info.doc_sum += r->info.doc_sum;
+    t->sum.dropped_id_sum += r->dropped_id_sum;
+    t->sum.bytes_in += r->bytes_in;
+    t->sum.stored_bytes += r->stored_bytes;
+    t->sum.wall_s += r->wall_s;
+    t->sum.cpu_s += r->cpu_s;
+    counters_merge(&t->sum.counters, &r->counters);
+    buf_put_span(&t->lines, line);
+    buf_putc(&t->lines, '\n');
+    hash128_put(hash, r->info.content);
+    buf_put(&t->contents, hash, sizeof hash);
+    return t->sum.counters.oom ? err_nomem(err, "statistics") : ERR_OK;
+}
+
+static void put_member(Buf *b, const char *key, const Json *value)
+{
+    buf_printf(b, ",\"%s\":", key);
+    if (value) json_put_tree(b, value);
+    else buf_puts(b, "null");
+}
+
+static void put_dropped(Buf *b, const Json *reasons, const uint64_t *dropped)
+{
+    bool comma = false;
+    uint32_t i = 0;
+
+    buf_puts(b, ",\"dropped\":{");
+    for (const Json *r = reasons ? reasons->child : NULL; r; r = r->next, i++) {
+        if (!dropped[i]) continue;
+        if (comma) buf_putc(b, ',');
+        json_put_string(b, r->string);
+        buf_printf(b, ":%" PRIu64, dropped[i]);
+        comma = true;
+    }
+    buf_putc(b, '}');
+}
+
+static ErrCode publish(const char *dir, const char *name, const Buf *b, Err *err)
+{
+    char path[PATH_MAX];
+    ErrCode rc = buf_ok(b, name, err);
+
+    if (rc == ERR_OK) rc = dataset_path(path, dir, name, err);
+    return rc == ERR_OK ? store_write(path, buf_span(b), err) : rc;
+}
+
+static ErrCode publish_stats(const char *dir, const DatasetPlan *plan, const Totals *t, Err *err)
+{
+    Buf b = {0};
+    ErrCode rc;
+
+    buf_puts(&b, "{\"stage\":");
+    json_put_cstr(&b, plan->stage);
+    buf_printf(&b, ",\"version\":\"" TAMIS_VERSION "\",\"n_parts\":%" PRIu32 ",\"bytes_in\":%" PRIu64 ",\"stored_bytes\":%" PRIu64,
+               plan->n_parts, t->sum.bytes_in, t->sum.stored_bytes);
+    buf_printf(&b, ",\"part_seconds\":%.3f,\"cpu_seconds\":%.3f,\"counters\":", t->sum.wall_s, t->sum.cpu_s);
+    counters_put_json(&b, &t->sum.counters);
+    buf_puts(&b, "}\n");
+    rc = publish(dir, "stats.json", &b, err);
+    buf_clear(&b);
+    return rc;
+}
+
+static ErrCode publish_manifest(const char *dir, const DatasetPlan *plan, const Totals *t, Err *err)
+{
+    const Json *base = json_get(plan->json, "base"), *reasons = json_get(plan->json, "reasons");
+    char key[HASH128_HEX], content[HASH128_HEX];
+    Buf b = {0};
+    ErrCode rc;
+
+    hash128_hex(key, plan->key);
+    hash128_hex(content, hash128(buf_span(&t->contents)));
+    buf_printf(&b, "{\"format\":\"tamis-dataset\",\"version\":%d,\"stage\":", DATASET_FORMAT_VERSION);
+    json_put_cstr(&b, plan->stage);
+    buf_printf(&b, ",\"stage_version\":%" PRIu32 ",\"key\":\"%s\"", plan->stage_version, key);
+    put_member(&b, "params", json_get(plan->json, "params"));
+    put_member(&b, "inputs", json_get(plan->json, "inputs"));
+    if (base) put_member(&b, "base", base);
+    buf_printf(&b, ",\"n_parts\":%" PRIu32 ",\"n_docs\":%" PRIu64 ",\"text_bytes\":%" PRIu64 ",\"n_in\":%" PRIu64, plan->n_parts,
+               t->sum.info.n_docs, t->sum.info.text_bytes, t->sum.info.n_in);
+    put_dropped(&b, reasons, t->sum.dropped);
+    buf_puts(&b, ",\"id_sum\":");
+    json_put_u64_hex(&b, t->sum.info.id_sum);
+    buf_puts(&b, ",\"dropped_id_sum\":");
+    json_put_u64_hex(&b, t->sum.dropped_id_sum);
+    buf_puts(&b, ",\"doc_sum\":");
+    json_put_u64_hex(&b, t->sum.info.doc_sum);
+    buf_printf(&b, ",\"content\":\"%s\"}\n", content);
+    rc = publish(dir, "manifest.json", &b, err);
+    buf_clear(&b);
+    return rc;
+}
+
+ErrCode dataset_commit(const char *dir, bool *done, uint32_t *n_have, uint32_t *n_parts, Err *err)
+{
+    Arena arena = {0};
+    DatasetPlan plan;
+    Totals t = {0};
+    ErrCode rc;
+
+    *done = false;
+    *n_have = *n_parts = 0;
+    if ((rc = plan_read(&arena, dir, &plan, err)) != ERR_OK) goto out;
+    *n_parts = plan.n_parts;
+    for (uint32_t i = 0; i < plan.n_parts; i++) {
+        Arena scratch = {0};
+        Receipt r = {0};
+        Span line = {NULL, 0};
+        bool found;
+        rc = receipt_load(&scratch, dir, &plan, i, &r, &line, &found, err);
+        if (rc == ERR_OK && found && hash128_eq(r.key, plan.key)) {
+            rc = *n_have == i ? add_part(&t, dir, i, &r, line, err) : ERR_OK;
+            ++*n_have;
+        }
+        receipt_clear(&r);
+        arena_clear(&scratch);
+        if (rc != ERR_OK) goto out;
+    }
+    if (*n_have < plan.n_parts) goto out;
+    if ((rc = publish(dir, "parts.jsonl", &t.lines, err)) != ERR_OK) goto out;
+    if ((rc = publish_stats(dir, &plan, &t, err)) != ERR_OK) goto out;
+    if ((rc = publish_manifest(dir, &plan, &t, err)) != ERR_OK) goto out;
+    *done = true;
+    rc = store_sweep(dir, err);
+out:
+    totals_clear(&t);
+    arena_clear(&arena);
+    return rc;
+}

@@ -1,0 +1,214 @@
+#include "core/options.h"
+
+#include "core/bytes.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MAX_OPTIONS = 64, LONG_BASE = 256, HELP_COLUMN = 22 };
+
+bool parse_size(const char *s, uint64_t *bytes)
+{
+    size_t n = strlen(s);
+    uint64_t v, unit = 1;
+
+    if (n == 0) return false;
+    switch (s[n - 1] | 0x20) {
+    case 'k': unit = 1ull << 10; break;
+    case 'm': unit = 1ull << 20; break;
+    case 'g': unit = 1ull << 30; break;
+    case 't': unit = 1ull << 40; break;
+    default: break;
+    }
+    if (unit != 1) n--;
+    if (!span_to_u64(span(s, n), &v) || v > UINT64_MAX / unit) return false;
+    *bytes = v * unit;
+    return true;
+}
+
+static bool parse_task(const char *s, OptTask *t)
+{
+    size_t n = strlen(s), slash = span_find(span(s, n), '/');
+    uint64_t i, count;
+
+    if (slash == n || !span_to_u64(span(s, slash), &i) || !span_to_u64(span_from(span(s, n), slash + 1), &count)) return false;
+    if (count == 0 || count > UINT32_MAX || i >= count) return false;
+    *t = (OptTask){(uint32_t)i, (uint32_t)count};
+    return true;
+}
+
+static ErrCode bad_value(const OptVerb *verb, const OptSpec *o, const char *arg, const char *want, Err *err)
+{
+    return err_set(err, ERR_USAGE, "%s: --%s wants %s, not \"%s\"", verb->name, o->long_name, want, arg);
+}
+
+static ErrCode set_value(const OptVerb *verb, const OptSpec *o, const char *arg, Err *err)
+{
+    uint64_t v;
+
+    switch (o->type) {
+    case OPT_T_FLAG: *(bool *)o->value = true; return ERR_OK;
+    case OPT_T_STR: *(const char **)o->value = arg; return ERR_OK;
+    case OPT_T_U32:
+        if (!span_to_u64(span_str(arg), &v) || v > UINT32_MAX) return bad_value(verb, o, arg, "a whole number", err);
+        *(uint32_t *)o->value = (uint32_t)v;
+        return ERR_OK;
+    case OPT_T_U64:
+        if (!span_to_u64(span_str(arg), (uint64_t *)o->value)) return bad_value(verb, o, arg, "a whole number", err);
+        return ERR_OK;
+    case OPT_T_SIZE:
+        if (!parse_size(arg, (uint64_t *)o->value)) return bad_value(verb, o, arg, "a size like 800M or 24G", err);
+        return ERR_OK;
+    case OPT_T_F64: {
+        char *end;
+        double d = strtod(arg, &end);
+        if (end == arg || *end || !isfinite(d)) return bad_value(verb, o, arg, "a number", err);
+        *(double *)o->value = d;
+        return ERR_OK;
+    }
+    case OPT_T_CHOICE:
+        for (uint32_t i = 0; o->choices[i]; i++)
+            if (!strcmp(arg, o->choices[i])) {
+                *(uint32_t *)o->value = i;
+                return ERR_OK;
+            }
+        return bad_value(verb, o, arg, o->arg, err);
+    case OPT_T_LIST: {
+        OptList *l = o->value;
+        const char **v2 = realloc(l->v, (l->n + 1) * sizeof *v2);
+        if (!v2) return err_nomem(err, "options");
+        l->v = v2;
+        l->v[l->n++] = arg;
+        return ERR_OK;
+    }
+    case OPT_T_TASK:
+        if (!parse_task(arg, o->value)) return bad_value(verb, o, arg, "I/N with 0 <= I < N", err);
+        return ERR_OK;
+    case OPT_T_END:
+    case OPT_T_HEAD: break;
+    }
+    return ERR_OK;
+}
+
+void optlist_clear(OptList *l)
+{
+    free(l->v);
+    *l = (OptList){0};
+}
+
+/* " [14]" behind the help text, from the variable's present value. */
+static void print_default(const OptSpec *o)
+{
+    switch (o->type) {
+    case OPT_T_U32: printf(" [%" PRIu32 "]", *(uint32_t *)o->value); break;
+    case OPT_T_U64: printf(" [%" PRIu64 "]", *(uint64_t *)o->value); break;
+    case OPT_T_F64: printf(" [%g]", *(double *)o->value); break;
+    case OPT_T_CHOICE: printf(" [%s]", o->choices[*(uint32_t *)o->value]); break;
+    case OPT_T_STR:
+        if (*(const char **)o->value) printf(" [%s]", *(const char **)o->value);
+        break;
+    case OPT_T_SIZE: {
+        uint64_t v = *(uint64_t *)o->value;
+        static const char units[] = "KMGT";
+        int u = -1;
+        while (u < 3 && v && v % 1024 == 0) v /= 1024, u++;
+        printf(u < 0 ? " [%" PRIu64 "]" : " [%" PRIu64 "%c]", v, u < 0 ? 0 : units[u]);
+        break;
+    }
+    default: break;
+    }
+}
+
+static void print_option(const OptSpec *o)
+{
+    int n = o->short_name ? printf("  -%c, --%s", o->short_name, o->long_name) : printf("      --%s", o->long_name);
+
+    if (o->arg) n += printf(" %s", o->arg);
+    if (n > HELP_COLUMN - 2) printf("\n%*s", HELP_COLUMN, "");
+    else printf("%*s", HELP_COLUMN - n, "");
+    printf("%s", o->help);
+    if (o->required) printf(" (required)");
+    else print_default(o);
+    putchar('\n');
+}
+
+void options_help(const OptVerb *verb)
+{
+    printf("usage: tamis %s %s\n%s\n", verb->name, verb->usage, verb->what);
+    for (const OptSpec *o = verb->specs; o->type != OPT_T_END; o++) {
+        if (o->type == OPT_T_HEAD) printf("%s\n", o->help);
+        else print_option(o);
+    }
+    printf("  -h, --help%*sthis text\n", HELP_COLUMN - 12, "");
+    if (verb->after) printf("%s\n", verb->after);
+    printf("Exit status: 0 done, 1 the answer is no, 2 usage, 3 system error, 4 bad data or limit, 5 out of memory, "
+           "6 interrupted (resumable).\n");
+}
+
+static ErrCode check_required(const OptVerb *verb, const bool *given, Err *err)
+{
+    for (int i = 0; verb->specs[i].type != OPT_T_END; i++)
+        if (verb->specs[i].required && !given[i])
+            return err_set(err, ERR_USAGE, "%s: --%s is required; try tamis %s --help", verb->name, verb->specs[i].long_name,
+                           verb->name);
+    return ERR_OK;
+}
+
+ErrCode options_parse(const OptVerb *verb, int argc, char **argv, int *operands, Err *err)
+{
+    struct option longs[MAX_OPTIONS + 2];
+    char shorts[3 * MAX_OPTIONS + 4] = ":h";
+    bool given[MAX_OPTIONS] = {false};
+    size_t n_long = 0, n_short = 2;
+    int c;
+
+    for (int i = 0; verb->specs[i].type != OPT_T_END; i++) {
+        const OptSpec *o = &verb->specs[i];
+        if (o->type == OPT_T_HEAD || i >= MAX_OPTIONS) continue;
+        bool takes = o->type != OPT_T_FLAG;
+        longs[n_long++] = (struct option){o->long_name, takes ? required_argument : no_argument, NULL, LONG_BASE + i};
+        if (o->short_name) {
+            shorts[n_short++] = o->short_name;
+            if (takes) shorts[n_short++] = ':';
+        }
+    }
+    longs[n_long++] = (struct option){"help", no_argument, NULL, 'h'};
+    longs[n_long] = (struct option){0};
+    shorts[n_short] = 0;
+
+    optind = 0; /* glibc: start anew, several verbs may be parsed in one process */
+    while ((c = getopt_long(argc, argv, shorts, longs, NULL)) != -1) {
+        int i = c - LONG_BASE;
+        if (c == 'h') {
+            options_help(verb);
+            return ERR_NO;
+        }
+        if (c == '?' || c == ':') {
+            const char *bad = argv[optind - 1];
+            return err_set(err, ERR_USAGE, "%s: %s %s; try tamis %s --help", verb->name, c == ':' ? "no value for" : "unknown option",
+                           bad, verb->name);
+        }
+        if (c < LONG_BASE)
+            for (i = 0; verb->specs[i].short_name != c; i++) continue;
+        given[i] = true;
+        ErrCode rc = set_value(verb, &verb->specs[i], optarg, err);
+        if (rc != ERR_OK) return rc;
+    }
+    *operands = optind;
+    return check_required(verb, given, err);
+}
+
+int verb_exit(ErrCode rc, const Err *err)
+{
+    if (rc != ERR_OK && !(rc == ERR_NO && !err->msg[0])) log_error("%s", err->msg);
+    if (fflush(stdout) != 0 || ferror(stdout)) {
+        log_error("cannot write to standard output: %s", strerror(errno));
+        return rc == ERR_OK ? err_status(ERR_SYS) : err_status(rc);
+    }
+    return err_status(rc);
+}

@@ -1,0 +1,166 @@
+#define _GNU_SOURCE /* sched_getaffinity */
+#include "core/par.h"
+
+#include "core/par_mpi.h"
+
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+/* Tasks the launcher's environment announces for this step; 0 when there is no launcher. SLURM_NTASKS alone does not
+ * count: a batch script has it without being launched by srun. */
+static int announced_tasks(void)
+{
+    static const char *const names[] = {"OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "MPI_LOCALNRANKS"};
+
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        const char *v = getenv(names[i]);
+        if (v && *v) return atoi(v);
+    }
+    const char *step = getenv("SLURM_STEP_NUM_TASKS");
+    return step && getenv("SLURM_PROCID") ? atoi(step) : 0;
+}
+
+static int cgroup_cpu_quota(void)
+{
+    FILE *f = fopen("/sys/fs/cgroup/cpu.max", "r");
+    long quota, period;
+    int n = 0;
+
+    if (!f) return 0;
+    if (fscanf(f, "%ld %ld", &quota, &period) == 2 && quota > 0 && period > 0) n = (int)((quota + period - 1) / period);
+    fclose(f);
+    return n;
+}
+
+static int affinity_cores(void)
+{
+    cpu_set_t set;
+
+    CPU_ZERO(&set);
+    return sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 0;
+}
+
+int par_cores(void)
+{
+    long online = sysconf(_SC_NPROCESSORS_ONLN);
+    int bound = affinity_cores(), quota = cgroup_cpu_quota();
+    int n = online > 0 ? (int)online : 1;
+
+    if (bound > 0 && bound < n) n = bound;
+    if (quota > 0 && quota < n) n = quota;
+    return n;
+}
+
+/* A launcher that binds each rank has divided the cores already; one that does not leaves them all to every rank. */
+static int default_threads(int local_ranks)
+{
+    long online = sysconf(_SC_NPROCESSORS_ONLN);
+    int cores = par_cores();
+
+    if (affinity_cores() < (int)online) return cores;
+    return cores / local_ranks > 0 ? cores / local_ranks : 1;
+}
+
+Par par_alone(int threads)
+{
+    return (Par){.rank = 0, .n_ranks = 1, .local_ranks = 1, .threads = threads > 0 ? threads : default_threads(1)};
+}
+
+ErrCode par_start(Par *par, int threads, Err *err)
+{
+    int tasks = announced_tasks();
+    ErrCode rc;
+
+    *par = par_alone(threads);
+    if (tasks <= 1) return ERR_OK;
+    if ((rc = mpi_begin(&par->rank, &par->n_ranks, &par->local_ranks, err)) != ERR_OK) return rc;
+    if (par->n_ranks == 1)
+        return err_set(err, ERR_USAGE,
+                       "the launcher announces %d tasks but MPI sees one: each would write the same output "
+                       "(build with MPI, and launch with mpirun or srun --mpi=pmix)",
+                       tasks);
+    if (threads <= 0) par->threads = default_threads(par->local_ranks);
+    return ERR_OK;
+}
+
+void par_stop(Par *par)
+{
+    if (par->n_ranks > 1) mpi_end();
+    *par = (Par){.n_ranks = 1, .threads = 1, .local_ranks = 1};
+}
+
+static uint64_t read_limit(const char *path)
+{
+    FILE *f = fopen(path, "r");
+    unsigned long long v = 0;
+
+    if (!f) return 0;
+    if (fscanf(f, "%llu", &v) != 1) v = 0; /* "max" */
+    fclose(f);
+    return v;
+}
+
+uint64_t par_memory(const Par *par)
+{
+    uint64_t all = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE);
+    uint64_t cgroup = read_limit("/sys/fs/cgroup/memory.max");
+    const char *slurm = getenv("SLURM_MEM_PER_NODE"); /* MiB */
+
+    if (cgroup && cgroup < all) all = cgroup;
+    if (slurm && atoll(slurm) > 0 && (uint64_t)atoll(slurm) << 20 < all) all = (uint64_t)atoll(slurm) << 20;
+    return all / (uint64_t)par->local_ranks;
+}
+
+ErrCode par_agree(const Par *par, ErrCode rc, Err *err)
+{
+    Err local = {.code = ERR_OK, .msg = ""};
+    int who = rc == ERR_OK ? par->n_ranks : par->rank;
+
+    if (par->n_ranks == 1) return rc;
+    mpi_min_int(&who);
+    if (who == par->n_ranks) return ERR_OK;
+    if (who == par->rank && err) local = *err;
+    local.code = rc;
+    mpi_bcast(who, &local, sizeof local);
+    if (err) *err = local;
+    return local.code;
+}
+
+void par_barrier(const Par *par)
+{
+    if (par->n_ranks > 1) mpi_barrier();
+}
+
+void par_sum_u64(const Par *par, uint64_t *v, size_t n)
+{
+    if (par->n_ranks > 1) mpi_sum_u64(v, n);
+}
+
+ErrCode par_bcast(const Par *par, Buf *b, Err *err)
+{
+    uint64_t n = b->n;
+    ErrCode rc = ERR_OK;
+
+    if (par->n_ranks == 1) return ERR_OK;
+    mpi_bcast(0, &n, sizeof n);
+    if (par->rank != 0) {
+        buf_reset(b);
+        if (!buf_reserve(b, (size_t)n)) rc = err_nomem(err, "a broadcast");
+    }
+    if ((rc = par_agree(par, rc, err)) != ERR_OK) return rc;
+    mpi_bcast(0, b->p, (size_t)n);
+    b->n = (size_t)n;
+    return ERR_OK;
+}
+
+ErrCode par_first_error(const ErrCode *rc, const Err *errs, size_t n, Err *err)
+{
+    for (size_t i = 0; i < n; i++)
+        if (rc[i] != ERR_OK) {
+            if (err) *err = errs[i];
+            return rc[i];
+        }
+    return ERR_OK;
+}

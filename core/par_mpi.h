@@ -1,0 +1,18 @@
+/* core/par_mpi.h - the few collectives par.c needs, over MPI or over one process. Private to core; MPI's types and its
+ * int counts end in par_mpi.c. */
+#ifndef TAMIS_CORE_PAR_MPI_H
+#define TAMIS_CORE_PAR_MPI_H
+
+#include "core/err.h"
+
+#include <stdint.h>
+
+MUST_USE ErrCode mpi_begin(int *rank, int *n_ranks, int *local_ranks, Err *err);
+void mpi_end(void);
+void mpi_barrier(void);
+void mpi_sum_u64(uint64_t *v, size_t n);
+void mpi_min_int(int *v);
+void mpi_bcast(int root, void *p, size_t n);
+const char *mpi_version(void); /* "Open MPI 4.1.4", or "none" */
+
+#endif

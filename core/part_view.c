@@ -1,0 +1,346 @@
+#include "core/dataset_files.h"
+#include "core/dataset_open.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+
+/* One part seen through its chain of views. The newest view's `drop` column says which records show; of columns with one
+ * name the newest view's wins. */
+
+typedef struct {
+    Span name;
+    ColType type;
+    Span values;
+} SignalColumn;
+
+struct PartView {
+    PartFile *file;
+    Columns *level[DATASET_MAX_DEPTH + 1]; /* newest first */
+    int n_levels;
+    Hash128 root_content;
+    uint32_t dataset, root_part;
+    Span drop;              /* empty: a written dataset, all records show */
+    SignalColumn *signals;  /* sorted by name */
+    uint32_t n_signals;
+    Span domain, domain_pool; /* of the newest column that sets the domain */
+    Span lines, line_pool;    /* of the newest view with replacement lines */
+};
+
+static int compare_signals(const void *pa, const void *pb)
+{
+    return span_cmp(((const SignalColumn *)pa)->name, ((const SignalColumn *)pb)->name);
+}
+
+static bool has_signal(const PartView *v, Span name)
+{
+    for (uint32_t i = 0; i < v->n_signals; i++)
+        if (span_eq(v->signals[i].name, name)) return true;
+    return false;
+}
+
+/* Takes from one level what no newer level has given yet. */
+static ErrCode gather_level(PartView *v, Columns *c, bool newest, Err *err)
+{
+    for (uint32_t i = 0; i < columns_count(c); i++) {
+        const ColumnDef *d = columns_def(c, i);
+        Span name = span_str(d->name), values, pool;
+        ErrCode rc;
+        bool drop = newest && span_is(name, DROP_COLUMN) && d->type == COL_U8;
+        bool signal = (d->flags & COL_SIGNAL) && d->width == 1 && d->type != COL_STRING && !has_signal(v, name);
+        bool domain = (d->flags & COL_FIELD) && d->type == COL_STRING && span_is(name, "domain") && !v->domain.p;
+        bool line = (d->flags & COL_LINE) && d->type == COL_STRING && !v->lines.p;
+        if (!drop && !signal && !domain && !line) continue;
+        if ((rc = columns_values(c, i, &values, &pool, err)) != ERR_OK) return rc;
+        if (drop) v->drop = values;
+        if (domain) v->domain = values, v->domain_pool = pool;
+        if (line) v->lines = values, v->line_pool = pool;
+        if (!signal) continue;
+        SignalColumn *more = realloc(v->signals, (v->n_signals + 1) * sizeof *more);
+        if (!more) return err_nomem(err, "signal columns");
+        v->signals = more;
+        v->signals[v->n_signals++] = (SignalColumn){name, d->type, values};
+    }
+    return ERR_OK;
+}
+
+static ErrCode check_level(const PartView *v, const Columns *c, const char *path, Err *err)
+{
+    uint32_t n = partfile_first_record(v->file, partfile_n_frames(v->file));
+
+    if (columns_n_docs(c) != n || !hash128_eq(columns_part(c), v->root_content))
+        return err_set(err, ERR_DATA, "%s was made over another part than %s", path, partfile_path(v->file));
+    return ERR_OK;
+}
+
+ErrCode partview_open(PartView **out, const DatasetSet *set, uint32_t part, Err *err)
+{
+    PartView *v = calloc(1, sizeof *v);
+    uint32_t which, local;
+    char path[PATH_MAX];
+    const Dataset *root;
+    ErrCode rc;
+
+    *out = NULL;
+    if (!v) return err_nomem(err, "a part");
+    datasetset_locate(set, part, &which, &local);
+    const Dataset *ds = set->ds[which];
+    dataset_root_of(ds, local, &root, &v->root_part);
+    v->dataset = datasetset_root_number(set, root);
+    v->root_content = root->parts[v->root_part].content;
+    if ((rc = dataset_part_path(path, root->dir, DATASET_WRITTEN, root->stage, v->root_part, err)) != ERR_OK) goto fail;
+    if ((rc = partfile_open(&v->file, path, err)) != ERR_OK) goto fail;
+    if (partview_n_records(v) != root->parts[v->root_part].n_docs) {
+        rc = err_set(err, ERR_DATA, "%s: %" PRIu32 " records, but its dataset says %" PRIu64, path, partview_n_records(v),
+                     root->parts[v->root_part].n_docs);
+        goto fail;
+    }
+    while (ds->n_bases) {
+        const PartInfo *p = &ds->parts[local];
+        if ((rc = dataset_part_path(path, ds->dir, DATASET_VIEW, ds->stage, local, err)) != ERR_OK) goto fail;
+        if ((rc = columns_open(&v->level[v->n_levels], path, err)) != ERR_OK) goto fail;
+        v->n_levels++;
+        if ((rc = check_level(v, v->level[v->n_levels - 1], path, err)) != ERR_OK) goto fail;
+        if ((rc = gather_level(v, v->level[v->n_levels - 1], v->n_levels == 1, err)) != ERR_OK) goto fail;
+        if (v->n_levels == 1 && v->drop.n != partview_n_records(v)) {
+            rc = err_set(err, ERR_DATA, "%s has no column " DROP_COLUMN, path);
+            goto fail;
+        }
+        ds = ds->base[p->base];
+        local = p->base_part;
+    }
+    if (v->n_signals) qsort(v->signals, v->n_signals, sizeof *v->signals, compare_signals);
+    *out = v;
+    return ERR_OK;
+fail:
+    partview_close(v);
+    return rc;
+}
+
+void partview_close(PartView *v)
+{
+    if (!v) return;
+    for (int i = 0; i < v->n_levels; i++) columns_close(v->level[i]);
+    partfile_close(v->file);
+    free(v->signals);
+    free(v);
+}
+
+uint32_t partview_n_blocks(const PartView *v) { return partfile_n_frames(v->file); }
+uint32_t partview_n_records(const PartView *v) { return partfile_first_record(v->file, partfile_n_frames(v->file)); }
+uint32_t partview_first_record(const PartView *v, uint32_t block) { return partfile_first_record(v->file, block); }
+uint64_t partview_block_bytes(const PartView *v, uint32_t block) { return partfile_frame(v->file, block).text_bytes; }
+Hash128 partview_root_content(const PartView *v) { return v->root_content; }
+DocId partview_docid(const PartView *v, uint32_t record) { return docid(v->dataset, v->root_part, record); }
+
+ErrCode partview_column(PartView *v, const char *name, Columns **cols, uint32_t *column, Err *err)
+{
+    for (int i = 0; i < v->n_levels; i++) {
+        int c = columns_find(v->level[i], name);
+        if (c < 0) continue;
+        *cols = v->level[i];
+        *column = (uint32_t)c;
+        return ERR_OK;
+    }
+    return err_set(err, ERR_DATA, "no view over %s has a column %s", partfile_path(v->file), name);
+}
+
+/* --- reading blocks */
+
+struct BlockReader {
+    PartCoder *coder;
+    PartView *view;
+    Buf text;
+    Span rest;         /* lines of the block not read yet */
+    uint32_t record;   /* of the next line */
+    DocScratch scratch;
+    Signal *joined;
+    uint32_t cap_joined;
+};
+
+ErrCode blockreader_new(BlockReader **out, Err *err)
+{
+    BlockReader *r = calloc(1, sizeof *r);
+    ErrCode rc;
+
+    *out = NULL;
+    if (!r) return err_nomem(err, "a block reader");
+    if ((rc = partcoder_new(&r->coder, 3, err)) != ERR_OK) {
+        free(r);
+        return rc;
+    }
+    *out = r;
+    return ERR_OK;
+}
+
+void blockreader_free(BlockReader *r)
+{
+    if (!r) return;
+    partcoder_free(r->coder);
+    buf_clear(&r->text);
+    docscratch_clear(&r->scratch);
+    free(r->joined);
+    free(r);
+}
+
+ErrCode blockreader_open(BlockReader *r, PartView *v, uint32_t block, Err *err)
+{
+    ErrCode rc = partcoder_read(r->coder, v->file, block, &r->text, err);
+
+    r->view = v;
+    r->rest = rc == ERR_OK ? buf_span(&r->text) : span(NULL, 0);
+    r->record = partfile_first_record(v->file, block);
+    return rc;
+}
+
+/* The value of a signal column, false when it is absent there. */
+static bool signal_value(const SignalColumn *c, uint32_t record, double *out)
+{
+    const uint8_t *p = c->values.p + (size_t)record * coltype_size(c->type);
+    uint32_t bits;
+    float f;
+
+    switch (c->type) {
+    case COL_U8: *out = *p; return true;
+    case COL_U32: *out = le32_get(p); return true;
+    case COL_U64: *out = (double)le64_get(p); return true;
+    case COL_F32:
+        bits = le32_get(p);
+        memcpy(&f, &bits, sizeof f);
+        *out = (double)f;
+        return !isnan(f);
+    case COL_STRING: break;
+    }
+    return false;
+}
+
+/* Joins the views' signals to the document's own; both lists are sorted by name, the views win. */
+static ErrCode join_signals(BlockReader *r, Doc *doc, uint32_t record, Err *err)
+{
+    const PartView *v = r->view;
+    uint32_t need = doc->n_signals + v->n_signals, n = 0, a = 0, b = 0;
+
+    if (!v->n_signals) return ERR_OK;
+    if (need > r->cap_joined) {
+        Signal *more = realloc(r->joined, need * sizeof *more);
+        if (!more) return err_nomem(err, "signals");
+        r->joined = more;
+        r->cap_joined = need;
+    }
+    while (a < doc->n_signals || b < v->n_signals) {
+        int order = a == doc->n_signals ? 1 : b == v->n_signals ? -1 : span_cmp(doc->signals[a].name, v->signals[b].name);
+        double value;
+        if (order < 0) {
+            r->joined[n++] = doc->signals[a++];
+            continue;
+        }
+        if (signal_value(&v->signals[b], record, &value)) {
+            r->joined[n++] = (Signal){v->signals[b].name, value};
+            a += order == 0;
+        }
+        b++;
+    }
+    doc->signals = r->joined;
+    doc->n_signals = n;
+    return ERR_OK;
+}
+
+static ErrCode read_doc(BlockReader *r, Span line, uint32_t record, Doc *doc, Err *err)
+{
+    const PartView *v = r->view;
+    const char *why;
+    Span s;
+    ErrCode rc;
+
+    if (v->lines.p) {
+        if ((rc = column_string(v->lines, v->line_pool, record, &s, err)) != ERR_OK) return rc;
+        if (s.p) line = s;
+    }
+    if (!doc_read(&r->scratch, line, doc, &why))
+        return err_set(err, ERR_DATA, "%s: record %" PRIu32 " is no document line: %s", partfile_path(v->file), record, why);
+    if (v->domain.p) {
+        if ((rc = column_string(v->domain, v->domain_pool, record, &s, err)) != ERR_OK) return rc;
+        if (s.p) doc->domain = s;
+    }
+    return join_signals(r, doc, record, err);
+}
+
+ErrCode blockreader_next(BlockReader *r, Doc *doc, uint32_t *record, bool *end, Err *err)
+{
+    while (r->rest.n) {
+        size_t n = span_find(r->rest, '\n');
+        Span line = span(r->rest.p, n);
+        r->rest = span_from(r->rest, n + 1);
+        *record = r->record++;
+        if (r->view->drop.n && r->view->drop.p[*record] != DROP_KEPT) continue;
+        *end = false;
+        return read_doc(r, line, *record, doc, err);
+    }
+    *end = true;
+    return ERR_OK;
+}
+
+/* --- a cursor over everything */
+
+struct DocCursor {
+    DatasetSet *set;
+    PartView *view;
+    BlockReader *reader;
+    uint32_t part, block;
+    bool in_block;
+};
+
+ErrCode doccursor_open(DocCursor **out, const char *const *dirs, size_t n, Err *err)
+{
+    DocCursor *c = calloc(1, sizeof *c);
+    ErrCode rc;
+
+    *out = NULL;
+    if (!c) return err_nomem(err, "a cursor");
+    if ((rc = datasetset_open(&c->set, dirs, n, err)) != ERR_OK || (rc = blockreader_new(&c->reader, err)) != ERR_OK) {
+        doccursor_close(c);
+        return rc;
+    }
+    *out = c;
+    return ERR_OK;
+}
+
+ErrCode doccursor_next(DocCursor *c, Doc *doc, DocId *id, bool *end, Err *err)
+{
+    for (;;) {
+        uint32_t record;
+        bool block_end;
+        ErrCode rc;
+        if (c->in_block) {
+            if ((rc = blockreader_next(c->reader, doc, &record, &block_end, err)) != ERR_OK) return rc;
+            if (!block_end) {
+                *id = partview_docid(c->view, record);
+                *end = false;
+                return ERR_OK;
+            }
+            c->in_block = false;
+            c->block++;
+        }
+        if (c->view && c->block < partview_n_blocks(c->view)) {
+            if ((rc = blockreader_open(c->reader, c->view, c->block, err)) != ERR_OK) return rc;
+            c->in_block = true;
+            continue;
+        }
+        partview_close(c->view);
+        c->view = NULL;
+        if (c->part == datasetset_n_parts(c->set)) break;
+        if ((rc = partview_open(&c->view, c->set, c->part++, err)) != ERR_OK) return rc;
+        c->block = 0;
+    }
+    *end = true;
+    return ERR_OK;
+}
+
+void doccursor_close(DocCursor *c)
+{
+    if (!c) return;
+    partview_close(c->view);
+    blockreader_free(c->reader);
+    datasetset_close(c->set);
+    free(c);
+}

@@ -1,0 +1,374 @@
+#include "core/stage.h"
+
+#include "core/log.h"
+#include "core/stage_pipe.h"
+#include "core/store.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+/* --- keys and plans */
+
+static void put_hash_member(Buf *b, const char *key, Hash128 h)
+{
+    char hex[HASH128_HEX];
+
+    hash128_hex(hex, h);
+    buf_printf(b, "\"%s\":\"%s\"", key, hex);
+}
+
+Hash128 stage_key(const StageDef *def, Span params, Span inputs_content)
+{
+    Buf b = {0};
+    Hash128 key;
+
+    buf_printf(&b, "{\"stage\":\"%s\",\"stage_version\":%" PRIu32 ",\"params\":", def->name, def->version);
+    buf_put_span(&b, params);
+    buf_puts(&b, ",\"inputs\":");
+    buf_put_span(&b, inputs_content);
+    buf_putc(&b, '}');
+    key = hash128(buf_span(&b));
+    buf_clear(&b);
+    return key;
+}
+
+/* What identifies the inputs, without their paths. */
+static void put_inputs_content(Buf *b, const StageJob *job)
+{
+    if (!job->set) {
+        buf_put_span(b, job->inputs);
+        return;
+    }
+    buf_putc(b, '[');
+    for (size_t i = 0; i < datasetset_count(job->set); i++) {
+        char hex[HASH128_HEX];
+        hash128_hex(hex, dataset_content(datasetset_at(job->set, i)));
+        buf_printf(b, "%s\"%s\"", i ? "," : "", hex);
+    }
+    buf_putc(b, ']');
+}
+
+/* [{path, content}…], paths as seen from the output directory. */
+static ErrCode put_inputs(Buf *b, const StageJob *job, Err *err)
+{
+    Arena arena = {0};
+    ErrCode rc = ERR_OK;
+
+    if (job->inputs.p) {
+        buf_put_span(b, job->inputs);
+        return ERR_OK;
+    }
+    buf_putc(b, '[');
+    for (size_t i = 0; i < datasetset_count(job->set) && rc == ERR_OK; i++) {
+        const Dataset *ds = datasetset_at(job->set, i);
+        const char *path;
+        if ((rc = relative_path(&arena, job->out_dir, dataset_dir(ds), &path, err)) != ERR_OK) break;
+        buf_puts(b, i ? ",{\"path\":" : "{\"path\":");
+        json_put_cstr(b, path);
+        buf_putc(b, ',');
+        put_hash_member(b, "content", dataset_content(ds));
+        buf_putc(b, '}');
+    }
+    buf_putc(b, ']');
+    arena_clear(&arena);
+    return rc;
+}
+
+static uint32_t job_n_parts(const StageJob *job) { return job->set ? datasetset_n_parts(job->set) : job->source->n_parts; }
+
+static ErrCode make_plan(Buf *b, const StageJob *job, Hash128 key, Err *err)
+{
+    const StageDef *def = job->def;
+    bool view = def->kind == DATASET_VIEW;
+    Buf inputs = {0};
+    ErrCode rc = put_inputs(&inputs, job, err);
+
+    buf_printf(b, "{\"format\":\"tamis-dataset\",\"version\":%d,\"kind\":\"%s\",\"stage\":\"%s\",\"stage_version\":%" PRIu32 ",",
+               DATASET_FORMAT_VERSION, view ? "view" : "written", def->name, def->version);
+    put_hash_member(b, "key", key);
+    buf_puts(b, ",\"params\":");
+    buf_put_span(b, job->params);
+    buf_puts(b, ",\"inputs\":");
+    buf_put_span(b, buf_span(&inputs));
+    if (view) {
+        buf_puts(b, ",\"base\":");
+        buf_put_span(b, buf_span(&inputs));
+    }
+    buf_printf(b, ",\"n_parts\":%" PRIu32 ",\"reasons\":[", job_n_parts(job));
+    for (uint32_t i = 0; i < def->n_reasons; i++) buf_printf(b, "%s\"%s\"", i ? "," : "", def->reasons[i]);
+    buf_puts(b, "]}\n");
+    if (rc == ERR_OK && inputs.oom) rc = err_nomem(err, "a plan");
+    if (rc == ERR_OK) rc = buf_ok(b, "a plan", err);
+    buf_clear(&inputs);
+    return rc;
+}
+
+/* --- the output directory */
+
+static bool is_ours(const char *name)
+{
+    static const char *const names[] = {"manifest.json", "parts.jsonl", "stats.json", "stage.json", "mixture.json"};
+
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (span_is(span_str(name), names[i])) return true;
+    return span_starts(span_str(name), SPAN_LIT("part-"));
+}
+
+/* --force: removes another run's files, the manifest first, so that what is left never looks complete. */
+static ErrCode wipe(const char *dir, Err *err)
+{
+    StoreList list = {0};
+    char path[PATH_MAX];
+    ErrCode rc;
+
+    if ((rc = dataset_path(path, dir, "manifest.json", err)) != ERR_OK || (rc = store_delete(path, err)) != ERR_OK) return rc;
+    if ((rc = store_list(dir, &list, err)) != ERR_OK) return rc;
+    for (size_t i = 0; i < list.n && rc == ERR_OK; i++)
+        if (is_ours(list.name[i]) && (rc = dataset_path(path, dir, list.name[i], err)) == ERR_OK) rc = store_delete(path, err);
+    storelist_clear(&list);
+    return rc;
+}
+
+static ErrCode holds_files(const char *dir, bool *yes, Err *err)
+{
+    StoreList list = {0};
+    ErrCode rc = store_list(dir, &list, err);
+
+    *yes = false;
+    for (size_t i = 0; rc == ERR_OK && i < list.n; i++) *yes |= is_ours(list.name[i]);
+    storelist_clear(&list);
+    return rc;
+}
+
+/* Rank 0: makes the directory ours, or says whose it is. */
+static ErrCode claim(const StageJob *job, Hash128 key, Err *err)
+{
+    Arena arena = {0};
+    Buf plan_text = {0};
+    DatasetPlan plan;
+    char path[PATH_MAX];
+    bool exists, created, occupied;
+    ErrCode rc;
+
+    if ((rc = store_mkdirs(job->out_dir, err)) != ERR_OK) goto out;
+    for (size_t i = 0; job->set && i < datasetset_count(job->set); i++) {
+        const char *rel;
+        if ((rc = relative_path(&arena, job->out_dir, dataset_dir(datasetset_at(job->set, i)), &rel, err)) != ERR_OK) goto out;
+        if (span_is(span_str(rel), ".")) {
+            rc = err_set(err, ERR_USAGE, "%s is both input and output", job->out_dir);
+            goto out;
+        }
+    }
+    if ((rc = dataset_path(path, job->out_dir, "stage.json", err)) != ERR_OK) goto out;
+    if ((rc = store_exists(path, &exists, err)) != ERR_OK) goto out;
+    if (exists) {
+        if (job->common->force) {
+            rc = plan_read(&arena, job->out_dir, &plan, NULL);
+            if (rc == ERR_OK && hash128_eq(plan.key, key)) goto out;
+            rc = ERR_OK;
+        } else {
+            if ((rc = plan_read(&arena, job->out_dir, &plan, err)) != ERR_OK || hash128_eq(plan.key, key)) goto out;
+            rc = err_set(err, ERR_DATA, "%s holds another run (stage %s, other parameters or inputs): choose another directory, or --force",
+                         job->out_dir, plan.stage);
+            goto out;
+        }
+    } else if ((rc = holds_files(job->out_dir, &occupied, err)) != ERR_OK) {
+        goto out;
+    } else if (occupied && !job->common->force) {
+        rc = err_set(err, ERR_DATA, "%s holds files of another run: choose another directory, or --force", job->out_dir);
+        goto out;
+    }
+    if ((rc = wipe(job->out_dir, err)) != ERR_OK) goto out;
+    if ((rc = make_plan(&plan_text, job, key, err)) != ERR_OK) goto out;
+    rc = store_create(path, buf_span(&plan_text), &created, err);
+    if (rc == ERR_OK && !created) rc = err_set(err, ERR_DATA, "%s: another job has just started here", job->out_dir);
+out:
+    if (rc == ERR_OK) rc = store_sweep(job->out_dir, err);
+    if (rc == ERR_OK && job->common->rejected) rc = store_mkdirs(job->common->rejected, err);
+    buf_clear(&plan_text);
+    arena_clear(&arena);
+    return rc;
+}
+
+/* --- which parts are mine */
+
+static uint64_t part_bytes(const StageJob *job, uint32_t part)
+{
+    uint32_t ds, local;
+
+    if (!job->set) return job->source->part_bytes(job->source->ctx, part);
+    datasetset_locate(job->set, part, &ds, &local);
+    return dataset_part(datasetset_at(job->set, ds), local)->text_bytes;
+}
+
+typedef struct {
+    uint64_t bytes;
+    uint32_t part;
+} PartWeight;
+
+static int heavier_first(const void *pa, const void *pb)
+{
+    const PartWeight *a = pa, *b = pb;
+
+    if (a->bytes != b->bytes) return a->bytes < b->bytes ? 1 : -1;
+    return a->part < b->part ? -1 : a->part > b->part;
+}
+
+static int by_number(const void *pa, const void *pb)
+{
+    uint32_t a = *(const uint32_t *)pa, b = *(const uint32_t *)pb;
+
+    return (a > b) - (a < b);
+}
+
+/* Largest part first, each to the least loaded of all workers (ranks x tasks); the caller's share in part order. */
+static ErrCode my_share(const StageJob *job, const Par *par, uint32_t **out, uint32_t *n_out, Err *err)
+{
+    uint32_t n = job_n_parts(job), n_tasks = job->common->task.count ? job->common->task.count : 1;
+    uint64_t n_workers = (uint64_t)n_tasks * (uint64_t)par->n_ranks;
+    uint64_t me = (uint64_t)job->common->task.index * (uint64_t)par->n_ranks + (uint64_t)par->rank;
+    PartWeight *w = malloc((n ? n : 1) * sizeof *w);
+    uint64_t *load = calloc(n_workers, sizeof *load);
+    uint32_t *mine = malloc((n ? n : 1) * sizeof *mine);
+    ErrCode rc = ERR_OK;
+
+    *n_out = 0;
+    if (!w || !load || !mine) {
+        rc = err_nomem(err, "the list of parts");
+        goto out;
+    }
+    for (uint32_t i = 0; i < n; i++) w[i] = (PartWeight){part_bytes(job, i), i};
+    if (n) qsort(w, n, sizeof *w, heavier_first);
+    for (uint32_t i = 0; i < n; i++) {
+        uint64_t least = 0;
+        for (uint64_t k = 1; k < n_workers; k++)
+            if (load[k] < load[least]) least = k;
+        load[least] += w[i].bytes + 1; /* empty parts are spread too */
+        if (least == me) mine[(*n_out)++] = w[i].part;
+    }
+    if (*n_out) qsort(mine, *n_out, sizeof *mine, by_number);
+    *out = mine;
+    mine = NULL;
+out:
+    free(w);
+    free(load);
+    free(mine);
+    return rc;
+}
+
+/* Leaves out the parts that are already there with our key. */
+static ErrCode skip_finished(const StageJob *job, Hash128 key, uint32_t *parts, uint32_t *n, uint32_t *n_reused, Err *err)
+{
+    Arena arena = {0};
+    DatasetPlan plan;
+    uint32_t kept = 0;
+    ErrCode rc = plan_read(&arena, job->out_dir, &plan, err);
+
+    for (uint32_t i = 0; rc == ERR_OK && i < *n; i++) {
+        Arena scratch = {0};
+        Receipt r = {0};
+        Span line;
+        bool found;
+        rc = receipt_load(&scratch, job->out_dir, &plan, parts[i], &r, &line, &found, err);
+        if (rc == ERR_OK && found && hash128_eq(r.key, key)) ++*n_reused;
+        else parts[kept++] = parts[i];
+        receipt_clear(&r);
+        arena_clear(&scratch);
+    }
+    *n = kept;
+    arena_clear(&arena);
+    return rc;
+}
+
+/* --- the run */
+
+static ErrCode run_parts(const StageJob *job, const Par *par, Hash128 key, StageTotals *t, Err *err)
+{
+    WriteSpec spec = {.job = job, .key = key, .rejected_dir = job->common->rejected, .rank = par->rank};
+    uint32_t *parts = NULL, n = 0, reused = 0;
+    uint64_t bytes = 0, counts[2];
+    Progress *progress = NULL;
+    ErrCode rc;
+
+    if ((rc = my_share(job, par, &parts, &n, err)) == ERR_OK) rc = skip_finished(job, key, parts, &n, &reused, err);
+    if (rc == ERR_OK) {
+        for (uint32_t i = 0; i < n; i++) bytes += part_bytes(job, parts[i]);
+        if (n) rc = progress_start(&progress, job->def->name, bytes, err);
+        if (rc == ERR_OK && n) rc = stage_pipe(&spec, parts, n, par->threads, progress, err);
+        progress_stop(progress);
+    }
+    free(parts);
+    rc = par_agree(par, rc, err);
+    counts[0] = n;
+    counts[1] = reused;
+    par_sum_u64(par, counts, 2);
+    t->n_parts_done = (uint32_t)counts[0];
+    t->n_parts_reused = (uint32_t)counts[1];
+    return rc;
+}
+
+static ErrCode read_totals(const char *dir, StageTotals *t, Err *err)
+{
+    Dataset *ds;
+    ErrCode rc = dataset_open(&ds, dir, err);
+
+    if (rc != ERR_OK) return rc;
+    t->n_docs = dataset_n_docs(ds);
+    t->text_bytes = dataset_text_bytes(ds);
+    rc = json_get_u64(dataset_manifest(ds), "n_in", 0, dir, &t->n_in, err);
+    t->n_dropped = t->n_in - t->n_docs;
+    dataset_close(ds);
+    return rc;
+}
+
+ErrCode stage_run(const StageJob *job, const Par *par, StageTotals *totals, Err *err)
+{
+    StageTotals t = {.n_parts = job_n_parts(job)};
+    Buf inputs = {0};
+    char path[PATH_MAX];
+    uint32_t have, all;
+    ErrCode rc;
+
+    put_inputs_content(&inputs, job);
+    if ((rc = buf_ok(&inputs, "a key", err)) != ERR_OK) goto out;
+    Hash128 key = stage_key(job->def, job->params, buf_span(&inputs));
+    if (par->rank == 0) rc = claim(job, key, err);
+    if ((rc = par_agree(par, rc, err)) != ERR_OK) goto out;
+    if ((rc = dataset_path(path, job->out_dir, "manifest.json", err)) != ERR_OK) goto out;
+    rc = store_exists(path, &t.complete, err);
+    if ((rc = par_agree(par, rc, err)) != ERR_OK) goto out;
+    t.up_to_date = t.complete;
+    par_barrier(par); /* nobody writes the manifest before everybody has looked for it */
+    if (!t.complete) {
+        if ((rc = run_parts(job, par, key, &t, err)) != ERR_OK) goto out;
+        if (par->rank == 0) rc = dataset_commit(job->out_dir, &t.complete, &have, &all, err);
+        if ((rc = par_agree(par, rc, err)) != ERR_OK) goto out;
+        rc = store_exists(path, &t.complete, err);
+        if ((rc = par_agree(par, rc, err)) != ERR_OK) goto out;
+    }
+    if (t.complete) rc = read_totals(job->out_dir, &t, err);
+    rc = par_agree(par, rc, err);
+    if (totals) *totals = t;
+out:
+    buf_clear(&inputs);
+    return rc;
+}
+
+ErrCode stage_summary(const char *dir, Err *err)
+{
+    Dataset *ds;
+    uint64_t n_in;
+    ErrCode rc = dataset_open(&ds, dir, err);
+
+    if (rc != ERR_OK) return rc;
+    const Json *m = dataset_manifest(ds);
+    if ((rc = json_get_u64(m, "n_in", 0, dir, &n_in, err)) == ERR_OK) {
+        log_info("%s: %" PRIu64 " in, %" PRIu64 " out (%.1f MB of text), %" PRIu64 " dropped", dir, n_in, dataset_n_docs(ds),
+                 (double)dataset_text_bytes(ds) / 1e6, n_in - dataset_n_docs(ds));
+        const Json *dropped = json_get(m, "dropped");
+        for (const Json *d = dropped ? dropped->child : NULL; d; d = d->next)
+            log_info("  %12.0f %s", d->number, (const char *)d->key.p);
+    }
+    dataset_close(ds);
+    return rc;
+}

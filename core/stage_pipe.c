@@ -1,0 +1,280 @@
+#include "core/stage_pipe.h"
+
+#include <omp.h>
+#include <stdlib.h>
+
+/* Blocks go round a ring of slots. The thread that creates tasks reads; two tasks a block follow it, chained by their
+ * dependence on the slot, and the write tasks chained among themselves: so slots are written in the order they were read,
+ * and a slot is read into again only after it was written. */
+
+typedef enum { SLOT_BLOCK, SLOT_PART_END, SLOT_STOP } SlotKind;
+
+typedef struct {
+    SlotKind kind;
+    PartRun *run;
+    StageBlock block;    /* raw input */
+    uint32_t view_block; /* dataset input */
+    StageSink sink;
+    ErrCode rc;
+    Err err;
+} Slot;
+
+typedef struct {
+    void *user; /* worker_new's */
+    bool made;
+    BlockReader *reader;
+    PartCoder *coder;
+} Worker;
+
+typedef struct {
+    const WriteSpec *spec;
+    const uint32_t *parts;
+    uint32_t n_parts, next_part;
+    PartRun *reading; /* the part blocks are read from; NULL between parts */
+    PartRun *open;    /* list of all runs not cleared yet; touched by the reader and, when unlinking, by the writer */
+    Slot *slot;
+    int n_slots;
+    Worker *worker;
+    int n_workers;
+    Progress *progress;
+    ErrCode rc; /* first failure in block order; set by the writer only */
+    Err err;
+    bool stop; /* atomic access */
+} Pipe;
+
+static bool stopping(Pipe *p)
+{
+    bool s;
+
+#pragma omp atomic read
+    s = p->stop;
+    return s;
+}
+
+/* --- read */
+
+static ErrCode open_part(Pipe *p, Err *err)
+{
+    const StageJob *job = p->spec->job;
+    PartRun *r = calloc(1, sizeof *r);
+    ErrCode rc;
+
+    if (!r) return err_nomem(err, "a part");
+    r->part = p->parts[p->next_part++];
+#pragma omp critical(tamis_pipe_runs)
+    {
+        r->older = p->open;
+        if (p->open) p->open->newer = r;
+        p->open = r;
+    }
+    p->reading = r;
+    if ((rc = partrun_begin(r, p->spec, err)) != ERR_OK) return rc;
+    if (job->set) return partview_open(&r->view, job->set, r->part, err);
+    return job->source->open(job->source->ctx, r->part, &r->cursor, err);
+}
+
+static void close_cursor(const StageJob *job, PartRun *r)
+{
+    if (r->cursor) job->source->close(r->cursor);
+    r->cursor = NULL;
+}
+
+/* Fills the slot with the next block, the end of a part, or the end of all. */
+static void read_slot(Pipe *p, Slot *s)
+{
+    const StageJob *job = p->spec->job;
+    bool end = false;
+
+    s->rc = ERR_OK;
+    s->kind = SLOT_STOP;
+    s->run = NULL;
+    if (interrupt_seen()) {
+        s->rc = err_set(&s->err, ERR_INTR, "interrupted; a rerun continues after the finished parts");
+        return;
+    }
+    if (!p->reading) {
+        if (p->next_part == p->n_parts || stopping(p)) return;
+        if ((s->rc = open_part(p, &s->err)) != ERR_OK) return;
+    }
+    PartRun *r = p->reading;
+    s->run = r;
+    if (job->set) {
+        s->view_block = r->next_block;
+        end = r->next_block == partview_n_blocks(r->view);
+    } else {
+        buf_reset(&s->block.bytes);
+        buf_reset(&s->block.items);
+        s->block.part = r->part;
+        s->block.index = r->next_block;
+        s->rc = job->source->next(r->cursor, &s->block, &end, &s->err);
+    }
+    r->next_block++;
+    if (s->rc != ERR_OK) return;
+    s->kind = end ? SLOT_PART_END : SLOT_BLOCK;
+    if (end) {
+        close_cursor(job, r);
+        p->reading = NULL;
+    }
+}
+
+/* --- map */
+
+static ErrCode start_worker(Worker *w, const StageJob *job, Err *err)
+{
+    ErrCode rc;
+
+    w->made = true;
+    if ((rc = partcoder_new(&w->coder, job->level ? job->level : 3, err)) != ERR_OK) return rc;
+    if (job->set && (rc = blockreader_new(&w->reader, err)) != ERR_OK) return rc;
+    return job->def->worker_new ? job->def->worker_new(job->ctx, &w->user, err) : ERR_OK;
+}
+
+static ErrCode map_documents(Slot *s, const StageJob *job, Worker *w, Err *err)
+{
+    PartView *v = s->run->view;
+    uint32_t first = partview_first_record(v, s->view_block), n = partview_first_record(v, s->view_block + 1) - first;
+    bool view = job->def->kind == DATASET_VIEW, end;
+    uint32_t record;
+    Doc doc;
+    ErrCode rc;
+
+    if ((rc = sink_begin(&s->sink, view ? n : 0, err)) != ERR_OK) return rc;
+    if ((rc = blockreader_open(w->reader, v, s->view_block, err)) != ERR_OK) return rc;
+    for (;;) {
+        if ((rc = blockreader_next(w->reader, &doc, &record, &end, err)) != ERR_OK || end) return rc;
+        sink_in(&s->sink, doc.id, doc.text.n);
+        if (view) sink_row(&s->sink, record - first);
+        if ((rc = job->map(job->ctx, w->user, &doc, partview_docid(v, record), &s->sink, err)) != ERR_OK) return rc;
+        if (view && (rc = sink_judged(&s->sink, &doc, err)) != ERR_OK) return rc;
+    }
+}
+
+static ErrCode compress(Slot *s, const StageJob *job, Worker *w, Err *err)
+{
+    ErrCode rc = ERR_OK;
+
+    if (job->def->kind == DATASET_WRITTEN)
+        rc = partcoder_frames(w->coder, buf_span(&s->sink.lines), &s->sink.stored, &s->sink.frames, err);
+    if (rc == ERR_OK && s->sink.want_rejected)
+        rc = partcoder_frames(w->coder, buf_span(&s->sink.rejected), &s->sink.rejected_stored, &s->sink.rejected_frames, err);
+    return rc;
+}
+
+static void map_slot(Pipe *p, Slot *s)
+{
+    const StageJob *job = p->spec->job;
+    Worker *w = &p->worker[omp_get_thread_num()];
+
+    if (s->rc != ERR_OK || s->kind != SLOT_BLOCK || stopping(p)) return;
+    if (!w->made) s->rc = start_worker(w, job, &s->err);
+    if (s->rc != ERR_OK) return;
+    if (job->set) {
+        s->rc = map_documents(s, job, w, &s->err);
+    } else {
+        s->rc = sink_begin(&s->sink, 0, &s->err);
+        if (s->rc == ERR_OK) s->rc = job->source->map(job->source->ctx, w->user, &s->block, &s->sink, &s->err);
+    }
+    if (s->rc == ERR_OK) s->rc = sink_finish(&s->sink, &s->err);
+    if (s->rc == ERR_OK) s->rc = compress(s, job, w, &s->err);
+}
+
+/* --- write */
+
+static void forget_run(Pipe *p, PartRun *r)
+{
+#pragma omp critical(tamis_pipe_runs)
+    {
+        if (r->newer) r->newer->older = r->older;
+        else p->open = r->older;
+        if (r->older) r->older->newer = r->newer;
+    }
+    partrun_clear(r, p->spec->job->def);
+    free(r);
+}
+
+static void write_slot(Pipe *p, Slot *s)
+{
+    if (p->rc != ERR_OK) return;
+    if (s->rc == ERR_OK && s->kind == SLOT_BLOCK) {
+        s->rc = partrun_block(s->run, p->spec, &s->sink, &s->err);
+        progress_add(p->progress, s->sink.sums.n_in, s->sink.sums.bytes_in);
+        progress_tick(p->progress);
+    } else if (s->rc == ERR_OK && s->kind == SLOT_PART_END) {
+        s->rc = partrun_end(s->run, p->spec, &s->err);
+        if (s->rc == ERR_OK) forget_run(p, s->run);
+    }
+    if (s->rc != ERR_OK) {
+        p->rc = s->rc;
+        p->err = s->err;
+#pragma omp atomic write
+        p->stop = true;
+    }
+}
+
+/* --- all */
+
+static ErrCode pipe_init(Pipe *p, int threads, Err *err)
+{
+    ErrCode rc;
+
+    p->n_slots = 2 * threads + 2; /* enough that neither reader nor writer starves the mappers */
+    p->n_workers = threads;
+    p->slot = calloc((size_t)p->n_slots, sizeof *p->slot);
+    p->worker = calloc((size_t)threads, sizeof *p->worker);
+    if (!p->slot || !p->worker) return err_nomem(err, "a pipeline");
+    for (int i = 0; i < p->n_slots; i++)
+        if ((rc = sink_init(&p->slot[i].sink, p->spec->job->def, p->spec->rejected_dir != NULL, err)) != ERR_OK) return rc;
+    return ERR_OK;
+}
+
+static void pipe_clear(Pipe *p)
+{
+    const StageDef *def = p->spec->job->def;
+
+    while (p->open) {
+        close_cursor(p->spec->job, p->open);
+        forget_run(p, p->open);
+    }
+    for (int i = 0; p->slot && i < p->n_slots; i++) {
+        if (p->slot[i].sink.def) sink_clear(&p->slot[i].sink);
+        buf_clear(&p->slot[i].block.bytes);
+        buf_clear(&p->slot[i].block.items);
+    }
+    for (int i = 0; p->worker && i < p->n_workers; i++) {
+        Worker *w = &p->worker[i];
+        blockreader_free(w->reader);
+        partcoder_free(w->coder);
+        if (w->user && def->worker_free) def->worker_free(w->user);
+    }
+    free(p->slot);
+    free(p->worker);
+}
+
+ErrCode stage_pipe(const WriteSpec *spec, const uint32_t *parts, uint32_t n_parts, int threads, Progress *progress, Err *err)
+{
+    Pipe pipe = {.spec = spec, .parts = parts, .n_parts = n_parts, .progress = progress};
+    Pipe *p = &pipe;
+    ErrCode rc = pipe_init(p, threads, err);
+
+    if (rc == ERR_OK) {
+#pragma omp parallel num_threads(threads) default(none) shared(p)
+#pragma omp single
+        {
+            bool more = true;
+            for (int i = 0; more; i = (i + 1) % p->n_slots) {
+                Slot *s = &p->slot[i];
+#pragma omp task if (0) depend(inout : s[0]) default(none) firstprivate(s) shared(p)
+                read_slot(p, s);
+                more = s->kind != SLOT_STOP;
+#pragma omp task depend(inout : s[0]) default(none) firstprivate(s) shared(p)
+                map_slot(p, s);
+#pragma omp task depend(inout : s[0]) depend(inout : p->rc) default(none) firstprivate(s) shared(p)
+                write_slot(p, s);
+            }
+        }
+        rc = p->rc;
+        if (rc != ERR_OK && err) *err = p->err;
+    }
+    pipe_clear(p);
+    return rc;
+}

@@ -1,0 +1,43 @@
+/* core/stage_sink.h - what one block yields: lines or rows, counts, sums. Private to the map engine (stage.c,
+ * stage_sink.c, stage_write.c). A sink belongs to one slot of the pipeline and is reused. */
+#ifndef TAMIS_CORE_STAGE_SINK_H
+#define TAMIS_CORE_STAGE_SINK_H
+
+#include "core/dataset_files.h"
+#include "core/stage.h"
+
+typedef struct {
+    uint64_t n_in, in_id_sum, bytes_in;
+    uint64_t n_docs, text_bytes, id_sum, doc_sum;
+    uint64_t dropped[DATASET_MAX_REASONS], dropped_id_sum;
+} SinkSums;
+
+struct StageSink {
+    const StageDef *def;
+    bool want_rejected;
+    SinkSums sums;
+    Counters counters;
+    Buf lines;    /* kept documents, canonical: written (DATASET_WRITTEN) or hashed only (DATASET_VIEW) */
+    Buf rejected; /* lines of --rejected */
+    /* views: rows of the block's records in root order */
+    uint32_t n_rows, row;
+    Buf drop;     /* u8 a row */
+    Buf *column;  /* def->n_columns; strings as u64 offset into pool */
+    Buf pool;
+    bool dropped_now; /* sink_drop() was called for the current document */
+    bool oom;
+    /* what the writer takes: compressed frames of `lines` and of `rejected` */
+    Buf stored, frames, rejected_stored, rejected_frames;
+};
+
+MUST_USE ErrCode sink_init(StageSink *s, const StageDef *def, bool want_rejected, Err *err);
+void sink_clear(StageSink *s);
+/* Empties it for a block of n_rows records (0 unless a view). */
+MUST_USE ErrCode sink_begin(StageSink *s, uint32_t n_rows, Err *err);
+/* Views: the document of row `row` is about to be judged; afterwards sink_judged() writes down the verdict. */
+void sink_row(StageSink *s, uint32_t row);
+MUST_USE ErrCode sink_judged(StageSink *s, const Doc *doc, Err *err);
+/* Written datasets count a document out here (sink_emit) or through sink_drop(). */
+MUST_USE ErrCode sink_finish(StageSink *s, Err *err);
+
+#endif

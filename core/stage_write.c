@@ -1,0 +1,175 @@
+#include "core/stage_write.h"
+
+#include "core/log.h"
+#include "core/store.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { POOL_SLOTS = 1 << 14, POOL_SHARED_BYTES = 128 };
+
+static ErrCode open_rejected(PartRun *r, const WriteSpec *spec, Err *err)
+{
+    char path[PATH_MAX];
+    ErrCode rc = dataset_part_path(path, spec->rejected_dir, DATASET_WRITTEN, "", r->part, err);
+
+    return rc == ERR_OK ? partwriter_open(&r->rejected, path, err) : rc;
+}
+
+ErrCode partrun_begin(PartRun *r, const WriteSpec *spec, Err *err)
+{
+    const StageDef *def = spec->job->def;
+    char path[PATH_MAX];
+    ErrCode rc;
+
+    r->began = clock_seconds();
+    r->cpu_began = cpu_seconds();
+    snprintf(r->receipt.info.name, sizeof r->receipt.info.name, "part-%06" PRIu32, r->part);
+    r->receipt.key = spec->key;
+    if ((rc = hashstream_new(&r->hash, err)) != ERR_OK) return rc;
+    if (def->kind == DATASET_WRITTEN) {
+        if ((rc = dataset_part_path(path, spec->job->out_dir, def->kind, def->name, r->part, err)) != ERR_OK) return rc;
+        if ((rc = partwriter_open(&r->writer, path, err)) != ERR_OK) return rc;
+    } else {
+        datasetset_locate(spec->job->set, r->part, &r->receipt.info.base, &r->receipt.info.base_part);
+        r->column = calloc(def->n_columns + 1, sizeof *r->column);
+        r->pool = calloc(def->n_columns + 1, sizeof *r->pool);
+        if (!r->column || !r->pool) return err_nomem(err, "the columns of a part");
+    }
+    return spec->rejected_dir ? open_rejected(r, spec, err) : ERR_OK;
+}
+
+/* Offset of string s in the column's pool. Deterministic: blocks arrive in order. */
+static uint64_t pool_put(StringPool *p, Span s)
+{
+    uint64_t offset = p->bytes.n, at = 0;
+    uint8_t length[4];
+    bool shared = s.n <= POOL_SHARED_BYTES;
+
+    if (shared && !p->slot) p->slot = calloc(POOL_SLOTS, sizeof *p->slot);
+    if (shared && p->slot) {
+        for (at = hash64(s) % POOL_SLOTS; p->slot[at]; at = (at + 1) % POOL_SLOTS) {
+            const uint8_t *have = p->bytes.p + p->slot[at] - 1;
+            if (span_eq(span(have + 4, le32_get(have)), s)) return p->slot[at] - 1;
+        }
+        if (p->n < POOL_SLOTS / 2) p->slot[at] = offset + 1, p->n++;
+    }
+    le32_put(length, (uint32_t)s.n);
+    buf_put(&p->bytes, length, sizeof length);
+    buf_put_span(&p->bytes, s);
+    return offset;
+}
+
+static ErrCode add_rows(PartRun *r, const StageDef *def, StageSink *sink, Err *err)
+{
+    buf_put_span(&r->drop, buf_span(&sink->drop));
+    for (uint32_t c = 0; c < def->n_columns; c++) {
+        if (def->columns[c].type != COL_STRING) {
+            buf_put_span(&r->column[c], buf_span(&sink->column[c]));
+        } else {
+            for (size_t i = 0; i < sink->column[c].n; i += 8) {
+                uint64_t at = le64_get(sink->column[c].p + i);
+                uint8_t moved[8];
+                if (at != UINT64_MAX) at = pool_put(&r->pool[c], span(sink->pool.p + at + 4, le32_get(sink->pool.p + at)));
+                le64_put(moved, at);
+                buf_put(&r->column[c], moved, sizeof moved);
+            }
+            if (r->pool[c].bytes.oom) return err_nomem(err, "a column's strings");
+        }
+        if (r->column[c].oom) return err_nomem(err, "a column");
+    }
+    return buf_ok(&r->drop, "a column", err);
+}
+
+ErrCode partrun_block(PartRun *r, const WriteSpec *spec, StageSink *sink, Err *err)
+{
+    const SinkSums *s = &sink->sums;
+    double began = clock_seconds();
+    ErrCode rc = ERR_OK;
+
+    if (spec->job->def->kind == DATASET_WRITTEN) {
+        rc = partwriter_put(r->writer, buf_span(&sink->stored), (const PartFrame *)(const void *)sink->frames.p,
+                            sink->frames.n / sizeof(PartFrame), err);
+        r->receipt.stored_bytes += sink->stored.n;
+    } else {
+        rc = add_rows(r, spec->job->def, sink, err);
+    }
+    if (rc == ERR_OK && r->rejected)
+        rc = partwriter_put(r->rejected, buf_span(&sink->rejected_stored), (const PartFrame *)(const void *)sink->rejected_frames.p,
+                            sink->rejected_frames.n / sizeof(PartFrame), err);
+    if (rc != ERR_OK) return rc;
+    hashstream_add(r->hash, buf_span(&sink->lines));
+    r->receipt.info.n_in += s->n_in;
+    r->receipt.info.n_docs += s->n_docs;
+    r->receipt.info.text_bytes += s->text_bytes;
+    r->receipt.info.id_sum += s->id_sum;
+    r->receipt.info.doc_sum += s->doc_sum;
+    r->receipt.dropped_id_sum += s->dropped_id_sum;
+    r->receipt.bytes_in += s->bytes_in;
+    for (uint32_t i = 0; i < spec->job->def->n_reasons; i++) r->receipt.dropped[i] += s->dropped[i];
+    counters_merge(&r->receipt.counters, &sink->counters);
+    r->write_s += clock_seconds() - began;
+    return r->receipt.counters.oom ? err_nomem(err, "statistics") : ERR_OK;
+}
+
+static ErrCode write_columns(PartRun *r, const WriteSpec *spec, Span receipt, Err *err)
+{
+    const StageDef *def = spec->job->def;
+    ColumnData data[COLS_MAX];
+    char path[PATH_MAX];
+    ErrCode rc;
+
+    data[0] = (ColumnData){.def = {DROP_COLUMN, COL_U8, 1, 0}, .values = buf_span(&r->drop)};
+    for (uint32_t c = 0; c < def->n_columns; c++)
+        data[c + 1] = (ColumnData){.def = def->columns[c], .values = buf_span(&r->column[c]), .pool = buf_span(&r->pool[c].bytes)};
+    if ((rc = dataset_part_path(path, spec->job->out_dir, def->kind, def->name, r->part, err)) != ERR_OK) return rc;
+    return columns_write(path, r->drop.n, partview_root_content(r->view), data, def->n_columns + 1, receipt, err);
+}
+
+static void log_part(const PartRun *r, const WriteSpec *spec)
+{
+    PartEvent e = {.stage = spec->job->def->name, .part = r->part, .rank = spec->rank, .attempt = 1, .n_in = r->receipt.info.n_in,
+                   .n_docs = r->receipt.info.n_docs, .bytes_in = r->receipt.bytes_in, .bytes_out = r->receipt.stored_bytes,
+                   .wall_s = r->receipt.wall_s, .cpu_s = r->receipt.cpu_s, .write_s = r->write_s};
+
+    event_part(spec->job->out_dir, &e);
+}
+
+ErrCode partrun_end(PartRun *r, const WriteSpec *spec, Err *err)
+{
+    const StageDef *def = spec->job->def;
+    Buf receipt = {0};
+    ErrCode rc;
+
+    r->receipt.info.content = hashstream_digest(r->hash);
+    r->receipt.wall_s = clock_seconds() - r->began;
+    r->receipt.cpu_s = cpu_seconds() - r->cpu_began;
+    receipt_put_json(&receipt, &r->receipt, def->reasons, def->n_reasons);
+    if ((rc = buf_ok(&receipt, "a receipt", err)) != ERR_OK) goto out;
+    if (r->rejected && (rc = partwriter_commit(&r->rejected, SPAN_LIT("{}"), err)) != ERR_OK) goto out;
+    if (def->kind == DATASET_WRITTEN) rc = partwriter_commit(&r->writer, buf_span(&receipt), err);
+    else rc = write_columns(r, spec, buf_span(&receipt), err);
+    if (rc == ERR_OK) log_part(r, spec);
+out:
+    buf_clear(&receipt);
+    return rc;
+}
+
+void partrun_clear(PartRun *r, const StageDef *def)
+{
+    partwriter_abandon(r->writer);
+    partwriter_abandon(r->rejected);
+    hashstream_free(r->hash);
+    receipt_clear(&r->receipt);
+    buf_clear(&r->drop);
+    for (uint32_t c = 0; c < def->n_columns; c++) {
+        if (r->column) buf_clear(&r->column[c]);
+        if (r->pool) buf_clear(&r->pool[c].bytes), free(r->pool[c].slot);
+    }
+    free(r->column);
+    free(r->pool);
+    partview_close(r->view);
+    r->writer = r->rejected = NULL;
+    r->view = NULL;
+}

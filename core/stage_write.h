@@ -1,0 +1,45 @@
+/* core/stage_write.h - the ordered end of the map engine: blocks of one part, in order, become its file. Private. */
+#ifndef TAMIS_CORE_STAGE_WRITE_H
+#define TAMIS_CORE_STAGE_WRITE_H
+
+#include "core/stage_sink.h"
+
+/* Strings of one string column over a part; short ones that recur are stored once. */
+typedef struct {
+    Buf bytes;
+    uint64_t *slot; /* offset + 1 of a string, by hash; POOL_SLOTS of them */
+    size_t n;
+} StringPool;
+
+/* One part under way. */
+typedef struct PartRun PartRun;
+struct PartRun {
+    uint32_t part; /* number of input and output */
+    PartView *view;     /* dataset input */
+    void *cursor;       /* raw input */
+    uint32_t next_block;
+    PartWriter *writer, *rejected;
+    HashStream *hash;
+    Receipt receipt;
+    Buf drop, *column;
+    StringPool *pool;
+    double began, cpu_began, write_s;
+    PartRun *older, *newer; /* all open ones, so that a failure can abandon them */
+};
+
+typedef struct {
+    const StageJob *job;
+    Hash128 key;
+    const char *rejected_dir; /* NULL: none */
+    int rank;
+} WriteSpec;
+
+/* Creates the temporaries. The run must be zeroed but for `part`. */
+MUST_USE ErrCode partrun_begin(PartRun *r, const WriteSpec *spec, Err *err);
+MUST_USE ErrCode partrun_block(PartRun *r, const WriteSpec *spec, StageSink *sink, Err *err);
+/* Publishes the part with its receipt, logs the event. */
+MUST_USE ErrCode partrun_end(PartRun *r, const WriteSpec *spec, Err *err);
+/* Frees what a run holds (not the run); an unfinished part leaves nothing behind. */
+void partrun_clear(PartRun *r, const StageDef *def);
+
+#endif
