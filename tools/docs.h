@@ -1,0 +1,20 @@
+/* tools/docs.h - what the subcommands of `tamis docs` share. Private to tools. */
+#ifndef TAMIS_TOOLS_DOCS_H
+#define TAMIS_TOOLS_DOCS_H
+
+#include "core/dataset.h"
+
+typedef enum { DOCS_AUTO, DOCS_JSON, DOCS_TEXT, DOCS_PRETTY } DocsFormat;
+
+/* One document to stdout. DOCS_AUTO: pretty on a terminal, else a JSON line. `text_bytes`: pretty shows no more of the text
+ * than this (0: all). Text from the crawl is shown with control characters replaced, so that it cannot drive a terminal. */
+MUST_USE ErrCode docs_print(const Doc *doc, DocsFormat format, size_t text_bytes, Err *err);
+
+/* A compiled pattern (PCRE2, UTF, JIT where there is one), with match and heap limits. */
+typedef struct DocsPattern DocsPattern;
+MUST_USE ErrCode docspattern_new(DocsPattern **p, const char *pattern, bool ignore_case, Err *err);
+void docspattern_free(DocsPattern *p);
+/* The next match at or after *from: [*begin, *end). *hit false: none. ERR_LIMIT when the pattern needs more than the limits. */
+MUST_USE ErrCode docspattern_find(DocsPattern *p, Span text, size_t from, size_t *begin, size_t *end, bool *hit, Err *err);
+
+#endif

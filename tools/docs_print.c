@@ -1,0 +1,78 @@
+#include "core/utf8.h"
+#include "tools/docs.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <unistd.h>
+
+static void put(Span s)
+{
+    if (s.n) fwrite(s.p, 1, s.n, stdout);
+}
+
+/* Terminal-safe: C0 (but newline and tab), DEL and C1 controls become a middle dot. */
+static void put_shown(Span s)
+{
+    for (size_t i = 0; i < s.n;) {
+        uint32_t cp;
+        unsigned n = utf8_next(s.p + i, s.n - i, &cp);
+        bool control = (cp < 0x20 && cp != '\n' && cp != '\t') || (cp >= 0x7f && cp < 0xa0) || cp == UTF8_BAD;
+        if (control) fputs("\xc2\xb7", stdout);
+        else put(span(s.p + i, n));
+        i += n;
+    }
+}
+
+static void field(const char *name, Span value, bool color)
+{
+    if (!value.p) return;
+    printf(color ? "\033[2m%-10s\033[0m " : "%-10s ", name);
+    put_shown(value);
+    putchar('\n');
+}
+
+static void print_pretty(const Doc *d, size_t text_bytes, bool color)
+{
+    size_t shown = text_bytes && text_bytes < d->text.n ? utf8_floor(d->text, text_bytes) : d->text.n;
+
+    field("id", d->id, color);
+    field("url", d->url, color);
+    field("date", d->date, color);
+    field("dump", d->dump, color);
+    field("source", d->source, color);
+    field("domain", d->domain, color);
+    field("lang", d->lang, color);
+    for (uint32_t i = 0; i < d->n_signals; i++)
+        printf("%-10s %.*s = %.6g\n", i ? "" : "signals", (int)d->signals[i].name.n, (const char *)d->signals[i].name.p, d->signals[i].value);
+    field("edits", d->edits, color);
+    field("meta", d->meta, color);
+    printf("%-10s %zu bytes, %zu characters\n", "text", d->text.n, utf8_count(d->text));
+    put_shown(span(d->text.p, shown));
+    if (shown < d->text.n) printf(" …");
+    printf("\n\n");
+}
+
+ErrCode docs_print(const Doc *doc, DocsFormat format, size_t text_bytes, Err *err)
+{
+    bool terminal = isatty(STDOUT_FILENO);
+    Buf line = {0};
+    ErrCode rc = ERR_OK;
+
+    if (format == DOCS_AUTO) format = terminal ? DOCS_PRETTY : DOCS_JSON;
+    switch (format) {
+    case DOCS_PRETTY: print_pretty(doc, text_bytes, terminal); break;
+    case DOCS_TEXT:
+        put(doc->text);
+        putchar('\n');
+        break;
+    case DOCS_JSON:
+    case DOCS_AUTO:
+        doc_write(&line, doc);
+        rc = buf_ok(&line, "a line", err);
+        put(buf_span(&line));
+        break;
+    }
+    buf_clear(&line);
+    if (rc == ERR_OK && ferror(stdout)) rc = err_sys(err, "cannot write to standard output");
+    return rc;
+}

@@ -1,0 +1,68 @@
+/* tamis - the table of verbs. Everything else lives in the rooms. */
+#include "core/log.h"
+#include "core/options.h"
+#include "dedup/dedup.h"
+#include "filter/filter.h"
+#include "ingest/ingest.h"
+#include "remix/remix.h"
+#include "shards/shards.h"
+#include "tokenize/tokenize.h"
+#include "tools/verbs.h"
+
+#include <locale.h>
+#include <stdio.h>
+#include <string.h>
+
+typedef struct {
+    const char *name;
+    int (*run)(int argc, char **argv);
+    const char *what;
+} Verb;
+
+static const Verb verbs[] = {
+    {"ingest", ingest_verb, "crawl records (WARC, WET, JSON Lines) into documents"},
+    {"dedup", dedup_verb, "drop exact and near duplicates"},
+    {"filter", filter_verb, "drop what quality rules reject"},
+    {"remix", remix_verb, "mixture domains and their weights"},
+    {"bpe", bpe_verb, "train a byte-level BPE tokenizer"},
+    {"tokenize", tokenize_verb, "documents into token shards"},
+    {"shards", shards_verb, "look into token shards, verify them"},
+    {"train", train_verb, "pretrain a model from token shards (tamis-train)"},
+    {"run", run_verb, "all of it, from a recipe, resumable"},
+    {"report", report_verb, "the report of a run as one HTML page"},
+    {"docs", docs_verb, "look at documents: head, cat, show, grep, sample"},
+    {"commit", commit_verb, "finish a dataset whose parts are all there"},
+};
+enum { N_VERBS = sizeof verbs / sizeof *verbs };
+
+static void print_help(void)
+{
+    printf("usage: tamis VERB [options] ...\n"
+           "Raw web crawl into a pretrained bilingual language model, one stage a verb:\n");
+    for (int i = 0; i < N_VERBS; i++) printf("  %-10s %s\n", verbs[i].name, verbs[i].what);
+    printf("`tamis VERB --help` says more; `tamis --version` names the libraries.\n");
+}
+
+int main(int argc, char **argv)
+{
+    setlocale(LC_CTYPE, "C.UTF-8"); /* nothing we write depends on it */
+    if (argc < 2) {
+        fprintf(stderr, "tamis: no verb; try tamis --help\n");
+        return err_status(ERR_USAGE);
+    }
+    if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || !strcmp(argv[1], "help")) {
+        print_help();
+        return verb_exit(ERR_OK, NULL);
+    }
+    if (!strcmp(argv[1], "--version")) {
+        printf("tamis " TAMIS_VERSION "\nbuilt with " TAMIS_LIBRARIES "\n");
+        return verb_exit(ERR_OK, NULL);
+    }
+    for (int i = 0; i < N_VERBS; i++)
+        if (!strcmp(argv[1], verbs[i].name)) {
+            interrupt_install();
+            return verbs[i].run(argc - 1, argv + 1);
+        }
+    fprintf(stderr, "tamis: no verb \"%s\"; try tamis --help\n", argv[1]);
+    return err_status(ERR_USAGE);
+}
