@@ -1,0 +1,321 @@
+/* A recipe into the command lines of the chain: sections, options, wiring. */
+#include "tools/recipe.h"
+
+#include "core/json.h"
+#include "core/store.h"
+#include "core/yaml.h"
+
+#include <glob.h>
+#include <stdio.h>
+#include <string.h>
+
+/* The chain. A stage reads `reads` of the nearest earlier stage of that kind which is switched on. */
+typedef struct {
+    const char *verb, *output, *finished; /* finished: below the output, or NULL when the output is the file */
+    bool data;                            /* hands documents (or tokens) on; bpe only makes the tokenizer */
+} ChainLink;
+static const ChainLink chain[RECIPE_STAGES] = {
+    {"ingest", "docs", "manifest.json", true},  {"dedup", "unique", "manifest.json", true},
+    {"filter", "clean", "manifest.json", true}, {"remix", "mixed", "manifest.json", true},
+    {"bpe", "tokenizer.json", NULL, false},     {"tokenize", "tokens", "manifest.json", true},
+    {"train", "ckpt", "result.json", false},
+};
+
+const char *recipe_output_name(const char *verb)
+{
+    for (size_t i = 0; i < RECIPE_STAGES; i++)
+        if (strcmp(chain[i].verb, verb) == 0) return chain[i].output;
+    return NULL;
+}
+
+const char *recipe_verb(size_t i) { return chain[i].verb; }
+
+static ErrCode wrong(const Recipe *r, const char *section, const char *key, const char *what, Err *err)
+{
+    return err_set(err, ERR_USAGE, "%s: %s%s%s: %s", r->path, section, key ? "." : "", key ? key : "", what);
+}
+
+/* --- command lines */
+
+/* `s` must live in the arena or longer. A full table is seen when the stage is finished. */
+static bool add_arg(Recipe *r, RecipeStage *st, const char *s)
+{
+    if (!s) return false;
+    if (st->argc + 1 >= st->cap) {
+        size_t cap = st->cap ? st->cap * 2 : 32;
+        const char **more = arena_array(&r->arena, cap, sizeof *more);
+        if (!more) return false;
+        if (st->argc) memcpy(more, st->argv, st->argc * sizeof *more);
+        st->argv = more;
+        st->cap = cap;
+    }
+    st->argv[st->argc++] = s;
+    st->argv[st->argc] = NULL;
+    return true;
+}
+
+/* "./x" and "../x" are beside the recipe, everything else stays as written. */
+static const char *value_path(Recipe *r, const char *v)
+{
+    const char *base = path_base(r->path);
+
+    if (strncmp(v, "./", 2) != 0 && strncmp(v, "../", 3) != 0) return v;
+    if (base == r->path) return v;
+    char *dir = arena_str(&r->arena, span(r->path, (size_t)(base - r->path) - 1));
+    if (!dir) return NULL;
+    return path_join(&r->arena, dir[0] ? dir : "/", strncmp(v, "./", 2) == 0 ? v + 2 : v);
+}
+
+static bool add_option(Recipe *r, RecipeStage *st, const char *key, const char *value)
+{
+    Buf b = {0};
+
+    buf_puts(&b, "--");
+    buf_puts(&b, key);
+    if (value) {
+        buf_putc(&b, '=');
+        buf_puts(&b, value);
+    }
+    const char *arg = b.oom ? NULL : arena_str(&r->arena, buf_span(&b));
+    buf_clear(&b);
+    return add_arg(r, st, arg);
+}
+
+/* A mapping becomes OUT/VERB.KEY.yaml. */
+static ErrCode add_file(Recipe *r, RecipeStage *st, const Json *v, Err *err)
+{
+    const char *key = (const char *)v->key.p;
+    Buf name = {0}, text = {0};
+    ErrCode rc = ERR_OK;
+
+    if (r->n_files == sizeof r->file / sizeof *r->file) return wrong(r, st->verb, key, "too many mappings", err);
+    RecipeFile *f = &r->file[r->n_files++];
+    buf_printf(&name, "%s.%s.yaml", st->verb, key);
+    json_put_tree(&text, v);
+    buf_putc(&text, '\n');
+    const char *s = buf_cstr(&name);
+    f->path = s ? path_join(&r->arena, r->out_dir, s) : NULL;
+    f->bytes = arena_copy(&r->arena, buf_span(&text));
+    if (!f->path || !f->bytes.p || text.oom || !add_option(r, st, key, f->path)) rc = err_nomem(err, "a recipe");
+    buf_clear(&name);
+    buf_clear(&text);
+    return rc;
+}
+
+static ErrCode add_scalar(Recipe *r, RecipeStage *st, const char *key, const Json *v, Err *err)
+{
+    const char *value = NULL;
+
+    if (v->type == JSON_NULL || (v->type == JSON_BOOL && !v->boolean)) return ERR_OK;
+    if (v->type == JSON_NUMBER || v->type == JSON_STRING) {
+        if (memchr(v->string.p, 0, v->string.n)) return wrong(r, st->verb, key, "holds a NUL", err);
+        const char *text = arena_str(&r->arena, v->string);
+        value = text ? value_path(r, text) : NULL;
+        if (!value) return err_nomem(err, "a recipe");
+    } else if (v->type != JSON_BOOL)
+        return wrong(r, st->verb, key, "a list may hold only plain values", err);
+    return add_option(r, st, key, value) ? ERR_OK : err_nomem(err, "a recipe");
+}
+
+static ErrCode add_member(Recipe *r, RecipeStage *st, const Json *v, Err *err)
+{
+    const char *key = (const char *)v->key.p;
+
+    for (size_t i = 0; i < v->key.n; i++)
+        if (!(ascii_is_lower(v->key.p[i]) || ascii_is_digit(v->key.p[i]) || (i && v->key.p[i] == '-')))
+            return wrong(r, st->verb, key, "is no long option (lower-case letters, digits, '-')", err);
+    if (v->key.n == 0) return wrong(r, st->verb, NULL, "an empty key", err);
+    if (v->type == JSON_OBJECT) return add_file(r, st, v, err);
+    if (v->type != JSON_ARRAY) return add_scalar(r, st, key, v, err);
+    for (const Json *e = v->child; e; e = e->next) {
+        ErrCode rc = add_scalar(r, st, key, e, err);
+        if (rc != ERR_OK) return rc;
+    }
+    return ERR_OK;
+}
+
+/* --- operands */
+
+static ErrCode add_pattern(Recipe *r, RecipeStage *st, const char *v, Err *err)
+{
+    glob_t g;
+
+    const char *path = value_path(r, v);
+    if (!path) return err_nomem(err, "a recipe");
+    if (!strpbrk(path, "*?[")) return add_arg(r, st, path) ? ERR_OK : err_nomem(err, "a recipe");
+    int failed = glob(path, 0, NULL, &g);
+    if (failed == GLOB_NOMATCH) return err_set(err, ERR_SYS, "%s: %s.input: nothing matches %s", r->path, st->verb, path);
+    if (failed) return err_set(err, ERR_SYS, "%s: %s.input: cannot expand %s", r->path, st->verb, path);
+    bool fits = st->argc + g.gl_pathc < RECIPE_MAX_ARGS, ok = fits;
+    for (size_t i = 0; ok && i < g.gl_pathc; i++)
+        ok = add_arg(r, st, arena_str(&r->arena, span_str(g.gl_pathv[i])));
+    globfree(&g);
+    if (!fits) return err_set(err, ERR_LIMIT, "%s: %s matches too many files; use a directory or @LIST", r->path, path);
+    return ok ? ERR_OK : err_nomem(err, "a recipe");
+}
+
+static ErrCode add_input(Recipe *r, RecipeStage *st, const Json *input, const RecipeOverrides *over, Err *err)
+{
+    ErrCode rc = ERR_OK;
+
+    for (size_t i = 0; i < over->n_input; i++)
+        if (!add_arg(r, st, over->input[i])) return err_nomem(err, "a recipe");
+    if (over->n_input) return ERR_OK;
+    if (input && input->type == JSON_STRING) return add_pattern(r, st, (const char *)input->string.p, err);
+    if (!input || input->type != JSON_ARRAY || input->n == 0)
+        return wrong(r, st->verb, "input", "says what to read: a path, or a list of them", err);
+    for (const Json *e = input->child; e && rc == ERR_OK; e = e->next) {
+        if (e->type != JSON_STRING) return wrong(r, st->verb, "input", "a list of paths, nothing else", err);
+        rc = add_pattern(r, st, (const char *)e->string.p, err);
+    }
+    return rc;
+}
+
+/* --- sections */
+
+/* Options that the wiring gives, and those that would end a stage early. */
+static bool is_wired(const char *key, bool have_tokenizer)
+{
+    static const char *const names[] = {"out", "output", "help", "version", "task", "generate"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (strcmp(key, names[i]) == 0) return true;
+    return have_tokenizer && strcmp(key, "tokenizer") == 0;
+}
+
+/* `before` is the output that this stage reads, NULL for the first one; `tokenizer` what bpe made, or NULL. */
+static ErrCode add_stage(Recipe *r, const ChainLink *l, const Json *section, const char *before, const char *tokenizer,
+                         uint32_t threads, const RecipeOverrides *over, Err *err)
+{
+    RecipeStage *st = &r->stage[r->n];
+    char number[16];
+    ErrCode rc;
+
+    *st = (RecipeStage){.verb = l->verb, .output = path_join(&r->arena, r->out_dir, l->output)};
+    st->finished = st->output && l->finished ? path_join(&r->arena, st->output, l->finished) : st->output;
+    bool ok = st->finished && add_arg(r, st, l->verb) && add_arg(r, st, "-o") && add_arg(r, st, st->output);
+    if (strcmp(l->verb, "tokenize") == 0 && tokenizer) ok = ok && add_arg(r, st, "-t") && add_arg(r, st, tokenizer);
+    if (threads && !json_get(section, "threads")) {
+        snprintf(number, sizeof number, "%u", threads);
+        ok = ok && add_option(r, st, "threads", arena_str(&r->arena, span_str(number)));
+    }
+    if (over->force) ok = ok && add_arg(r, st, "--force");
+    if (over->quiet) ok = ok && add_arg(r, st, "--quiet");
+    if (!ok) return err_nomem(err, "a recipe");
+    for (const Json *v = section ? section->child : NULL; v; v = v->next) {
+        if (span_is(v->key, "input") && !before) continue;
+        if (span_is(v->key, "input") || is_wired((const char *)v->key.p, tokenizer != NULL))
+            return wrong(r, l->verb, (const char *)v->key.p, "is wired by the run and may not be given", err);
+        if ((rc = add_member(r, st, v, err)) != ERR_OK) return rc;
+    }
+    r->n++;
+    if (before) return add_arg(r, st, before) ? ERR_OK : err_nomem(err, "a recipe");
+    return add_input(r, st, json_get(section, "input"), over, err);
+}
+
+/* A section is a mapping, nothing (defaults), true, or false (switched off). */
+static ErrCode check_sections(const Recipe *r, const Json *root, Err *err)
+{
+    if (root->type != JSON_OBJECT) return err_set(err, ERR_USAGE, "%s: a recipe is a mapping of sections", r->path);
+    for (const Json *v = root->child; v; v = v->next) {
+        const char *key = (const char *)v->key.p;
+        if (span_is(v->key, "out") || span_is(v->key, "threads")) continue;
+        if (!recipe_output_name(key)) return wrong(r, key, NULL, "unknown section", err);
+        if (v->type != JSON_OBJECT && v->type != JSON_NULL && v->type != JSON_BOOL)
+            return wrong(r, key, NULL, "a mapping of options, or false", err);
+    }
+    return ERR_OK;
+}
+
+static ErrCode add_stages(Recipe *r, const Json *root, uint32_t threads, const RecipeOverrides *over, Err *err)
+{
+    const char *before = NULL, *tokenizer = NULL;
+
+    for (size_t i = 0; i < RECIPE_STAGES; i++) {
+        const Json *section = json_get(root, chain[i].verb);
+        bool on = !(section && section->type == JSON_BOOL && !section->boolean);
+        if (section && section->type != JSON_OBJECT) section = NULL;
+        if (on) {
+            ErrCode rc = add_stage(r, &chain[i], section, before, tokenizer, threads, over, err);
+            if (rc != ERR_OK) return rc;
+            if (chain[i].data) before = r->stage[r->n - 1].output;
+            if (strcmp(chain[i].verb, "bpe") == 0) tokenizer = r->stage[r->n - 1].output;
+        }
+        if (over->until && strcmp(over->until, chain[i].verb) == 0) break;
+    }
+    if (r->n == 0) return err_set(err, ERR_USAGE, "%s: every stage is switched off", r->path);
+    return ERR_OK;
+}
+
+ErrCode recipe_load(Recipe *r, const char *path, const RecipeOverrides *over, Err *err)
+{
+    Buf text = {0};
+    Json *root = NULL;
+    const char *out_dir = NULL;
+    uint64_t threads = 0;
+    ErrCode rc;
+
+    *r = (Recipe){.path = path};
+    if (over->until && !recipe_output_name(over->until))
+        return err_set(err, ERR_USAGE, "--until %s: no such stage", over->until);
+    if ((rc = store_read(path, YAML_MAX_BYTES, &text, err)) != ERR_OK) goto out;
+    if ((rc = yaml_parse(&r->arena, buf_span(&text), path, &root, err)) != ERR_OK) goto out;
+    if ((rc = check_sections(r, root, err)) != ERR_OK) goto out;
+    if ((rc = json_get_str(root, "out", path, &out_dir, err)) != ERR_OK) goto out;
+    if ((rc = json_get_u64(root, "threads", 0, path, &threads, err)) != ERR_OK) goto out;
+    if (threads > 4096) {
+        rc = err_set(err, ERR_USAGE, "%s: threads: at most 4096", path);
+        goto out;
+    }
+    r->out_dir = over->out_dir ? over->out_dir : out_dir ? value_path(r, out_dir) : "run";
+    if (!r->out_dir) {
+        rc = err_nomem(err, "a recipe");
+        goto out;
+    }
+    rc = add_stages(r, root, over->threads ? over->threads : (uint32_t)threads, over, err);
+out:
+    buf_clear(&text);
+    return rc;
+}
+
+void recipe_clear(Recipe *r) { arena_clear(&r->arena); }
+
+ErrCode recipe_write_files(const Recipe *r, Err *err)
+{
+    ErrCode rc = ERR_OK;
+
+    for (size_t i = 0; i < r->n_files && rc == ERR_OK; i++) {
+        Buf have = {0};
+        bool exists = false;
+        rc = store_exists(r->file[i].path, &exists, err);
+        if (rc == ERR_OK && exists) rc = store_read(r->file[i].path, YAML_MAX_BYTES, &have, err);
+        if (rc == ERR_OK && !(exists && span_eq(buf_span(&have), r->file[i].bytes)))
+            rc = store_write(r->file[i].path, r->file[i].bytes, err);
+        buf_clear(&have);
+    }
+    return rc;
+}
+
+static void put_word(Buf *out, const char *s)
+{
+    size_t plain = strspn(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_@%+=:,./-");
+
+    if (s[0] && !s[plain]) {
+        buf_puts(out, s);
+        return;
+    }
+    buf_putc(out, '\'');
+    for (; *s; s++) {
+        if (*s == '\'') buf_puts(out, "'\\''");
+        else buf_putc(out, (uint8_t)*s);
+    }
+    buf_putc(out, '\'');
+}
+
+void recipe_command(const RecipeStage *s, Buf *out)
+{
+    buf_puts(out, "tamis");
+    for (size_t i = 0; i < s->argc; i++) {
+        buf_putc(out, ' ');
+        put_word(out, s->argv[i]);
+    }
+}

@@ -1,0 +1,168 @@
+#include "tools/recipe.h"
+
+#include "core/store.h"
+#include "tests/check.h"
+
+#include <stdlib.h>
+
+static Recipe recipe;
+static Err err;
+
+/* One directory for all tests here, so that a file written by one line is beside the recipe of the next. */
+static const char *work_dir(void)
+{
+    static const char *dir;
+    if (!dir) dir = check_tmpdir();
+    return dir;
+}
+
+/* Writes `text` as DIR/NAME and returns the path. */
+static const char *file(const char *name, const char *text)
+{
+    static char path[4096];
+    snprintf(path, sizeof path, "%s/%s", work_dir(), name);
+    CHECK_OK(store_write(path, span_str(text), &err), &err);
+    return path;
+}
+
+static ErrCode load(const char *text, const RecipeOverrides *over)
+{
+    static const RecipeOverrides none = {0};
+    err = (Err){0};
+    return recipe_load(&recipe, file("recipe.yaml", text), over ? over : &none, &err);
+}
+
+/* The commands of the recipe, a line each; the temporary directory in them is written as T. */
+static const char *commands(void)
+{
+    static char out[8192];
+    const char *tmp = work_dir();
+    Buf b = {0};
+    size_t w = 0;
+
+    for (size_t i = 0; i < recipe.n; i++) {
+        recipe_command(&recipe.stage[i], &b);
+        buf_putc(&b, '\n');
+    }
+    for (const char *s = buf_cstr(&b); s && *s && w + 1 < sizeof out;) {
+        if (strncmp(s, tmp, strlen(tmp)) == 0) {
+            out[w++] = 'T';
+            s += strlen(tmp);
+        } else
+            out[w++] = *s++;
+    }
+    out[w] = 0;
+    buf_clear(&b);
+    return out;
+}
+
+TEST(sections_left_out_run_with_defaults)
+{
+    CHECK_OK(load("ingest: {input: a.warc.gz}\n", NULL), &err);
+    CHECK_STR("tamis ingest -o run/docs a.warc.gz\n"
+              "tamis dedup -o run/unique run/docs\n"
+              "tamis filter -o run/clean run/unique\n"
+              "tamis remix -o run/mixed run/clean\n"
+              "tamis bpe -o run/tokenizer.json run/mixed\n"
+              "tamis tokenize -o run/tokens -t run/tokenizer.json run/mixed\n"
+              "tamis train -o run/ckpt run/tokens\n",
+              commands());
+    CHECK_STR("run/docs/manifest.json", recipe.stage[0].finished);
+    CHECK_STR("run/tokenizer.json", recipe.stage[4].finished);
+    CHECK_STR("run/ckpt/result.json", recipe.stage[6].finished);
+    recipe_clear(&recipe);
+}
+
+TEST(values_become_options)
+{
+    CHECK_OK(load("out: my run\nthreads: 2\ningest:\n  input: [b, a]\n  keep-lang: en,zh\n  tag: [x, 'y z', 3]\n"
+                  "  quiet: true\n  verbose: false\n  dump: null\ndedup: false\nfilter: {threads: 1, rate: 0.25}\nremix: false\n"
+                  "bpe: false\ntokenize: false\ntrain: {config: tiny}\n",
+                  NULL),
+             &err);
+    CHECK_STR("tamis ingest -o 'my run/docs' --threads=2 --keep-lang=en,zh --tag=x '--tag=y z' --tag=3 --quiet b a\n"
+              "tamis filter -o 'my run/clean' --threads=1 --rate=0.25 'my run/docs'\n"
+              "tamis train -o 'my run/ckpt' --threads=2 --config=tiny 'my run/clean'\n",
+              commands());
+    recipe_clear(&recipe);
+}
+
+TEST(the_command_line_wins)
+{
+    const char *const input[] = {"w*.gz", "it's"};
+    const RecipeOverrides over = {.out_dir = "D", .until = "dedup", .input = input, .n_input = 2, .threads = 7, .force = true, .quiet = true};
+    CHECK_OK(load("out: run\nthreads: 2\ningest: {input: a}\n", &over), &err);
+    CHECK_STR("tamis ingest -o D/docs --threads=7 --force --quiet 'w*.gz' 'it'\\''s'\n"
+              "tamis dedup -o D/unique --threads=7 --force --quiet D/docs\n",
+              commands());
+    recipe_clear(&recipe);
+}
+
+TEST(the_first_stage_reads_input)
+{
+    CHECK_OK(load("ingest: false\ndedup: {input: [one, two]}\nfilter: false\nremix: false\nbpe: false\n"
+                  "tokenize: {tokenizer: t.json}\ntrain: false\n",
+                  NULL),
+             &err);
+    CHECK_STR("tamis dedup -o run/unique one two\ntamis tokenize -o run/tokens --tokenizer=t.json run/unique\n", commands());
+    recipe_clear(&recipe);
+}
+
+TEST(patterns_expand_sorted)
+{
+    file("b.gz", "x");
+    file("a.gz", "x");
+    CHECK_OK(load("ingest: {input: ./?.gz}\ndedup: false\nfilter: false\nremix: false\nbpe: false\ntokenize: false\ntrain: false\n", NULL), &err);
+    CHECK_STR("tamis ingest -o run/docs T/a.gz T/b.gz\n", commands());
+    recipe_clear(&recipe);
+    CHECK_INT(ERR_SYS, load("ingest: {input: ./nothing*.gz}\n", NULL));
+    recipe_clear(&recipe);
+}
+
+TEST(mappings_become_files)
+{
+    char dir[4096], text[8192];
+    Buf got = {0};
+    snprintf(dir, sizeof dir, "%s/out", work_dir());
+    const RecipeOverrides over = {.out_dir = dir, .until = "remix"};
+    snprintf(text, sizeof text, "ingest: {input: a}\nremix: {recipe: {alpha: 0.5, domains: [{name: x}]}}\n");
+    CHECK_OK(load(text, &over), &err);
+    CHECK(strstr(commands(), "tamis remix -o T/out/mixed --recipe=T/out/remix.recipe.yaml T/out/clean\n") != NULL);
+    CHECK_OK(store_mkdirs(dir, &err), &err);
+    CHECK_OK(recipe_write_files(&recipe, &err), &err);
+    CHECK_OK(recipe_write_files(&recipe, &err), &err);
+    snprintf(text, sizeof text, "%s/remix.recipe.yaml", dir);
+    CHECK_OK(store_read(text, 1 << 20, &got, &err), &err);
+    CHECK_SPAN(span_str("{\"alpha\":0.5,\"domains\":[{\"name\":\"x\"}]}\n"), buf_span(&got));
+    buf_clear(&got);
+    recipe_clear(&recipe);
+}
+
+TEST(mistakes_are_named)
+{
+    static const struct {
+        const char *text, *what;
+    } wrong[] = {
+        {"- a\n", "mapping of sections"},
+        {"ingest: {input: a}\ndedupe: {}\n", "dedupe: unknown section"},
+        {"ingest: {keep-lang: en}\n", "ingest.input"},
+        {"ingest: {input: []}\n", "ingest.input"},
+        {"ingest: {input: [{a: b}]}\n", "ingest.input"},
+        {"ingest: {input: a}\ndedup: {out: x}\n", "dedup.out: is wired"},
+        {"ingest: {input: a}\ndedup: {input: x}\n", "dedup.input: is wired"},
+        {"ingest: {input: a}\ntokenize: {tokenizer: x}\n", "tokenize.tokenizer: is wired"},
+        {"ingest: {input: a, Bad Key: 1}\n", "no long option"},
+        {"ingest: {input: a, -x: 1}\n", "no long option"},
+        {"ingest: {input: a}\ndedup: [1]\n", "dedup: a mapping"},
+        {"ingest: {input: a, tag: [[1]]}\n", "only plain values"},
+        {"threads: 5000\ningest: {input: a}\n", "threads"},
+        {"ingest: false\ndedup: false\nfilter: false\nremix: false\nbpe: false\ntokenize: false\ntrain: false\n", "switched off"},
+    };
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        CHECK_INT(ERR_USAGE, load(wrong[i].text, NULL));
+        if (!strstr(err.msg, wrong[i].what)) check_fail_span(__FILE__, __LINE__, "message", span_str(wrong[i].what), span_str(err.msg));
+        recipe_clear(&recipe);
+    }
+    CHECK_INT(ERR_USAGE, load("ingest: {input: a}\n", &(RecipeOverrides){.until = "nowhere"}));
+    recipe_clear(&recipe);
+}

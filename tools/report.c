@@ -1,0 +1,401 @@
+/* The report: facts of a run directory (rundir.h) drawn as one page. */
+#include "tools/report.h"
+
+#include "core/options.h"
+#include "core/store.h"
+#include "tools/rundir.h"
+#include "tools/svg.h"
+#include "tools/verbs.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { REPORT_MAX_BARS = 40, REPORT_NOTE = 96 };
+
+static const char style[] =
+    ":root{color-scheme:light dark;--a:#2f6fb0;--b:#d1783c;--c:#8a9099;--g:#8884;--card:#8881}\n"
+    "@media(prefers-color-scheme:dark){:root{--a:#6aa5e0;--b:#e79a66;--c:#8f96a0}}\n"
+    "body{font:15px/1.5 system-ui,sans-serif;max-width:920px;margin:2rem auto;padding:0 1rem}\n"
+    "h1{font-size:1.6rem;margin:0 0 .2rem}h2{font-size:1.15rem;margin:2.2rem 0 .5rem}p{margin:.3rem 0}\n"
+    ".tiles{display:flex;flex-wrap:wrap;gap:.7rem;margin:1.2rem 0}\n"
+    ".tiles div{background:var(--card);border-radius:8px;padding:.6rem .9rem;flex:1 0 8rem}\n"
+    ".tiles b{display:block;font-size:1.35rem}.quiet{opacity:.72}\n"
+    "svg{width:100%;height:auto;display:block}svg text{font-size:12.5px;fill:currentColor}\n"
+    ".l{text-anchor:end}.m{text-anchor:middle}.g{stroke:var(--g);fill:none}.d{stroke:var(--c);stroke-dasharray:5 4;fill:none}\n"
+    ".t0{fill:var(--a)}.t1{fill:var(--b)}.t2{fill:var(--c)}\n"
+    ".s0{stroke:var(--a)}.s1{stroke:var(--b)}.s2{stroke:var(--c)}.s0,.s1,.s2{fill:none;stroke-width:1.7}\n"
+    "table{border-collapse:collapse;width:100%}td,th{padding:.25rem .6rem;text-align:right;border-bottom:1px solid var(--g)}\n"
+    "td:first-child,th:first-child{text-align:left}\n"
+    "pre{white-space:pre-wrap;overflow-wrap:anywhere;background:var(--card);border-radius:8px;padding:.7rem .9rem;margin:.4rem 0}\n"
+    "mark{background:none;color:inherit;font-weight:700}\n";
+
+/* --- numbers for people */
+
+static const char *put_count(char out[32], uint64_t n)
+{
+    char digits[24];
+    const int len = snprintf(digits, sizeof digits, "%" PRIu64, n);
+    int w = 0;
+
+    for (int i = 0; i < len; i++) {
+        if (i && (len - i) % 3 == 0) out[w++] = ' ';
+        out[w++] = digits[i];
+    }
+    out[w] = 0;
+    return out;
+}
+
+static const char *put_bytes(char out[32], uint64_t n)
+{
+    static const char *const unit[] = {"B", "kB", "MB", "GB", "TB", "PB", "EB"};
+    double v = (double)n;
+    size_t i = 0;
+
+    for (; v >= 1000 && i + 1 < sizeof unit / sizeof *unit; i++) v /= 1000;
+    snprintf(out, 32, v >= 100 || i == 0 ? "%.0f %s" : "%.1f %s", v, unit[i]);
+    return out;
+}
+
+/* --- a growing list of bars; what does not fit is not shown, and the last note says so. */
+typedef struct {
+    SvgBar bar[REPORT_MAX_BARS];
+    char note[REPORT_MAX_BARS][REPORT_NOTE];
+    size_t n, left_out;
+} Bars;
+
+static void bars_add(Bars *l, Span label, double value, int tone, const char *note)
+{
+    if (l->n == REPORT_MAX_BARS) {
+        l->left_out++;
+        return;
+    }
+    snprintf(l->note[l->n], REPORT_NOTE, "%s", note);
+    l->bar[l->n] = (SvgBar){.label = label, .value = value, .tone = tone, .note = span_str(l->note[l->n])};
+    l->n++;
+}
+
+static void bars_put(Buf *b, const char *title, const Bars *l)
+{
+    svg_bars(b, title, l->bar, l->n);
+    if (l->left_out) buf_printf(b, "<p class=\"quiet\">%zu more are not drawn.</p>\n", l->left_out);
+}
+
+static void heading(Buf *b, const char *title, const char *what)
+{
+    buf_printf(b, "<h2>%s</h2>\n", title);
+    if (what) buf_printf(b, "<p class=\"quiet\">%s</p>\n", what);
+}
+
+/* --- sections */
+
+static void put_tile(Buf *b, const char *value, const char *what) { buf_printf(b, "<div><b>%s</b>%s</div>\n", value, what); }
+
+static void put_tiles(Buf *b, const RunDir *r)
+{
+    const RunStage *in = rundir_stage(r, "ingest"), *mixed = rundir_stage(r, "remix"), *tokens = rundir_stage(r, "tokenize");
+    char text[32];
+
+    buf_puts(b, "<div class=\"tiles\">\n");
+    if (in->manifest) put_tile(b, put_count(text, in->n_in), "records read");
+    if (in->manifest) put_tile(b, put_count(text, in->n_docs), "documents found");
+    if (mixed->manifest) put_tile(b, put_count(text, mixed->n_docs), "documents kept");
+    if (mixed->manifest) put_tile(b, put_bytes(text, mixed->text_bytes), "of text");
+    if (tokens->manifest) put_tile(b, put_count(text, rundir_count(tokens->manifest, "n_tokens")), "tokens");
+    if (r->result) {
+        snprintf(text, sizeof text, "%.3f", rundir_number(r->result, "heldout_loss"));
+        put_tile(b, text, "held-out loss, nats a token");
+        snprintf(text, sizeof text, "%.3f", rundir_number(r->result, "heldout_bpb"));
+        put_tile(b, text, "bits per byte");
+    }
+    buf_puts(b, "</div>\n");
+}
+
+static bool holds_documents(const RunStage *s) { return s->manifest && json_get(s->manifest, "n_in") && json_get(s->manifest, "text_bytes"); }
+
+static void put_funnel(Buf *b, const RunDir *r)
+{
+    static const struct {
+        const char *verb, *label;
+    } step[] = {{"ingest", "ingest: documents found"}, {"dedup", "dedup: left"}, {"filter", "filter: left"}, {"remix", "remix: left"}};
+    Bars docs = {0}, bytes = {0};
+    char text[32], note[REPORT_NOTE];
+    const RunStage *in = rundir_stage(r, "ingest");
+
+    if (holds_documents(in)) bars_add(&docs, SPAN_LIT("records read"), (double)in->n_in, 2, put_count(text, in->n_in));
+    for (size_t i = 0; i < sizeof step / sizeof *step; i++) {
+        const RunStage *s = rundir_stage(r, step[i].verb);
+        if (!holds_documents(s)) continue;
+        const double share = s->n_in ? 100.0 * (double)s->n_docs / (double)s->n_in : 0;
+        snprintf(note, sizeof note, "%s (%.1f %% of its input)", put_count(text, s->n_docs), share);
+        bars_add(&docs, span_str(step[i].label), (double)s->n_docs, 0, note);
+        bars_add(&bytes, span_str(step[i].label), (double)s->text_bytes, 1, put_bytes(text, s->text_bytes));
+    }
+    if (!docs.n) return;
+    heading(b, "From records to training text", "Documents, then bytes of text, behind each stage.");
+    bars_put(b, "documents behind each stage", &docs);
+    bars_put(b, "bytes of text behind each stage", &bytes);
+}
+
+static void put_drops(Buf *b, const RunDir *r)
+{
+    Bars l = {0};
+    Buf labels[REPORT_MAX_BARS] = {{0}};
+    char text[32], note[REPORT_NOTE];
+
+    for (size_t i = 0; i < RECIPE_STAGES; i++) {
+        const RunStage *s = &r->stage[i];
+        const Json *dropped = json_get(s->manifest, "dropped");
+        for (const Json *d = dropped ? dropped->child : NULL; d; d = d->next) {
+            if (d->type != JSON_NUMBER || d->number <= 0) continue;
+            snprintf(note, sizeof note, "%s (%.1f %%)", put_count(text, (uint64_t)d->number),
+                     s->n_in ? 100 * d->number / (double)s->n_in : 0.0);
+            if (l.n < REPORT_MAX_BARS) {
+                buf_printf(&labels[l.n], "%s: ", s->verb);
+                buf_put_span(&labels[l.n], d->key);
+            }
+            bars_add(&l, buf_span(&labels[l.n < REPORT_MAX_BARS ? l.n : REPORT_MAX_BARS - 1]), d->number, (int)(i % 3), note);
+        }
+    }
+    if (l.n) {
+        heading(b, "Why records and documents were dropped", "Shares are of what the stage read.");
+        bars_put(b, "drops by reason", &l);
+    }
+    for (size_t i = 0; i < REPORT_MAX_BARS; i++) buf_clear(&labels[i]);
+}
+
+/* Documents and bytes of a counter {NAME: [docs, bytes]} in stats.json. */
+static bool counter_of(const RunStage *s, const char *group, const char *name, double *docs, double *bytes)
+{
+    const Json *v = json_get(json_get(json_get(s->stats, "counters"), group), name);
+
+    *docs = *bytes = 0;
+    if (!v || v->type != JSON_ARRAY || v->n != 2) return false;
+    *docs = v->child->number;
+    *bytes = v->child->next->number;
+    return true;
+}
+
+static const Json *counter_group(const RunStage *s, const char *group)
+{
+    const Json *g = json_get(json_get(s->stats, "counters"), group);
+    return g && g->type == JSON_OBJECT ? g->child : NULL;
+}
+
+static void add_share(Bars *l, Span label, double docs, double bytes, double total, int tone)
+{
+    char text[32], text2[32], note[REPORT_NOTE];
+
+    snprintf(note, sizeof note, "%s (%.1f %%), %s", put_bytes(text, (uint64_t)bytes), total > 0 ? 100 * bytes / total : 0.0,
+             put_count(text2, (uint64_t)docs));
+    bars_add(l, label, bytes, tone, note);
+}
+
+static void put_languages(Buf *b, const RunDir *r)
+{
+    const RunStage *before = rundir_stage(r, "ingest"), *after = rundir_stage(r, "remix");
+    Bars l = {0};
+    double docs, bytes;
+
+    for (const Json *v = counter_group(before, "lang"); v; v = v->next) {
+        const char *name = (const char *)v->key.p;
+        counter_of(before, "lang", name, &docs, &bytes);
+        add_share(&l, v->key, docs, bytes, (double)before->text_bytes, 2);
+        if (!after->stats) continue;
+        counter_of(after, "lang", name, &docs, &bytes);
+        add_share(&l, SPAN_LIT(""), docs, bytes, (double)after->text_bytes, 0);
+    }
+    if (!l.n) return;
+    heading(b, "Languages, before and after", "Grey: as ingested. Colour: what is trained on. Bytes of text, documents.");
+    bars_put(b, "bytes by language before and after", &l);
+}
+
+/* Tokens of a stream by its name; 0 when there is none. */
+static double stream_tokens(const RunDir *r, const char *name)
+{
+    const Json *streams = json_get(rundir_stage(r, "tokenize")->manifest, "streams");
+
+    for (const Json *s = streams && streams->type == JSON_ARRAY ? streams->child : NULL; s; s = s->next) {
+        const Json *n = json_get(s, "name");
+        if (n && n->type == JSON_STRING && span_is(n->string, name)) return rundir_number(s, "n_tokens");
+    }
+    return 0;
+}
+
+/* Share of training samples that the mixture's first phase gives to a domain; -1 without a mixture. */
+static double mixture_share(const Json *mixture, const char *name)
+{
+    const Json *phases = json_get(mixture, "phases");
+    const Json *weights = phases && phases->type == JSON_ARRAY ? json_get(phases->child, "weights") : NULL;
+    double sum = 0;
+
+    if (!weights || weights->type != JSON_OBJECT) return -1;
+    for (const Json *w = weights->child; w; w = w->next) sum += w->type == JSON_NUMBER ? w->number : 0;
+    return sum > 0 ? rundir_number(weights, name) / sum : -1;
+}
+
+static void put_domains(Buf *b, const RunDir *r)
+{
+    const RunStage *mixed = rundir_stage(r, "remix");
+    Bars before = {0}, rate = {0};
+    double docs, bytes;
+    char note[REPORT_NOTE];
+
+    for (const Json *v = counter_group(mixed, "domain"); v; v = v->next) {
+        const char *name = (const char *)v->key.p;
+        counter_of(mixed, "domain", name, &docs, &bytes);
+        const double has = mixed->text_bytes ? bytes / (double)mixed->text_bytes : 0, gets = mixture_share(r->mixture, name);
+        snprintf(note, sizeof note, "%.1f %% of the text", 100 * has);
+        bars_add(&before, v->key, has, 2, note);
+        if (gets >= 0) {
+            snprintf(note, sizeof note, "%.1f %% of the training samples", 100 * gets);
+            bars_add(&before, SPAN_LIT(""), gets, 0, note);
+        }
+        const double tokens = stream_tokens(r, name);
+        if (tokens <= 0 || bytes <= 0) continue;
+        snprintf(note, sizeof note, "%.3f (%.2f bytes a token)", tokens / bytes, bytes / tokens);
+        bars_add(&rate, v->key, tokens / bytes, 1, note);
+    }
+    if (before.n) {
+        heading(b, "Domains, before and after mixing", "Grey: share of the text. Colour: share of training by the mixture.");
+        bars_put(b, "domains before and after mixing", &before);
+    }
+    if (rate.n) {
+        heading(b, "Tokens per byte, by stream", NULL);
+        bars_put(b, "tokens per byte by stream", &rate);
+    }
+}
+
+static ErrCode split_points(Arena *a, const RunPoint *p, size_t n, double **x, double **y, Err *err)
+{
+    *x = arena_array(a, n + 1, sizeof **x);
+    *y = arena_array(a, n + 1, sizeof **y);
+    if (!*x || !*y) return err_nomem(err, "the loss curve");
+    for (size_t i = 0; i < n; i++) (*x)[i] = p[i].step, (*y)[i] = p[i].loss;
+    return ERR_OK;
+}
+
+static ErrCode put_loss(Buf *b, RunDir *r, Err *err)
+{
+    double *x[2], *y[2];
+    ErrCode rc;
+
+    if (!r->n_train) return ERR_OK;
+    if ((rc = split_points(&r->arena, r->train, r->n_train, &x[0], &y[0], err)) != ERR_OK) return rc;
+    if ((rc = split_points(&r->arena, r->heldout, r->n_heldout, &x[1], &y[1], err)) != ERR_OK) return rc;
+    const SvgSeries series[] = {{"training", x[0], y[0], r->n_train, 0, false}, {"held out", x[1], y[1], r->n_heldout, 1, true}};
+    const double unigram = rundir_number(r->result, "unigram_entropy");
+    const SvgPlot plot = {.title = "loss by training step", .x_label = "step", .y_label = "nats a token", .series = series,
+                          .n_series = r->n_heldout ? 2 : 1, .level = unigram > 0 ? unigram : NAN,
+                          .level_label = "unigram entropy of the held-out text"};
+    heading(b, "Loss", "Cross-entropy in nats a token; below the dashed line the model knows more than word counts.");
+    svg_plot(b, &plot);
+    return ERR_OK;
+}
+
+static ErrCode put_samples(Buf *b, RunDir *r, Err *err)
+{
+    ModelSample sample[MODEL_SAMPLES];
+    size_t n;
+
+    ErrCode rc = model_samples(&r->arena, r->dir, sample, &n, err);
+    if (rc != ERR_OK || n == 0) return rc;
+    heading(b, "What the model says", "The prompt in bold, then what it adds (fixed seed).");
+    for (size_t i = 0; i < n; i++) {
+        Span prompt = span_str(sample[i].prompt), text = sample[i].text;
+        if (span_starts(text, span_trim(prompt))) text = span_from(text, span_trim(prompt).n);
+        buf_printf(b, "<p class=\"quiet\">%s</p><pre dir=\"auto\"><mark>", sample[i].title);
+        html_put(b, prompt);
+        buf_puts(b, "</mark>");
+        html_put(b, text);
+        buf_puts(b, "</pre>\n");
+    }
+    return ERR_OK;
+}
+
+static void put_stages(Buf *b, const RunDir *r)
+{
+    double total = 0;
+    char text[32];
+
+    heading(b, "Stages", "Seconds are of the runs that ended by themselves; MB/s is text out per second.");
+    buf_puts(b, "<table><tr><th>stage<th>in<th>out<th>text out<th>seconds<th>CPU seconds<th>MB/s</tr>\n");
+    for (size_t i = 0; i < RECIPE_STAGES; i++) {
+        const RunStage *s = &r->stage[i];
+        if (!s->manifest && !s->time.runs) continue;
+        buf_printf(b, "<tr><td>%s<td>%s", s->verb, holds_documents(s) ? put_count(text, s->n_in) : "");
+        buf_printf(b, "<td>%s", holds_documents(s) ? put_count(text, s->n_docs) : "");
+        buf_printf(b, "<td>%s", holds_documents(s) ? put_bytes(text, s->text_bytes) : "");
+        if (s->time.runs) buf_printf(b, "<td>%.1f<td>%.1f", s->time.seconds, s->time.cpu_seconds);
+        else buf_puts(b, "<td><td>");
+        if (holds_documents(s) && s->time.seconds > 0) buf_printf(b, "<td>%.1f", (double)s->text_bytes / 1e6 / s->time.seconds);
+        else buf_puts(b, "<td>");
+        buf_puts(b, "</tr>\n");
+        total += s->time.seconds;
+    }
+    if (total > 0) buf_printf(b, "<tr><td>all<td><td><td><td>%.1f<td><td></tr>\n", total);
+    buf_puts(b, "</table>\n");
+}
+
+/* --- the page */
+
+static ErrCode put_page(Buf *b, RunDir *r, Err *err)
+{
+    ErrCode rc;
+
+    buf_puts(b, "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">"
+                "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\"><title>Tamis: ");
+    html_put(b, span_str(r->dir));
+    buf_printf(b, "</title><style>\n%s</style></head><body>\n<h1>Tamis run</h1>\n<p class=\"quiet\">", style);
+    html_put(b, span_str(r->dir));
+    buf_puts(b, ", tamis " TAMIS_VERSION "</p>\n");
+    put_tiles(b, r);
+    put_funnel(b, r);
+    put_drops(b, r);
+    put_languages(b, r);
+    put_domains(b, r);
+    if ((rc = put_loss(b, r, err)) != ERR_OK) return rc;
+    if ((rc = put_samples(b, r, err)) != ERR_OK) return rc;
+    put_stages(b, r);
+    buf_puts(b, "</body></html>\n");
+    return buf_ok(b, "the report", err);
+}
+
+ErrCode report_write(const char *dir, bool print, Err *err)
+{
+    Buf page = {0};
+    RunDir r;
+
+    ErrCode rc = rundir_load(&r, dir, err);
+    const char *path = path_join(&r.arena, dir, "report.html");
+    if (rc == ERR_OK && !path) rc = err_nomem(err, "a path");
+    if (rc == ERR_OK) rc = put_page(&page, &r, err);
+    if (rc == ERR_OK) rc = store_write(path, buf_span(&page), err);
+    if (rc == ERR_OK && print) {
+        rundir_print(&r);
+        printf("%-24s %s\n", "report", path);
+    }
+    buf_clear(&page);
+    rundir_clear(&r);
+    return rc;
+}
+
+int report_verb(int argc, char **argv)
+{
+    struct {
+        bool quiet, verbose;
+    } o = {0};
+    const OptSpec specs[] = {OPT_COMMON_TALK(&o), OPT_END};
+    const OptVerb verb = {"report", "[options] DIR",
+                          "Write DIR/report.html, one self-contained page about the run in DIR, and print its closing table.", specs, NULL};
+    int first = 0;
+    Err err = {0};
+
+    ErrCode rc = options_parse(&verb, argc, argv, &first, &err);
+    if (rc == ERR_NO) return verb_exit(ERR_OK, &err);
+    if (rc == ERR_OK && argc - first != 1) rc = err_set(&err, ERR_USAGE, "report: one run directory is needed");
+    log_setup(o.quiet ? LOG_QUIET : o.verbose ? LOG_VERBOSE : LOG_NORMAL, 0);
+    if (rc == ERR_OK) rc = report_write(argv[first], !o.quiet, &err);
+    return verb_exit(rc, &err);
+}
