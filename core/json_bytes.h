@@ -17,6 +17,9 @@ static inline unsigned json_special16(__m128i v)
 
     return (unsigned)_mm_movemask_epi8(_mm_or_si128(_mm_or_si128(quote, slash), ctrl));
 }
+
+static inline __m128i json_load16(const uint8_t *p) { return _mm_loadu_si128((const __m128i *)(const void *)p); }
+static inline void json_store16(uint8_t *p, __m128i v) { _mm_storeu_si128((__m128i *)(void *)p, v); }
 #endif
 
 static inline bool json_is_special(uint8_t c) { return c == '"' || c == '\\' || c < 0x20; }
@@ -28,7 +31,7 @@ static inline size_t json_find_special(const uint8_t *p, size_t n)
 
 #if defined(__SSE2__)
     for (; n - i >= 16; i += 16) {
-        unsigned at = json_special16(_mm_loadu_si128((const __m128i *)(const void *)(p + i)));
+        unsigned at = json_special16(json_load16(p + i));
         if (at) return i + (size_t)__builtin_ctz(at);
     }
 #endif
@@ -43,10 +46,22 @@ static inline size_t json_copy_plain(uint8_t *out, const uint8_t *p, size_t n)
     size_t i = 0;
 
 #if defined(__SSE2__)
+    /* Lines of text are some 50 bytes apart: looking at 64 without a branch in between costs less than the branch that
+     * is guessed wrong at the end of each. */
+    for (; n - i >= 64; i += 64) {
+        __m128i a = json_load16(p + i), b = json_load16(p + i + 16), c = json_load16(p + i + 32), d = json_load16(p + i + 48);
+        json_store16(out + i, a);
+        json_store16(out + i + 16, b);
+        json_store16(out + i + 32, c);
+        json_store16(out + i + 48, d);
+        uint64_t at = json_special16(a) | (uint64_t)json_special16(b) << 16 | (uint64_t)json_special16(c) << 32 |
+                      (uint64_t)json_special16(d) << 48;
+        if (at) return i + (size_t)__builtin_ctzll(at);
+    }
     for (; n - i >= 16; i += 16) {
-        __m128i v = _mm_loadu_si128((const __m128i *)(const void *)(p + i));
+        __m128i v = json_load16(p + i);
         unsigned at = json_special16(v);
-        _mm_storeu_si128((__m128i *)(void *)(out + i), v);
+        json_store16(out + i, v);
         if (at) return i + (size_t)__builtin_ctz(at);
     }
 #endif

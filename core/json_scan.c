@@ -51,28 +51,6 @@ bool json_at_end(JsonScan *s)
     return s->p == s->end;
 }
 
-/* The bytes between the quotes, with valid UTF-8; escapes are only stepped over. */
-static bool string_raw(JsonScan *s, Span *raw, bool *escaped)
-{
-    if (json_peek(s) != '"') return fail(s, s->p, "a string expected");
-    const uint8_t *begin = s->p + 1, *p = begin;
-
-    *escaped = false;
-    for (;;) {
-        p += json_find_special(p, (size_t)(s->end - p));
-        if (p < s->end && *p == '"') break;
-        if (p < s->end && *p < 0x20) return fail(s, p, "control character in a string");
-        if (s->end - p < 2) return fail(s, begin - 1, "unterminated string");
-        *escaped = true;
-        p += 2;
-    }
-    *raw = (Span){begin, (size_t)(p - begin)};
-    size_t valid = utf8_valid_prefix(*raw);
-    if (valid != raw->n) return fail(s, begin + valid, JSON_BAD_UTF8);
-    s->p = p + 1;
-    return true;
-}
-
 /* The four digits of \uXXXX at p; -1 when they are not there. */
 static int32_t hex4(const uint8_t *p, const uint8_t *end)
 {
@@ -87,25 +65,12 @@ static int32_t hex4(const uint8_t *p, const uint8_t *end)
     return v;
 }
 
-/* One escape at p (a backslash): its code point and length in bytes, 0 when it is malformed. */
-static size_t escape_at(JsonScan *s, const uint8_t *p, const uint8_t *end, uint32_t *cp)
+/* \uXXXX at p, or two of them that are a surrogate pair: the code point, and the length in bytes or 0. */
+static size_t unicode_escape(JsonScan *s, const uint8_t *p, const uint8_t *end, uint32_t *cp)
 {
-    uint8_t c = end - p >= 2 ? p[1] : 0;
-    int32_t hi, lo;
+    int32_t hi = hex4(p + 2, end), lo;
 
-    switch (c) {
-    case '"':
-    case '\\':
-    case '/': *cp = c; return 2;
-    case 'b': *cp = '\b'; return 2;
-    case 'f': *cp = '\f'; return 2;
-    case 'n': *cp = '\n'; return 2;
-    case 'r': *cp = '\r'; return 2;
-    case 't': *cp = '\t'; return 2;
-    case 'u': break;
-    default: fail(s, p, "unknown escape"); return 0;
-    }
-    if ((hi = hex4(p + 2, end)) < 0) {
+    if (hi < 0) {
         fail(s, p, "\\u needs four hexadecimal digits");
         return 0;
     }
@@ -120,50 +85,89 @@ static size_t escape_at(JsonScan *s, const uint8_t *p, const uint8_t *end, uint3
     return 12;
 }
 
-bool json_string(JsonScan *s, Buf *scratch, Span *out)
+/* One escape at p (a backslash): its code point, and the length in bytes or 0. */
+static size_t escape_at(JsonScan *s, const uint8_t *p, const uint8_t *end, uint32_t *cp)
 {
-    bool escaped;
-    Span raw;
+    /* No escape means NUL by one letter, so that 0 is: none. */
+    static const uint8_t meaning[256] = {['"'] = '"',  ['\\'] = '\\', ['/'] = '/',  ['b'] = '\b',
+                                         ['f'] = '\f', ['n'] = '\n',  ['r'] = '\r', ['t'] = '\t'};
 
-    if (!string_raw(s, &raw, &escaped)) return false;
-    if (!escaped) {
-        *out = raw;
-        return true;
+    if (end - p < 2) {
+        fail(s, p, "unterminated string");
+        return 0;
     }
-    if (!buf_reserve(scratch, raw.n)) return fail(s, raw.p, "no memory"); /* never more bytes than the escaped form */
-    const uint8_t *p = raw.p, *end = raw.p + raw.n;
-    uint8_t *begin = scratch->p + scratch->n, *q = begin;
-    for (;;) {
-        size_t run = json_copy_plain(q, p, (size_t)(end - p)); /* the only special byte left is the backslash */
-        p += run;
-        q += run;
-        if (p == end) break;
-        uint32_t cp;
-        size_t n = escape_at(s, p, end, &cp);
-        if (n == 0) return false;
+    *cp = meaning[p[1]];
+    if (*cp) return 2;
+    if (p[1] == 'u') return unicode_escape(s, p, end, cp);
+    fail(s, p, "unknown escape");
+    return 0;
+}
+
+/* Decodes from p, where a string that began at `begin` has its first backslash, to the closing quote. One pass: copying
+ * looks for the next special byte. The output is checked instead of the input, which is as good, since an escape never
+ * yields part of a code point. */
+static bool string_decode(JsonScan *s, const uint8_t *begin, const uint8_t *p, Buf *scratch, Span *out)
+{
+    const uint8_t *end = s->end;
+    uint32_t cp;
+    size_t n;
+
+    /* No more bytes come out than go in. */
+    if (!buf_reserve(scratch, (size_t)(end - begin))) return fail(s, begin, "no memory");
+    uint8_t *first = scratch->p + scratch->n, *q = first + (p - begin);
+    memcpy(first, begin, (size_t)(p - begin));
+    while (*p == '\\') {
+        if ((n = escape_at(s, p, end, &cp)) == 0) return false;
         p += n;
         if (cp < 0x80) *q++ = (uint8_t)cp;
         else q += utf8_put(q, cp); /* two to four bytes for at least six */
+        n = json_copy_plain(q, p, (size_t)(end - p));
+        p += n;
+        q += n;
+        if (p == end) return fail(s, begin - 1, "unterminated string");
     }
-    *out = (Span){begin, (size_t)(q - begin)};
+    if (*p != '"') return fail(s, p, "control character in a string");
+    *out = (Span){first, (size_t)(q - first)};
+    if (!utf8_valid(*out)) return fail(s, begin + utf8_valid_prefix((Span){begin, (size_t)(p - begin)}), JSON_BAD_UTF8);
     scratch->n += out->n;
+    s->p = p + 1;
+    return true;
+}
+
+bool json_string(JsonScan *s, Buf *scratch, Span *out)
+{
+    if (json_peek(s) != '"') return fail(s, s->p, "a string expected");
+    const uint8_t *begin = s->p + 1, *p = begin + json_find_special(begin, (size_t)(s->end - begin));
+
+    if (p == s->end) return fail(s, begin - 1, "unterminated string");
+    if (*p == '\\') return string_decode(s, begin, p, scratch, out);
+    if (*p != '"') return fail(s, p, "control character in a string");
+    *out = (Span){begin, (size_t)(p - begin)};
+    size_t valid = utf8_valid_prefix(*out);
+    if (valid != out->n) return fail(s, begin + valid, JSON_BAD_UTF8);
+    s->p = p + 1;
     return true;
 }
 
 static bool string_skip(JsonScan *s)
 {
-    bool escaped;
+    if (json_peek(s) != '"') return fail(s, s->p, "a string expected");
+    const uint8_t *begin = s->p + 1, *p = begin;
     uint32_t cp;
-    Span raw;
+    size_t n;
 
-    if (!string_raw(s, &raw, &escaped)) return false;
-    if (!escaped) return true;
-    for (const uint8_t *p = raw.p, *end = raw.p + raw.n; (p = memchr(p, '\\', (size_t)(end - p))) != NULL;) {
-        size_t n = escape_at(s, p, end, &cp);
-        if (n == 0) return false;
+    for (;;) {
+        p += json_find_special(p, (size_t)(s->end - p));
+        if (p == s->end) return fail(s, begin - 1, "unterminated string");
+        if (*p == '"') break;
+        if (*p != '\\') return fail(s, p, "control character in a string");
+        if ((n = escape_at(s, p, s->end, &cp)) == 0) return false;
         p += n;
-        if (p == end) break;
     }
+    Span raw = {begin, (size_t)(p - begin)};
+    size_t valid = utf8_valid_prefix(raw);
+    if (valid != raw.n) return fail(s, begin + valid, JSON_BAD_UTF8);
+    s->p = p + 1;
     return true;
 }
 

@@ -5,39 +5,33 @@
 #include <assert.h>
 #include <math.h>
 
-static void put_escape(Buf *b, uint8_t c)
-{
-    static const char hex[] = "0123456789abcdef";
-    uint8_t out[6] = {'\\', c, '0', '0'};
-
-    switch (c) {
-    case '"':
-    case '\\': break;
-    case '\b': out[1] = 'b'; break;
-    case '\t': out[1] = 't'; break;
-    case '\n': out[1] = 'n'; break;
-    case '\f': out[1] = 'f'; break;
-    case '\r': out[1] = 'r'; break;
-    default:
-        out[1] = 'u';
-        out[4] = (uint8_t)hex[c >> 4];
-        out[5] = (uint8_t)hex[c & 15];
-        buf_put(b, out, 6);
-        return;
-    }
-    buf_put(b, out, 2);
-}
+/* How a special byte is written: up to six characters, padded so that eight are copied whatever their number. */
+typedef struct {
+    char text[7];
+    uint8_t n;
+} Escape;
+#define ESCAPE_U(xx) {"\\u00" xx, 6}
+static const Escape escapes[256] = {
+    ESCAPE_U("00"), ESCAPE_U("01"), ESCAPE_U("02"), ESCAPE_U("03"), ESCAPE_U("04"), ESCAPE_U("05"), ESCAPE_U("06"),
+    ESCAPE_U("07"), {"\\b", 2},     {"\\t", 2},     {"\\n", 2},     ESCAPE_U("0b"), {"\\f", 2},     {"\\r", 2},
+    ESCAPE_U("0e"), ESCAPE_U("0f"), ESCAPE_U("10"), ESCAPE_U("11"), ESCAPE_U("12"), ESCAPE_U("13"), ESCAPE_U("14"),
+    ESCAPE_U("15"), ESCAPE_U("16"), ESCAPE_U("17"), ESCAPE_U("18"), ESCAPE_U("19"), ESCAPE_U("1a"), ESCAPE_U("1b"),
+    ESCAPE_U("1c"), ESCAPE_U("1d"), ESCAPE_U("1e"), ESCAPE_U("1f"), ['"'] = {"\\\"", 2},    ['\\'] = {"\\\\", 2},
+};
 
 void json_put_string(Buf *b, Span s)
 {
     buf_putc(b, '"');
-    for (size_t i = 0; i < s.n && !b->oom;) {
+    for (size_t i = 0; i < s.n;) {
         size_t left = s.n - i;
-        if (b->cap - b->n < left + 8 && !buf_reserve(b, left + 8)) return; /* 8: an escape and the closing quote */
+        if (b->cap - b->n < left + sizeof(Escape) && !buf_reserve(b, left + sizeof(Escape))) return;
         size_t run = json_copy_plain(b->p + b->n, s.p + i, left);
         b->n += run;
         i += run;
-        if (i < s.n) put_escape(b, s.p[i++]);
+        if (i == s.n) break;
+        const Escape *e = &escapes[s.p[i++]];
+        memcpy(b->p + b->n, e->text, sizeof e->text);
+        b->n += e->n;
     }
     buf_putc(b, '"');
 }
