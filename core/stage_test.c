@@ -1,0 +1,330 @@
+/* The map engine against a slow obvious version: the same documents produced, judged and hashed in one loop. */
+#include "core/stage.h"
+#include "core/store.h"
+#include "tests/check.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+enum { N_PARTS = 5, BLOCKS = 4, PER_BLOCK = 60 };
+
+/* --- a raw source: part p has BLOCKS blocks (part 3 none), each PER_BLOCK numbered records. */
+
+static uint64_t fake_bytes(void *ctx, uint32_t part)
+{
+    (void)ctx;
+    return 100 + part;
+}
+
+typedef struct {
+    uint32_t part, block;
+} FakeCursor;
+
+static ErrCode fake_open(void *ctx, uint32_t part, void **cursor, Err *err)
+{
+    FakeCursor *c = calloc(1, sizeof *c);
+
+    (void)ctx;
+    if (!c) return err_nomem(err, "a cursor");
+    c->part = part;
+    *cursor = c;
+    return ERR_OK;
+}
+
+static ErrCode fake_next(void *cursor, StageBlock *block, bool *end, Err *err)
+{
+    FakeCursor *c = cursor;
+    uint8_t first[4];
+
+    *end = c->part == 3 || c->block == BLOCKS;
+    if (*end) return ERR_OK;
+    le32_put(first, c->part * 100000 + c->block * PER_BLOCK);
+    buf_put(&block->bytes, first, 4);
+    c->block++;
+    return buf_ok(&block->bytes, "a block", err);
+}
+
+static void fake_close(void *cursor) { free(cursor); }
+
+/* Record r as a document; false: it is one that is dropped. */
+static bool fake_doc(uint32_t r, Doc *doc, char id[32], char text[600])
+{
+    uint64_t h = mix64(r + 1);
+    int n = snprintf(text, 600, "record %" PRIu32 " \"quoted\" ", r);
+
+    for (uint64_t k = 0; k < h % 40; k++) n += snprintf(text + n, 600 - (size_t)n, "\xe8\xaf\x8d%u ", (unsigned)(mix64(h + k) % 97));
+    snprintf(id, 32, "local/fake#%" PRIu32, r);
+    *doc = (Doc){.id = span_str(id), .text = span_str(text), .lang = span_str(h % 3 ? "en" : "zh-Hans")};
+    return h % 11 != 0;
+}
+
+static ErrCode fake_map(void *ctx, void *worker, const StageBlock *block, StageSink *sink, Err *err)
+{
+    uint32_t first = le32_get(block->bytes.p);
+
+    (void)ctx, (void)worker;
+    for (uint32_t i = 0; i < PER_BLOCK; i++) {
+        char id[32], text[600];
+        Doc doc;
+        bool keep = fake_doc(first + i, &doc, id, text);
+        sink_in(sink, doc.id, doc.text.n);
+        if (!keep) {
+            sink_drop(sink, 1, doc.id, NULL);
+            continue;
+        }
+        ErrCode rc = sink_emit(sink, &doc, err);
+        if (rc != ERR_OK) return rc;
+    }
+    return ERR_OK;
+}
+
+static const char *const fake_reasons[] = {"never", "unlucky"};
+static const StageDef fake_def = {.name = "fake", .version = 1, .kind = DATASET_WRITTEN, .reasons = fake_reasons, .n_reasons = 2};
+static const StageSource fake_source = {.n_parts = N_PARTS, .part_bytes = fake_bytes, .open = fake_open, .next = fake_next,
+                                        .close = fake_close, .map = fake_map};
+
+static ErrCode make(const char *dir, int threads, CommonOptions common, const char *params, StageTotals *t, Err *err)
+{
+    Par par = par_alone(threads);
+    StageJob job = {.def = &fake_def, .params = span_str(params), .inputs = SPAN_LIT("[]"), .out_dir = dir, .source = &fake_source,
+                    .common = &common};
+
+    log_setup(LOG_QUIET, 0);
+    return stage_run(&job, &par, t, err);
+}
+
+/* --- judging stages */
+
+static const char *const judge_reasons[] = {"short", "odd"};
+static const ColumnDef judge_columns[] = {{"bytes", COL_U32, 1, COL_SIGNAL},
+                                          {"half", COL_F32, 1, COL_SIGNAL},
+                                          {"domain", COL_STRING, 1, COL_FIELD},
+                                          {"pair", COL_U64, 2, 0}};
+static const StageDef judge_def = {.name = "judge", .version = 1, .kind = DATASET_VIEW, .reasons = judge_reasons, .n_reasons = 2,
+                                   .columns = judge_columns, .n_columns = 4};
+
+static ErrCode judge_map(void *ctx, void *worker, const Doc *doc, DocId id, StageSink *s, Err *err)
+{
+    uint32_t least = *(uint32_t *)ctx;
+
+    (void)worker, (void)err;
+    sink_u32(s, 0, 0, (uint32_t)doc->text.n);
+    if (doc->text.n % 2 == 0) sink_f32(s, 1, 0, (float)doc->text.n / 2);
+    sink_string(s, 2, doc->text.n % 3 ? SPAN_LIT("a") : doc->lang);
+    sink_u64(s, 3, 1, id);
+    if (doc->text.n < least) sink_drop(s, 0, doc->id, doc);
+    return ERR_OK;
+}
+
+static ErrCode judge(const char *in, const char *out, int threads, uint32_t least, StageTotals *t, Err *err)
+{
+    CommonOptions common = {0};
+    Par par = par_alone(threads);
+    DatasetSet *set;
+    char params[64];
+    ErrCode rc = datasetset_open(&set, &in, 1, err);
+
+    if (rc != ERR_OK) return rc;
+    snprintf(params, sizeof params, "{\"least\":%u}", least);
+    StageJob job = {.def = &judge_def, .ctx = &least, .params = span_str(params), .out_dir = out, .set = set, .map = judge_map,
+                    .common = &common};
+    rc = stage_run(&job, &par, t, err);
+    datasetset_close(set);
+    return rc;
+}
+
+static ErrCode copy_map(void *ctx, void *worker, const Doc *doc, DocId id, StageSink *s, Err *err)
+{
+    (void)ctx, (void)worker, (void)id;
+    return sink_emit(s, doc, err);
+}
+
+static const StageDef copy_def = {.name = "copy", .version = 1, .kind = DATASET_WRITTEN};
+
+static char *in_dir(char out[400], const char *dir, const char *name)
+{
+    snprintf(out, 400, "%s/%s", dir, name);
+    return out;
+}
+
+static Hash128 content_of(const char *dir)
+{
+    Dataset *ds;
+    Err err = {.code = ERR_OK};
+    Hash128 h = {0, 0};
+
+    CHECK_OK(dataset_open(&ds, dir, &err), &err);
+    if (err.code == ERR_OK) h = dataset_content(ds), dataset_close(ds);
+    return h;
+}
+
+/* The lines of one part of `fake`, by one loop. */
+static Hash128 slow_part(uint32_t part, uint64_t *n_docs)
+{
+    Buf lines = {0};
+    char id[32], text[600];
+    Doc doc;
+
+    for (uint32_t r = 0; part != 3 && r < BLOCKS * PER_BLOCK; r++)
+        if (fake_doc(part * 100000 + r, &doc, id, text)) doc_write(&lines, &doc), ++*n_docs;
+    Hash128 h = hash128(buf_span(&lines));
+    buf_clear(&lines);
+    return h;
+}
+
+TEST(written_dataset_has_the_slow_versions_content)
+{
+    static const int threads[] = {1, 2, 7};
+    const char *dir = check_tmpdir();
+    char path[400], name[16];
+    uint64_t n_docs = 0;
+    uint8_t contents[16 * N_PARTS];
+
+    for (uint32_t p = 0; p < N_PARTS; p++) hash128_put(contents + 16 * p, slow_part(p, &n_docs));
+    for (int i = 0; i < 3; i++) {
+        StageTotals t;
+        Err err = {.code = ERR_OK};
+        snprintf(name, sizeof name, "t%d", i);
+        CHECK_OK(make(in_dir(path, dir, name), threads[i], (CommonOptions){0}, "{}", &t, &err), &err);
+        CHECK(t.complete && !t.up_to_date);
+        CHECK_INT(n_docs, t.n_docs);
+        CHECK_INT(4 * BLOCKS * PER_BLOCK, t.n_in);
+        CHECK(hash128_eq(content_of(path), hash128(span(contents, sizeof contents))));
+        CHECK_OK(make(path, 2, (CommonOptions){0}, "{}", &t, &err), &err);
+        CHECK(t.up_to_date);
+    }
+}
+
+TEST(a_view_reads_like_its_copy)
+{
+    const char *dir = check_tmpdir();
+    char docs[400], view[400], view2[400], copy[400];
+    StageTotals t;
+    Err err = {.code = ERR_OK};
+    CommonOptions common = {0};
+    Par par = par_alone(2);
+    DatasetSet *set;
+    const char *from = view2;
+
+    CHECK_OK(make(in_dir(docs, dir, "docs"), 2, common, "{}", &t, &err), &err);
+    CHECK_OK(judge(docs, in_dir(view, dir, "view"), 2, 60, &t, &err), &err);
+    CHECK(t.n_dropped > 50 && t.n_docs > 50);
+    uint64_t n_first = t.n_docs;
+    CHECK_OK(judge(view, in_dir(view2, dir, "view2"), 7, 100, &t, &err), &err);
+    CHECK_INT(n_first, t.n_in);
+    CHECK(t.n_docs < n_first);
+    CHECK_OK(datasetset_open(&set, &from, 1, &err), &err);
+    StageJob job = {.def = &copy_def, .params = SPAN_LIT("{}"), .out_dir = in_dir(copy, dir, "copy"), .set = set, .map = copy_map,
+                    .common = &common};
+    CHECK_OK(stage_run(&job, &par, &t, &err), &err);
+    datasetset_close(set);
+    CHECK(hash128_eq(content_of(view2), content_of(copy)));
+
+    /* and one document of it has what both views said */
+    DocCursor *c;
+    Doc doc;
+    DocId id;
+    bool end;
+    uint64_t n = 0, n_half = 0;
+    CHECK_OK(doccursor_open(&c, &from, 1, &err), &err);
+    while (doccursor_next(c, &doc, &id, &end, &err) == ERR_OK && !end) {
+        n++;
+        CHECK(doc.text.n >= 100);
+        CHECK(doc.n_signals >= 1 && span_is(doc.signals[0].name, "bytes") && doc.signals[0].value == (double)doc.text.n);
+        n_half += doc.n_signals == 2;
+        CHECK_INT(doc.text.n % 2 == 0, doc.n_signals == 2);
+        CHECK_SPAN(doc.text.n % 3 ? SPAN_LIT("a") : doc.lang, doc.domain);
+    }
+    CHECK_INT(t.n_docs, n);
+    CHECK(n_half > 0 && n_half < n);
+    doccursor_close(c);
+}
+
+TEST(tasks_and_a_lost_part_end_in_the_same_content)
+{
+    const char *dir = check_tmpdir();
+    char whole[400], split[400], path[460];
+    StageTotals t;
+    Err err = {.code = ERR_OK};
+
+    CHECK_OK(make(in_dir(whole, dir, "whole"), 2, (CommonOptions){0}, "{}", &t, &err), &err);
+    in_dir(split, dir, "split");
+    CHECK_OK(make(split, 1, (CommonOptions){.task = {1, 2}}, "{}", &t, &err), &err);
+    CHECK(!t.complete && t.n_parts_done > 0 && t.n_parts_done < N_PARTS);
+    CHECK_OK(make(split, 2, (CommonOptions){.task = {0, 2}}, "{}", &t, &err), &err);
+    CHECK(t.complete);
+    CHECK(hash128_eq(content_of(whole), content_of(split)));
+
+    snprintf(path, sizeof path, "%s/manifest.json", split);
+    CHECK_INT(0, unlink(path));
+    snprintf(path, sizeof path, "%s/part-000002.jsonl.zst", split);
+    CHECK_INT(0, unlink(path));
+    CHECK_OK(make(split, 2, (CommonOptions){0}, "{}", &t, &err), &err);
+    CHECK_INT(1, t.n_parts_done);
+    CHECK_INT(N_PARTS - 1, t.n_parts_reused);
+    CHECK(hash128_eq(content_of(whole), content_of(split)));
+}
+
+TEST(another_run_is_refused_and_force_replaces_it)
+{
+    const char *dir = check_tmpdir();
+    char path[400];
+    StageTotals t;
+    Err err = {.code = ERR_OK};
+
+    CHECK_OK(make(in_dir(path, dir, "d"), 1, (CommonOptions){0}, "{\"a\":1}", &t, &err), &err);
+    CHECK_INT(ERR_DATA, make(path, 1, (CommonOptions){0}, "{\"a\":2}", &t, &err));
+    CHECK(strstr(err.msg, "another run") != NULL);
+    err = (Err){.code = ERR_OK};
+    CHECK_OK(make(path, 1, (CommonOptions){.force = true}, "{\"a\":2}", &t, &err), &err);
+    CHECK(t.complete && !t.up_to_date);
+}
+
+/* A map that forgets a document must not pass. */
+static ErrCode losing_map(void *ctx, void *worker, const Doc *doc, DocId id, StageSink *s, Err *err)
+{
+    (void)ctx, (void)worker;
+    return id % 100 == 7 ? ERR_OK : sink_emit(s, doc, err);
+}
+
+TEST(a_lost_document_is_noticed)
+{
+    const char *dir = check_tmpdir();
+    char docs[400], out[400];
+    const char *in = docs;
+    StageTotals t;
+    Err err = {.code = ERR_OK};
+    CommonOptions common = {0};
+    Par par = par_alone(2);
+    DatasetSet *set;
+
+    CHECK_OK(make(in_dir(docs, dir, "docs"), 2, common, "{}", &t, &err), &err);
+    CHECK_OK(datasetset_open(&set, &in, 1, &err), &err);
+    StageJob job = {.def = &copy_def, .params = SPAN_LIT("{}"), .out_dir = in_dir(out, dir, "out"), .set = set, .map = losing_map,
+                    .common = &common};
+    CHECK_INT(ERR_DATA, stage_run(&job, &par, &t, &err));
+    CHECK(strstr(err.msg, "lost") != NULL);
+    datasetset_close(set);
+}
+
+TEST(a_changed_base_is_named)
+{
+    const char *dir = check_tmpdir();
+    char docs[400], view[400];
+    StageTotals t;
+    Err err = {.code = ERR_OK};
+    Dataset *ds;
+
+    CHECK_OK(make(in_dir(docs, dir, "docs"), 2, (CommonOptions){0}, "{}", &t, &err), &err);
+    CHECK_OK(judge(docs, in_dir(view, dir, "view"), 2, 60, &t, &err), &err);
+    /* the base is made anew out of the view itself: other content under the same path */
+    CHECK_OK(make(docs, 2, (CommonOptions){.force = true}, "{\"x\":1}", &t, &err), &err);
+    CHECK_OK(dataset_open(&ds, view, &err), &err); /* same documents: same content, still fine */
+    dataset_close(ds);
+    char path[460];
+    snprintf(path, sizeof path, "%s/manifest.json", docs);
+    CHECK_INT(0, unlink(path));
+    CHECK_INT(ERR_DATA, dataset_open(&ds, view, &err));
+    CHECK(strstr(err.msg, "docs") != NULL);
+}
