@@ -1,4 +1,5 @@
 #define _DEFAULT_SOURCE /* MAP_ANONYMOUS */
+#define _XOPEN_SOURCE 700 /* nftw */
 #include "tests/check.h"
 
 #include <ftw.h>
