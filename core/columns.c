@@ -7,8 +7,8 @@
 #include <stdlib.h>
 
 enum {
-    COLS_FIXED = 64,  /* bytes before the directory */
-    COLS_ENTRY = 48,  /* one column of the directory */
+    COLS_FIXED = 64, /* bytes before the directory */
+    COLS_ENTRY = 48, /* one column of the directory */
     COLS_VERSION = 1,
     COLS_MAX_RECEIPT = 8 << 20
 };
@@ -57,8 +57,8 @@ static ErrCode check_column(const char *path, uint64_t n_docs, const ColumnData 
         (c->pool.n && c->def.type != COL_STRING))
         return err_set(err, ERR_LIMIT, "%s: column %s is not well defined", path, c->def.name);
     if (!values_size(n_docs, &c->def, &want) || want != c->values.n)
-        return err_set(err, ERR_LIMIT, "%s: column %s has %zu bytes for %" PRIu64 " documents", path, c->def.name, c->values.n,
-                       n_docs);
+        return err_set(err, ERR_LIMIT, "%s: column %s has %zu bytes for %" PRIu64 " documents", path, c->def.name,
+                       c->values.n, n_docs);
     return ERR_OK;
 }
 
@@ -148,8 +148,8 @@ ErrCode columns_write(const char *path, uint64_t n_docs, Hash128 part, const Col
     ErrCode rc;
 
     if (n_cols > COLS_MAX || n_docs > DOCID_MAX_RECORDS || receipt_json.n > COLS_MAX_RECEIPT)
-        return err_set(err, ERR_LIMIT, "%s: %" PRIu32 " columns of %" PRIu64 " documents are beyond the format", path, n_cols,
-                       n_docs);
+        return err_set(err, ERR_LIMIT, "%s: %" PRIu32 " columns of %" PRIu64 " documents are beyond the format", path,
+                       n_cols, n_docs);
     rc = make_header(path, n_docs, part, cols, n_cols, receipt_json, &head, err);
     if (rc == ERR_OK) rc = outfile_open(&f, path, err);
     if (rc == ERR_OK) rc = outfile_put(f, head.p, head.n, err);
@@ -201,8 +201,8 @@ static ErrCode read_head(Columns *c, Buf *head, Err *err)
     if ((rc = infile_read(c->file, 0, fixed, sizeof fixed, err)) != ERR_OK) return rc;
     if (memcmp(fixed, cols_magic, 8) != 0) return bad_cols(c, err, "wrong magic");
     if (le32_get(fixed + 8) != COLS_VERSION)
-        return err_set(err, ERR_DATA, "%s has columns version %" PRIu32 ", this program knows 1", infile_path(c->file),
-                       le32_get(fixed + 8));
+        return err_set(err, ERR_DATA, "%s has columns version %" PRIu32 ", this program knows 1",
+                       infile_path(c->file), le32_get(fixed + 8));
     c->n = le32_get(fixed + 12);
     if (c->n > COLS_MAX) return bad_cols(c, err, "too many columns");
     size_t n = COLS_FIXED + (size_t)COLS_ENTRY * c->n + 8;
@@ -243,7 +243,8 @@ static ErrCode parse_column(Columns *c, Column *col, const uint8_t *e, uint64_t 
     if (!values_size(c->n_docs, &col->def, &col->values_bytes) || !u64_to_size(pool, &col->pool_bytes) ||
         !size_add(col->values_bytes, col->pool_bytes, &total) || (pool && col->def.type != COL_STRING))
         return bad_cols(c, err, "a column of impossible size");
-    if (col->offset % 8 || !within(c, head, col->offset, total)) return bad_cols(c, err, "a column lies outside the file");
+    if (col->offset % 8 || !within(c, head, col->offset, total))
+        return bad_cols(c, err, "a column lies outside the file");
     return ERR_OK;
 }
 
@@ -252,11 +253,13 @@ static ErrCode read_receipt(Columns *c, const uint8_t *head, size_t head_bytes, 
     uint64_t offset = le64_get(head + 40), n = le64_get(head + 48);
     ErrCode rc;
 
-    if (n > COLS_MAX_RECEIPT || !within(c, head_bytes, offset, n)) return bad_cols(c, err, "the receipt lies outside the file");
+    if (n > COLS_MAX_RECEIPT || !within(c, head_bytes, offset, n))
+        return bad_cols(c, err, "the receipt lies outside the file");
     if (!buf_reserve(&c->receipt, (size_t)n + 1)) return err_nomem(err, infile_path(c->file));
     c->receipt.n = (size_t)n;
     if ((rc = infile_read(c->file, offset, c->receipt.p, (size_t)n, err)) != ERR_OK) return rc;
-    return hash64(buf_span(&c->receipt)) == le64_get(head + 56) ? ERR_OK : bad_cols(c, err, "the receipt has a wrong sum");
+    return hash64(buf_span(&c->receipt)) == le64_get(head + 56) ? ERR_OK
+                                                                : bad_cols(c, err, "the receipt has a wrong sum");
 }
 
 static ErrCode parse_head(Columns *c, const Buf *head, Err *err)
@@ -285,8 +288,10 @@ ErrCode columns_open(Columns **out, const char *path, Err *err)
     if (rc == ERR_OK) rc = read_head(c, &head, err);
     if (rc == ERR_OK) rc = parse_head(c, &head, err);
     buf_clear(&head);
-    if (rc) columns_close(c);
-    else *out = c;
+    if (rc)
+        columns_close(c);
+    else
+        *out = c;
     return rc;
 }
 
@@ -345,7 +350,8 @@ ErrCode column_string(Span values, Span pool, uint64_t index, Span *out, Err *er
     if (index >= values.n / 8) return err_set(err, ERR_DATA, "a string column ends before value %" PRIu64, index);
     uint64_t at = le64_get(values.p + 8 * index);
     if (at == UINT64_MAX) return ERR_OK;
-    if (at > pool.n || pool.n - at < 4) return err_set(err, ERR_DATA, "string %" PRIu64 " lies outside its pool", index);
+    if (at > pool.n || pool.n - at < 4)
+        return err_set(err, ERR_DATA, "string %" PRIu64 " lies outside its pool", index);
     uint32_t n = le32_get(pool.p + at);
     if (n > pool.n - at - 4) return err_set(err, ERR_DATA, "string %" PRIu64 " is cut by the end of its pool", index);
     *out = span(pool.p + at + 4, n);

@@ -74,8 +74,10 @@ static bool reads(const char *path, const Sample *s)
     ErrCode rc = columns_open(&c, path, &err);
 
     for (uint32_t i = 0; rc == ERR_OK && i < columns_count(c); i++) rc = columns_values(c, i, &v, NULL, &err);
-    if (rc == ERR_OK) check_sample(c, s);
-    else CHECK(rc == ERR_DATA && strstr(err.msg, path) != NULL);
+    if (rc == ERR_OK)
+        check_sample(c, s);
+    else
+        CHECK(rc == ERR_DATA && strstr(err.msg, path) != NULL);
     columns_close(c);
     return rc == ERR_OK;
 }
@@ -125,7 +127,8 @@ TEST(columns_strings)
     CHECK_INT(ERR_DATA, column_string(values, pool, N, &got, &err));
     for (size_t cut = 1; cut < pool.n; cut++) /* every shorter pool: in bounds or refused, never beyond */
         for (uint64_t i = 0; i < N; i++)
-            if (column_string(values, span(pool.p, cut), i, &got, &err) == ERR_OK && got.p) CHECK(got.p + got.n <= pool.p + cut);
+            if (column_string(values, span(pool.p, cut), i, &got, &err) == ERR_OK && got.p)
+                CHECK(got.p + got.n <= pool.p + cut);
     columns_close(c);
     buf_clear(&s.pool);
 }

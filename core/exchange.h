@@ -4,7 +4,8 @@
  * The key space is cut into P partitions by the key's top bits (P a power of two and a parameter, never a number of workers);
  * a partition is the unit of parallel delivery. An optional combiner (associative, commutative, integer) folds the values
  * of one key where they are sent. Keys compare as bytes. This build holds all records of the process in memory
- * (ERR_NOMEM names --memory when they do not fit) and runs in one process; see docs/decisions.md. */
+ * (ERR_NOMEM names --memory when they do not fit) and is local to the calling process: of several ranks, only one opens it
+ * (the others wait in par_agree); see docs/decisions.md. A combiner gets its two values at any alignment. */
 #ifndef TAMIS_CORE_EXCHANGE_H
 #define TAMIS_CORE_EXCHANGE_H
 

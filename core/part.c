@@ -9,8 +9,8 @@
 
 #define SKIP_RECORDS 0x184D2A50u
 #define SKIP_RECEIPT 0x184D2A51u
-#define SKIP_SEEK 0x184D2A5Eu
-#define SEEK_MAGIC 0x8F92EAB1u
+#define SKIP_SEEK    0x184D2A5Eu
+#define SEEK_MAGIC   0x8F92EAB1u
 
 enum {
     SKIP_HEADER = 8,    /* magic, payload size */
@@ -212,7 +212,8 @@ static ErrCode read_seek_table(PartFile *f, Buf *b, uint32_t *records, uint32_t 
         const uint8_t *e = b->p + SKIP_HEADER + (size_t)i * SEEK_ENTRY;
         uint32_t stored = le32_get(e), text = le32_get(e + 4);
         if (i < f->n_frames) {
-            if (stored == 0 || text == 0 || text > DOC_MAX_LINE) return bad_part(f, err, "a frame of impossible size");
+            if (stored == 0 || text == 0 || text > DOC_MAX_LINE)
+                return bad_part(f, err, "a frame of impossible size");
             f->frame[i] = (PartFrame){.stored_bytes = stored, .text_bytes = text};
         } else if (text != 0) {
             return bad_part(f, err, "records or receipt are missing");
@@ -272,7 +273,8 @@ static ErrCode read_receipt(PartFile *f, Buf *b, uint64_t offset, uint32_t store
     ErrCode rc = read_skip(f, b, offset, stored, SKIP_RECEIPT, "TAMISRCP", &n, err);
 
     if (rc) return rc;
-    if (stored != SKIP_HEADER + RECEIPT_FIXED + (uint64_t)n) return bad_part(f, err, "the receipt is of another size");
+    if (stored != SKIP_HEADER + RECEIPT_FIXED + (uint64_t)n)
+        return bad_part(f, err, "the receipt is of another size");
     buf_put(&f->receipt, b->p + SKIP_HEADER + 16, n);
     return buf_ok(&f->receipt, infile_path(f->file), err);
 }
@@ -291,8 +293,10 @@ ErrCode partfile_open(PartFile **out, const char *path, Err *err)
     if (rc == ERR_OK) rc = read_records(f, &b, records, err);
     if (rc == ERR_OK) rc = read_receipt(f, &b, f->offset[f->n_frames] + records, receipt, err);
     buf_clear(&b);
-    if (rc) partfile_close(f);
-    else *out = f;
+    if (rc)
+        partfile_close(f);
+    else
+        *out = f;
     return rc;
 }
 
@@ -321,8 +325,10 @@ uint32_t partfile_frame_of(const PartFile *f, uint32_t record)
 
     while (hi - lo > 1) {
         uint32_t mid = lo + (hi - lo) / 2;
-        if (f->first_record[mid] <= record) lo = mid;
-        else hi = mid;
+        if (f->first_record[mid] <= record)
+            lo = mid;
+        else
+            hi = mid;
     }
     return lo;
 }

@@ -63,7 +63,8 @@ static size_t count_lines(Span text)
 {
     size_t n = 0;
 
-    for (const uint8_t *p = text.p, *end = text.p + text.n; p < end && (p = memchr(p, '\n', (size_t)(end - p))); p++) n++;
+    for (const uint8_t *p = text.p, *end = text.p + text.n; p < end && (p = memchr(p, '\n', (size_t)(end - p))); p++)
+        n++;
     return n;
 }
 
@@ -72,7 +73,8 @@ ErrCode partcoder_frames(PartCoder *c, Span lines, Buf *out, Buf *frames, Err *e
     while (lines.n > 0) {
         size_t n = cut_frame(lines), bound;
         assert(n > 0 && "the caller gives whole lines");
-        if (n > DOC_MAX_LINE) return err_set(err, ERR_LIMIT, "a document line of %zu bytes is beyond %d", n, DOC_MAX_LINE);
+        if (n > DOC_MAX_LINE)
+            return err_set(err, ERR_LIMIT, "a document line of %zu bytes is beyond %d", n, DOC_MAX_LINE);
         bound = ZSTD_compressBound(n);
         if (!buf_reserve(out, bound)) return err_nomem(err, "a compressed frame");
         size_t stored = ZSTD_compress2(c->compress, out->p + out->n, bound, lines.p, n);

@@ -35,8 +35,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
         atexit(remove_file);
     }
     if (ftruncate(fd, 0) != 0 || pwrite(fd, p, n, 0) != (ssize_t)n) abort();
-    if (partfile_open(&f, path, &err) == ERR_OK) read_all(f);
-    else f = NULL;
+    if (partfile_open(&f, path, &err) == ERR_OK)
+        read_all(f);
+    else
+        f = NULL;
     partfile_close(f);
     return 0;
 }

@@ -35,7 +35,8 @@ static void write_part(const char *path, Span lines, size_t batch, const char *r
         while (lines.p[n - 1] != '\n') n++;
         Buf out = {0}, frames = {0};
         CHECK_OK(partcoder_frames(c, span(lines.p, n), &out, &frames, &err), &err);
-        CHECK_OK(partwriter_put(w, buf_span(&out), (const PartFrame *)(const void *)frames.p, frames.n / sizeof(PartFrame), &err),
+        CHECK_OK(partwriter_put(w, buf_span(&out), (const PartFrame *)(const void *)frames.p,
+                                frames.n / sizeof(PartFrame), &err),
                  &err);
         buf_clear(&out);
         buf_clear(&frames);

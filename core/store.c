@@ -101,8 +101,8 @@ ErrCode infile_read(InFile *f, uint64_t offset, void *out, size_t n, Err *err)
     uint8_t *p = out;
 
     if (offset > f->size || n > f->size - offset)
-        return err_set(err, ERR_DATA, "cannot read %s at %" PRIu64 ": truncated, %zu bytes wanted of %" PRIu64, f->path,
-                       offset, n, offset > f->size ? 0 : f->size - offset);
+        return err_set(err, ERR_DATA, "cannot read %s at %" PRIu64 ": truncated, %zu bytes wanted of %" PRIu64,
+                       f->path, offset, n, offset > f->size ? 0 : f->size - offset);
     while (n > 0) {
         ssize_t got = pread(f->fd, p, n < SSIZE_MAX ? n : SSIZE_MAX, (off_t)offset);
         if (got < 0 && errno == EINTR) continue;
@@ -162,7 +162,7 @@ struct OutFile {
     int fd;
     uint64_t flushed; /* bytes handed to the kernel; then come buf.n more */
     Buf buf;
-    ErrCode failed;   /* a write failed: the file can only be abandoned */
+    ErrCode failed; /* a write failed: the file can only be abandoned */
     char *path, *tmp;
 };
 
@@ -179,8 +179,10 @@ void store_tmp_suffix(char out[STORE_TMP_SUFFIX], long pid)
     char host[65];
 
     host_name(host);
-    if (pid > 0) snprintf(out, STORE_TMP_SUFFIX, ".%s.%ld.tmp", host, pid);
-    else snprintf(out, STORE_TMP_SUFFIX, ".%s.", host);
+    if (pid > 0)
+        snprintf(out, STORE_TMP_SUFFIX, ".%s.%ld.tmp", host, pid);
+    else
+        snprintf(out, STORE_TMP_SUFFIX, ".%s.", host);
 }
 
 ErrCode outfile_open(OutFile **out, const char *path, Err *err)
@@ -278,8 +280,8 @@ ErrCode outfile_patch(OutFile *f, uint64_t offset, const void *p, size_t n, Err 
 
     if (rc) return rc;
     if (offset > size || n > size - offset)
-        return err_set(err, ERR_LIMIT, "cannot write %s at %" PRIu64 ": only bytes already written can be patched", f->path,
-                       offset);
+        return err_set(err, ERR_LIMIT, "cannot write %s at %" PRIu64 ": only bytes already written can be patched",
+                       f->path, offset);
     if (offset < f->flushed) {
         size_t head = n < f->flushed - offset ? n : (size_t)(f->flushed - offset);
         if ((rc = write_at(f, offset, bytes, head, err)) != ERR_OK) return rc;
@@ -344,9 +346,12 @@ ErrCode outfile_commit(OutFile **out, Err *err)
     ErrCode rc = finish_tmp(f, err);
 
     *out = NULL;
-    if (rc == ERR_OK && (store_fault() || rename(f->tmp, f->path) != 0)) rc = err_sys(err, "cannot publish %s", f->path);
-    if (rc) unlink(f->tmp);
-    else rc = sync_dir_of(f->path, err);
+    if (rc == ERR_OK && (store_fault() || rename(f->tmp, f->path) != 0))
+        rc = err_sys(err, "cannot publish %s", f->path);
+    if (rc)
+        unlink(f->tmp);
+    else
+        rc = sync_dir_of(f->path, err);
     outfile_free(f);
     return rc;
 }
@@ -391,8 +396,10 @@ ErrCode store_create(const char *path, Span bytes, bool *created, Err *err)
     if (rc == ERR_OK) rc = finish_tmp(f, err);
     if (rc == ERR_OK) {
         *created = link_new(f->tmp, f->path);
-        if (!*created && errno != EEXIST) rc = err_sys(err, "cannot publish %s", f->path);
-        else rc = sync_dir_of(f->path, err);
+        if (!*created && errno != EEXIST)
+            rc = err_sys(err, "cannot publish %s", f->path);
+        else
+            rc = sync_dir_of(f->path, err);
     }
     unlink(f->tmp);
     if (f->fd >= 0) close(f->fd);

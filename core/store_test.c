@@ -307,8 +307,10 @@ static void publish_under_faults(int error, bool lasting)
         if (rc == ERR_OK) rc = outfile_put(f, big.p, 1000, &err);
         if (rc == ERR_OK) rc = outfile_put(f, big.p + 1000, big.n - 1000, &err);
         if (rc == ERR_OK) rc = outfile_patch(f, 0, big.p, 10, &err);
-        if (rc == ERR_OK) rc = outfile_commit(&f, &err);
-        else outfile_abandon(f);
+        if (rc == ERR_OK)
+            rc = outfile_commit(&f, &err);
+        else
+            outfile_abandon(f);
         through = !store_fault_hit();
         store_fault_arm(0, 0, false);
         CHECK_INT(through ? ERR_OK : ERR_SYS, rc);
