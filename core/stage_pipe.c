@@ -1,15 +1,18 @@
 #include "core/stage_pipe.h"
 
 #include <omp.h>
+#include <pthread.h>
 #include <stdlib.h>
 
-/* Blocks go round a ring of slots. The thread that creates tasks reads; two tasks a block follow it, chained by their
- * dependence on the slot, and the write tasks chained among themselves: so slots are written in the order they were read,
- * and a slot is read into again only after it was written. */
+/* Blocks go round a ring of slots: free -> read -> mapped -> free. Every thread of the team takes whatever step is open,
+ * the latest first: write the oldest slot if it is mapped (one thread at a time, in ring order), map the oldest slot that
+ * was read, read into the next free slot (one thread at a time). One mutex guards the ring's state, never the work. */
 
+typedef enum { SLOT_FREE, SLOT_READ, SLOT_MAPPING, SLOT_MAPPED } SlotState;
 typedef enum { SLOT_BLOCK, SLOT_PART_END, SLOT_STOP } SlotKind;
 
 typedef struct {
+    SlotState state;
     SlotKind kind;
     PartRun *run;
     StageBlock block;    /* raw input */
@@ -30,24 +33,28 @@ typedef struct {
     const WriteSpec *spec;
     const uint32_t *parts;
     uint32_t n_parts, next_part;
-    PartRun *reading; /* the part blocks are read from; NULL between parts */
-    PartRun *open;    /* list of all runs not cleared yet; touched by the reader and, when unlinking, by the writer */
+    PartRun *source;  /* the part blocks are read from; NULL between parts */
+    PartRun *open;    /* all runs not cleared yet */
     Slot *slot;
     int n_slots;
+    pthread_mutex_t lock;    /* of what follows, of every slot's state, and of the list of runs */
+    pthread_cond_t changed;
+    uint64_t n_read, n_mapping, n_written; /* slots that entered each step; slot i % n_slots is the i-th */
+    bool reading, writing;                 /* some thread is at it */
+    bool all_read;
     Worker *worker;
     int n_workers;
     Progress *progress;
     ErrCode rc; /* first failure in block order; set by the writer only */
     Err err;
-    bool stop; /* atomic access */
+    bool stop; /* under the lock: a block has failed, further work is pointless */
 } Pipe;
 
 static bool stopping(Pipe *p)
 {
-    bool s;
-
-#pragma omp atomic read
-    s = p->stop;
+    pthread_mutex_lock(&p->lock);
+    bool s = p->stop;
+    pthread_mutex_unlock(&p->lock);
     return s;
 }
 
@@ -61,13 +68,12 @@ static ErrCode open_part(Pipe *p, Err *err)
 
     if (!r) return err_nomem(err, "a part");
     r->part = p->parts[p->next_part++];
-#pragma omp critical(tamis_pipe_runs)
-    {
-        r->older = p->open;
-        if (p->open) p->open->newer = r;
-        p->open = r;
-    }
-    p->reading = r;
+    pthread_mutex_lock(&p->lock);
+    r->older = p->open;
+    if (p->open) p->open->newer = r;
+    p->open = r;
+    pthread_mutex_unlock(&p->lock);
+    p->source = r;
     if ((rc = partrun_begin(r, p->spec, err)) != ERR_OK) return rc;
     if (job->set) return partview_open(&r->view, job->set, r->part, err);
     return job->source->open(job->source->ctx, r->part, &r->cursor, err);
@@ -92,11 +98,11 @@ static void read_slot(Pipe *p, Slot *s)
         s->rc = err_set(&s->err, ERR_INTR, "interrupted; a rerun continues after the finished parts");
         return;
     }
-    if (!p->reading) {
+    if (!p->source) {
         if (p->next_part == p->n_parts || stopping(p)) return;
         if ((s->rc = open_part(p, &s->err)) != ERR_OK) return;
     }
-    PartRun *r = p->reading;
+    PartRun *r = p->source;
     s->run = r;
     if (job->set) {
         s->view_block = r->next_block;
@@ -113,7 +119,7 @@ static void read_slot(Pipe *p, Slot *s)
     s->kind = end ? SLOT_PART_END : SLOT_BLOCK;
     if (end) {
         close_cursor(job, r);
-        p->reading = NULL;
+        p->source = NULL;
     }
 }
 
@@ -182,12 +188,11 @@ static void map_slot(Pipe *p, Slot *s)
 
 static void forget_run(Pipe *p, PartRun *r)
 {
-#pragma omp critical(tamis_pipe_runs)
-    {
-        if (r->newer) r->newer->older = r->older;
-        else p->open = r->older;
-        if (r->older) r->older->newer = r->newer;
-    }
+    pthread_mutex_lock(&p->lock);
+    if (r->newer) r->newer->older = r->older;
+    else p->open = r->older;
+    if (r->older) r->older->newer = r->newer;
+    pthread_mutex_unlock(&p->lock);
     partrun_clear(r, p->spec->job->def);
     free(r);
 }
@@ -206,9 +211,68 @@ static void write_slot(Pipe *p, Slot *s)
     if (s->rc != ERR_OK) {
         p->rc = s->rc;
         p->err = s->err;
-#pragma omp atomic write
+        pthread_mutex_lock(&p->lock);
         p->stop = true;
+        pthread_mutex_unlock(&p->lock);
     }
+}
+
+/* --- the ring */
+
+static Slot *slot_at(Pipe *p, uint64_t i) { return &p->slot[i % (uint64_t)p->n_slots]; }
+
+/* Each returns false when its step is not open now; the lock is held at entry and exit, not during the work. */
+static bool try_write(Pipe *p)
+{
+    Slot *s = slot_at(p, p->n_written);
+
+    if (p->writing || p->n_written == p->n_read || s->state != SLOT_MAPPED) return false;
+    p->writing = true;
+    pthread_mutex_unlock(&p->lock);
+    write_slot(p, s);
+    pthread_mutex_lock(&p->lock);
+    s->state = SLOT_FREE;
+    p->n_written++;
+    p->writing = false;
+    return true;
+}
+
+static bool try_map(Pipe *p)
+{
+    if (p->n_mapping == p->n_read) return false;
+    Slot *s = slot_at(p, p->n_mapping++);
+    s->state = SLOT_MAPPING;
+    pthread_mutex_unlock(&p->lock);
+    map_slot(p, s);
+    pthread_mutex_lock(&p->lock);
+    s->state = SLOT_MAPPED;
+    return true;
+}
+
+static bool try_read(Pipe *p)
+{
+    Slot *s = slot_at(p, p->n_read);
+
+    if (p->reading || p->all_read || s->state != SLOT_FREE) return false;
+    p->reading = true;
+    pthread_mutex_unlock(&p->lock);
+    read_slot(p, s);
+    pthread_mutex_lock(&p->lock);
+    s->state = SLOT_READ;
+    p->all_read = s->kind == SLOT_STOP;
+    p->n_read++;
+    p->reading = false;
+    return true;
+}
+
+static void work(Pipe *p)
+{
+    pthread_mutex_lock(&p->lock);
+    while (!(p->all_read && p->n_written == p->n_read)) {
+        if (try_write(p) || try_map(p) || try_read(p)) pthread_cond_broadcast(&p->changed);
+        else pthread_cond_wait(&p->changed, &p->lock);
+    }
+    pthread_mutex_unlock(&p->lock);
 }
 
 /* --- all */
@@ -248,30 +312,22 @@ static void pipe_clear(Pipe *p)
     }
     free(p->slot);
     free(p->worker);
+    pthread_cond_destroy(&p->changed);
+    pthread_mutex_destroy(&p->lock);
 }
 
 ErrCode stage_pipe(const WriteSpec *spec, const uint32_t *parts, uint32_t n_parts, int threads, Progress *progress, Err *err)
 {
     Pipe pipe = {.spec = spec, .parts = parts, .n_parts = n_parts, .progress = progress};
     Pipe *p = &pipe;
-    ErrCode rc = pipe_init(p, threads, err);
+    ErrCode rc;
 
+    pthread_mutex_init(&p->lock, NULL);
+    pthread_cond_init(&p->changed, NULL);
+    rc = pipe_init(p, threads, err);
     if (rc == ERR_OK) {
 #pragma omp parallel num_threads(threads) default(none) shared(p)
-#pragma omp single
-        {
-            bool more = true;
-            for (int i = 0; more; i = (i + 1) % p->n_slots) {
-                Slot *s = &p->slot[i];
-#pragma omp task if (0) depend(inout : s[0]) default(none) firstprivate(s) shared(p)
-                read_slot(p, s);
-                more = s->kind != SLOT_STOP;
-#pragma omp task depend(inout : s[0]) default(none) firstprivate(s) shared(p)
-                map_slot(p, s);
-#pragma omp task depend(inout : s[0]) depend(inout : p->rc) default(none) firstprivate(s) shared(p)
-                write_slot(p, s);
-            }
-        }
+        work(p);
         rc = p->rc;
         if (rc != ERR_OK && err) *err = p->err;
     }
