@@ -249,7 +249,7 @@ static ErrCode read_skip(PartFile *f, Buf *b, uint64_t offset, uint32_t stored, 
 static ErrCode read_records(PartFile *f, Buf *b, uint32_t stored, Err *err)
 {
     uint64_t sum = 0;
-    uint32_t n;
+    uint32_t n = 0;
     ErrCode rc = read_skip(f, b, f->offset[f->n_frames], stored, SKIP_RECORDS, "TAMISREC", &n, err);
 
     if (rc) return rc;
@@ -269,7 +269,7 @@ static ErrCode read_records(PartFile *f, Buf *b, uint32_t stored, Err *err)
 
 static ErrCode read_receipt(PartFile *f, Buf *b, uint64_t offset, uint32_t stored, Err *err)
 {
-    uint32_t n;
+    uint32_t n = 0;
     ErrCode rc = read_skip(f, b, offset, stored, SKIP_RECEIPT, "TAMISRCP", &n, err);
 
     if (rc) return rc;
