@@ -1,0 +1,88 @@
+#include "core/options.h"
+#include "tests/check.h"
+
+typedef struct {
+    uint32_t bands, kind;
+    uint64_t seed, memory;
+    double alpha;
+    const char *out;
+    bool force;
+    OptList keep;
+    OptTask task;
+} Values;
+
+static const char *const kinds[] = {"zh", "en", NULL};
+
+/* Parses words (NULL-terminated) into v; *first is the index of the first operand. */
+static ErrCode parse(Values *v, char **words, int *first, Err *err)
+{
+    const OptSpec specs[] = {
+        OPT_HEAD("Numbers:"),
+        OPT_U32('b', "bands", &v->bands, "N", "bands"),
+        OPT_U64('s', "seed", &v->seed, "N", "seed"),
+        OPT_SIZE(0, "memory", &v->memory, "SIZE", "budget"),
+        OPT_F64(0, "alpha", &v->alpha, "X", "temperature"),
+        OPT_NEED('o', "out", &v->out, "DIR", "output"),
+        OPT_FLAG(0, "force", &v->force, "anew"),
+        OPT_LIST('k', "keep", &v->keep, "X", "several"),
+        OPT_CHOICE(0, "kind", &v->kind, kinds, "KIND", "zh or en"),
+        OPT_TASK(0, "task", &v->task, "I/N", "share"),
+        OPT_END,
+    };
+    const OptVerb verb = {"test", "[options] -o DIR INPUT...", "Test.", specs, NULL};
+    int argc = 0;
+
+    while (words[argc]) argc++;
+    return options_parse(&verb, argc, words, first, err);
+}
+
+TEST(options_fill_their_variables_in_any_order)
+{
+    Values v = {0};
+    Err err = {.code = ERR_OK};
+    int first;
+    char *words[] = {"test", "in1", "-b20", "--seed", "18446744073709551615", "in2", "--memory=24G", "--alpha", "-0.5", "-o", "dir",
+                     "--force", "-k", "a", "--keep=b", "--kind", "en", "--task", "3/4", NULL};
+
+    CHECK_OK(parse(&v, words, &first, &err), &err);
+    CHECK_INT(20, v.bands);
+    CHECK(v.seed == UINT64_MAX && v.memory == 24ull << 30 && v.alpha == -0.5 && v.force);
+    CHECK_STR("dir", v.out);
+    CHECK_INT(2, v.keep.n);
+    CHECK_STR("b", v.keep.v[1]);
+    CHECK_INT(1, v.kind);
+    CHECK(v.task.index == 3 && v.task.count == 4);
+    CHECK_STR("in1", words[first]);
+    CHECK_STR("in2", words[first + 1]);
+    optlist_clear(&v.keep);
+}
+
+TEST(wrong_options_are_one_clear_line)
+{
+    static char *cases[][6] = {
+        {"test", "-o", "d", "--bands", "-1", NULL}, {"test", "-o", "d", "--bands", "4294967296", NULL}, {"test", "-o", "d", "--memory", "3Q", NULL},
+        {"test", "-o", "d", "--alpha", "nan", NULL}, {"test", "-o", "d", "--kind", "fr", NULL},          {"test", "-o", "d", "--task", "4/4", NULL},
+        {"test", "-o", "d", "--nosuch", NULL},       {"test", "-o", "d", "-z", NULL},                    {"test", "-o", NULL},
+        {"test", "--force", NULL},                   {"test", "-o", "d", "--task", "1", NULL},           {"test", "-o", "d", "--memory", "99999999999T", NULL},
+    };
+
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        Values v = {0};
+        Err err = {.code = ERR_OK};
+        int first;
+        CHECK_INT(ERR_USAGE, parse(&v, cases[i], &first, &err));
+        CHECK(span_starts(span_str(err.msg), SPAN_LIT("test: ")));
+        optlist_clear(&v.keep);
+    }
+}
+
+TEST(sizes_have_binary_units)
+{
+    uint64_t v;
+
+    CHECK(parse_size("4096", &v) && v == 4096);
+    CHECK(parse_size("1k", &v) && v == 1024);
+    CHECK(parse_size("800M", &v) && v == 800ull << 20);
+    CHECK(parse_size("2T", &v) && v == 2ull << 40);
+    CHECK(!parse_size("", &v) && !parse_size("K", &v) && !parse_size("1.5G", &v) && !parse_size("16777216T", &v));
+}
