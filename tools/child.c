@@ -64,7 +64,8 @@ static void child_exec(const char *path, const char *const *argv, int in, int ou
     _exit(EXEC_FAILED);
 }
 
-static ErrCode child_start(const char *path, const char *const *argv, int in, int out, const SignalWatch *w, pid_t *pid, Err *err)
+static ErrCode child_start(const char *path, const char *const *argv, int in, int out, const SignalWatch *w,
+                           pid_t *pid, Err *err)
 {
     pid_t parent = getpid();
 

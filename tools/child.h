@@ -17,7 +17,8 @@
 MUST_USE ErrCode child_run(const char *path, const char *const *argv, int *status, bool *interrupted, Err *err);
 
 /* The same, with nothing to read and stdout into `out` (appended; ERR_LIMIT past max_bytes, the child is then killed). */
-MUST_USE ErrCode child_capture(const char *path, const char *const *argv, size_t max_bytes, Buf *out, int *status, Err *err);
+MUST_USE ErrCode child_capture(const char *path, const char *const *argv, size_t max_bytes, Buf *out, int *status,
+                               Err *err);
 
 /* Where tamis-train is: beside this binary, else in train/ beside it (a build tree), else its bare name for PATH. */
 MUST_USE ErrCode child_find_trainer(Arena *a, const char **path, Err *err);

@@ -144,13 +144,14 @@ static ErrCode add_pattern(Recipe *r, RecipeStage *st, const char *v, Err *err)
     if (!path) return err_nomem(err, "a recipe");
     if (!strpbrk(path, "*?[")) return add_arg(r, st, path) ? ERR_OK : err_nomem(err, "a recipe");
     int failed = glob(path, 0, NULL, &g);
-    if (failed == GLOB_NOMATCH) return err_set(err, ERR_SYS, "%s: %s.input: nothing matches %s", r->path, st->verb, path);
+    if (failed == GLOB_NOMATCH)
+        return err_set(err, ERR_SYS, "%s: %s.input: nothing matches %s", r->path, st->verb, path);
     if (failed) return err_set(err, ERR_SYS, "%s: %s.input: cannot expand %s", r->path, st->verb, path);
     bool fits = st->argc + g.gl_pathc < RECIPE_MAX_ARGS, ok = fits;
-    for (size_t i = 0; ok && i < g.gl_pathc; i++)
-        ok = add_arg(r, st, arena_str(&r->arena, span_str(g.gl_pathv[i])));
+    for (size_t i = 0; ok && i < g.gl_pathc; i++) ok = add_arg(r, st, arena_str(&r->arena, span_str(g.gl_pathv[i])));
     globfree(&g);
-    if (!fits) return err_set(err, ERR_LIMIT, "%s: %s matches too many files; use a directory or @LIST", r->path, path);
+    if (!fits)
+        return err_set(err, ERR_LIMIT, "%s: %s matches too many files; use a directory or @LIST", r->path, path);
     return ok ? ERR_OK : err_nomem(err, "a recipe");
 }
 
@@ -183,8 +184,8 @@ static bool is_wired(const char *key, bool have_tokenizer)
 }
 
 /* `before` is the output that this stage reads, NULL for the first one; `tokenizer` what bpe made, or NULL. */
-static ErrCode add_stage(Recipe *r, const ChainLink *l, const Json *section, const char *before, const char *tokenizer,
-                         uint32_t threads, const RecipeOverrides *over, Err *err)
+static ErrCode add_stage(Recipe *r, const ChainLink *l, const Json *section, const char *before,
+                         const char *tokenizer, uint32_t threads, const RecipeOverrides *over, Err *err)
 {
     RecipeStage *st = &r->stage[r->n];
     char number[16];
@@ -305,8 +306,10 @@ static void put_word(Buf *out, const char *s)
     }
     buf_putc(out, '\'');
     for (; *s; s++) {
-        if (*s == '\'') buf_puts(out, "'\\''");
-        else buf_putc(out, (uint8_t)*s);
+        if (*s == '\'')
+            buf_puts(out, "'\\''");
+        else
+            buf_putc(out, (uint8_t)*s);
     }
     buf_putc(out, '\'');
 }

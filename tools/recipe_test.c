@@ -76,7 +76,8 @@ TEST(sections_left_out_run_with_defaults)
 TEST(values_become_options)
 {
     CHECK_OK(load("out: my run\nthreads: 2\ningest:\n  input: [b, a]\n  keep-lang: en,zh\n  tag: [x, 'y z', 3]\n"
-                  "  quiet: true\n  verbose: false\n  dump: null\ndedup: false\nfilter: {threads: 1, rate: 0.25}\nremix: false\n"
+                  "  quiet: true\n  verbose: false\n  dump: null\ndedup: false\nfilter: {threads: 1, rate: "
+                  "0.25}\nremix: false\n"
                   "bpe: false\ntokenize: false\ntrain: {config: tiny}\n",
                   NULL),
              &err);
@@ -90,7 +91,8 @@ TEST(values_become_options)
 TEST(the_command_line_wins)
 {
     const char *const input[] = {"w*.gz", "it's"};
-    const RecipeOverrides over = {.out_dir = "D", .until = "dedup", .input = input, .n_input = 2, .threads = 7, .force = true, .quiet = true};
+    const RecipeOverrides over = {
+        .out_dir = "D", .until = "dedup", .input = input, .n_input = 2, .threads = 7, .force = true, .quiet = true};
     CHECK_OK(load("out: run\nthreads: 2\ningest: {input: a}\n", &over), &err);
     CHECK_STR("tamis ingest -o D/docs --threads=7 --force --quiet 'w*.gz' 'it'\\''s'\n"
               "tamis dedup -o D/unique --threads=7 --force --quiet D/docs\n",
@@ -104,7 +106,8 @@ TEST(the_first_stage_reads_input)
                   "tokenize: {tokenizer: t.json}\ntrain: false\n",
                   NULL),
              &err);
-    CHECK_STR("tamis dedup -o run/unique one two\ntamis tokenize -o run/tokens --tokenizer=t.json run/unique\n", commands());
+    CHECK_STR("tamis dedup -o run/unique one two\ntamis tokenize -o run/tokens --tokenizer=t.json run/unique\n",
+              commands());
     recipe_clear(&recipe);
 }
 
@@ -112,7 +115,10 @@ TEST(patterns_expand_sorted)
 {
     file("b.gz", "x");
     file("a.gz", "x");
-    CHECK_OK(load("ingest: {input: ./?.gz}\ndedup: false\nfilter: false\nremix: false\nbpe: false\ntokenize: false\ntrain: false\n", NULL), &err);
+    CHECK_OK(load("ingest: {input: ./?.gz}\ndedup: false\nfilter: false\nremix: false\nbpe: false\ntokenize: "
+                  "false\ntrain: false\n",
+                  NULL),
+             &err);
     CHECK_STR("tamis ingest -o run/docs T/a.gz T/b.gz\n", commands());
     recipe_clear(&recipe);
     CHECK_INT(ERR_SYS, load("ingest: {input: ./nothing*.gz}\n", NULL));
@@ -156,11 +162,13 @@ TEST(mistakes_are_named)
         {"ingest: {input: a}\ndedup: [1]\n", "dedup: a mapping"},
         {"ingest: {input: a, tag: [[1]]}\n", "only plain values"},
         {"threads: 5000\ningest: {input: a}\n", "threads"},
-        {"ingest: false\ndedup: false\nfilter: false\nremix: false\nbpe: false\ntokenize: false\ntrain: false\n", "switched off"},
+        {"ingest: false\ndedup: false\nfilter: false\nremix: false\nbpe: false\ntokenize: false\ntrain: false\n",
+         "switched off"},
     };
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         CHECK_INT(ERR_USAGE, load(wrong[i].text, NULL));
-        if (!strstr(err.msg, wrong[i].what)) check_fail_span(__FILE__, __LINE__, "message", span_str(wrong[i].what), span_str(err.msg));
+        if (!strstr(err.msg, wrong[i].what))
+            check_fail_span(__FILE__, __LINE__, "message", span_str(wrong[i].what), span_str(err.msg));
         recipe_clear(&recipe);
     }
     CHECK_INT(ERR_USAGE, load("ingest: {input: a}\n", &(RecipeOverrides){.until = "nowhere"}));

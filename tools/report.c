@@ -23,12 +23,15 @@ static const char style[] =
     ".tiles div{background:var(--card);border-radius:8px;padding:.6rem .9rem;flex:1 0 8rem}\n"
     ".tiles b{display:block;font-size:1.35rem}.quiet{opacity:.72}\n"
     "svg{width:100%;height:auto;display:block}svg text{font-size:12.5px;fill:currentColor}\n"
-    ".l{text-anchor:end}.m{text-anchor:middle}.g{stroke:var(--g);fill:none}.d{stroke:var(--c);stroke-dasharray:5 4;fill:none}\n"
+    ".l{text-anchor:end}.m{text-anchor:middle}.g{stroke:var(--g);fill:none}.d{stroke:var(--c);stroke-dasharray:5 "
+    "4;fill:none}\n"
     ".t0{fill:var(--a)}.t1{fill:var(--b)}.t2{fill:var(--c)}\n"
     ".s0{stroke:var(--a)}.s1{stroke:var(--b)}.s2{stroke:var(--c)}.s0,.s1,.s2{fill:none;stroke-width:1.7}\n"
-    "table{border-collapse:collapse;width:100%}td,th{padding:.25rem .6rem;text-align:right;border-bottom:1px solid var(--g)}\n"
+    "table{border-collapse:collapse;width:100%}td,th{padding:.25rem .6rem;text-align:right;border-bottom:1px solid "
+    "var(--g)}\n"
     "td:first-child,th:first-child{text-align:left}\n"
-    "pre{white-space:pre-wrap;overflow-wrap:anywhere;background:var(--card);border-radius:8px;padding:.7rem .9rem;margin:.4rem 0}\n"
+    "pre{white-space:pre-wrap;overflow-wrap:anywhere;background:var(--card);border-radius:8px;padding:.7rem "
+    ".9rem;margin:.4rem 0}\n"
     "mark{background:none;color:inherit;font-weight:700}\n";
 
 /* --- numbers for people */
@@ -90,11 +93,15 @@ static void heading(Buf *b, const char *title, const char *what)
 
 /* --- sections */
 
-static void put_tile(Buf *b, const char *value, const char *what) { buf_printf(b, "<div><b>%s</b>%s</div>\n", value, what); }
+static void put_tile(Buf *b, const char *value, const char *what)
+{
+    buf_printf(b, "<div><b>%s</b>%s</div>\n", value, what);
+}
 
 static void put_tiles(Buf *b, const RunDir *r)
 {
-    const RunStage *in = rundir_stage(r, "ingest"), *mixed = rundir_stage(r, "remix"), *tokens = rundir_stage(r, "tokenize");
+    const RunStage *in = rundir_stage(r, "ingest"), *mixed = rundir_stage(r, "remix"),
+                   *tokens = rundir_stage(r, "tokenize");
     char text[32];
 
     buf_puts(b, "<div class=\"tiles\">\n");
@@ -112,18 +119,25 @@ static void put_tiles(Buf *b, const RunDir *r)
     buf_puts(b, "</div>\n");
 }
 
-static bool holds_documents(const RunStage *s) { return s->manifest && json_get(s->manifest, "n_in") && json_get(s->manifest, "text_bytes"); }
+static bool holds_documents(const RunStage *s)
+{
+    return s->manifest && json_get(s->manifest, "n_in") && json_get(s->manifest, "text_bytes");
+}
 
 static void put_funnel(Buf *b, const RunDir *r)
 {
     static const struct {
         const char *verb, *label;
-    } step[] = {{"ingest", "ingest: documents found"}, {"dedup", "dedup: left"}, {"filter", "filter: left"}, {"remix", "remix: left"}};
+    } step[] = {{"ingest", "ingest: documents found"},
+                {"dedup", "dedup: left"},
+                {"filter", "filter: left"},
+                {"remix", "remix: left"}};
     Bars docs = {0}, bytes = {0};
     char text[32], note[REPORT_NOTE];
     const RunStage *in = rundir_stage(r, "ingest");
 
-    if (holds_documents(in)) bars_add(&docs, SPAN_LIT("records read"), (double)in->n_in, 2, put_count(text, in->n_in));
+    if (holds_documents(in))
+        bars_add(&docs, SPAN_LIT("records read"), (double)in->n_in, 2, put_count(text, in->n_in));
     for (size_t i = 0; i < sizeof step / sizeof *step; i++) {
         const RunStage *s = rundir_stage(r, step[i].verb);
         if (!holds_documents(s)) continue;
@@ -155,7 +169,8 @@ static void put_drops(Buf *b, const RunDir *r)
                 buf_printf(&labels[l.n], "%s: ", s->verb);
                 buf_put_span(&labels[l.n], d->key);
             }
-            bars_add(&l, buf_span(&labels[l.n < REPORT_MAX_BARS ? l.n : REPORT_MAX_BARS - 1]), d->number, (int)(i % 3), note);
+            bars_add(&l, buf_span(&labels[l.n < REPORT_MAX_BARS ? l.n : REPORT_MAX_BARS - 1]), d->number,
+                     (int)(i % 3), note);
         }
     }
     if (l.n) {
@@ -187,8 +202,8 @@ static void add_share(Bars *l, Span label, double docs, double bytes, double tot
 {
     char text[32], text2[32], note[REPORT_NOTE];
 
-    snprintf(note, sizeof note, "%s (%.1f %%), %s", put_bytes(text, (uint64_t)bytes), total > 0 ? 100 * bytes / total : 0.0,
-             put_count(text2, (uint64_t)docs));
+    snprintf(note, sizeof note, "%s (%.1f %%), %s", put_bytes(text, (uint64_t)bytes),
+             total > 0 ? 100 * bytes / total : 0.0, put_count(text2, (uint64_t)docs));
     bars_add(l, label, bytes, tone, note);
 }
 
@@ -207,7 +222,8 @@ static void put_languages(Buf *b, const RunDir *r)
         add_share(&l, SPAN_LIT(""), docs, bytes, (double)after->text_bytes, 0);
     }
     if (!l.n) return;
-    heading(b, "Languages, before and after", "Grey: as ingested. Colour: what is trained on. Bytes of text, documents.");
+    heading(b, "Languages, before and after",
+            "Grey: as ingested. Colour: what is trained on. Bytes of text, documents.");
     bars_put(b, "bytes by language before and after", &l);
 }
 
@@ -245,7 +261,8 @@ static void put_domains(Buf *b, const RunDir *r)
     for (const Json *v = counter_group(mixed, "domain"); v; v = v->next) {
         const char *name = (const char *)v->key.p;
         counter_of(mixed, "domain", name, &docs, &bytes);
-        const double has = mixed->text_bytes ? bytes / (double)mixed->text_bytes : 0, gets = mixture_share(r->mixture, name);
+        const double has = mixed->text_bytes ? bytes / (double)mixed->text_bytes : 0,
+                     gets = mixture_share(r->mixture, name);
         snprintf(note, sizeof note, "%.1f %% of the text", 100 * has);
         bars_add(&before, v->key, has, 2, note);
         if (gets >= 0) {
@@ -258,7 +275,8 @@ static void put_domains(Buf *b, const RunDir *r)
         bars_add(&rate, v->key, tokens / bytes, 1, note);
     }
     if (before.n) {
-        heading(b, "Domains, before and after mixing", "Grey: share of the text. Colour: share of training by the mixture.");
+        heading(b, "Domains, before and after mixing",
+                "Grey: share of the text. Colour: share of training by the mixture.");
         bars_put(b, "domains before and after mixing", &before);
     }
     if (rate.n) {
@@ -284,10 +302,15 @@ static ErrCode put_loss(Buf *b, RunDir *r, Err *err)
     if (!r->n_train) return ERR_OK;
     if ((rc = split_points(&r->arena, r->train, r->n_train, &x[0], &y[0], err)) != ERR_OK) return rc;
     if ((rc = split_points(&r->arena, r->heldout, r->n_heldout, &x[1], &y[1], err)) != ERR_OK) return rc;
-    const SvgSeries series[] = {{"training", x[0], y[0], r->n_train, 0, false}, {"held out", x[1], y[1], r->n_heldout, 1, true}};
+    const SvgSeries series[] = {{"training", x[0], y[0], r->n_train, 0, false},
+                                {"held out", x[1], y[1], r->n_heldout, 1, true}};
     const double unigram = rundir_number(r->result, "unigram_entropy");
-    const SvgPlot plot = {.title = "loss by training step", .x_label = "step", .y_label = "nats a token", .series = series,
-                          .n_series = r->n_heldout ? 2 : 1, .level = unigram > 0 ? unigram : NAN,
+    const SvgPlot plot = {.title = "loss by training step",
+                          .x_label = "step",
+                          .y_label = "nats a token",
+                          .series = series,
+                          .n_series = r->n_heldout ? 2 : 1,
+                          .level = unigram > 0 ? unigram : NAN,
                           .level_label = "unigram entropy of the held-out text"};
     heading(b, "Loss", "Cross-entropy in nats a token; below the dashed line the model knows more than word counts.");
     svg_plot(b, &plot);
@@ -327,10 +350,14 @@ static void put_stages(Buf *b, const RunDir *r)
         buf_printf(b, "<tr><td>%s<td>%s", s->verb, holds_documents(s) ? put_count(text, s->n_in) : "");
         buf_printf(b, "<td>%s", holds_documents(s) ? put_count(text, s->n_docs) : "");
         buf_printf(b, "<td>%s", holds_documents(s) ? put_bytes(text, s->text_bytes) : "");
-        if (s->time.runs) buf_printf(b, "<td>%.1f<td>%.1f", s->time.seconds, s->time.cpu_seconds);
-        else buf_puts(b, "<td><td>");
-        if (holds_documents(s) && s->time.seconds > 0) buf_printf(b, "<td>%.1f", (double)s->text_bytes / 1e6 / s->time.seconds);
-        else buf_puts(b, "<td>");
+        if (s->time.runs)
+            buf_printf(b, "<td>%.1f<td>%.1f", s->time.seconds, s->time.cpu_seconds);
+        else
+            buf_puts(b, "<td><td>");
+        if (holds_documents(s) && s->time.seconds > 0)
+            buf_printf(b, "<td>%.1f", (double)s->text_bytes / 1e6 / s->time.seconds);
+        else
+            buf_puts(b, "<td>");
         buf_puts(b, "</tr>\n");
         total += s->time.seconds;
     }
@@ -387,8 +414,10 @@ int report_verb(int argc, char **argv)
         bool quiet, verbose;
     } o = {0};
     const OptSpec specs[] = {OPT_COMMON_TALK(&o), OPT_END};
-    const OptVerb verb = {"report", "[options] DIR",
-                          "Write DIR/report.html, one self-contained page about the run in DIR, and print its closing table.", specs, NULL};
+    const OptVerb verb = {
+        "report", "[options] DIR",
+        "Write DIR/report.html, one self-contained page about the run in DIR, and print its closing table.", specs,
+        NULL};
     int first = 0;
     Err err = {0};
 

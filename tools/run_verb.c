@@ -76,9 +76,10 @@ static ErrCode run_stage(const Recipe *r, size_t i, RunTime *times, int *status,
     ErrCode rc = child_run(CHILD_SELF, s->argv, status, NULL, err);
     if (rc != ERR_OK) return rc;
     const Stamp after = stamp_of(s->finished);
-    if (*status == 0 && !after.exists) return err_set(err, ERR_DATA, "%s ended well but made no %s", s->verb, s->finished);
+    if (*status == 0 && !after.exists)
+        return err_set(err, ERR_DATA, "%s ended well but made no %s", s->verb, s->finished);
     if (after.exists && stamp_eq(before, after) && (*status == 0 || t->finished)) return ERR_OK; /* left alone */
-    if (t->finished) *t = (RunTime){0}; /* made anew */
+    if (t->finished) *t = (RunTime){0};                                                          /* made anew */
     t->runs++;
     t->seconds += clock_seconds() - begin;
     t->cpu_seconds += children_cpu() - cpu;
@@ -107,7 +108,8 @@ static ErrCode refuse_ranks(Err *err)
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         const char *v = getenv(names[i]);
         if (v && strcmp(v, "1") != 0)
-            return err_set(err, ERR_USAGE, "tamis run starts the stages itself: one process, not %s under a launcher", v);
+            return err_set(err, ERR_USAGE, "tamis run starts the stages itself: one process, not %s under a launcher",
+                           v);
     }
     return ERR_OK;
 }
@@ -125,7 +127,8 @@ static ErrCode run_chain(const Recipe *r, const RunOptions *o, int *status, Err 
     if ((rc = rundir_read_times(r->out_dir, times, err)) != ERR_OK) goto out;
     for (size_t i = 0; i < r->n && rc == ERR_OK && *status == 0; i++) {
         rc = run_stage(r, i, times, status, err);
-        if (rc == ERR_OK && interrupt_seen()) rc = err_set(err, ERR_INTR, "interrupted behind %s; run it again", r->stage[i].verb);
+        if (rc == ERR_OK && interrupt_seen())
+            rc = err_set(err, ERR_INTR, "interrupted behind %s; run it again", r->stage[i].verb);
     }
     if (rc == ERR_OK && *status == 0) rc = report_write(r->out_dir, !o->quiet, err);
 out:
@@ -148,10 +151,16 @@ static ErrCode print_commands(const Recipe *r, Err *err)
     return rc;
 }
 
-static ErrCode run_recipe(const char *path, const RunOptions *o, const char *const *input, size_t n_input, int *status, Err *err)
+static ErrCode run_recipe(const char *path, const RunOptions *o, const char *const *input, size_t n_input,
+                          int *status, Err *err)
 {
-    const RecipeOverrides over = {.out_dir = o->out, .until = o->until, .input = input, .n_input = n_input,
-                                  .threads = o->threads, .force = o->force, .quiet = o->quiet};
+    const RecipeOverrides over = {.out_dir = o->out,
+                                  .until = o->until,
+                                  .input = input,
+                                  .n_input = n_input,
+                                  .threads = o->threads,
+                                  .force = o->force,
+                                  .quiet = o->quiet};
     Recipe r;
 
     ErrCode rc = recipe_load(&r, path, &over, err);
@@ -165,19 +174,21 @@ int run_verb(int argc, char **argv)
     RunOptions o = {0};
     const OptSpec specs[] = {
         OPT_STR('o', "out", &o.out, "DIR", "run directory; the recipe's `out`, else run"),
-        OPT_U32('j', "threads", &o.threads, "N", "threads of every stage; 0: the recipe's, else the cores we may use"),
+        OPT_U32('j', "threads", &o.threads, "N",
+                "threads of every stage; 0: the recipe's, else the cores we may use"),
         OPT_STR(0, "until", &o.until, "STAGE", "stop behind this stage"),
         OPT_FLAG('n', "dry-run", &o.dry_run, "print the commands, run nothing"),
         OPT_FLAG(0, "force", &o.force, "start anew although DIR holds another run"),
         OPT_COMMON_TALK(&o),
         OPT_END,
     };
-    const OptVerb verb = {"run", "[options] RECIPE [INPUT...]",
-                          "Run the chain of a recipe (YAML): ingest, dedup, filter, remix, bpe, tokenize, train; then write\n"
-                          "DIR/report.html. INPUT replaces the recipe's. Stages that are done already are left alone.",
-                          specs,
-                          "A section a verb, its keys the verb's long options; `STAGE: false` leaves a stage out. Run it again\n"
-                          "after a failure or a kill: it goes on where it stopped. The status is that of the stage that failed."};
+    const OptVerb verb = {
+        "run", "[options] RECIPE [INPUT...]",
+        "Run the chain of a recipe (YAML): ingest, dedup, filter, remix, bpe, tokenize, train; then write\n"
+        "DIR/report.html. INPUT replaces the recipe's. Stages that are done already are left alone.",
+        specs,
+        "A section a verb, its keys the verb's long options; `STAGE: false` leaves a stage out. Run it again\n"
+        "after a failure or a kill: it goes on where it stopped. The status is that of the stage that failed."};
     int first = 0, status = 0;
     Err err = {0};
 
@@ -187,7 +198,8 @@ int run_verb(int argc, char **argv)
     if (rc == ERR_OK) rc = refuse_ranks(&err);
     log_setup(o.quiet ? LOG_QUIET : o.verbose ? LOG_VERBOSE : LOG_NORMAL, 0);
     if (rc == ERR_OK)
-        rc = run_recipe(argv[first], &o, (const char *const *)argv + first + 1, (size_t)(argc - first - 1), &status, &err);
+        rc = run_recipe(argv[first], &o, (const char *const *)argv + first + 1, (size_t)(argc - first - 1), &status,
+                        &err);
     const int own = verb_exit(rc, &err);
     return own ? own : status;
 }

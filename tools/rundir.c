@@ -86,7 +86,8 @@ ErrCode rundir_write_times(const char *dir, const RunTime *time, Err *err)
     buf_puts(&b, "{\"format\":\"tamis-run\",\"version\":1,\"stages\":[");
     for (size_t i = 0; i < RECIPE_STAGES; i++) {
         if (!time[i].runs) continue;
-        buf_printf(&b, "%s\n{\"verb\":\"%s\",\"runs\":%" PRIu64 ",\"seconds\":", comma ? "," : "", recipe_verb(i), time[i].runs);
+        buf_printf(&b, "%s\n{\"verb\":\"%s\",\"runs\":%" PRIu64 ",\"seconds\":", comma ? "," : "", recipe_verb(i),
+                   time[i].runs);
         json_put_number(&b, time[i].seconds);
         buf_puts(&b, ",\"cpu_seconds\":");
         json_put_number(&b, time[i].cpu_seconds);
@@ -111,7 +112,9 @@ static bool log_point(const Json *line, RunPoint *p, bool *heldout)
     *heldout = loss != NULL;
     if (!loss) loss = json_get(line, "loss");
     if (!loss || loss->type != JSON_NUMBER) return false;
-    *p = (RunPoint){.step = rundir_number(line, "step"), .tokens = rundir_number(line, "tokens"), .loss = loss->number,
+    *p = (RunPoint){.step = rundir_number(line, "step"),
+                    .tokens = rundir_number(line, "tokens"),
+                    .loss = loss->number,
                     .bits = rundir_number(line, "heldout_bpb")};
     return true;
 }
@@ -136,8 +139,10 @@ static ErrCode parse_log(RunDir *r, Span text, const char *path, Err *err)
         bool heldout;
         rc = json_parse(&line_arena, span(text.p, n), path, &line, err);
         if (rc == ERR_OK && log_point(line, &p, &heldout)) {
-            if (heldout) r->heldout[r->n_heldout++] = p;
-            else r->train[r->n_train++] = p;
+            if (heldout)
+                r->heldout[r->n_heldout++] = p;
+            else
+                r->train[r->n_train++] = p;
         }
         arena_reset(&line_arena);
         text = span_from(text, n + 1);
@@ -185,7 +190,8 @@ ErrCode rundir_load(RunDir *r, const char *dir, Err *err)
     }
     const char *ckpt = rundir_stage(r, "train")->dir;
     if ((rc = load_json(&r->arena, ckpt, "result.json", &r->result, err)) != ERR_OK) return rc;
-    if ((rc = load_json(&r->arena, rundir_stage(r, "remix")->dir, "mixture.json", &r->mixture, err)) != ERR_OK) return rc;
+    if ((rc = load_json(&r->arena, rundir_stage(r, "remix")->dir, "mixture.json", &r->mixture, err)) != ERR_OK)
+        return rc;
     if ((rc = load_log(r, ckpt, err)) != ERR_OK) return rc;
     if (n_found == 0 && !r->result) return err_set(err, ERR_SYS, "%s: no finished stage of a run here", dir);
     return ERR_OK;
@@ -205,12 +211,14 @@ static void print_dropped(const RunStage *s)
 
 void rundir_print(const RunDir *r)
 {
-    const RunStage *ingest = rundir_stage(r, "ingest"), *dedup = rundir_stage(r, "dedup"), *filter = rundir_stage(r, "filter");
+    const RunStage *ingest = rundir_stage(r, "ingest"), *dedup = rundir_stage(r, "dedup"),
+                   *filter = rundir_stage(r, "filter");
     const RunStage *tokens = rundir_stage(r, "tokenize");
 
     if (ingest->manifest) {
         printf("%-24s %12" PRIu64 "\n", "records", ingest->n_in);
-        printf("%-24s %12" PRIu64 "  (%.1f MB of text)\n", "documents", ingest->n_docs, (double)ingest->text_bytes / 1e6);
+        printf("%-24s %12" PRIu64 "  (%.1f MB of text)\n", "documents", ingest->n_docs,
+               (double)ingest->text_bytes / 1e6);
     }
     if (dedup->manifest) printf("%-24s %12" PRIu64 "\n", "duplicates", dedup->n_in - dedup->n_docs);
     if (filter->manifest)
@@ -221,8 +229,8 @@ void rundir_print(const RunDir *r)
     if (r->result) {
         printf("%-24s %12.3f -> %.3f nats\n", "training loss", rundir_number(r->result, "loss_first"),
                rundir_number(r->result, "loss_last"));
-        printf("%-24s %12.3f nats (unigram entropy %.3f)\n", "held-out loss", rundir_number(r->result, "heldout_loss"),
-               rundir_number(r->result, "unigram_entropy"));
+        printf("%-24s %12.3f nats (unigram entropy %.3f)\n", "held-out loss",
+               rundir_number(r->result, "heldout_loss"), rundir_number(r->result, "unigram_entropy"));
         printf("%-24s %12.3f\n", "bits per byte", rundir_number(r->result, "heldout_bpb"));
     }
 }

@@ -29,8 +29,9 @@ TEST(facts_are_read)
     put(dir, "docs", "stats.json", "{\"counters\":{\"lang\":{\"en\":[7,900]}}}\n");
     put(dir, "ckpt", "result.json", "{\"heldout_loss\":4.5}\n");
     /* The last line is one that a killed trainer did not finish. */
-    put(dir, "ckpt", "log.jsonl", "{\"step\":1,\"tokens\":64,\"loss\":9.5}\n{\"step\":1,\"heldout_loss\":9.1,\"heldout_bpb\":3.5}\n"
-                                  "{\"step\":2,\"tokens\":128,\"loss\":9.25}\n{\"step\":3,\"tok");
+    put(dir, "ckpt", "log.jsonl",
+        "{\"step\":1,\"tokens\":64,\"loss\":9.5}\n{\"step\":1,\"heldout_loss\":9.1,\"heldout_bpb\":3.5}\n"
+        "{\"step\":2,\"tokens\":128,\"loss\":9.25}\n{\"step\":3,\"tok");
     CHECK_OK(rundir_load(&r, dir, &err), &err);
     const RunStage *s = rundir_stage(&r, "ingest");
     CHECK_INT(10, s->n_in);
@@ -64,7 +65,8 @@ TEST(times_come_back)
     CHECK_OK(rundir_read_times(dir, out, &err), &err);
     for (size_t i = 0; i < RECIPE_STAGES; i++) {
         CHECK_INT(in[i].runs, out[i].runs);
-        CHECK(in[i].seconds == out[i].seconds && in[i].cpu_seconds == out[i].cpu_seconds && in[i].finished == out[i].finished);
+        CHECK(in[i].seconds == out[i].seconds && in[i].cpu_seconds == out[i].cpu_seconds &&
+              in[i].finished == out[i].finished);
     }
     CHECK_OK(rundir_read_times(check_tmpdir(), out, &err), &err); /* none there: all zero */
     CHECK_INT(0, out[0].runs);

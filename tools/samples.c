@@ -37,7 +37,8 @@ static ErrCode prompt_ids(Arena *a, Encoder *e, const char *prompt, char **out, 
     return rc;
 }
 
-static ErrCode one_sample(Arena *a, const char *trainer, const char *ckpt, const char *tokens, Encoder *e, ModelSample *s, Err *err)
+static ErrCode one_sample(Arena *a, const char *trainer, const char *ckpt, const char *tokens, Encoder *e,
+                          ModelSample *s, Err *err)
 {
     char *ids = NULL, count[16];
     Buf text = {0};
@@ -46,9 +47,11 @@ static ErrCode one_sample(Arena *a, const char *trainer, const char *ckpt, const
     ErrCode rc = prompt_ids(a, e, s->prompt, &ids, err);
     if (rc != ERR_OK) return rc;
     snprintf(count, sizeof count, "%d", MODEL_SAMPLE_TOKENS);
-    const char *const argv[] = {"tamis-train", "--generate", ckpt, "--tokens-dir", tokens, "--prompt-ids", ids, "--n", count, NULL};
+    const char *const argv[] = {"tamis-train",  "--generate", ckpt,  "--tokens-dir", tokens,
+                                "--prompt-ids", ids,          "--n", count,          NULL};
     rc = child_capture(trainer, argv, SAMPLE_MAX_BYTES, &text, &status, err);
-    if (rc == ERR_OK && status != 0) rc = err_set(err, ERR_SYS, "tamis-train --generate ended with status %d", status);
+    if (rc == ERR_OK && status != 0)
+        rc = err_set(err, ERR_SYS, "tamis-train --generate ended with status %d", status);
     if (rc == ERR_OK) {
         s->text = arena_copy(a, span_trim(buf_span(&text)));
         if (!s->text.p) rc = err_nomem(err, "a sample");

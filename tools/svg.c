@@ -13,13 +13,20 @@ void html_put(Buf *b, Span text)
         size_t good = utf8_valid_prefix(text);
         for (size_t i = 0; i < good; i++) {
             uint8_t c = text.p[i];
-            if (c == '&') buf_puts(b, "&amp;");
-            else if (c == '<') buf_puts(b, "&lt;");
-            else if (c == '>') buf_puts(b, "&gt;");
-            else if (c == '"') buf_puts(b, "&quot;");
-            else if (c == '\'') buf_puts(b, "&#39;");
-            else if ((c < 32 && c != '\n' && c != '\t') || c == 127) buf_puts(b, "\xef\xbf\xbd");
-            else buf_putc(b, c);
+            if (c == '&')
+                buf_puts(b, "&amp;");
+            else if (c == '<')
+                buf_puts(b, "&lt;");
+            else if (c == '>')
+                buf_puts(b, "&gt;");
+            else if (c == '"')
+                buf_puts(b, "&quot;");
+            else if (c == '\'')
+                buf_puts(b, "&#39;");
+            else if ((c < 32 && c != '\n' && c != '\t') || c == 127)
+                buf_puts(b, "\xef\xbf\xbd");
+            else
+                buf_putc(b, c);
         }
         if (good < text.n) {
             buf_puts(b, "\xef\xbf\xbd");
@@ -46,8 +53,8 @@ void svg_bars(Buf *b, const char *title, const SvgBar *bars, size_t n)
         const double w = top > 0 ? bars[i].value / top * room : 0;
         buf_printf(b, "<text class=\"l\" x=\"%d\" y=\"%.1f\">", BAR_LABEL - 8, y + 16);
         html_put(b, bars[i].label);
-        buf_printf(b, "</text><rect class=\"t%d\" x=\"%d\" y=\"%.1f\" width=\"%.1f\" height=\"%d\" rx=\"2\"/>", bars[i].tone,
-                   BAR_LABEL, y + 4, w < 1 && bars[i].value > 0 ? 1.0 : w, BAR_ROW - 8);
+        buf_printf(b, "</text><rect class=\"t%d\" x=\"%d\" y=\"%.1f\" width=\"%.1f\" height=\"%d\" rx=\"2\"/>",
+                   bars[i].tone, BAR_LABEL, y + 4, w < 1 && bars[i].value > 0 ? 1.0 : w, BAR_ROW - 8);
         buf_printf(b, "<text x=\"%.1f\" y=\"%.1f\">", BAR_LABEL + w + 6, y + 16);
         html_put(b, bars[i].note);
         buf_puts(b, "</text>\n");
@@ -73,7 +80,10 @@ static Axis axis_of(double lo, double hi, int most)
     return (Axis){floor(lo / step) * step, ceil(hi / step - 1e-9) * step, step};
 }
 
-static double at_x(Axis a, double v) { return PLOT_LEFT + (v - a.lo) / (a.hi - a.lo) * (PLOT_WIDTH - PLOT_LEFT - PLOT_RIGHT); }
+static double at_x(Axis a, double v)
+{
+    return PLOT_LEFT + (v - a.lo) / (a.hi - a.lo) * (PLOT_WIDTH - PLOT_LEFT - PLOT_RIGHT);
+}
 static double at_y(Axis a, double v)
 {
     return PLOT_HEIGHT - PLOT_BOTTOM - (v - a.lo) / (a.hi - a.lo) * (PLOT_HEIGHT - PLOT_TOP - PLOT_BOTTOM);
@@ -83,13 +93,13 @@ static void put_ticks(Buf *b, Axis x, Axis y)
 {
     for (int i = 0; x.lo + i * x.step <= x.hi + x.step * 0.5; i++) {
         const double v = x.lo + i * x.step, px = at_x(x, v);
-        buf_printf(b, "<path class=\"g\" d=\"M%.1f %dV%d\"/><text class=\"m\" x=\"%.1f\" y=\"%d\">%.10g</text>\n", px, PLOT_TOP,
-                   PLOT_HEIGHT - PLOT_BOTTOM, px, PLOT_HEIGHT - PLOT_BOTTOM + 16, v);
+        buf_printf(b, "<path class=\"g\" d=\"M%.1f %dV%d\"/><text class=\"m\" x=\"%.1f\" y=\"%d\">%.10g</text>\n", px,
+                   PLOT_TOP, PLOT_HEIGHT - PLOT_BOTTOM, px, PLOT_HEIGHT - PLOT_BOTTOM + 16, v);
     }
     for (int i = 0; y.lo + i * y.step <= y.hi + y.step * 0.5; i++) {
         const double v = y.lo + i * y.step, py = at_y(y, v);
-        buf_printf(b, "<path class=\"g\" d=\"M%d %.1fH%d\"/><text class=\"l\" x=\"%d\" y=\"%.1f\">%.10g</text>\n", PLOT_LEFT, py,
-                   PLOT_WIDTH - PLOT_RIGHT, PLOT_LEFT - 6, py + 4, fabs(v) < y.step * 1e-6 ? 0 : v);
+        buf_printf(b, "<path class=\"g\" d=\"M%d %.1fH%d\"/><text class=\"l\" x=\"%d\" y=\"%.1f\">%.10g</text>\n",
+                   PLOT_LEFT, py, PLOT_WIDTH - PLOT_RIGHT, PLOT_LEFT - 6, py + 4, fabs(v) < y.step * 1e-6 ? 0 : v);
     }
 }
 
@@ -115,15 +125,16 @@ static void put_series(Buf *b, const SvgSeries *s, Axis x, Axis y)
     buf_puts(b, "\"/>\n");
     for (size_t i = 0; s->dots && i < s->n; i++)
         if (isfinite(s->x[i]) && isfinite(s->y[i]))
-            buf_printf(b, "<circle class=\"t%d\" cx=\"%.1f\" cy=\"%.1f\" r=\"3\"/>\n", s->tone, at_x(x, s->x[i]), at_y(y, s->y[i]));
+            buf_printf(b, "<circle class=\"t%d\" cx=\"%.1f\" cy=\"%.1f\" r=\"3\"/>\n", s->tone, at_x(x, s->x[i]),
+                       at_y(y, s->y[i]));
 }
 
 static void put_legend(Buf *b, const SvgPlot *p)
 {
     for (size_t i = 0; i < p->n_series; i++) {
         const int y = PLOT_TOP + 14 + (int)i * 18;
-        buf_printf(b, "<path class=\"s%d\" d=\"M%d %dh22\"/><text x=\"%d\" y=\"%d\">", p->series[i].tone, PLOT_WIDTH - 200, y - 4,
-                   PLOT_WIDTH - 172, y);
+        buf_printf(b, "<path class=\"s%d\" d=\"M%d %dh22\"/><text x=\"%d\" y=\"%d\">", p->series[i].tone,
+                   PLOT_WIDTH - 200, y - 4, PLOT_WIDTH - 172, y);
         html_put(b, span_str(p->series[i].name));
         buf_puts(b, "</text>\n");
     }
@@ -156,7 +167,8 @@ void svg_plot(Buf *b, const SvgPlot *p)
     put_legend(b, p);
     buf_printf(b, "<text class=\"m\" x=\"%d\" y=\"%d\">", (PLOT_WIDTH + PLOT_LEFT) / 2, PLOT_HEIGHT - 8);
     html_put(b, span_str(p->x_label));
-    buf_printf(b, "</text><text class=\"m\" transform=\"rotate(-90 14 %d)\" x=\"14\" y=\"%d\">", PLOT_HEIGHT / 2, PLOT_HEIGHT / 2);
+    buf_printf(b, "</text><text class=\"m\" transform=\"rotate(-90 14 %d)\" x=\"14\" y=\"%d\">", PLOT_HEIGHT / 2,
+               PLOT_HEIGHT / 2);
     html_put(b, span_str(p->y_label));
     buf_puts(b, "</text></svg>\n");
 }

@@ -18,7 +18,10 @@ TEST(text_is_escaped)
 {
     CHECK_STR("&lt;script&gt;alert(&quot;x&quot;)&#39;&amp;", escaped(SPAN_LIT("<script>alert(\"x\")'&")));
     CHECK_STR("中文\n\t", escaped(SPAN_LIT("中文\n\t")));
-    CHECK_STR("a\xef\xbf\xbd" "b\xef\xbf\xbd", escaped(SPAN_LIT("a\xff" "b\0")));
+    CHECK_STR("a\xef\xbf\xbd"
+              "b\xef\xbf\xbd",
+              escaped(SPAN_LIT("a\xff"
+                               "b\0")));
     CHECK_STR("\xef\xbf\xbd\xef\xbf\xbd", escaped(SPAN_LIT("\xe4\xb8")));
     CHECK_STR("", escaped((Span){NULL, 0}));
 }
@@ -32,8 +35,10 @@ static void check_chart(const Buf *b)
         size_t end = i;
         while (end < b->n && b->p[end] != '>') end++;
         CHECK(end < b->n);
-        if (b->p[i + 1] == '/') depth--;
-        else if (b->p[end - 1] != '/') depth++;
+        if (b->p[i + 1] == '/')
+            depth--;
+        else if (b->p[end - 1] != '/')
+            depth++;
         CHECK(depth >= 0);
     }
     CHECK_INT(0, depth);
@@ -42,12 +47,15 @@ static void check_chart(const Buf *b)
 
 TEST(bars_are_to_scale)
 {
-    const SvgBar bars[] = {{SPAN_LIT("a<b"), SPAN_LIT("half"), 50, 0}, {SPAN_LIT("all"), SPAN_LIT("x"), 100, 1}, {SPAN_LIT("none"), {NULL, 0}, 0, 2}};
+    const SvgBar bars[] = {{SPAN_LIT("a<b"), SPAN_LIT("half"), 50, 0},
+                           {SPAN_LIT("all"), SPAN_LIT("x"), 100, 1},
+                           {SPAN_LIT("none"), {NULL, 0}, 0, 2}};
     Buf b = {0};
     svg_bars(&b, "t", bars, 3);
     check_chart(&b);
     const char *s = buf_cstr(&b);
-    CHECK(s && strstr(s, "a&lt;b") && strstr(s, "width=\"220.0\"") && strstr(s, "width=\"440.0\"") && strstr(s, "width=\"0.0\""));
+    CHECK(s && strstr(s, "a&lt;b") && strstr(s, "width=\"220.0\"") && strstr(s, "width=\"440.0\"") &&
+          strstr(s, "width=\"0.0\""));
     buf_reset(&b);
     svg_bars(&b, "t", bars + 2, 1);
     check_chart(&b);

@@ -1,0 +1,63 @@
+#!/bin/sh
+# The same content for any number of threads, ranks and any split into tasks: the chain up to the shards with threads
+# 1, 2, 7; the map stages with ranks 1, 3 and with --task I/3 and `tamis commit`.
+#   tests/determinism.sh BIN_DIR [PAGES]
+set -eu
+BIN=$(CDPATH='' cd -- "$1" && pwd)
+pages=${2:-240}
+. "$(dirname -- "$0")/lib.sh"
+cd "$tmp"
+
+mkdir crawl
+mkcrawl -n "$pages" -f 5 -b crawl >/dev/null
+small_recipe recipe.yaml
+n_same=0
+same() { # DIR: against the first one
+    check_sums "$1"
+    contents "$1" >"$1.contents"
+    diff want "$1.contents" || fail "$1 differs"
+    n_same=$((n_same + 1))
+}
+
+for threads in 1 2 7; do
+    tamis run -q --until tokenize -j $threads -o t$threads recipe.yaml crawl || fail "threads $threads: status $?"
+    [ $threads -ne 1 ] || contents t1 >want
+    same t$threads
+done
+[ "$(wc -l <want)" -ge 6 ] || fail "too few contents to compare"
+
+chain() { # DIR COMMAND...: the map stages, each through the command given
+    dir=$1
+    shift
+    "$@" tamis ingest -q --keep-lang=en,zh --inputs-per-part=1 -o "$dir/docs" crawl &&
+        "$@" tamis dedup -q -o "$dir/unique" "$dir/docs" &&
+        "$@" tamis filter -q -o "$dir/clean" "$dir/unique" &&
+        "$@" tamis remix -q -o "$dir/mixed" "$dir/clean"
+}
+grep -vE '^(tokens|tokenizer) ' want >want.maps
+mv want.maps want
+if tamis --version | grep -q 'MPI [0-9]' && command -v mpirun >/dev/null 2>&1; then
+    for ranks in 1 3; do
+        for threads in 1 2; do
+            mkdir "r$ranks$threads"
+            OMP_NUM_THREADS=$threads chain "r$ranks$threads" mpirun -q -n $ranks || fail "ranks $ranks, threads $threads"
+            same "r$ranks$threads"
+        done
+    done
+else
+    echo "determinism: no MPI here, ranks are not compared"
+fi
+
+mkdir tasks
+task_stage() { # STAGE OPTIONS...: as three tasks, the last one first
+    stage_dir=$1
+    shift
+    for i in 2 0 1; do tamis "$@" -q --task $i/3 -o "tasks/$stage_dir" || fail "$1 --task $i/3: status $?"; done
+    tamis commit "tasks/$stage_dir" >/dev/null || fail "tamis commit tasks/$stage_dir: status $?"
+}
+task_stage docs ingest --keep-lang=en,zh --inputs-per-part=1 crawl
+tamis dedup -q -o tasks/unique tasks/docs
+task_stage clean filter tasks/unique
+tamis remix -q -o tasks/mixed tasks/clean
+same tasks
+echo "determinism: $n_same runs alike"

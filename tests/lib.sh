@@ -1,0 +1,54 @@
+# Shared by the tests that run the whole pipe; sourced, after BIN (the directory of tamis, tamis-train, mkcrawl) is set.
+# shellcheck shell=sh
+LC_ALL=C
+PATH=$BIN:$PATH
+OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
+OMPI_MCA_rmaps_base_oversubscribe=1 OMPI_MCA_hwloc_base_binding_policy=none OMPI_MCA_btl_vader_single_copy_mechanism=none
+OMP_WAIT_POLICY=passive
+LSAN_OPTIONS=${LSAN_OPTIONS:-suppressions=$(dirname -- "$0")/lsan.supp:print_suppressions=0}
+export LC_ALL PATH OMPI_ALLOW_RUN_AS_ROOT OMPI_ALLOW_RUN_AS_ROOT_CONFIRM OMPI_MCA_rmaps_base_oversubscribe \
+    OMPI_MCA_hwloc_base_binding_policy OMPI_MCA_btl_vader_single_copy_mechanism OMP_WAIT_POLICY LSAN_OPTIONS
+
+fail() { echo "FAILED: $*" >&2; exit 1; }
+skip() { echo "skipped: $*"; exit 77; }
+
+tmp=$(mktemp -d "${TMPDIR:-/tmp}/tamis-pipe.XXXXXX")
+trap 'rm -rf "$tmp"' EXIT
+trap 'exit 130' INT TERM
+
+# The number or string of a top-level member of a JSON file of ours.
+field() { sed -n "s/.*\"$2\": *\"\\{0,1\\}\\([^\",}]*\\).*/\\1/p" "$1" | head -n 1; }
+
+# Every stage accounts for all it read.
+check_sums() { # DIR
+    for stage in docs unique clean mixed; do
+        m=$1/$stage/manifest.json
+        [ -f "$m" ] || continue
+        n_in=$(field "$m" n_in)
+        n_docs=$(field "$m" n_docs)
+        dropped=$(sed 's/.*"dropped":{\([^}]*\)}.*/\1/' "$m" | tr ',' '\n' | awk -F: 'NF > 1 {n += $NF} END {print n + 0}')
+        [ "$n_in" -eq $((n_docs + dropped)) ] || fail "$m: $n_in in, $n_docs out, $dropped dropped"
+    done
+}
+
+# What two runs over the same input must have in common, a line each.
+contents() { # DIR
+    for stage in docs unique clean mixed tokens; do
+        [ ! -f "$1/$stage/manifest.json" ] || echo "$stage $(field "$1/$stage/manifest.json" content)"
+    done
+    [ ! -f "$1/tokenizer.json" ] || echo "tokenizer $(cksum <"$1/tokenizer.json")"
+    [ ! -f "$1/mixed/mixture.json" ] || echo "mixture $(cksum <"$1/mixed/mixture.json")"
+    [ ! -f "$1/ckpt/result.json" ] || for f in loss_first loss_last heldout_loss heldout_bpb steps; do
+        echo "$f $(field "$1/ckpt/result.json" $f)"
+    done
+}
+
+# A recipe for a model of a few steps, so that the whole pipe takes seconds.
+small_recipe() { # FILE
+    cat >"$1" <<'RECIPE'
+threads: 2
+ingest: {keep-lang: "en,zh", inputs-per-part: 1}
+bpe: {vocab-size: 600}
+train: {config: {preset: tiny, layers: 1, d_model: 64, heads: 2, kv_heads: 1, head_dim: 32, ffn: 128, context: 64, batch: 8, steps: 12}}
+RECIPE
+}
