@@ -23,13 +23,14 @@ enum { HASH128_HEX = 33 }; /* 32 digits and a NUL */
 void hash128_hex(char out[HASH128_HEX], Hash128 h);
 bool hash128_parse(Span hex, Hash128 *out);
 
-/* XXH3-128 of bytes that arrive in pieces. */
+/* XXH3-128 and XXH3-64 of bytes that arrive in pieces. */
 typedef struct HashStream HashStream;
 MUST_USE ErrCode hashstream_new(HashStream **h, Err *err);
 void hashstream_free(HashStream *h);
 void hashstream_reset(HashStream *h);
 void hashstream_add(HashStream *h, Span s);
 Hash128 hashstream_digest(const HashStream *h); /* of all bytes so far; more may follow */
+uint64_t hashstream_digest64(const HashStream *h); /* the same bytes' XXH3-64 */
 
 /* A bijection of 64-bit words that spreads every bit (the splitmix64 finaliser, Vigna 2015): makes a
  * pseudo-random word out of a counter or an id. */
