@@ -54,6 +54,9 @@ const Dataset *datasetset_at(const DatasetSet *set, size_t i);
 uint32_t datasetset_n_parts(const DatasetSet *set);
 /* Which dataset and which of its parts the global part `part` is. */
 void datasetset_locate(const DatasetSet *set, uint32_t part, uint32_t *dataset, uint32_t *local);
+/* DocId of record 0 of the root part that the global part `part` shows, without opening the part. Two parts have the same
+ * one when two inputs are views of one dataset. */
+DocId datasetset_docid(const DatasetSet *set, uint32_t part);
 uint64_t datasetset_n_docs(const DatasetSet *set);
 uint64_t datasetset_text_bytes(const DatasetSet *set);
 

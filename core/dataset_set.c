@@ -152,6 +152,16 @@ void datasetset_locate(const DatasetSet *set, uint32_t part, uint32_t *dataset, 
     *local = part - set->first[lo];
 }
 
+DocId datasetset_docid(const DatasetSet *set, uint32_t part)
+{
+    uint32_t which, local, root_part;
+    const Dataset *root;
+
+    datasetset_locate(set, part, &which, &local);
+    dataset_root_of(set->ds[which], local, &root, &root_part);
+    return docid(datasetset_root_number(set, root), root_part, 0);
+}
+
 uint64_t datasetset_n_docs(const DatasetSet *set)
 {
     uint64_t n = 0;

@@ -321,19 +321,28 @@ static ErrCode read_totals(const char *dir, StageTotals *t, Err *err)
     return rc;
 }
 
-ErrCode stage_run(const StageJob *job, const Par *par, StageTotals *totals, Err *err)
+ErrCode stage_claim(const StageJob *job, const Par *par, Hash128 *key, Err *err)
 {
-    StageTotals t = {.n_parts = job_n_parts(job)};
     Buf inputs = {0};
-    char path[PATH_MAX];
-    uint32_t have, all;
     ErrCode rc;
 
     put_inputs_content(&inputs, job);
-    if ((rc = buf_ok(&inputs, "a key", err)) != ERR_OK) goto out;
-    Hash128 key = stage_key(job->def, job->params, buf_span(&inputs));
-    if (par->rank == 0) rc = claim(job, key, err);
-    if ((rc = par_agree(par, rc, err)) != ERR_OK) goto out;
+    rc = buf_ok(&inputs, "a key", err);
+    *key = stage_key(job->def, job->params, buf_span(&inputs));
+    if (rc == ERR_OK && par->rank == 0) rc = claim(job, *key, err);
+    buf_clear(&inputs);
+    return par_agree(par, rc, err);
+}
+
+ErrCode stage_run(const StageJob *job, const Par *par, StageTotals *totals, Err *err)
+{
+    StageTotals t = {.n_parts = job_n_parts(job)};
+    char path[PATH_MAX];
+    uint32_t have, all;
+    Hash128 key;
+    ErrCode rc;
+
+    if ((rc = stage_claim(job, par, &key, err)) != ERR_OK) return rc;
     if ((rc = dataset_path(path, job->out_dir, "manifest.json", err)) != ERR_OK) goto out;
     rc = store_exists(path, &t.complete, err);
     if ((rc = par_agree(par, rc, err)) != ERR_OK) goto out;
@@ -350,7 +359,6 @@ ErrCode stage_run(const StageJob *job, const Par *par, StageTotals *totals, Err 
     rc = par_agree(par, rc, err);
     if (totals) *totals = t;
 out:
-    buf_clear(&inputs);
     return rc;
 }
 

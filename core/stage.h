@@ -95,6 +95,10 @@ typedef struct {
  * NULL. */
 MUST_USE ErrCode stage_run(const StageJob *job, const Par *par, StageTotals *totals, Err *err);
 
+/* The first step of stage_run() alone: makes out_dir this job's, or says whose it is (ERR_DATA), before a stage of several
+ * phases spends hours on the others. Collective; any number of times. *key is what stage_key() gives for the job. */
+MUST_USE ErrCode stage_claim(const StageJob *job, const Par *par, Hash128 *key, Err *err);
+
 /* XXH3-128 of canonical {stage, stage_version, params, inputs' content}. */
 Hash128 stage_key(const StageDef *def, Span params, Span inputs_content);
 
