@@ -1,0 +1,57 @@
+/* filter/filter_verb.c - `tamis filter`. */
+#include "filter/filter.h"
+
+static const char after[] =
+    "Every measure becomes a signal of the documents, those dropped too: `tamis docs` shows them, --limit moves a\n"
+    "limit by the reason it is counted under (gopher_short_doc=30). Rule sets: zh-en judges English by Gopher, Chinese by\n"
+    "characters, code by its lines; gopher and fineweb judge every text by words; none only measures.\n"
+    "Exit status: 0 done, 2 usage, 3 system error, 4 bad data or limit, 5 out of memory, 6 interrupted (resumable).";
+
+int filter_verb(int argc, char **argv)
+{
+    static const char *const others[] = {"drop", "keep", NULL};
+    FilterParams params = FILTER_PARAMS_DEFAULT;
+    CommonOptions common = {0};
+    OptList limits = {0};
+    const char *out = NULL;
+    const OptSpec specs[] = {
+        OPT_NEED('o', "out", &out, "DIR", "the view goes here (created)"),
+        OPT_CHOICE('R', "rules", &params.rules, filter_rule_sets, "SET", "zh-en, gopher, fineweb or none"),
+        OPT_LIST('l', "limit", &limits, "REASON=X", "another limit for the rule of this reason; repeatable"),
+        OPT_CHOICE(0, "other", &params.other, others, "drop|keep", "documents neither English, Chinese nor code"),
+        OPT_COMMON_STAGE(&common),
+        OPT_STR(0, "rejected", &common.rejected, "DIR", "write what is dropped, with its reason"),
+        OPT_END,
+    };
+    const OptVerb verb = {.name = "filter",
+                          .usage = "[options] -o DIR INPUT...",
+                          .what = "Drop documents of low quality by rules; a view, nothing is copied. INPUT: dataset directories.",
+                          .specs = specs,
+                          .after = after};
+    Par par = {0};
+    DatasetSet *set = NULL;
+    Err err = {0};
+    int first = 0;
+
+    ErrCode rc = options_parse(&verb, argc, argv, &first, &err);
+    if (rc == ERR_NO) return 0;
+    if (rc != ERR_OK) goto out;
+    if (first == argc) {
+        rc = err_set(&err, ERR_USAGE, "filter: no input (see tamis filter --help)");
+        goto out;
+    }
+    params.limits = limits.v;
+    params.n_limits = limits.n;
+    if ((rc = par_start(&par, (int)common.threads, &err)) != ERR_OK) goto out;
+    log_setup(common.quiet ? LOG_QUIET : common.verbose ? LOG_VERBOSE : LOG_NORMAL, par.rank);
+    interrupt_install();
+    if ((rc = datasetset_open(&set, (const char *const *)argv + first, (size_t)(argc - first), &err)) != ERR_OK) goto out;
+    StageTotals totals = {0};
+    if ((rc = filter_run(&params, set, out, &common, &par, &totals, &err)) != ERR_OK) goto out;
+    if (totals.complete && par.rank == 0 && !common.quiet) rc = stage_summary(out, &err);
+out:
+    datasetset_close(set);
+    par_stop(&par);
+    optlist_clear(&limits);
+    return verb_exit(rc, &err);
+}
