@@ -3,7 +3,7 @@
  *
  * The pre-tokenizer is the seven-stage chain of the DeepSeek-LLM tokenizer as one scan; the trainer follows the merge rule
  * of HuggingFace `tokenizers` (highest pair count, ties to the smaller pair of ids); the encoder applies the lowest merge
- * rank first, leftmost on ties. Invalid UTF-8 is encoded byte by byte, never dropped. */
+ * rank first, leftmost on ties. Bytes that are no UTF-8 are encoded one by one. */
 #ifndef TAMIS_TOKENIZE_TOKENIZE_H
 #define TAMIS_TOKENIZE_TOKENIZE_H
 
@@ -30,8 +30,23 @@ void encoder_free(Encoder *e);
 /* Replaces *ids (an array of uint32_t in a Buf; count = ids->n / 4). Text of any size and content. Added tokens in the text
  * are recognised, as the reference does, unless plain is true. */
 MUST_USE ErrCode encode(Encoder *e, Span text, bool plain, Buf *ids, Err *err);
-/* Appends the bytes of the tokens. skip_special leaves special added tokens out. */
+typedef enum {
+    ENCODE_ALL,      /* every added token in the text is recognised */
+    ENCODE_DOCUMENT, /* special ones are text, so that a crawled page cannot end itself; the others are recognised: the
+                        reference's encode_special_tokens = true */
+    ENCODE_PLAIN     /* none is recognised */
+} EncodeMode;
+/* The same, naming what happens to added tokens. */
+MUST_USE ErrCode encode_as(Encoder *e, Span text, EncodeMode mode, Buf *ids, Err *err);
+/* Bytes left out so far because the vocabulary has no token for them, as the reference leaves them out. Always 0 for a
+ * vocabulary with all 256 bytes; for one trained on UTF-8 only ill-formed text loses bytes. */
+uint64_t encoder_n_lost(const Encoder *e);
+/* Appends the bytes of the tokens: what was encoded, byte for byte. skip_special leaves special added tokens out. An id that the
+ * vocabulary does not have: ERR_DATA. */
 MUST_USE ErrCode decode(const Tokenizer *t, const uint32_t *ids, size_t n, bool skip_special, Buf *out, Err *err);
+/* As HuggingFace `tokenizers` decodes: added tokens are read as byte-level text too (so DeepSeek-LLM's token ü becomes the byte
+ * FC), and what is then no UTF-8 becomes U+FFFD. */
+MUST_USE ErrCode decode_as_reference(const Tokenizer *t, const uint32_t *ids, size_t n, bool skip_special, Buf *out, Err *err);
 
 /* --- training: text is fed, counted, then merged. */
 typedef struct {
@@ -42,6 +57,7 @@ typedef struct {
     const char *const *added; /* added tokens behind the last merge, in order */
     const bool *added_special;
     uint32_t n_added;
+    bool added_normalized; /* the flag `normalized` of all of them; without a normalizer it only orders the search */
 } BpeParams;
 /* Presets of the verb: "tamis" and "deepseek-llm". NULL when unknown. */
 const BpeParams *bpe_preset(const char *name);
@@ -53,6 +69,7 @@ MUST_USE ErrCode bpecounter_feed(BpeCounter *c, Span text, Err *err); /* one doc
 /* Adds the words of `from` to `into`. */
 MUST_USE ErrCode bpecounter_merge(BpeCounter *into, const BpeCounter *from, Err *err);
 uint64_t bpecounter_words(const BpeCounter *c); /* distinct */
+uint64_t bpecounter_bytes(const BpeCounter *c); /* of text fed */
 /* Trains and appends tokenizer.json (pretty, 2 spaces) to out. Deterministic: depends on the counts alone. */
 MUST_USE ErrCode bpe_train(const BpeParams *params, const BpeCounter *words, Buf *tokenizer_json, Err *err);
 

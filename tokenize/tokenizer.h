@@ -1,0 +1,75 @@
+/* tokenize/tokenizer.h - what a loaded tokenizer is. */
+#ifndef TAMIS_TOKENIZE_TOKENIZER_H
+#define TAMIS_TOKENIZE_TOKENIZER_H
+
+#include "tokenize/tokenize.h"
+
+enum {
+    TOKENIZER_MAX_BYTES = 256 << 20,  /* of the file */
+    TOKENIZER_MAX_IDS = 1 << 24,      /* ids fit 24 bits: the encoder's cache and the shards rest on it */
+    TOKENIZER_MAX_ADDED_BYTES = 4096, /* of one added token: bounds the search at each place of a text */
+    TOKENIZER_MAX_ADDED = 1 << 16
+};
+#define NO_ID UINT32_MAX
+
+/* A merge, found by its pair. Open addressing, at most half full; an empty slot has merge_rank NO_ID. */
+typedef struct {
+    uint32_t left, right, merge_rank, id;
+} MergeSlot;
+
+/* Trie over the contents of added tokens. Node 0 is the root. */
+typedef struct {
+    uint8_t byte;
+    uint32_t child, sibling; /* 0: none */
+    uint32_t id;             /* token that ends here, or NO_ID */
+} TrieNode;
+
+typedef struct {
+    TrieNode *node;
+    uint32_t n_nodes;
+    bool first[256]; /* bytes that begin a content */
+} AddedTrie;
+
+enum { TOKEN_USED = 1, TOKEN_ADDED = 2, TOKEN_SPECIAL = 4 };
+
+struct Tokenizer {
+    uint32_t n_ids; /* highest id + 1 */
+    uint32_t eos;
+    Hash128 id;
+    Span *bytes;    /* by id: what it stands for */
+    Span *spelling; /* by id: as tokenizer.json writes it */
+    uint8_t *flags; /* by id: TOKEN_ */
+    uint32_t byte_id[256]; /* token of a single byte, or NO_ID */
+    MergeSlot *merges;
+    unsigned merge_bits;
+    uint32_t n_merges;
+    AddedTrie added[2]; /* searched one after the other: the tokens with normalized false, then those with true */
+    Arena arena;        /* the bytes and spellings */
+};
+
+/* Where the search for a pair begins. */
+static inline size_t merge_home(const Tokenizer *t, uint32_t left, uint32_t right)
+{
+    uint64_t pair = (uint64_t)left << 32 | right;
+
+    return (size_t)((pair ^ pair >> 29) * 0x9e3779b97f4a7c15u >> (64 - t->merge_bits));
+}
+
+/* The merge of two tokens, or NULL. */
+static inline const MergeSlot *merge_find(const Tokenizer *t, uint32_t left, uint32_t right)
+{
+    size_t mask = ((size_t)1 << t->merge_bits) - 1;
+
+    for (size_t at = merge_home(t, left, right);; at = (at + 1) & mask) {
+        const MergeSlot *m = &t->merges[at];
+        if (m->left == left && m->right == right) return m;
+        if (m->merge_rank == NO_ID) return NULL;
+    }
+}
+
+/* The longest added token that begins at text[at]; NO_ID when none does. *n is its length. */
+uint32_t added_match(const AddedTrie *trie, Span text, size_t at, size_t *n);
+/* Adds a content, not empty, to a trie; an equal one replaces the id. False: no memory. */
+bool added_put(AddedTrie *trie, Span content, uint32_t id);
+
+#endif

@@ -1,0 +1,334 @@
+/* Reading tokenizer.json (huggingface/tokenizers): a byte-level BPE with the pre-tokenizer of tokenize/pretoken.h. What the
+ * encoder would not honour to the letter is refused by name, never ignored. */
+#include "core/json.h"
+#include "core/store.h"
+#include "tokenize/bytelevel.h"
+#include "tokenize/pretoken.h"
+#include "tokenize/tokenizer.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+/* Ids without a token: more than these are no vocabulary but a way to make us allocate. */
+enum { MAX_UNUSED_IDS = 1 << 16 };
+
+typedef struct {
+    Tokenizer *t;
+    const char *name; /* for messages */
+    const Json *vocab, *merges, *added;
+    uint32_t *by_spelling; /* hash table of ids; NO_ID: empty */
+    size_t mask;
+    Buf scratch;
+} Reader;
+
+static ErrCode refuse(const Reader *r, Err *err, const char *what)
+{
+    return err_set(err, ERR_DATA, "%s: not a tokenizer this program can follow: %s", r->name, what);
+}
+
+static bool is_null(const Json *j) { return !j || j->type == JSON_NULL; }
+static bool is_string(const Json *j, const char *value) { return j && j->type == JSON_STRING && span_is(j->string, value); }
+static bool is_false(const Json *j) { return is_null(j) || (j->type == JSON_BOOL && !j->boolean); }
+static bool is_empty(const Json *j) { return is_null(j) || (j->type == JSON_STRING && j->string.n == 0); }
+
+/* --- what stands around the model */
+
+static ErrCode check_pre_tokenizer(Reader *r, const Json *pre, Err *err)
+{
+    if (is_null(pre)) return refuse(r, err, "pre_tokenizer is missing");
+    buf_reset(&r->scratch);
+    json_put_tree(&r->scratch, pre);
+    ErrCode rc = buf_ok(&r->scratch, "pre_tokenizer", err);
+    if (rc != ERR_OK) return rc;
+    if (!span_eq(buf_span(&r->scratch), pretoken_spec())) return refuse(r, err, "pre_tokenizer is not the chain of DeepSeek-LLM");
+    return ERR_OK;
+}
+
+static ErrCode check_frame(Reader *r, const Json *root, Err *err)
+{
+    const Json *normalizer = json_get(root, "normalizer"), *steps = json_get(normalizer, "normalizers");
+    const Json *post = json_get(root, "post_processor"), *decoder = json_get(root, "decoder");
+
+    if (root->type != JSON_OBJECT) return refuse(r, err, "it is not an object");
+    if (!is_null(json_get(root, "truncation"))) return refuse(r, err, "truncation is not null");
+    if (!is_null(json_get(root, "padding"))) return refuse(r, err, "padding is not null");
+    if (!is_null(normalizer) && !(is_string(json_get(normalizer, "type"), "Sequence") && steps && steps->type == JSON_ARRAY && steps->n == 0))
+        return refuse(r, err, "normalizer changes the text");
+    if (!is_null(post) && !is_string(json_get(post, "type"), "ByteLevel")) return refuse(r, err, "post_processor is not ByteLevel");
+    if (!is_null(decoder) && !is_string(json_get(decoder, "type"), "ByteLevel")) return refuse(r, err, "decoder is not ByteLevel");
+    return check_pre_tokenizer(r, json_get(root, "pre_tokenizer"), err);
+}
+
+static ErrCode check_model(Reader *r, const Json *root, Err *err)
+{
+    const Json *model = json_get(root, "model");
+
+    r->vocab = json_get(model, "vocab");
+    r->merges = json_get(model, "merges");
+    r->added = json_get(root, "added_tokens");
+    if (!is_string(json_get(model, "type"), "BPE")) return refuse(r, err, "model.type is not BPE");
+    if (!is_null(json_get(model, "dropout"))) return refuse(r, err, "model.dropout is set");
+    if (!is_null(json_get(model, "unk_token"))) return refuse(r, err, "model.unk_token is set");
+    if (!is_empty(json_get(model, "continuing_subword_prefix"))) return refuse(r, err, "model.continuing_subword_prefix is set");
+    if (!is_empty(json_get(model, "end_of_word_suffix"))) return refuse(r, err, "model.end_of_word_suffix is set");
+    if (!is_false(json_get(model, "byte_fallback"))) return refuse(r, err, "model.byte_fallback is set");
+    if (!is_false(json_get(model, "ignore_merges"))) return refuse(r, err, "model.ignore_merges is set");
+    if (!r->vocab || r->vocab->type != JSON_OBJECT) return refuse(r, err, "model.vocab is not an object");
+    if (!r->merges || r->merges->type != JSON_ARRAY) return refuse(r, err, "model.merges is not an array");
+    if (!is_null(r->added) && r->added->type != JSON_ARRAY) return refuse(r, err, "added_tokens is not an array");
+    if (r->vocab->n == 0) return refuse(r, err, "model.vocab is empty");
+    if (r->added && r->added->n > TOKENIZER_MAX_ADDED) return refuse(r, err, "too many added tokens");
+    return ERR_OK;
+}
+
+/* --- ids */
+
+static ErrCode read_id(const Reader *r, const Json *j, uint32_t *id, Err *err)
+{
+    uint64_t v;
+
+    if (!j || j->type != JSON_NUMBER || !span_to_u64(j->string, &v) || v >= TOKENIZER_MAX_IDS)
+        return err_set(err, ERR_DATA, "%s: a token's id is not a whole number below %d", r->name, TOKENIZER_MAX_IDS);
+    *id = (uint32_t)v;
+    return ERR_OK;
+}
+
+static ErrCode count_ids(Reader *r, Err *err)
+{
+    uint64_t n_tokens = r->vocab->n + (r->added ? (uint64_t)r->added->n : 0);
+    uint32_t id, highest = 0;
+    ErrCode rc;
+
+    for (const Json *j = r->vocab->child; j; j = j->next) {
+        if ((rc = read_id(r, j, &id, err)) != ERR_OK) return rc;
+        if (id > highest) highest = id;
+    }
+    for (const Json *j = r->added ? r->added->child : NULL; j; j = j->next) {
+        if ((rc = read_id(r, json_get(j, "id"), &id, err)) != ERR_OK) return rc;
+        if (id > highest) highest = id;
+    }
+    if (highest >= n_tokens + MAX_UNUSED_IDS)
+        return err_set(err, ERR_LIMIT, "%s: the highest id is %u, with %" PRIu64 " tokens", r->name, highest, n_tokens);
+    r->t->n_ids = highest + 1;
+    return ERR_OK;
+}
+
+/* Slot of a spelling in the table: its id, or empty. */
+static uint32_t *spelling_slot(const Reader *r, Span spelling)
+{
+    size_t at = (size_t)hash64(spelling) & r->mask;
+
+    while (r->by_spelling[at] != NO_ID && !span_eq(r->t->spelling[r->by_spelling[at]], spelling)) at = (at + 1) & r->mask;
+    return &r->by_spelling[at];
+}
+
+static ErrCode make_tables(Reader *r, Err *err)
+{
+    Tokenizer *t = r->t;
+    size_t n_slots = 16;
+
+    while (n_slots < 2 * (size_t)r->vocab->n) n_slots *= 2;
+    r->mask = n_slots - 1;
+    r->by_spelling = malloc(n_slots * sizeof *r->by_spelling);
+    t->bytes = calloc(t->n_ids, sizeof *t->bytes);
+    t->spelling = calloc(t->n_ids, sizeof *t->spelling);
+    t->flags = calloc(t->n_ids, 1);
+    for (t->merge_bits = 4; (size_t)1 << t->merge_bits < 2 * (size_t)r->merges->n;) t->merge_bits++;
+    t->merges = malloc(sizeof *t->merges << t->merge_bits);
+    if (!r->by_spelling || !t->bytes || !t->spelling || !t->flags || !t->merges) return err_nomem(err, "the tokenizer");
+    memset(r->by_spelling, 0xff, n_slots * sizeof *r->by_spelling); /* NO_ID */
+    memset(t->merges, 0xff, sizeof *t->merges << t->merge_bits);
+    memset(t->byte_id, 0xff, sizeof t->byte_id);
+    return ERR_OK;
+}
+
+/* Keeps a token's spelling and bytes. A spelling with characters of no byte stands for itself, as in the reference's decoder. */
+static ErrCode keep_token(Reader *r, uint32_t id, Span spelling, bool bytelevel, Err *err)
+{
+    Tokenizer *t = r->t;
+
+    buf_reset(&r->scratch);
+    bytelevel = bytelevel && bytelevel_read(&r->scratch, spelling);
+    t->spelling[id] = arena_copy(&t->arena, spelling);
+    t->bytes[id] = bytelevel ? arena_copy(&t->arena, buf_span(&r->scratch)) : t->spelling[id];
+    if (r->scratch.oom || !t->spelling[id].p || !t->bytes[id].p) return err_nomem(err, "the tokenizer");
+    t->flags[id] |= TOKEN_USED;
+    if (bytelevel && t->bytes[id].n == 1) t->byte_id[t->bytes[id].p[0]] = id;
+    return ERR_OK;
+}
+
+static ErrCode read_vocab(Reader *r, Err *err)
+{
+    ErrCode rc;
+
+    for (const Json *j = r->vocab->child; j; j = j->next) {
+        uint32_t id;
+        if ((rc = read_id(r, j, &id, err)) != ERR_OK) return rc;
+        if (r->t->flags[id] & TOKEN_USED) return err_set(err, ERR_DATA, "%s: two tokens have the id %u", r->name, id);
+        if (j->key.n == 0) return err_set(err, ERR_DATA, "%s: token %u is empty", r->name, id);
+        if ((rc = keep_token(r, id, j->key, true, err)) != ERR_OK) return rc;
+        *spelling_slot(r, j->key) = id;
+    }
+    return ERR_OK;
+}
+
+/* --- merges: ["a","b"], or "a b" as older files have it */
+
+static bool merge_parts(const Json *j, Span *left, Span *right)
+{
+    if (j->type == JSON_STRING) {
+        size_t blank = span_find(j->string, ' ');
+        *left = (Span){j->string.p, blank};
+        *right = span_from(j->string, blank + 1);
+    } else if (j->type == JSON_ARRAY && j->n == 2 && j->child->type == JSON_STRING && j->child->next->type == JSON_STRING) {
+        *left = j->child->string;
+        *right = j->child->next->string;
+    } else {
+        return false;
+    }
+    return left->n && right->n;
+}
+
+static ErrCode read_merge(Reader *r, const Json *j, uint32_t merge_rank, Err *err)
+{
+    Tokenizer *t = r->t;
+    Span left, right;
+    size_t mask = ((size_t)1 << t->merge_bits) - 1;
+
+    if (!merge_parts(j, &left, &right)) return err_set(err, ERR_DATA, "%s: merge %u is not a pair of tokens", r->name, merge_rank);
+    buf_reset(&r->scratch);
+    buf_put_span(&r->scratch, left);
+    buf_put_span(&r->scratch, right);
+    ErrCode rc = buf_ok(&r->scratch, "a merge", err);
+    if (rc != ERR_OK) return rc;
+    MergeSlot m = {*spelling_slot(r, left), *spelling_slot(r, right), merge_rank, *spelling_slot(r, buf_span(&r->scratch))};
+    if (m.left == NO_ID || m.right == NO_ID || m.id == NO_ID)
+        return err_set(err, ERR_DATA, "%s: merge %u has a token that is not in the vocabulary", r->name, merge_rank);
+    size_t at = merge_home(t, m.left, m.right);
+    for (; t->merges[at].merge_rank != NO_ID; at = (at + 1) & mask)
+        if (t->merges[at].left == m.left && t->merges[at].right == m.right)
+            return err_set(err, ERR_DATA, "%s: merge %u repeats merge %u", r->name, merge_rank, t->merges[at].merge_rank);
+    t->merges[at] = m;
+    return ERR_OK;
+}
+
+static ErrCode read_merges(Reader *r, Err *err)
+{
+    ErrCode rc = ERR_OK;
+
+    for (const Json *j = r->merges->child; j && rc == ERR_OK; j = j->next) rc = read_merge(r, j, r->t->n_merges++, err);
+    return rc;
+}
+
+/* --- added tokens */
+
+static ErrCode read_flag(const Reader *r, const Json *token, const char *key, bool *out, Err *err)
+{
+    return json_get_bool(token, key, false, r->name, out, err);
+}
+
+static ErrCode read_added(Reader *r, const Json *j, Err *err)
+{
+    Tokenizer *t = r->t;
+    const Json *content = json_get(j, "content");
+    bool single_word, lstrip, rstrip, normalized, special;
+    uint32_t id;
+    ErrCode rc;
+
+    if ((rc = read_id(r, json_get(j, "id"), &id, err)) != ERR_OK) return rc;
+    if (!content || content->type != JSON_STRING || content->string.n == 0 || content->string.n > TOKENIZER_MAX_ADDED_BYTES)
+        return err_set(err, ERR_DATA, "%s: added token %u has no content of 1 to %d bytes", r->name, id, TOKENIZER_MAX_ADDED_BYTES);
+    if ((rc = read_flag(r, j, "single_word", &single_word, err)) != ERR_OK) return rc;
+    if ((rc = read_flag(r, j, "lstrip", &lstrip, err)) != ERR_OK) return rc;
+    if ((rc = read_flag(r, j, "rstrip", &rstrip, err)) != ERR_OK) return rc;
+    if ((rc = read_flag(r, j, "normalized", &normalized, err)) != ERR_OK) return rc;
+    if ((rc = read_flag(r, j, "special", &special, err)) != ERR_OK) return rc;
+    if (single_word || lstrip || rstrip) return refuse(r, err, "an added token wants single_word, lstrip or rstrip");
+    uint32_t same = *spelling_slot(r, content->string);
+    if (same != NO_ID ? same != id : (t->flags[id] & TOKEN_USED) != 0)
+        return err_set(err, ERR_DATA, "%s: added token %u and the vocabulary disagree about its id", r->name, id);
+    if (same == NO_ID && (rc = keep_token(r, id, content->string, false, err)) != ERR_OK) return rc;
+    t->flags[id] |= (uint8_t)(TOKEN_ADDED | (special ? TOKEN_SPECIAL : 0));
+    if (!added_put(&t->added[normalized], content->string, id)) return err_nomem(err, "the added tokens");
+    return ERR_OK;
+}
+
+static ErrCode read_all_added(Reader *r, Err *err)
+{
+    static const char *const eos[] = {"<|end_of_text|>", "<\uff5cend\u2581of\u2581sentence\uff5c>", "<|endoftext|>"};
+    ErrCode rc = ERR_OK;
+
+    for (const Json *j = r->added ? r->added->child : NULL; j && rc == ERR_OK; j = j->next) rc = read_added(r, j, err);
+    for (size_t i = 0; i < sizeof eos / sizeof *eos && r->t->eos == NO_ID; i++)
+        for (uint32_t id = 0; id < r->t->n_ids; id++)
+            if ((r->t->flags[id] & TOKEN_ADDED) && span_is(r->t->spelling[id], eos[i])) r->t->eos = id;
+    return rc;
+}
+
+/* --- all of it */
+
+static ErrCode read_tree(Reader *r, const Json *root, Err *err)
+{
+    ErrCode rc;
+
+    if ((rc = check_frame(r, root, err)) != ERR_OK) return rc;
+    if ((rc = check_model(r, root, err)) != ERR_OK) return rc;
+    if ((rc = count_ids(r, err)) != ERR_OK) return rc;
+    if ((rc = make_tables(r, err)) != ERR_OK) return rc;
+    if ((rc = read_vocab(r, err)) != ERR_OK) return rc;
+    if ((rc = read_merges(r, err)) != ERR_OK) return rc;
+    if ((rc = read_all_added(r, err)) != ERR_OK) return rc;
+    buf_reset(&r->scratch);
+    json_put_tree(&r->scratch, root);
+    r->t->id = hash128(buf_span(&r->scratch));
+    return buf_ok(&r->scratch, "the tokenizer", err);
+}
+
+ErrCode tokenizer_parse(Tokenizer **out, Span json, const char *name, Err *err)
+{
+    Reader r = {.name = name};
+    Arena tree = {0};
+    Json *root;
+    ErrCode rc;
+
+    *out = NULL;
+    if (!(r.t = calloc(1, sizeof *r.t))) return err_nomem(err, "the tokenizer");
+    r.t->eos = NO_ID;
+    if ((rc = json_parse(&tree, json, name, &root, err)) == ERR_OK) rc = read_tree(&r, root, err);
+    if (rc == ERR_OK) *out = r.t;
+    else tokenizer_free(r.t);
+    free(r.by_spelling);
+    buf_clear(&r.scratch);
+    arena_clear(&tree);
+    return rc;
+}
+
+ErrCode tokenizer_load(Tokenizer **out, const char *path, Err *err)
+{
+    Buf json = {0};
+
+    *out = NULL;
+    ErrCode rc = store_read(path, TOKENIZER_MAX_BYTES, &json, err);
+    if (rc == ERR_OK) rc = tokenizer_parse(out, buf_span(&json), path, err);
+    buf_clear(&json);
+    return rc;
+}
+
+void tokenizer_free(Tokenizer *t)
+{
+    if (!t) return;
+    free(t->bytes);
+    free(t->spelling);
+    free(t->flags);
+    free(t->merges);
+    free(t->added[0].node);
+    free(t->added[1].node);
+    arena_clear(&t->arena);
+    free(t);
+}
+
+uint32_t tokenizer_vocab_size(const Tokenizer *t) { return t->n_ids; }
+uint32_t tokenizer_eos(const Tokenizer *t) { return t->eos; }
+Hash128 tokenizer_id(const Tokenizer *t) { return t->id; }
+Span tokenizer_bytes(const Tokenizer *t, uint32_t id) { return id < t->n_ids ? t->bytes[id] : (Span){NULL, 0}; }
+bool tokenizer_is_special(const Tokenizer *t, uint32_t id) { return id < t->n_ids && (t->flags[id] & TOKEN_SPECIAL); }
