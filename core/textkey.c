@@ -13,7 +13,7 @@ typedef struct {
     TextKey *k;
     size_t from;
     uint32_t begin, end;
-    bool in_run;    /* a run of letters is open */
+    bool in_run;     /* a run of letters is open */
     bool after_zero; /* its last character came from a digit */
     bool oom;
 } Splitter;
@@ -144,10 +144,7 @@ void textkey_clear(TextKey *k)
     *k = (TextKey){0};
 }
 
-Hash128 textkey_hash(const TextKey *k, Span text)
-{
-    return hash128(k->n_tok ? buf_span(&k->folded) : text);
-}
+Hash128 textkey_hash(const TextKey *k, Span text) { return hash128(k->n_tok ? buf_span(&k->folded) : text); }
 
 uint64_t textkey_ngram(const KeyToken *t, size_t n)
 {

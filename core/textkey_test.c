@@ -92,7 +92,8 @@ static bool slow_agrees(const TextKey *k, Span text)
 
 static void make_text(Buf *b, uint64_t seed)
 {
-    static const uint32_t base[] = {'a', 'A', '0', ' ', 0x4E00, 0x8000, 0xC0, 0x300, 0xFF10, 0x3040, 0xAC00, 0x2000, 0x3300, 0x2150, 0x1F600, 0x660};
+    static const uint32_t base[] = {'a',    'A',    '0',    ' ',    0x4E00, 0x8000, 0xC0,    0x300,
+                                    0xFF10, 0x3040, 0xAC00, 0x2000, 0x3300, 0x2150, 0x1F600, 0x660};
 
     buf_reset(b);
     for (uint64_t i = 0; i < 1 + seed % 200; i++) {
@@ -121,8 +122,10 @@ TEST(textkey_agrees_with_the_slow_splitter)
 
 TEST(textkey_hash_ignores_form_and_nothing_else)
 {
-    static const char *const same[] = {"Hello, World! 3.14 電腦", "hello world 2.71828 电脑", "ＨＥＬＬＯ ＷＯＲＬＤ　0…0電 脑\n"};
-    static const char *const other[] = {"hello world 3 14 15 电脑", "helloworld 3.14 电脑", "world hello 3.14 电脑", "hello world 3.14 电", ""};
+    static const char *const same[] = {"Hello, World! 3.14 電腦", "hello world 2.71828 电脑",
+                                       "ＨＥＬＬＯ ＷＯＲＬＤ　0…0電 脑\n"};
+    static const char *const other[] = {"hello world 3 14 15 电脑", "helloworld 3.14 电脑", "world hello 3.14 电脑",
+                                        "hello world 3.14 电", ""};
     TextKey k = {0};
     Err err = {0};
 

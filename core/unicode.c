@@ -27,10 +27,7 @@ static bool in_ranges(const CodeRange *r, size_t n, uint32_t cp)
     return false;
 }
 
-bool unicode_is_terminal(uint32_t cp)
-{
-    return in_ranges(terminal, sizeof terminal / sizeof *terminal, cp);
-}
+bool unicode_is_terminal(uint32_t cp) { return in_ranges(terminal, sizeof terminal / sizeof *terminal, cp); }
 
 unsigned unicode_fold(uint32_t cp, uint32_t out[UNICODE_FOLD_MAX])
 {

@@ -15,17 +15,17 @@ typedef enum {
     UC_HAN,       /* Script=Han letters and ideographs (with 〇 々) */
     UC_KANA,      /* Hiragana and Katakana letters, half-width too */
     UC_HANGUL,
-    UC_MARK,      /* Mn Mc Me */
-    UC_DIGIT,     /* Nd */
-    UC_NUMBER,    /* Nl No */
-    UC_PUNCT,     /* P* */
-    UC_SYMBOL     /* S* */
+    UC_MARK,   /* Mn Mc Me */
+    UC_DIGIT,  /* Nd */
+    UC_NUMBER, /* Nl No */
+    UC_PUNCT,  /* P* */
+    UC_SYMBOL  /* S* */
 } UnicodeClass;
 
 enum { UNICODE_MAX = 0x10FFFF, UNICODE_MASK = 0x1FFFFF };
 
-extern const uint8_t unicode_class_page[0x1100];      /* cp >> 8 -> page */
-extern const uint8_t unicode_class_of[][256];         /* page, cp & 255 -> UnicodeClass */
+extern const uint8_t unicode_class_page[0x1100]; /* cp >> 8 -> page */
+extern const uint8_t unicode_class_of[][256];    /* page, cp & 255 -> UnicodeClass */
 /* cp <= 0x10FFFF. */
 static inline UnicodeClass unicode_class(uint32_t cp)
 {

@@ -9,13 +9,14 @@ TEST(unicode_classes_of_known_characters)
     static const struct {
         uint32_t cp;
         UnicodeClass want;
-    } known[] = {{'a', UC_LETTER},    {'7', UC_DIGIT},      {' ', UC_SPACE},     {0x3000, UC_SPACE}, {0x85, UC_SPACE},
-                 {0x4E2D, UC_HAN},    {0x3007, UC_HAN},     {0x3005, UC_HAN},    {0x20000, UC_HAN},  {0xFA0E, UC_HAN},
-                 {0x3042, UC_KANA},   {0xFF71, UC_KANA},    {0x30FC, UC_KANA},   {0xAC00, UC_HANGUL}, {0x1100, UC_HANGUL},
-                 {0x301, UC_MARK},    {0x661, UC_DIGIT},    {0xFF11, UC_DIGIT},  {0x2160, UC_NUMBER}, {0xBD, UC_NUMBER},
-                 {0x3002, UC_PUNCT},  {0xFF0C, UC_PUNCT},   {'_', UC_PUNCT},     {'+', UC_SYMBOL},   {0x1F600, UC_SYMBOL},
-                 {0, UC_OTHER},       {0xAD, UC_OTHER},     {0xE000, UC_OTHER},  {0xD800, UC_OTHER}, {0x10FFFF, UC_OTHER},
-                 {0x436, UC_LETTER},  {0x2E80, UC_SYMBOL},  {0x31350, UC_HAN}};
+    } known[] = {
+        {'a', UC_LETTER},   {'7', UC_DIGIT},     {' ', UC_SPACE},    {0x3000, UC_SPACE},  {0x85, UC_SPACE},
+        {0x4E2D, UC_HAN},   {0x3007, UC_HAN},    {0x3005, UC_HAN},   {0x20000, UC_HAN},   {0xFA0E, UC_HAN},
+        {0x3042, UC_KANA},  {0xFF71, UC_KANA},   {0x30FC, UC_KANA},  {0xAC00, UC_HANGUL}, {0x1100, UC_HANGUL},
+        {0x301, UC_MARK},   {0x661, UC_DIGIT},   {0xFF11, UC_DIGIT}, {0x2160, UC_NUMBER}, {0xBD, UC_NUMBER},
+        {0x3002, UC_PUNCT}, {0xFF0C, UC_PUNCT},  {'_', UC_PUNCT},    {'+', UC_SYMBOL},    {0x1F600, UC_SYMBOL},
+        {0, UC_OTHER},      {0xAD, UC_OTHER},    {0xE000, UC_OTHER}, {0xD800, UC_OTHER},  {0x10FFFF, UC_OTHER},
+        {0x436, UC_LETTER}, {0x2E80, UC_SYMBOL}, {0x31350, UC_HAN}};
 
     for (size_t i = 0; i < sizeof known / sizeof *known; i++) CHECK_INT(known[i].want, unicode_class(known[i].cp));
 }
@@ -100,18 +101,17 @@ TEST(unicode_terminals)
 
 /* For every character outside the Han blocks and the syllables that this Python knows: its general category, and the
  * fold worked out from normalisation and case folding, code points in hexadecimal. */
-static const char python_says[] =
-    "python3 - <<'END' 2>/dev/null\n"
-    "import unicodedata as u\n"
-    "n = u.normalize\n"
-    "skip = lambda c: 0x3400 <= c < 0xA000 or 0xAC00 <= c < 0xE000 or 0x20000 <= c\n"
-    "for c in range(0x30000):\n"
-    "    s = chr(c)\n"
-    "    if skip(c) or u.category(s) in ('Cn', 'Co', 'Cf'): continue\n"
-    "    f = n('NFKC', n('NFKC', n('NFD', s).casefold()).casefold())\n"
-    "    f = [x for x in n('NFD', f) if u.category(x) not in ('Mn', 'Cf')]\n"
-    "    print('%x %s' % (c, u.category(s)), *['%x' % ord(x) for x in f])\n"
-    "END\n";
+static const char python_says[] = "python3 - <<'END' 2>/dev/null\n"
+                                  "import unicodedata as u\n"
+                                  "n = u.normalize\n"
+                                  "skip = lambda c: 0x3400 <= c < 0xA000 or 0xAC00 <= c < 0xE000 or 0x20000 <= c\n"
+                                  "for c in range(0x30000):\n"
+                                  "    s = chr(c)\n"
+                                  "    if skip(c) or u.category(s) in ('Cn', 'Co', 'Cf'): continue\n"
+                                  "    f = n('NFKC', n('NFKC', n('NFD', s).casefold()).casefold())\n"
+                                  "    f = [x for x in n('NFD', f) if u.category(x) not in ('Mn', 'Cf')]\n"
+                                  "    print('%x %s' % (c, u.category(s)), *['%x' % ord(x) for x in f])\n"
+                                  "END\n";
 
 static UnicodeClass class_by_category(const char *cat)
 {
@@ -136,7 +136,8 @@ static bool agrees(char *line)
     bool fillers = false;
 
     memcpy(cat, rest + 1, 2);
-    if (class == UC_HAN || class == UC_KANA || class == UC_HANGUL) class = cat[0] == 'L' || cp == 0x3007 ? class_by_category(cat) : UC_OTHER;
+    if (class == UC_HAN || class == UC_KANA || class == UC_HANGUL)
+        class = cat[0] == 'L' || cp == 0x3007 ? class_by_category(cat) : UC_OTHER;
     if (class != class_by_category(cat) && !(cat[0] == 'C' && class == UC_SPACE)) return false;
     rest += 3;
     for (;; i++) {

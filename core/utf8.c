@@ -84,7 +84,8 @@ static size_t valid_plain(const uint8_t *p, size_t n, size_t at)
             continue;
         }
         /* Most of Chinese: a lead byte without special bounds, two tails. */
-        if (p[at] > 0xE0 && p[at] < 0xF0 && p[at] != 0xED && n - at >= 3 && is_tail(p[at + 1]) && is_tail(p[at + 2])) {
+        if (p[at] > 0xE0 && p[at] < 0xF0 && p[at] != 0xED && n - at >= 3 && is_tail(p[at + 1]) &&
+            is_tail(p[at + 2])) {
             at += 3;
             continue;
         }
@@ -108,9 +109,9 @@ enum {
     SURROGATE = 1 << 4,  /* ED A0..BF */
     OVERLONG_2 = 1 << 5, /* C0 or C1 */
     TWO_TAILS = 1 << 7,
-    TOO_LARGE = 1 << 3,        /* F4 90.. and F5.. with a tail >= 90 */
-    TOO_LARGE_1000 = 1 << 6,   /* F5.. with a tail 80..8F; shares its bit with: */
-    OVERLONG_4 = 1 << 6        /* F0 80..8F */
+    TOO_LARGE = 1 << 3,      /* F4 90.. and F5.. with a tail >= 90 */
+    TOO_LARGE_1000 = 1 << 6, /* F5.. with a tail 80..8F; shares its bit with: */
+    OVERLONG_4 = 1 << 6      /* F0 80..8F */
 };
 enum { CARRY = TOO_SHORT | TOO_LONG | TWO_TAILS }; /* faults that do not look at the low half of the first byte */
 
@@ -145,25 +146,55 @@ AVX2_FN static inline __m256i block_faults(const PairTables *t, __m256i now, __m
  * end. */
 AVX2_FN static size_t valid_avx2(const uint8_t *p, size_t n)
 {
-    static const uint8_t first_high[16] = {
-        TOO_LONG, TOO_LONG, TOO_LONG, TOO_LONG, TOO_LONG, TOO_LONG, TOO_LONG, TOO_LONG,
-        TWO_TAILS, TWO_TAILS, TWO_TAILS, TWO_TAILS,
-        TOO_SHORT | OVERLONG_2, TOO_SHORT, TOO_SHORT | OVERLONG_3 | SURROGATE,
-        TOO_SHORT | TOO_LARGE | TOO_LARGE_1000 | OVERLONG_4};
-    static const uint8_t first_low[16] = {
-        CARRY | OVERLONG_3 | OVERLONG_2 | OVERLONG_4, CARRY | OVERLONG_2, CARRY, CARRY, CARRY | TOO_LARGE,
-        CARRY | TOO_LARGE | TOO_LARGE_1000, CARRY | TOO_LARGE | TOO_LARGE_1000, CARRY | TOO_LARGE | TOO_LARGE_1000,
-        CARRY | TOO_LARGE | TOO_LARGE_1000, CARRY | TOO_LARGE | TOO_LARGE_1000, CARRY | TOO_LARGE | TOO_LARGE_1000,
-        CARRY | TOO_LARGE | TOO_LARGE_1000, CARRY | TOO_LARGE | TOO_LARGE_1000,
-        CARRY | TOO_LARGE | TOO_LARGE_1000 | SURROGATE, CARRY | TOO_LARGE | TOO_LARGE_1000,
-        CARRY | TOO_LARGE | TOO_LARGE_1000};
-    static const uint8_t second_high[16] = {
-        TOO_SHORT, TOO_SHORT, TOO_SHORT, TOO_SHORT, TOO_SHORT, TOO_SHORT, TOO_SHORT, TOO_SHORT,
-        TOO_LONG | OVERLONG_2 | TWO_TAILS | OVERLONG_3 | TOO_LARGE_1000 | OVERLONG_4,
-        TOO_LONG | OVERLONG_2 | TWO_TAILS | OVERLONG_3 | TOO_LARGE,
-        TOO_LONG | OVERLONG_2 | TWO_TAILS | SURROGATE | TOO_LARGE,
-        TOO_LONG | OVERLONG_2 | TWO_TAILS | SURROGATE | TOO_LARGE,
-        TOO_SHORT, TOO_SHORT, TOO_SHORT, TOO_SHORT};
+    static const uint8_t first_high[16] = {TOO_LONG,
+                                           TOO_LONG,
+                                           TOO_LONG,
+                                           TOO_LONG,
+                                           TOO_LONG,
+                                           TOO_LONG,
+                                           TOO_LONG,
+                                           TOO_LONG,
+                                           TWO_TAILS,
+                                           TWO_TAILS,
+                                           TWO_TAILS,
+                                           TWO_TAILS,
+                                           TOO_SHORT | OVERLONG_2,
+                                           TOO_SHORT,
+                                           TOO_SHORT | OVERLONG_3 | SURROGATE,
+                                           TOO_SHORT | TOO_LARGE | TOO_LARGE_1000 | OVERLONG_4};
+    static const uint8_t first_low[16] = {CARRY | OVERLONG_3 | OVERLONG_2 | OVERLONG_4,
+                                          CARRY | OVERLONG_2,
+                                          CARRY,
+                                          CARRY,
+                                          CARRY | TOO_LARGE,
+                                          CARRY | TOO_LARGE | TOO_LARGE_1000,
+                                          CARRY | TOO_LARGE | TOO_LARGE_1000,
+                                          CARRY | TOO_LARGE | TOO_LARGE_1000,
+                                          CARRY | TOO_LARGE | TOO_LARGE_1000,
+                                          CARRY | TOO_LARGE | TOO_LARGE_1000,
+                                          CARRY | TOO_LARGE | TOO_LARGE_1000,
+                                          CARRY | TOO_LARGE | TOO_LARGE_1000,
+                                          CARRY | TOO_LARGE | TOO_LARGE_1000,
+                                          CARRY | TOO_LARGE | TOO_LARGE_1000 | SURROGATE,
+                                          CARRY | TOO_LARGE | TOO_LARGE_1000,
+                                          CARRY | TOO_LARGE | TOO_LARGE_1000};
+    static const uint8_t second_high[16] = {TOO_SHORT,
+                                            TOO_SHORT,
+                                            TOO_SHORT,
+                                            TOO_SHORT,
+                                            TOO_SHORT,
+                                            TOO_SHORT,
+                                            TOO_SHORT,
+                                            TOO_SHORT,
+                                            TOO_LONG | OVERLONG_2 | TWO_TAILS | OVERLONG_3 | TOO_LARGE_1000 |
+                                                OVERLONG_4,
+                                            TOO_LONG | OVERLONG_2 | TWO_TAILS | OVERLONG_3 | TOO_LARGE,
+                                            TOO_LONG | OVERLONG_2 | TWO_TAILS | SURROGATE | TOO_LARGE,
+                                            TOO_LONG | OVERLONG_2 | TWO_TAILS | SURROGATE | TOO_LARGE,
+                                            TOO_SHORT,
+                                            TOO_SHORT,
+                                            TOO_SHORT,
+                                            TOO_SHORT};
     PairTables t = {both(first_high), both(first_low), both(second_high)};
     __m256i before = _mm256_setzero_si256();
     bool open = false; /* the bytes before `at` may end inside a code point */

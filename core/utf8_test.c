@@ -140,8 +140,16 @@ static void make_text(Buf *b, size_t n, uint64_t seed)
 
 TEST(utf8_valid_prefix_finds_a_planted_fault)
 {
-    static const char *const faults[] = {"\x80", "\xC1\x81", "\xE0\x9F\xBF", "\xED\xA0\x80", "\xF0\x8F\xBF\xBF",
-                                         "\xF4\x90\x80\x80", "\xF5\x80\x80\x80", "\xFF", "\xE4\xB8", "\xF0\x9F\x98"};
+    static const char *const faults[] = {"\x80",
+                                         "\xC1\x81",
+                                         "\xE0\x9F\xBF",
+                                         "\xED\xA0\x80",
+                                         "\xF0\x8F\xBF\xBF",
+                                         "\xF4\x90\x80\x80",
+                                         "\xF5\x80\x80\x80",
+                                         "\xFF",
+                                         "\xE4\xB8",
+                                         "\xF0\x9F\x98"};
     Buf b = {0}, bad = {0};
 
     for (uint64_t seed = 1; seed <= 400; seed++) {
@@ -211,11 +219,15 @@ TEST(utf8_repair_replaces_maximal_subparts)
     Buf out = {0};
 
     /* Unicode 15.0, table 3-8 and 3-11 */
-    CHECK_INT(8, utf8_repair(&out, SPAN_LIT("\xC0\xAF\xE0\x80\xBF\xF0\x81\x82" "A")));
+    CHECK_INT(8, utf8_repair(&out, SPAN_LIT("\xC0\xAF\xE0\x80\xBF\xF0\x81\x82"
+                                            "A")));
     CHECK_INT(8 * 3 + 1, out.n);
     buf_reset(&out);
-    CHECK_INT(4, utf8_repair(&out, SPAN_LIT("\xE1\x80\xE2\xF0\x91\x92\xF1\xBF" "A")));
-    CHECK_SPAN(SPAN_LIT("\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD" "A"), buf_span(&out));
+    CHECK_INT(4, utf8_repair(&out, SPAN_LIT("\xE1\x80\xE2\xF0\x91\x92\xF1\xBF"
+                                            "A")));
+    CHECK_SPAN(SPAN_LIT("\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD"
+                        "A"),
+               buf_span(&out));
     buf_reset(&out);
     CHECK_INT(0, utf8_repair(&out, SPAN_LIT("")));
     CHECK_INT(0, out.n);

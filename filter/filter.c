@@ -65,10 +65,12 @@ static ErrCode set_limit(FilterContext *c, const char *text, Err *err)
     int rule = rule_find(span(s.p, eq));
 
     if (eq == s.n) return err_set(err, ERR_USAGE, "a limit is given as REASON=NUMBER, not \"%s\"", text);
-    if (rule < 0) return err_set(err, ERR_USAGE, "no rule gives the reason \"%.*s\"", (int)(eq < 100 ? eq : 100), text);
+    if (rule < 0)
+        return err_set(err, ERR_USAGE, "no rule gives the reason \"%.*s\"", (int)(eq < 100 ? eq : 100), text);
     double v = strtod(text + eq + 1, &end);
     if (end == text + eq + 1 || *end || !(fabs(v) < LIMIT_MAX))
-        return err_set(err, ERR_USAGE, "the limit of %s is no number: \"%s\"", rule_table[rule].reason, text + eq + 1);
+        return err_set(err, ERR_USAGE, "the limit of %s is no number: \"%s\"", rule_table[rule].reason,
+                       text + eq + 1);
     c->limit[rule] = round(v * 1e6) / 1e6; /* as precise as what it is compared with */
     return ERR_OK;
 }

@@ -17,12 +17,15 @@ enum { FILTER_MAX_RULES = 250 };
 typedef enum { FILTER_OTHER_DROP, FILTER_OTHER_KEEP } FilterOther;
 
 typedef struct {
-    uint32_t rules;  /* index into filter_rule_sets */
-    uint32_t other;  /* FilterOther: documents neither English, Chinese nor code */
+    uint32_t rules;            /* index into filter_rule_sets */
+    uint32_t other;            /* FilterOther: documents neither English, Chinese nor code */
     const char *const *limits; /* n_limits strings REASON=NUMBER that replace limits; later ones win. Borrowed */
     size_t n_limits;
 } FilterParams;
-#define FILTER_PARAMS_DEFAULT {.rules = 0, .other = FILTER_OTHER_DROP}
+#define FILTER_PARAMS_DEFAULT                  \
+    {                                          \
+        .rules = 0, .other = FILTER_OTHER_DROP \
+    }
 
 /* NULL-terminated names: zh-en gopher fineweb none. */
 extern const char *const filter_rule_sets[];
@@ -39,8 +42,8 @@ Span filter_context_params(const FilterContext *ctx);
 ErrCode filter_map(void *ctx, void *worker, const Doc *doc, DocId id, StageSink *sink, Err *err);
 
 /* Runs the stage over `in`. Collective: every rank of `par` calls it with equal arguments. `totals` may be NULL. */
-MUST_USE ErrCode filter_run(const FilterParams *params, const DatasetSet *in, const char *out_dir, const CommonOptions *common,
-                            const Par *par, StageTotals *totals, Err *err);
+MUST_USE ErrCode filter_run(const FilterParams *params, const DatasetSet *in, const char *out_dir,
+                            const CommonOptions *common, const Par *par, StageTotals *totals, Err *err);
 
 /* `tamis filter` */
 int filter_verb(int argc, char **argv);

@@ -15,7 +15,9 @@ static const struct {
     {" \n\u3000 ", "en", "empty_text"},
     {"too short", "en", "gopher_short_doc"},
     {"太短了", "zh-Hans", "zh_short_doc"},
-    {"Der Müller mahlt am Morgen das Korn, das die Bauern am Abend zuvor gebracht haben, und siebt es dreimal.", "de", "other_language"},
+    {"Der Müller mahlt am Morgen das Korn, das die Bauern am Abend zuvor gebracht haben, siebt es dreimal und\n"
+     "füllt das weiße Mehl in Säcke, die sein Sohn auf dem Wagen in die Stadt fährt, wo man schon darauf wartet.",
+     "de", "other_language"},
     {"int main(void)\n{\n    return 0; /* nothing to be done, and done so in fifty characters */\n}\n", "code", NULL},
     {"x=1\n", "code", "code_short_doc"},
     {"short and without a language", NULL, "gopher_short_doc"},
@@ -24,8 +26,10 @@ enum { N_KNOWN = sizeof known / sizeof *known, N_DOCS = 400 };
 
 static void make_doc(uint32_t i, Doc *d, Buf *text, char id[32])
 {
-    static const char *const en[] = {"the", "river", "of", "mountain", "and", "window", "that", "people", "have", "garden", "with", "music"};
-    static const char *const zh[] = {"山", "水", "人", "们", "说", "话", "的", "时", "候", "，", "。", "书", "本", "写", "字", "年", "月", "日"};
+    static const char *const en[] = {"the",  "river",  "of",   "mountain", "and",  "window",
+                                     "that", "people", "have", "garden",   "with", "music"};
+    static const char *const zh[] = {"山", "水", "人", "们", "说", "话", "的", "时", "候",
+                                     "，", "。", "书", "本", "写", "字", "年", "月", "日"};
 
     buf_reset(text);
     snprintf(id, 32, "local/t#%u", i);
@@ -84,11 +88,17 @@ static ErrCode one_map(void *ctx, void *worker, const StageBlock *b, StageSink *
 static void make_dataset(const char *dir)
 {
     static const StageDef def = {.name = "make", .version = 1, .kind = DATASET_WRITTEN};
-    static const StageSource source = {.n_parts = 1, .part_bytes = one_bytes, .open = one_open, .next = one_next, .close = free, .map = one_map};
+    static const StageSource source = {
+        .n_parts = 1, .part_bytes = one_bytes, .open = one_open, .next = one_next, .close = free, .map = one_map};
     CommonOptions common = {0};
     Par par = par_alone(1);
     Err err = {0};
-    StageJob job = {.def = &def, .params = SPAN_LIT("{}"), .inputs = SPAN_LIT("[]"), .out_dir = dir, .source = &source, .common = &common};
+    StageJob job = {.def = &def,
+                    .params = SPAN_LIT("{}"),
+                    .inputs = SPAN_LIT("[]"),
+                    .out_dir = dir,
+                    .source = &source,
+                    .common = &common};
 
     log_setup(LOG_QUIET, 0);
     CHECK_OK(stage_run(&job, &par, NULL, &err), &err);
@@ -130,7 +140,8 @@ static const char *verdict(uint32_t i, SignalScratch *s, double v[SIG_COUNT])
     CHECK_OK(signals_measure(s, d.text, kind, v, &err), &err);
     int r = rules_judge(&rule_sets[0], kind, limit, v);
     const char *why = i < N_KNOWN ? known[i].reason : r < 0 ? NULL : rule_table[r].reason;
-    if (i < N_KNOWN && r >= 0 && kind != KIND_OTHER && why && strcmp(why, "empty_text") != 0) CHECK_STR(why, rule_table[r].reason);
+    if (i < N_KNOWN && r >= 0 && kind != KIND_OTHER && why && strcmp(why, "empty_text") != 0)
+        CHECK_STR(why, rule_table[r].reason);
     buf_clear(&text);
     return why;
 }
@@ -234,8 +245,14 @@ TEST(filter_keeps_others_when_asked_and_none_drops_only_the_empty)
 TEST(filter_params_name_all_that_decides)
 {
     static const char *const moved[] = {"gopher_short_doc=30", "zh_short_doc=12.5", "gopher_short_doc=31"};
-    static const char *const wrong[] = {"gopher_short_doc", "gopher_short_doc=", "gopher_short_doc=3x", "no_such=1", "=1", "gopher_short_doc=nan",
-                                        "gopher_short_doc=1e300", ""};
+    static const char *const wrong[] = {"gopher_short_doc",
+                                        "gopher_short_doc=",
+                                        "gopher_short_doc=3x",
+                                        "no_such=1",
+                                        "=1",
+                                        "gopher_short_doc=nan",
+                                        "gopher_short_doc=1e300",
+                                        ""};
     FilterParams params = FILTER_PARAMS_DEFAULT;
     FilterContext *c = NULL;
     Err err = {0};

@@ -3,7 +3,8 @@
 
 static const char after[] =
     "Every measure becomes a signal of the documents, those dropped too: `tamis docs` shows them, --limit moves a\n"
-    "limit by the reason it is counted under (gopher_short_doc=30). Rule sets: zh-en judges English by Gopher, Chinese by\n"
+    "limit by the reason it is counted under (gopher_short_doc=30). Rule sets: zh-en judges English by Gopher, "
+    "Chinese by\n"
     "characters, code by its lines; gopher and fineweb judge every text by words; none only measures.\n"
     "Exit status: 0 done, 2 usage, 3 system error, 4 bad data or limit, 5 out of memory, 6 interrupted (resumable).";
 
@@ -23,11 +24,12 @@ int filter_verb(int argc, char **argv)
         OPT_STR(0, "rejected", &common.rejected, "DIR", "write what is dropped, with its reason"),
         OPT_END,
     };
-    const OptVerb verb = {.name = "filter",
-                          .usage = "[options] -o DIR INPUT...",
-                          .what = "Drop documents of low quality by rules; a view, nothing is copied. INPUT: dataset directories.",
-                          .specs = specs,
-                          .after = after};
+    const OptVerb verb = {
+        .name = "filter",
+        .usage = "[options] -o DIR INPUT...",
+        .what = "Drop documents of low quality by rules; a view, nothing is copied. INPUT: dataset directories.",
+        .specs = specs,
+        .after = after};
     Par par = {0};
     DatasetSet *set = NULL;
     Err err = {0};
@@ -45,7 +47,8 @@ int filter_verb(int argc, char **argv)
     if ((rc = par_start(&par, (int)common.threads, &err)) != ERR_OK) goto out;
     log_setup(common.quiet ? LOG_QUIET : common.verbose ? LOG_VERBOSE : LOG_NORMAL, par.rank);
     interrupt_install();
-    if ((rc = datasetset_open(&set, (const char *const *)argv + first, (size_t)(argc - first), &err)) != ERR_OK) goto out;
+    if ((rc = datasetset_open(&set, (const char *const *)argv + first, (size_t)(argc - first), &err)) != ERR_OK)
+        goto out;
     StageTotals totals = {0};
     if ((rc = filter_run(&params, set, out, &common, &par, &totals, &err)) != ERR_OK) goto out;
     if (totals.complete && par.rank == 0 && !common.quiet) rc = stage_summary(out, &err);

@@ -78,7 +78,8 @@ static void count_shapes(LineCounts *c, Span text, bool odd_breaks)
 /* Ends like a link to the rest of a text: the signs that MAP-NEO's Matrix pipeline counts. */
 static bool is_teaser(Span line)
 {
-    static const char *const tails[] = {"更多", "展开", "展開", "全文", "查看详情", "readmore", "read more", "Read more", "。。。"};
+    static const char *const tails[] = {"更多",     "展开",      "展開",      "全文",  "查看详情",
+                                        "readmore", "read more", "Read more", "。。。"};
 
     for (size_t i = 0; i < sizeof tails / sizeof *tails; i++)
         if (ends_with(line, span_str(tails[i]))) return true;

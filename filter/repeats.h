@@ -28,9 +28,11 @@ typedef struct {
 
 /* Code points, over all words: */
 typedef struct {
-    uint64_t top[TOP_GRAM_LAST + 1]; /* [n]: length x count of the most frequent n-gram (the first seen of equals), its words
+    uint64_t top[TOP_GRAM_LAST +
+                 1]; /* [n]: length x count of the most frequent n-gram (the first seen of equals), its words
                                         joined by `gap` code points; 0 when the text has fewer than n words */
-    uint64_t dup[DUP_GRAM_LAST + 1]; /* [n]: words of n-grams that were seen before, scanning on behind each (not overlapping) */
+    uint64_t dup[DUP_GRAM_LAST +
+                 1]; /* [n]: words of n-grams that were seen before, scanning on behind each (not overlapping) */
 } RepeatedGrams;
 MUST_USE ErrCode repeats_grams(Repeats *r, const Words *w, uint32_t gap, RepeatedGrams *out, Err *err);
 

@@ -3,12 +3,16 @@
 
 #include <math.h>
 
-#define ROW(group, reason, signal, test, limit, from_chars) {GROUP_##group, reason, signal, RULE_##test, limit, from_chars},
+#define ROW(group, reason, signal, test, limit, from_chars) \
+    {GROUP_##group, reason, signal, RULE_##test, limit, from_chars},
 const Rule rule_table[RULE_COUNT] = {RULES(ROW)};
 #undef ROW
 
 #define ROW(name, what, by_kind, english, chinese, code, other) \
-    {name, what, by_kind, {[KIND_ENGLISH] = english, [KIND_CHINESE] = chinese, [KIND_CODE] = code, [KIND_OTHER] = other}},
+    {name,                                                      \
+     what,                                                      \
+     by_kind,                                                   \
+     {[KIND_ENGLISH] = english, [KIND_CHINESE] = chinese, [KIND_CODE] = code, [KIND_OTHER] = other}},
 const RuleSet rule_sets[RULE_SET_COUNT] = {RULE_SETS(ROW)};
 #undef ROW
 

@@ -11,9 +11,10 @@ static void good_values(double v[SIG_COUNT])
     static const struct {
         SignalId id;
         double v;
-    } some[] = {{SIG_CHARS, 5000},     {SIG_WORDS, 800},      {SIG_WORD_LEN, 5},  {SIG_ALPHA, 0.9}, {SIG_ALPHA_PLAIN, 0.95}, {SIG_STOP_WORDS, 6},
-                {SIG_LINE_END, 0.8},   {SIG_SHORT_LINE, 0.1}, {SIG_HAN, 0.9},     {SIG_PUNCT, 0.1}, {SIG_HAN_KINDS, 0.3},    {SIG_HAN_ENTROPY, 5},
-                {SIG_LINE_MEAN, 40},   {SIG_LINE_MAX, 90},    {SIG_ALNUM, 0.6}};
+    } some[] = {{SIG_CHARS, 5000},       {SIG_WORDS, 800},    {SIG_WORD_LEN, 5},    {SIG_ALPHA, 0.9},
+                {SIG_ALPHA_PLAIN, 0.95}, {SIG_STOP_WORDS, 6}, {SIG_LINE_END, 0.8},  {SIG_SHORT_LINE, 0.1},
+                {SIG_HAN, 0.9},          {SIG_PUNCT, 0.1},    {SIG_HAN_KINDS, 0.3}, {SIG_HAN_ENTROPY, 5},
+                {SIG_LINE_MEAN, 40},     {SIG_LINE_MAX, 90},  {SIG_ALNUM, 0.6}};
 
     for (int i = 0; i < SIG_COUNT; i++) v[i] = 0;
     for (size_t i = 0; i < sizeof some / sizeof *some; i++) v[some[i].id] = some[i].v;
@@ -77,7 +78,8 @@ TEST(rules_reasons_and_columns_are_well_formed)
     for (int i = 0; i < SIG_COUNT; i++) {
         CHECK(strlen(names[i]) >= 1 && strlen(names[i]) <= 16);
         for (int j = 0; j < i; j++) CHECK(strcmp(names[i], names[j]) != 0);
-        for (const char *p = names[i]; *p; p++) CHECK(ascii_is_lower((uint8_t)*p) || ascii_is_digit((uint8_t)*p) || *p == '_');
+        for (const char *p = names[i]; *p; p++)
+            CHECK(ascii_is_lower((uint8_t)*p) || ascii_is_digit((uint8_t)*p) || *p == '_');
     }
 }
 

@@ -72,8 +72,10 @@ static ErrCode gram_signals(SignalScratch *s, TextKind kind, double *v, Err *err
     ErrCode rc = repeats_grams(&s->repeats, w, gap, &g, err);
 
     if (rc != ERR_OK) return rc;
-    for (int n = TOP_GRAM_FIRST; n <= TOP_GRAM_LAST; n++) v[SIG_TOP_2 + n - TOP_GRAM_FIRST] = ratio(g.top[n], n_chars);
-    for (int n = DUP_GRAM_FIRST; n <= DUP_GRAM_LAST; n++) v[SIG_DUP_5 + n - DUP_GRAM_FIRST] = ratio(g.dup[n], n_chars);
+    for (int n = TOP_GRAM_FIRST; n <= TOP_GRAM_LAST; n++)
+        v[SIG_TOP_2 + n - TOP_GRAM_FIRST] = ratio(g.top[n], n_chars);
+    for (int n = DUP_GRAM_FIRST; n <= DUP_GRAM_LAST; n++)
+        v[SIG_DUP_5 + n - DUP_GRAM_FIRST] = ratio(g.dup[n], n_chars);
     return ERR_OK;
 }
 

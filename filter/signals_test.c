@@ -175,11 +175,13 @@ static Range trimmed(const Slow *s, Range r)
 static void slow_lines(const Slow *s, double *v)
 {
     static Range x[SLOW_MAX + 2], text_line[SLOW_MAX + 2];
-    size_t n, chars, lines = 0, bullets = 0, dots = 0, from = 0, n_text = 0, terminal = 0, shorts = 0, newlines = 0, longest = 0, sum = 0;
+    size_t n, chars, lines = 0, bullets = 0, dots = 0, from = 0, n_text = 0, terminal = 0, shorts = 0, newlines = 0,
+                     longest = 0, sum = 0;
 
     for (size_t i = 0; i <= s->n; i++) {
         uint32_t c = i < s->n ? s->c[i] : 0;
-        bool brk = i < s->n && (c == '\n' || c == '\v' || c == '\f' || c == '\r' || (c >= 0x1c && c <= 0x1e) || c == 0x85 || c == 0x2028 || c == 0x2029);
+        bool brk = i < s->n && (c == '\n' || c == '\v' || c == '\f' || c == '\r' || (c >= 0x1c && c <= 0x1e) ||
+                                c == 0x85 || c == 0x2028 || c == 0x2029);
         if (!brk && (i < s->n || from == s->n)) continue;
         Range r = trimmed(s, (Range){from, i});
         lines++;
@@ -300,7 +302,8 @@ static void slow_signals(Slow *s, Span text, TextKind kind, double *v)
     for (size_t n = 2; n <= 4; n++) v[SIG_TOP_2 + n - 2] = slow_top(s, n, kind != KIND_CHINESE, chars);
     for (size_t n = 5; n <= 10; n++) v[SIG_DUP_5 + n - 5] = slow_dup(s, n, chars);
     size_t alnum = 0;
-    for (size_t i = 0; i < s->n; i++) alnum += is_letter(s->c[i]) || is_solid(s->c[i]) || unicode_class(s->c[i]) == UC_DIGIT;
+    for (size_t i = 0; i < s->n; i++)
+        alnum += is_letter(s->c[i]) || is_solid(s->c[i]) || unicode_class(s->c[i]) == UC_DIGIT;
     v[SIG_ALNUM] = rounded((double)alnum, (double)s->n);
 }
 
@@ -328,9 +331,41 @@ static void compare(SignalScratch *scratch, Span text, TextKind kind)
 /* Texts of few words, so that much repeats; of many marks and odd breaks. */
 static void make_text(Buf *b, uint64_t seed)
 {
-    static const char *const bits[] = {"the", "of ", "and ", " ", "\n", "\n\n", "- ", "a b c d e f g ", "中文", "电脑，", "。", "...", "…",
-                                       "#", "##", "x1,", "3.14 ", "(that)", "\r\n", "\u2028", "  ", "【中】", "\t", "é", "e\u0301", "!?", "\x1c",
-                                       "more ", "the cat sat on the mat ", "我们在这里说这个话", "\n\n\n", "• ", "to be\n", "~", "￥"};
+    static const char *const bits[] = {"the",
+                                       "of ",
+                                       "and ",
+                                       " ",
+                                       "\n",
+                                       "\n\n",
+                                       "- ",
+                                       "a b c d e f g ",
+                                       "中文",
+                                       "电脑，",
+                                       "。",
+                                       "...",
+                                       "…",
+                                       "#",
+                                       "##",
+                                       "x1,",
+                                       "3.14 ",
+                                       "(that)",
+                                       "\r\n",
+                                       "\u2028",
+                                       "  ",
+                                       "【中】",
+                                       "\t",
+                                       "é",
+                                       "e\u0301",
+                                       "!?",
+                                       "\x1c",
+                                       "more ",
+                                       "the cat sat on the mat ",
+                                       "我们在这里说这个话",
+                                       "\n\n\n",
+                                       "• ",
+                                       "to be\n",
+                                       "~",
+                                       "￥"};
     size_t n_bits = sizeof bits / sizeof *bits, n = mix64(seed) % 160, few = 2 + mix64(seed + 7) % (n_bits - 1);
 
     buf_reset(b);
@@ -352,8 +387,28 @@ TEST(signals_agree_with_their_slow_versions)
 
 TEST(signals_agree_on_edges)
 {
-    static const char *const texts[] = {"", "\n", "\n\n", "a", "a\n", "\na", "\na\n", "a\n\na", "a\n\n\na\n\n", " ", "中", "-\n-\n", "a\n \nb",
-                                        "...", "....", "a...\n", "\r", "a\r\nb\r", "\u2029", "a b a b a b a b a b a b", "......a", "\n\n\n\n"};
+    static const char *const texts[] = {"",
+                                        "\n",
+                                        "\n\n",
+                                        "a",
+                                        "a\n",
+                                        "\na",
+                                        "\na\n",
+                                        "a\n\na",
+                                        "a\n\n\na\n\n",
+                                        " ",
+                                        "中",
+                                        "-\n-\n",
+                                        "a\n \nb",
+                                        "...",
+                                        "....",
+                                        "a...\n",
+                                        "\r",
+                                        "a\r\nb\r",
+                                        "\u2029",
+                                        "a b a b a b a b a b a b",
+                                        "......a",
+                                        "\n\n\n\n"};
     SignalScratch s = {0};
 
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)

@@ -13,17 +13,17 @@ static const uint64_t SOLID_SEED = 0x48414E0000000000u; /* keeps characters apar
 typedef enum { K_EDGE, K_SPACE, K_CORE, K_SOLID } Kind;
 
 static const uint8_t kind_of_class[] = {
-    [UC_OTHER] = K_EDGE, [UC_SPACE] = K_SPACE, [UC_LETTER] = K_CORE, [UC_HAN] = K_SOLID, [UC_KANA] = K_SOLID,
-    [UC_HANGUL] = K_SOLID, [UC_MARK] = K_CORE, [UC_DIGIT] = K_CORE, [UC_NUMBER] = K_CORE, [UC_PUNCT] = K_EDGE,
-    [UC_SYMBOL] = K_EDGE};
+    [UC_OTHER] = K_EDGE,  [UC_SPACE] = K_SPACE,  [UC_LETTER] = K_CORE, [UC_HAN] = K_SOLID,
+    [UC_KANA] = K_SOLID,  [UC_HANGUL] = K_SOLID, [UC_MARK] = K_CORE,   [UC_DIGIT] = K_CORE,
+    [UC_NUMBER] = K_CORE, [UC_PUNCT] = K_EDGE,   [UC_SYMBOL] = K_EDGE};
 
 /* What lies between two separators, as far as it was read. */
 typedef struct {
-    size_t begin;           /* first byte */
-    size_t core, core_end;  /* bytes of the core; equal: none yet */
-    uint32_t core_chars;    /* code points of [core, core_end) */
-    uint32_t tail_chars;    /* code points read since core_end */
-    bool alpha;             /* the core holds a letter */
+    size_t begin;          /* first byte */
+    size_t core, core_end; /* bytes of the core; equal: none yet */
+    uint32_t core_chars;   /* code points of [core, core_end) */
+    uint32_t tail_chars;   /* code points read since core_end */
+    bool alpha;            /* the core holds a letter */
 } Piece;
 
 static bool grow(Words *w)
@@ -53,7 +53,8 @@ static uint32_t stop_word(Span s)
 {
     static const char *const list[] = {"the", "be", "to", "of", "and", "that", "have", "with"};
 
-    if (s.n < 2 || s.n > 4 || !(s.p[0] == 't' || s.p[0] == 'b' || s.p[0] == 'o' || s.p[0] == 'a' || s.p[0] == 'h' || s.p[0] == 'w'))
+    if (s.n < 2 || s.n > 4 ||
+        !(s.p[0] == 't' || s.p[0] == 'b' || s.p[0] == 'o' || s.p[0] == 'a' || s.p[0] == 'h' || s.p[0] == 'w'))
         return 0;
     for (uint32_t i = 0; i < sizeof list / sizeof *list; i++)
         if (span_is(s, list[i])) return 1u << i;
@@ -125,8 +126,8 @@ static bool add_solid(Words *w, uint32_t cp)
 
 /* Marks whose number matters, wherever they stand. */
 typedef struct {
-    size_t dots_end;        /* where the last "..." ended */
-    uint64_t bracket_at;    /* n_chars after the open bracket, 0: none is open */
+    size_t dots_end;     /* where the last "..." ended */
+    uint64_t bracket_at; /* n_chars after the open bracket, 0: none is open */
 } Marks;
 
 static void count_edge(Words *w, Span text, Marks *m, size_t at, uint32_t cp)

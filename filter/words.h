@@ -23,19 +23,19 @@ typedef struct {
     size_t n_seen;
 
     /* sums over the text */
-    uint64_t n_chars;      /* code points, white space too */
-    uint64_t n_space;      /* of them: white space */
-    uint64_t n_punct;      /* punctuation, symbols, controls */
-    uint64_t n_letters;    /* letters of alphabets */
-    uint64_t n_han;        /* Han, kana and Hangul characters */
-    uint64_t n_digits;     /* Nd */
+    uint64_t n_chars;              /* code points, white space too */
+    uint64_t n_space;              /* of them: white space */
+    uint64_t n_punct;              /* punctuation, symbols, controls */
+    uint64_t n_letters;            /* letters of alphabets */
+    uint64_t n_han;                /* Han, kana and Hangul characters */
+    uint64_t n_digits;             /* Nd */
     uint64_t n_plain, plain_chars; /* plain words, their code points */
-    uint64_t n_alpha;      /* alpha words */
-    uint64_t n_hash, n_hash_runs; /* '#', runs of it */
-    uint64_t n_ellipsis;   /* "..." not overlapping, and U+2026 */
-    uint64_t bracket_chars; /* inside 【】 of one line, brackets not counted */
-    uint32_t stop_words;   /* one bit for each of the eight English stop words that occur as a word */
-    bool odd_breaks;       /* a line break other than '\n' occurs (words_is_break) */
+    uint64_t n_alpha;              /* alpha words */
+    uint64_t n_hash, n_hash_runs;  /* '#', runs of it */
+    uint64_t n_ellipsis;           /* "..." not overlapping, and U+2026 */
+    uint64_t bracket_chars;        /* inside 【】 of one line, brackets not counted */
+    uint32_t stop_words;           /* one bit for each of the eight English stop words that occur as a word */
+    bool odd_breaks;               /* a line break other than '\n' occurs (words_is_break) */
 } Words;
 
 enum {

@@ -69,7 +69,10 @@ TEST(words_count_marks)
     CHECK(!w.odd_breaks);
     lengths(&w, "a\rb", "1 1");
     CHECK(w.odd_breaks);
-    lengths(&w, "a\x1c" "b", "3");
+    lengths(&w,
+            "a\x1c"
+            "b",
+            "3");
     CHECK(w.odd_breaks);
     words_clear(&w);
 }
