@@ -193,7 +193,8 @@ static ErrCode add_stage(Recipe *r, const ChainLink *l, const Json *section, con
 
     *st = (RecipeStage){.verb = l->verb, .output = path_join(&r->arena, r->out_dir, l->output)};
     st->finished = st->output && l->finished ? path_join(&r->arena, st->output, l->finished) : st->output;
-    bool ok = st->finished && add_arg(r, st, l->verb) && add_arg(r, st, "-o") && add_arg(r, st, st->output);
+    bool ok = st->finished && add_arg(r, st, "tamis") && add_arg(r, st, l->verb) && add_arg(r, st, "-o") &&
+              add_arg(r, st, st->output);
     if (strcmp(l->verb, "tokenize") == 0 && tokenizer) ok = ok && add_arg(r, st, "-t") && add_arg(r, st, tokenizer);
     if (threads && !json_get(section, "threads")) {
         snprintf(number, sizeof number, "%u", threads);
@@ -316,9 +317,8 @@ static void put_word(Buf *out, const char *s)
 
 void recipe_command(const RecipeStage *s, Buf *out)
 {
-    buf_puts(out, "tamis");
     for (size_t i = 0; i < s->argc; i++) {
-        buf_putc(out, ' ');
+        if (i) buf_putc(out, ' ');
         put_word(out, s->argv[i]);
     }
 }

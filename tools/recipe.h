@@ -27,7 +27,7 @@ typedef struct {
     const char *verb;     /* "ingest" */
     const char *output;   /* "OUT/docs" */
     const char *finished; /* the file that exists once the stage is complete */
-    const char **argv;    /* argv[0] is the verb; NULL behind the last */
+    const char **argv;    /* "tamis", the verb, …; NULL behind the last */
     size_t argc, cap;
 } RecipeStage;
 
