@@ -1,0 +1,356 @@
+#include "ingest/bytestream.h"
+
+#include "ingest/gzip_in.h"
+
+#include <stdlib.h>
+#include <zstd.h>
+
+/* Where a member (zstd: a frame) starts: `pos` counts decompressed bytes from the stream's start. */
+typedef struct {
+    uint64_t pos, stored;
+} Member;
+
+struct ByteStream {
+    InFile *file;
+    StreamCoding coding;
+    bool warc;
+
+    uint8_t *stored;        /* stored bytes [stored_at, stored_at + stored_n) of the file; used_n of them are done */
+    size_t stored_n, used_n;
+    uint64_t stored_at, size;
+
+    Buf out;                /* decompressed; the window is [out_at, out.n) */
+    size_t out_at;
+    uint64_t out_pos;       /* position of out.p[0] in the decompressed stream */
+
+    Member *member;         /* sorted; first_member is the last one at or before the window */
+    size_t n_members, cap_members, first_member;
+
+    bool in_member;         /* a member is half decompressed by streaming */
+    uint64_t member_in, member_out;
+    StreamBreak brk;
+    GzipIn *gzip;
+    ZSTD_DStream *zstd;
+    size_t zstd_hint;       /* 0: at a frame's start */
+};
+
+static uint64_t stored_pos(const ByteStream *s) { return s->stored_at + s->used_n; }
+static Span stored_view(const ByteStream *s) { return span(s->stored + s->used_n, s->stored_n - s->used_n); }
+
+/* Tops the stored window up when less than half of it is left. */
+static ErrCode refill(ByteStream *s, Err *err)
+{
+    size_t left = s->stored_n - s->used_n;
+    ErrCode rc;
+
+    if (left >= STREAM_STORED_WINDOW / 2 || s->stored_at + s->stored_n == s->size) return ERR_OK;
+    memmove(s->stored, s->stored + s->used_n, left);
+    s->stored_at += s->used_n;
+    s->used_n = 0;
+    s->stored_n = left;
+    uint64_t rest = s->size - s->stored_at - left;
+    size_t n = rest < STREAM_STORED_WINDOW - left ? (size_t)rest : STREAM_STORED_WINDOW - left;
+    if ((rc = infile_read(s->file, s->stored_at + left, s->stored + left, n, err)) != ERR_OK) return rc;
+    s->stored_n += n;
+    return ERR_OK;
+}
+
+/* Moves the stored window to `to`. */
+static ErrCode seek_stored(ByteStream *s, uint64_t to, Err *err)
+{
+    if (to >= s->stored_at && to <= s->stored_at + s->stored_n) {
+        s->used_n = (size_t)(to - s->stored_at);
+    } else {
+        s->stored_at = to < s->size ? to : s->size;
+        s->stored_n = s->used_n = 0;
+    }
+    return refill(s, err);
+}
+
+/* The next stored place at or after `from` where a member of a WARC starts, or the end. */
+static ErrCode find_member(ByteStream *s, uint64_t from, Err *err)
+{
+    ErrCode rc = seek_stored(s, from, err);
+
+    while (rc == ERR_OK && s->used_n < s->stored_n) {
+        Span v = stored_view(s);
+        const uint8_t *p = memchr(v.p, 0x1f, v.n);
+        if (p && gzipin_probe(span_from(v, (size_t)(p - v.p)))) {
+            s->used_n += (size_t)(p - v.p);
+            return ERR_OK;
+        }
+        s->used_n += p ? (size_t)(p - v.p) + 1 : v.n;
+        rc = refill(s, err);
+    }
+    return rc;
+}
+
+static ErrCode note_member(ByteStream *s, Err *err)
+{
+    if (s->n_members == s->cap_members) {
+        size_t cap = s->cap_members ? s->cap_members * 2 : 256;
+        Member *m = realloc(s->member, cap * sizeof *m);
+        if (!m) return err_nomem(err, "an input's members");
+        s->member = m;
+        s->cap_members = cap;
+    }
+    s->member[s->n_members++] = (Member){s->out_pos + s->out.n, stored_pos(s)};
+    s->in_member = false;
+    s->member_in = s->member_out = 0;
+    return ERR_OK;
+}
+
+/* Takes n_in stored bytes for n_out bytes at the end of the window; a member that gives too much becomes a break. */
+static void account(ByteStream *s, size_t n_in, size_t n_out)
+{
+    s->used_n += n_in;
+    s->out.n += n_out;
+    s->member_in += n_in;
+    s->member_out += n_out;
+    /* Lines are bounded one by one, and corpora of near-duplicates compress this well honestly. */
+    if (s->warc && s->member_out > STREAM_BOMB_BYTES && s->member_out / STREAM_BOMB_RATIO > s->member_in)
+        s->brk = STREAM_BOMB;
+}
+
+/* Zero bytes up to the end of a file are padding (tapes, preallocated files), not a member. */
+static bool only_padding(Span v)
+{
+    for (size_t i = 0; i < v.n; i++)
+        if (v.p[i] != 0) return false;
+    return true;
+}
+
+static ErrCode gzip_start(ByteStream *s, Err *err)
+{
+    Span v = stored_view(s);
+    size_t n_in, n_out;
+    ErrCode rc;
+
+    if (only_padding(v) && s->stored_at + s->stored_n == s->size) {
+        s->used_n = s->stored_n;
+        return ERR_OK;
+    }
+    if ((rc = note_member(s, err)) != ERR_OK) return rc;
+    if (!buf_reserve(&s->out, STREAM_WHOLE_MEMBER)) return err_nomem(err, "a gzip member");
+    if (gzipin_whole(s->gzip, v, s->out.p + s->out.n, STREAM_WHOLE_MEMBER, &n_in, &n_out)) {
+        account(s, n_in, n_out);
+        return ERR_OK;
+    }
+    if (!gzipin_begin(s->gzip)) return err_nomem(err, "a gzip reader");
+    s->in_member = true;
+    return ERR_OK;
+}
+
+static ErrCode gzip_more(ByteStream *s, Err *err)
+{
+    size_t n_in, n_out;
+
+    if (!s->in_member) return gzip_start(s, err);
+    if (!buf_reserve(&s->out, STREAM_STEP)) return err_nomem(err, "a gzip member");
+    switch (gzipin_step(s->gzip, stored_view(s), s->out.p + s->out.n, STREAM_STEP, &n_in, &n_out)) {
+    case GZIP_NO_MEMORY: return err_nomem(err, "a gzip reader");
+    case GZIP_BAD: s->brk = STREAM_CORRUPT; break;
+    case GZIP_MEMBER_END: s->in_member = false; break;
+    case GZIP_MORE:
+        if (n_in == 0 && n_out == 0) s->brk = STREAM_CUT;
+        break;
+    }
+    account(s, n_in, n_out);
+    return ERR_OK;
+}
+
+static ErrCode zstd_more(ByteStream *s, Err *err)
+{
+    ErrCode rc;
+
+    if (s->zstd_hint == 0 && (rc = note_member(s, err)) != ERR_OK) return rc;
+    if (!buf_reserve(&s->out, STREAM_STEP)) return err_nomem(err, "a zstd frame");
+    Span v = stored_view(s);
+    ZSTD_inBuffer in = {v.p, v.n, 0};
+    ZSTD_outBuffer out = {s->out.p + s->out.n, STREAM_STEP, 0};
+    s->zstd_hint = ZSTD_decompressStream(s->zstd, &out, &in);
+    if (ZSTD_isError(s->zstd_hint)) s->brk = STREAM_CORRUPT;
+    else if (in.pos == 0 && out.pos == 0) s->brk = STREAM_CUT;
+    account(s, in.pos, out.pos);
+    return ERR_OK;
+}
+
+static ErrCode plain_more(ByteStream *s, Err *err)
+{
+    Span v = stored_view(s);
+
+    buf_put_span(&s->out, v);
+    s->used_n += v.n;
+    return buf_ok(&s->out, "an input", err);
+}
+
+/* All stored bytes are used and no decoder holds any back. */
+static bool stored_done(const ByteStream *s)
+{
+    return s->used_n == s->stored_n && s->stored_at + s->stored_n == s->size && !s->in_member && s->zstd_hint == 0;
+}
+
+/* Makes room: the bytes before the window go, and with them the members that end before it. */
+static void compact(ByteStream *s)
+{
+    if (s->out_at < s->out.n - s->out_at) return;
+    memmove(s->out.p, s->out.p + s->out_at, s->out.n - s->out_at);
+    s->out_pos += s->out_at;
+    s->out.n -= s->out_at;
+    s->out_at = 0;
+    if (s->first_member) {
+        memmove(s->member, s->member + s->first_member, (s->n_members - s->first_member) * sizeof *s->member);
+        s->n_members -= s->first_member;
+        s->first_member = 0;
+    }
+}
+
+ErrCode stream_need(ByteStream *s, size_t n, Err *err)
+{
+    ErrCode rc = ERR_OK;
+
+    while (s->out.n - s->out_at < n && s->brk == STREAM_FINE && rc == ERR_OK) {
+        if (s->out_at) compact(s);
+        if ((rc = refill(s, err)) != ERR_OK || stored_done(s)) break;
+        switch (s->coding) {
+        case STREAM_GZIP: rc = gzip_more(s, err); break;
+        case STREAM_ZSTD: rc = zstd_more(s, err); break;
+        case STREAM_PLAIN: rc = plain_more(s, err); break;
+        }
+    }
+    return rc;
+}
+
+Span stream_view(const ByteStream *s) { return span(s->out.p + s->out_at, s->out.n - s->out_at); }
+
+void stream_skip(ByteStream *s, size_t n)
+{
+    s->out_at += n;
+    while (s->first_member + 1 < s->n_members && s->member[s->first_member + 1].pos <= s->out_pos + s->out_at)
+        s->first_member++;
+}
+
+StreamBreak stream_break(const ByteStream *s, uint64_t *stored)
+{
+    if (stored) *stored = s->n_members ? s->member[s->n_members - 1].stored : 0;
+    return s->brk;
+}
+
+ErrCode stream_pass(ByteStream *s, Err *err)
+{
+    uint64_t at;
+
+    stream_break(s, &at);
+    s->brk = STREAM_FINE;
+    s->in_member = false;
+    s->zstd_hint = 0;
+    /* From the next byte on, since what was decoded of a corrupt member may have run into the members behind it. */
+    if (s->warc && s->coding == STREAM_GZIP) return find_member(s, at + 1, err);
+    return seek_stored(s, s->size, err);
+}
+
+bool stream_at_end(const ByteStream *s) { return s->out_at == s->out.n && s->brk == STREAM_FINE && stored_done(s); }
+
+/* The last member that starts at or before decompressed position pos. */
+static const Member *member_at(const ByteStream *s, uint64_t pos)
+{
+    size_t lo = s->first_member, hi = s->n_members;
+
+    while (lo + 1 < hi) {
+        size_t mid = lo + (hi - lo) / 2;
+        if (s->member[mid].pos <= pos) lo = mid;
+        else hi = mid;
+    }
+    return &s->member[lo];
+}
+
+void stream_where(const ByteStream *s, size_t at, uint64_t *stored, uint64_t *inner)
+{
+    uint64_t pos = s->out_pos + s->out_at + at;
+
+    *inner = 0;
+    if (s->coding == STREAM_PLAIN) {
+        *stored = pos;
+    } else if (s->n_members == 0) {
+        *stored = stored_pos(s);
+    } else {
+        const Member *m = member_at(s, pos);
+        *stored = m->stored;
+        *inner = pos - m->pos;
+    }
+}
+
+size_t stream_next_member(const ByteStream *s, size_t after, size_t end)
+{
+    uint64_t base = s->out_pos + s->out_at;
+
+    if (s->n_members == 0) return end;
+    for (const Member *m = member_at(s, base + after); m < s->member + s->n_members; m++) {
+        if (m->pos <= base + after) continue;
+        size_t at = (size_t)(m->pos - base);
+        if (at >= end) break;
+        if (span_starts(span_from(stream_view(s), at), SPAN_LIT("WARC/"))) return at;
+    }
+    return end;
+}
+
+bool stream_is_member_start(const ByteStream *s, size_t at)
+{
+    uint64_t pos = s->out_pos + s->out_at + at;
+
+    return s->n_members && member_at(s, pos)->pos == pos;
+}
+
+static StreamCoding coding_of(Span v)
+{
+    if (v.n >= 2 && v.p[0] == 0x1f && v.p[1] == 0x8b) return STREAM_GZIP;
+    if (v.n >= 4 && (le32_get(v.p) == 0xFD2FB528u || (le32_get(v.p) & 0xFFFFFFF0u) == 0x184D2A50u)) return STREAM_ZSTD;
+    return STREAM_PLAIN;
+}
+
+ErrCode stream_open(ByteStream **out, const char *path, uint64_t begin, bool warc, Err *err)
+{
+    ByteStream *s = calloc(1, sizeof *s);
+    ErrCode rc;
+
+    *out = NULL;
+    if (!s) return err_nomem(err, "an input");
+    s->warc = warc;
+    s->stored = malloc(STREAM_STORED_WINDOW);
+    rc = s->stored ? infile_open(&s->file, path, err) : err_nomem(err, "an input");
+    if (rc == ERR_OK) {
+        s->size = infile_size(s->file);
+        rc = refill(s, err);
+    }
+    if (rc == ERR_OK) {
+        s->coding = coding_of(stored_view(s));
+        if (s->coding == STREAM_GZIP) rc = gzipin_new(&s->gzip, err);
+        if (s->coding == STREAM_ZSTD && !(s->zstd = ZSTD_createDStream())) rc = err_nomem(err, "a zstd reader");
+    }
+    if (rc == ERR_OK && begin > 0) {
+        rc = s->coding == STREAM_GZIP ? find_member(s, begin, err) : seek_stored(s, begin - 1, err);
+        if (s->coding == STREAM_PLAIN) s->out_pos = begin - 1 < s->size ? begin - 1 : s->size;
+    }
+    if (rc != ERR_OK) stream_close(s);
+    else *out = s;
+    return rc;
+}
+
+void stream_close(ByteStream *s)
+{
+    if (!s) return;
+    infile_close(s->file);
+    gzipin_free(s->gzip);
+    if (s->zstd) ZSTD_freeDStream(s->zstd);
+    free(s->stored);
+    free(s->member);
+    buf_clear(&s->out);
+    free(s);
+}
+
+uint64_t stream_plain_left(const ByteStream *s)
+{
+    return s->coding == STREAM_PLAIN ? s->size - (s->out_pos + s->out_at) : UINT64_MAX;
+}
+
+StreamCoding stream_coding(const ByteStream *s) { return s->coding; }

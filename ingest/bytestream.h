@@ -1,0 +1,60 @@
+/* ingest/bytestream.h - an input as one run of decompressed bytes, with a window that grows on demand, the stored place of
+ * every byte, and a way past damage.
+ *
+ * The coding is told by the first stored bytes: gzip (RFC 1952, any number of members), zstd (any number of frames), else
+ * plain. Members decompress whole with libdeflate when they are small, else in pieces with zlib. Where a member turns out
+ * corrupt, cut or a bomb, the stream ends in a *break*: what came before is delivered, the caller passes the break, and
+ * the stream goes on at the next stored gzip header whose content starts with "WARC/" (lines and zstd: at the end). */
+#ifndef TAMIS_INGEST_BYTESTREAM_H
+#define TAMIS_INGEST_BYTESTREAM_H
+
+#include "core/store.h"
+
+enum {
+    STREAM_STORED_WINDOW = 4 << 20, /* stored bytes at hand: a member within them may decompress in one call */
+    STREAM_WHOLE_MEMBER = 4 << 20,  /* … to at most this much */
+    STREAM_STEP = 1 << 20,          /* decompressed at a time otherwise */
+    STREAM_MAX_NEED = 512 << 20,    /* no caller asks for more at once */
+    /* A member beyond both is a bomb: pages deflate to 1:4 to 1:20, and deflate ends at 1:1032. */
+    STREAM_BOMB_BYTES = 64 << 20,
+    STREAM_BOMB_RATIO = 200
+};
+
+typedef enum { STREAM_FINE, STREAM_CORRUPT, STREAM_CUT, STREAM_BOMB } StreamBreak;
+typedef enum { STREAM_PLAIN, STREAM_GZIP, STREAM_ZSTD } StreamCoding;
+
+typedef struct ByteStream ByteStream;
+
+/* `path` as in messages. The stream starts at the first place from stored byte `begin` on that it can be entered: `begin`
+ * itself for 0, one byte earlier for plain bytes (whether a line starts at `begin` then shows), else the next gzip header as
+ * above. `warc` says whether breaks are skipped so. */
+MUST_USE ErrCode stream_open(ByteStream **s, const char *path, uint64_t begin, bool warc, Err *err);
+void stream_close(ByteStream *s);
+StreamCoding stream_coding(const ByteStream *s);
+
+/* Tries to have n <= STREAM_MAX_NEED bytes in the window. Fewer are there only before a break or the end. Errors are the
+ * system's alone. */
+MUST_USE ErrCode stream_need(ByteStream *s, size_t n, Err *err);
+/* The window: valid until the next need, skip or pass. */
+Span stream_view(const ByteStream *s);
+/* Drops n bytes of the window. */
+void stream_skip(ByteStream *s, size_t n);
+
+/* The break right behind the window, STREAM_FINE when there is none (yet), and where the broken member starts. */
+StreamBreak stream_break(const ByteStream *s, uint64_t *stored);
+/* Goes past the break; the window must be empty. */
+MUST_USE ErrCode stream_pass(ByteStream *s, Err *err);
+/* No byte and no break behind the window. True only after a need that came short. */
+bool stream_at_end(const ByteStream *s);
+
+/* Bytes from the window's start to the end of a plain input; UINT64_MAX when compressed. */
+uint64_t stream_plain_left(const ByteStream *s);
+
+/* Where byte `at` of the window is stored: the start of its member or frame and the offset in what that decompresses to;
+ * for plain bytes the place itself and 0. at may be the window's length only while more bytes follow it. */
+void stream_where(const ByteStream *s, size_t at, uint64_t *stored, uint64_t *inner);
+/* The first member start in window bytes (after, end) that reads "WARC/"; end when there is none. */
+size_t stream_next_member(const ByteStream *s, size_t after, size_t end);
+bool stream_is_member_start(const ByteStream *s, size_t at);
+
+#endif

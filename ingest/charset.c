@@ -1,0 +1,326 @@
+#include "ingest/charset.h"
+
+#include "core/utf8.h"
+
+#include <errno.h>
+#include <iconv.h>
+#include <stdlib.h>
+
+/* What iconv of glibc calls the charsets that the WHATWG labels name. */
+typedef struct {
+    const char *name, *iconv;
+} Encoding;
+static const Encoding encodings[] = {
+    {"utf-8", NULL},          {"gb18030", "GB18030"},      {"big5", "BIG5-HKSCS"},  {"windows-1252", "CP1252"},
+    {"shift_jis", "CP932"},   {"euc-jp", "EUC-JP"},        {"iso-2022-jp", "ISO-2022-JP"}, {"euc-kr", "CP949"},
+    {"utf-16le", "UTF-16LE"}, {"utf-16be", "UTF-16BE"},    {"windows-1250", "CP1250"}, {"windows-1251", "CP1251"},
+    {"windows-1253", "CP1253"}, {"windows-1254", "CP1254"}, {"windows-1255", "CP1255"}, {"windows-1256", "CP1256"},
+    {"windows-1257", "CP1257"}, {"windows-1258", "CP1258"}, {"windows-874", "CP874"}, {"koi8-r", "KOI8-R"},
+    {"koi8-u", "KOI8-U"},     {"iso-8859-2", "ISO-8859-2"}, {"iso-8859-3", "ISO-8859-3"}, {"iso-8859-4", "ISO-8859-4"},
+    {"iso-8859-5", "ISO-8859-5"}, {"iso-8859-6", "ISO-8859-6"}, {"iso-8859-7", "ISO-8859-7"}, {"iso-8859-8", "ISO-8859-8"},
+    {"iso-8859-10", "ISO-8859-10"}, {"iso-8859-13", "ISO-8859-13"}, {"iso-8859-14", "ISO-8859-14"},
+    {"iso-8859-15", "ISO-8859-15"}, {"iso-8859-16", "ISO-8859-16"}, {"ibm866", "CP866"}, {"macintosh", "MACINTOSH"}};
+enum { N_ENCODINGS = sizeof encodings / sizeof encodings[0] };
+
+/* Labels that are not their encoding's own name (Encoding Standard, section 4.2; the ones that pages carry). */
+static const struct {
+    const char *label, *name;
+} labels[] = {
+    {"utf8", "utf-8"}, {"unicode-1-1-utf-8", "utf-8"}, {"gbk", "gb18030"}, {"gb2312", "gb18030"}, {"gb_2312-80", "gb18030"},
+    {"x-gbk", "gb18030"}, {"gb_2312", "gb18030"}, {"chinese", "gb18030"}, {"csgb2312", "gb18030"}, {"iso-ir-58", "gb18030"},
+    {"hz-gb-2312", "gb18030"}, {"cp936", "gb18030"}, {"big5-hkscs", "big5"}, {"cn-big5", "big5"}, {"csbig5", "big5"}, {"x-x-big5", "big5"},
+    {"iso-8859-1", "windows-1252"}, {"iso8859-1", "windows-1252"}, {"iso_8859-1", "windows-1252"}, {"latin1", "windows-1252"},
+    {"l1", "windows-1252"}, {"ascii", "windows-1252"}, {"us-ascii", "windows-1252"}, {"cp1252", "windows-1252"},
+    {"x-cp1252", "windows-1252"}, {"ansi_x3.4-1968", "windows-1252"}, {"ibm819", "windows-1252"},
+    {"shift-jis", "shift_jis"}, {"sjis", "shift_jis"}, {"x-sjis", "shift_jis"}, {"ms_kanji", "shift_jis"},
+    {"windows-31j", "shift_jis"}, {"ms932", "shift_jis"}, {"x-euc-jp", "euc-jp"}, {"csiso2022jp", "iso-2022-jp"},
+    {"ks_c_5601-1987", "euc-kr"}, {"ksc5601", "euc-kr"}, {"ks_c_5601", "euc-kr"}, {"windows-949", "euc-kr"}, {"korean", "euc-kr"},
+    {"utf-16", "utf-16le"}, {"unicode", "utf-16le"}, {"ucs-2", "utf-16le"}, {"unicodefffe", "utf-16be"},
+    {"cp1250", "windows-1250"}, {"cp1251", "windows-1251"}, {"win-1251", "windows-1251"}, {"cp1253", "windows-1253"}, {"cp1254", "windows-1254"},
+    {"iso-8859-9", "windows-1254"}, {"latin5", "windows-1254"}, {"cp1255", "windows-1255"}, {"cp1256", "windows-1256"},
+    {"cp1257", "windows-1257"}, {"cp1258", "windows-1258"}, {"tis-620", "windows-874"}, {"iso-8859-11", "windows-874"},
+    {"dos-874", "windows-874"}, {"koi8", "koi8-r"}, {"koi8-ru", "koi8-u"}, {"latin2", "iso-8859-2"}, {"iso8859-2", "iso-8859-2"},
+    {"iso8859-15", "iso-8859-15"}, {"latin9", "iso-8859-15"}, {"l9", "iso-8859-15"}, {"iso-8859-8-i", "iso-8859-8"},
+    {"greek", "iso-8859-7"}, {"cyrillic", "iso-8859-5"}, {"arabic", "iso-8859-6"}, {"hebrew", "iso-8859-8"}, {"cp866", "ibm866"},
+    {"mac", "macintosh"}, {"x-mac-roman", "macintosh"}};
+
+struct Charset {
+    iconv_t open[N_ENCODINGS]; /* (iconv_t)-1 until first used */
+    bool tried[N_ENCODINGS];
+};
+
+ErrCode charset_new(Charset **c, Err *err)
+{
+    *c = calloc(1, sizeof **c);
+    return *c ? ERR_OK : err_nomem(err, "charset converters");
+}
+
+void charset_free(Charset *c)
+{
+    if (!c) return;
+    for (int i = 0; i < N_ENCODINGS; i++)
+        if (c->tried[i] && c->open[i] != (iconv_t)-1) iconv_close(c->open[i]);
+    free(c);
+}
+
+const char *charset_of_label(Span label)
+{
+    label = span_trim(label);
+    for (size_t i = 0; i < N_ENCODINGS; i++)
+        if (span_eq_nocase(label, span_str(encodings[i].name))) return encodings[i].name;
+    for (size_t i = 0; i < sizeof labels / sizeof labels[0]; i++)
+        if (span_eq_nocase(label, span_str(labels[i].label))) return labels[i].name;
+    return NULL;
+}
+
+/* Offset of `word` (lower case ASCII) in s whatever its case, or s.n. */
+static size_t find_nocase(Span s, const char *word)
+{
+    size_t n = strlen(word);
+
+    for (size_t i = 0; i + n <= s.n; i++)
+        if (ascii_lower(s.p[i]) == (uint8_t)word[0] && span_eq_nocase(span(s.p + i, n), span(word, n))) return i;
+    return s.n;
+}
+
+/* The value behind `key` = in s, unquoted. */
+static Span value_after(Span s, const char *key)
+{
+    Span v = span_trim(span_from(s, find_nocase(s, key) + strlen(key)));
+
+    if (v.n == 0 || v.p[0] != '=') return (Span){NULL, 0};
+    v = span_trim(span_from(v, 1));
+    if (v.n && (v.p[0] == '"' || v.p[0] == '\'')) v = span_from(v, 1);
+    size_t n = 0;
+    while (n < v.n && (ascii_is_alnum(v.p[n]) || v.p[n] == '-' || v.p[n] == '_' || v.p[n] == '.' || v.p[n] == ':')) n++;
+    return span(v.p, n);
+}
+
+Span charset_of_markup(Span body)
+{
+    Span s = span(body.p, body.n < CHARSET_PRESCAN ? body.n : CHARSET_PRESCAN);
+
+    if (span_starts(span_trim(s), SPAN_LIT("<?xml"))) {
+        Span v = value_after(span(s.p, span_find(s, '>')), "encoding");
+        if (v.n) return v;
+    }
+    while (s.n) {
+        s = span_from(s, find_nocase(s, "<meta"));
+        size_t n = span_find(s, '>');
+        Span v = value_after(span(s.p, n), "charset");
+        if (v.n) return v;
+        s = span_from(s, n + 1);
+    }
+    return (Span){NULL, 0};
+}
+
+/* Counts of two-byte reading: what a detector needs of GB18030, Big5 and EUC-JP, which share the form lead, trail. */
+typedef struct {
+    size_t n_bad, n_gb_common, n_big5_common, n_low_trail, n_kana, n_pairs, n_four;
+} PairCounts;
+
+static PairCounts count_pairs(Span s)
+{
+    PairCounts c = {0};
+
+    for (size_t i = 0; i < s.n; i++) {
+        uint8_t lead = s.p[i];
+        if (lead < 0x80) continue;
+        uint8_t trail = i + 1 < s.n ? s.p[i + 1] : 0;
+        if (lead == 0x80 || lead == 0xff || trail < 0x30 || trail == 0x7f || trail == 0xff) {
+            c.n_bad++;
+            continue;
+        }
+        i++;
+        if (trail <= 0x39) { /* the second of four bytes in GB18030 */
+            c.n_four++;
+            i += 2;
+            continue;
+        }
+        c.n_pairs++;
+        c.n_low_trail += trail < 0xa1;
+        /* Level 1 of GB 2312: the 3,755 common characters, rows 16 to 55. */
+        c.n_gb_common += lead >= 0xb0 && lead <= 0xd7 && trail >= 0xa1;
+        /* Level 1 of Big5: the 5,401 common characters, 0xA440 to 0xC67E. */
+        c.n_big5_common += lead >= 0xa4 && lead <= 0xc6 && (trail < 0x7f || trail >= 0xa1);
+        c.n_kana += (lead == 0xa4 || lead == 0xa5) && trail >= 0xa1;
+    }
+    return c;
+}
+
+/* Non-ASCII bytes stand in runs of even length where characters are two high bytes each. Latin text has single ones. */
+static bool mostly_single(Span s)
+{
+    size_t n_single = 0, n_other = 0;
+
+    for (size_t i = 0; i < s.n;) {
+        size_t run = i;
+        while (run < s.n && s.p[run] >= 0x80) run++;
+        if (run - i == 1) n_single++;
+        else if (run > i) n_other += (run - i + 1) / 2;
+        i = run > i ? run : i + 1;
+    }
+    return n_single > n_other;
+}
+
+/* Text between tags, bytes around non-ASCII ones, at most CHARSET_SAMPLE of them. */
+static size_t sample_of(Span body, uint8_t out[CHARSET_SAMPLE])
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < body.n && n < CHARSET_SAMPLE; i++) {
+        uint8_t c = body.p[i];
+        bool near = c >= 0x80 || (i > 0 && body.p[i - 1] >= 0x80);
+        if (near) out[n++] = c;
+        else if (n && out[n - 1] < 0x80 && out[n - 1] != ' ') out[n++] = ' ';
+    }
+    return n;
+}
+
+const char *charset_detect(Span body)
+{
+    uint8_t bytes[CHARSET_SAMPLE];
+    Span s = span(bytes, sample_of(body, bytes));
+    PairCounts c = count_pairs(s);
+
+    if (s.n == 0) return "windows-1252";
+    if (mostly_single(s) || c.n_pairs == 0 || c.n_bad * 20 > c.n_pairs) return "windows-1252";
+    if (c.n_kana * 5 > c.n_pairs && c.n_low_trail * 50 < c.n_pairs) return "euc-jp";
+    /* In Big5 four trail bytes in ten are below 0xA1; text in GB 2312 has none of them, GBK's extension is rare. */
+    if (c.n_four == 0 && c.n_low_trail * 8 > c.n_pairs && c.n_big5_common * 10 > c.n_pairs * 7) return "big5";
+    return c.n_gb_common * 2 > c.n_pairs ? "gb18030" : c.n_big5_common * 10 > c.n_pairs * 7 ? "big5" : "windows-1252";
+}
+
+static size_t count_non_ascii(Span s)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < s.n; i++) n += s.p[i] >= 0xc0;
+    return n;
+}
+
+/* Marks one undecodable place and says how many input bytes it takes: a lead byte before an ASCII byte goes alone, so
+ * that no tag is eaten. */
+static size_t replace_one(Buf *out, Span rest, size_t unit)
+{
+    utf8_append(out, 0xFFFD);
+    return unit < rest.n ? unit : rest.n;
+}
+
+/* Appends `body` converted by encoding e. Stops early, returning false, past max_errors. */
+static bool convert(Charset *c, size_t e, Span body, size_t max_errors, Buf *out, CharsetResult *r)
+{
+    size_t unit = encodings[e].iconv && !strncmp(encodings[e].iconv, "UTF-16", 6) ? 2 : 1;
+
+    if (!c->tried[e]) {
+        c->open[e] = iconv_open("UTF-8", encodings[e].iconv);
+        c->tried[e] = true;
+    }
+    if (c->open[e] == (iconv_t)-1) return false;
+    iconv(c->open[e], NULL, NULL, NULL, NULL);
+    r->n_replaced = 0;
+    char *in = (char *)(uintptr_t)body.p;
+    size_t in_left = body.n, start = out->n;
+    while (in_left && r->n_replaced <= max_errors && buf_reserve(out, in_left + in_left / 2 + 64)) {
+        char *to = (char *)out->p + out->n;
+        size_t to_left = out->cap - out->n;
+        size_t rc = iconv(c->open[e], &in, &in_left, &to, &to_left);
+        out->n = (size_t)((uint8_t *)to - out->p);
+        if (rc != (size_t)-1 || errno == E2BIG) continue;
+        size_t skip = replace_one(out, span(in, in_left), unit);
+        r->n_replaced++;
+        in += skip;
+        in_left -= skip;
+        iconv(c->open[e], NULL, NULL, NULL, NULL);
+    }
+    r->name = encodings[e].name;
+    r->n_chars = count_non_ascii(span_from(buf_span(out), start));
+    return in_left == 0;
+}
+
+static size_t encoding_index(const char *name)
+{
+    for (size_t i = 0; i < N_ENCODINGS; i++)
+        if (!strcmp(encodings[i].name, name)) return i;
+    return 0;
+}
+
+/* Converts if at most one character in CHARSET_ERRORS_PER is an error; else takes back what was written. */
+static bool convert_clean(Charset *c, const char *name, Span body, Buf *out, CharsetResult *r)
+{
+    size_t e = encoding_index(name), start = out->n;
+
+    if (e == 0) return false; /* declared UTF-8, but the scan said no */
+    if (convert(c, e, body, body.n / CHARSET_ERRORS_PER + 1, out, r) &&
+        r->n_replaced <= r->n_chars / CHARSET_ERRORS_PER + 1)
+        return true;
+    out->n = start;
+    return false;
+}
+
+/* UTF-8 with at most one bad sequence in CHARSET_ERRORS_PER characters. */
+static bool as_utf8(Span body, bool sure, Buf *out, CharsetResult *r)
+{
+    size_t start = out->n, valid = utf8_valid_prefix(body);
+
+    *r = (CharsetResult){.name = "utf-8"};
+    if (valid == body.n) {
+        buf_put_span(out, body);
+    } else {
+        buf_put(out, body.p, valid);
+        r->n_replaced = utf8_repair(out, span_from(body, valid));
+    }
+    r->n_chars = count_non_ascii(span_from(buf_span(out), start));
+    /* The replaced ones count among n_chars. One bad sequence in a page without good ones is no UTF-8. */
+    if (sure || r->n_replaced == 0 || r->n_replaced <= r->n_chars / CHARSET_ERRORS_PER) return true;
+    /* The last character of a page that was cut. */
+    if (r->n_replaced == 1 && r->n_chars > 1 && body.n - valid < 4) return true;
+    out->n = start;
+    return false;
+}
+
+/* UTF-16 without a mark shows as NULs in every other byte of its markup. */
+static const char *utf16_without_mark(Span body)
+{
+    size_t n = body.n < 256 ? body.n & ~(size_t)1 : 256, n_even = 0, n_odd = 0;
+
+    for (size_t i = 0; i < n; i += 2) {
+        n_even += body.p[i] == 0;
+        n_odd += body.p[i + 1] == 0;
+    }
+    if (n < 8) return NULL;
+    return n_odd * 5 > n * 2 && n_even == 0 ? "utf-16le" : n_even * 5 > n * 2 && n_odd == 0 ? "utf-16be" : NULL;
+}
+
+ErrCode charset_to_utf8(Charset *c, Span body, Span http_label, Buf *out, CharsetResult *r, Err *err)
+{
+    Span declared[2] = {http_label, charset_of_markup(body)};
+    const char *utf16 = NULL;
+
+    *r = (CharsetResult){.name = "utf-8"};
+    if (span_starts(body, SPAN_LIT("\xef\xbb\xbf"))) {
+        as_utf8(span_from(body, 3), true, out, r);
+        return buf_ok(out, "a page", err);
+    }
+    if (span_starts(body, SPAN_LIT("\xff\xfe"))) utf16 = "utf-16le";
+    else if (span_starts(body, SPAN_LIT("\xfe\xff"))) utf16 = "utf-16be";
+    if (utf16) {
+        convert(c, encoding_index(utf16), span_from(body, 2), SIZE_MAX, out, r);
+        return buf_ok(out, "a page", err);
+    }
+    if ((utf16 = utf16_without_mark(body)) != NULL) {
+        convert(c, encoding_index(utf16), body, SIZE_MAX, out, r);
+        return buf_ok(out, "a page", err);
+    }
+    if (as_utf8(body, false, out, r)) return buf_ok(out, "a page", err);
+    for (int i = 0; i < 2; i++) {
+        const char *name = declared[i].n ? charset_of_label(declared[i]) : NULL;
+        /* A markup that can be read as ASCII is not UTF-16, whatever it says. windows-1252 takes any bytes, so it is
+         * believed only where the bytes do not read as Chinese or Japanese. */
+        if (!name || !strncmp(name, "utf-16", 6)) continue;
+        if (!strcmp(name, "windows-1252") && strcmp(charset_detect(body), name) != 0) continue;
+        if (convert_clean(c, name, body, out, r)) return buf_ok(out, "a page", err);
+    }
+    convert(c, encoding_index(charset_detect(body)), body, SIZE_MAX, out, r);
+    return buf_ok(out, "a page", err);
+}

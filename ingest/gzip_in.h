@@ -1,0 +1,29 @@
+/* ingest/gzip_in.h - gzip members one after the other: the only file that knows libdeflate's and zlib's whole-member and
+ * streaming interfaces for archives. */
+#ifndef TAMIS_INGEST_GZIP_IN_H
+#define TAMIS_INGEST_GZIP_IN_H
+
+#include "core/buf.h"
+
+typedef struct GzipIn GzipIn;
+MUST_USE ErrCode gzipin_new(GzipIn **g, Err *err);
+void gzipin_free(GzipIn *g);
+
+/* A member that lies whole in `in` and fits into out[0..cap): true, with the bytes read and written. */
+bool gzipin_whole(GzipIn *g, Span in, uint8_t *out, size_t cap, size_t *n_in, size_t *n_out);
+
+/* The same in pieces: begin, then step until it is not GZIP_MORE. */
+typedef enum { GZIP_MORE, GZIP_MEMBER_END, GZIP_BAD, GZIP_NO_MEMORY } GzipStep;
+bool gzipin_begin(GzipIn *g);
+/* Takes from `in`, gives at most cap bytes. GZIP_MORE with nothing taken and nothing given: `in` is used up. */
+GzipStep gzipin_step(GzipIn *g, Span in, uint8_t *out, size_t cap, size_t *n_in, size_t *n_out);
+
+/* Whether a member that decompresses to "WARC/…" starts at `in`, as far as its first bytes tell. */
+bool gzipin_probe(Span in);
+
+/* A content coding as HTTP uses it (RFC 9110 section 8.4.1): gzip, zlib or raw deflate, one run. Appends at most `limit`
+ * bytes. False when not one byte came out or the limit was hit (*too_large); a cut or corrupt tail keeps what came. */
+typedef enum { CODING_GZIP, CODING_ZLIB, CODING_RAW_DEFLATE } DeflateCoding;
+bool inflate_body(Span in, DeflateCoding coding, size_t limit, Buf *out, bool *too_large);
+
+#endif

@@ -1,0 +1,83 @@
+/* ingest/html.h - HTML in UTF-8 -> a flat tree of our own. libxml2 (2.9, its HTML parser by SAX) is met only in html.c.
+ *
+ * The tree is an array in document order: a node's subtree is [i, node[i].end), its children follow each other from i + 1
+ * by their `end`s. Walking it needs no recursion, so depth is a number and not a stack.
+ *
+ * Before parsing, the bytes are cleaned: NUL and control characters (libxml2 stops at a NUL) become spaces, the contents of
+ * script, style and comments go (JSON-LD is kept aside), and a tag keeps its first HTML_MAX_ATTRIBUTES attributes, since
+ * looking for repeated ones takes time quadratic in their number. An unclosed comment or script is text from there on,
+ * which is not what the HTML standard says, but it loses a tag and not a page. */
+#ifndef TAMIS_INGEST_HTML_H
+#define TAMIS_INGEST_HTML_H
+
+#include "core/buf.h"
+
+enum {
+    HTML_MAX_BYTES = 8 << 20,      /* of a page in UTF-8; 99.99 % of pages have less */
+    HTML_MAX_NODES = 1 << 20,      /* 8 bytes of markup a node at that size */
+    HTML_MAX_DEPTH = 4096,         /* beyond it a page is hostile; browsers flatten at 512 */
+    HTML_MAX_ATTRIBUTES = 256,
+    HTML_MAX_JSON_LD = 1 << 20     /* bytes kept of <script type="application/ld+json"> */
+};
+
+/* Elements that the main text looks at; all others are HTML_OTHER. */
+#define HTML_TAGS(X)                                                                                                         \
+    X(a) X(abbr) X(address) X(annotation) X(applet) X(area) X(article) X(aside) X(audio) X(b) X(base) X(blockquote) X(body)  \
+    X(br) X(button) X(canvas) X(caption) X(center) X(cite) X(code) X(col) X(colgroup) X(dd) X(del) X(details) X(dialog)      \
+    X(dir) X(div) X(dl) X(dt) X(em) X(embed) X(fieldset) X(figcaption) X(figure) X(font) X(footer) X(form) X(frame)          \
+    X(frameset) X(h1) X(h2) X(h3) X(h4) X(h5) X(h6) X(head) X(header) X(hgroup) X(hr) X(html) X(i) X(iframe) X(img) X(input) \
+    X(ins) X(kbd) X(label) X(legend) X(li) X(link) X(main) X(map) X(mark) X(math) X(menu) X(meta) X(nav) X(noscript)         \
+    X(object) X(ol) X(optgroup) X(option) X(p) X(param) X(picture) X(pre) X(q) X(rp) X(rt) X(ruby) X(s) X(samp) X(script)    \
+    X(section) X(select) X(small) X(source) X(span) X(strong) X(style) X(sub) X(summary) X(sup) X(svg) X(table) X(tbody)     \
+    X(td) X(template) X(textarea) X(tfoot) X(th) X(thead) X(time) X(title) X(tr) X(tt) X(u) X(ul) X(var) X(video) X(wbr)
+
+#define HTML_TAG_ENUM(name) HTML_##name,
+typedef enum { HTML_TEXT, HTML_OTHER, HTML_TAGS(HTML_TAG_ENUM) HTML_N_TAGS } HtmlTag;
+#undef HTML_TAG_ENUM
+
+/* Attributes that are kept. Class and id come as one string each. */
+typedef enum { HTML_CLASS, HTML_ID, HTML_ROLE, HTML_HREF, HTML_NAME, HTML_CONTENT, HTML_ITEMPROP, HTML_LANG, HTML_START, HTML_N_ATTRS } HtmlAttr;
+
+typedef struct {
+    uint32_t parent, end;       /* the root (node 0, tag HTML_html) is its own parent */
+    uint32_t text, text_bytes;  /* HTML_TEXT: in HtmlTree.text; with entities decoded */
+    uint32_t attrs;             /* index of its first HtmlAttrValue; those of a node follow each other, the next node's begin */
+    uint16_t depth;
+    uint8_t tag;
+    bool hidden;                /* hidden, aria-hidden="true", style with display:none or visibility:hidden */
+} HtmlNode;
+
+typedef struct {
+    uint8_t attr;
+    uint32_t text, bytes;
+} HtmlAttrValue;
+
+typedef struct {
+    HtmlNode *node;
+    size_t n_nodes, cap_nodes;
+    HtmlAttrValue *attr;
+    size_t n_attrs, cap_attrs;
+    Buf text;    /* texts and attribute values */
+    Buf json_ld; /* contents of JSON-LD scripts, each with a NUL behind it */
+    Buf clean;   /* private: the cleaned bytes */
+} HtmlTree;
+
+typedef enum { HTML_FINE, HTML_TOO_LARGE, HTML_TOO_DEEP } HtmlStatus;
+
+typedef struct HtmlParser HtmlParser; /* of one thread */
+MUST_USE ErrCode htmlparser_new(HtmlParser **p, Err *err);
+void htmlparser_free(HtmlParser *p);
+/* Parses well-formed UTF-8 into the tree (replaced; its memory is reused). Errors are lack of memory alone. */
+MUST_USE ErrCode htmlparser_parse(HtmlParser *p, Span utf8, HtmlTree *t, HtmlStatus *status, Err *err);
+void htmltree_clear(HtmlTree *t);
+
+/* An attribute's value; empty with p == NULL when absent. */
+Span html_attr(const HtmlTree *t, uint32_t node, HtmlAttr attr);
+static inline Span html_text(const HtmlTree *t, uint32_t node)
+{
+    return (Span){t->text.p + t->node[node].text, t->node[node].text_bytes};
+}
+/* The tag of an element name in lower case. */
+HtmlTag html_tag_of(const char *name);
+
+#endif

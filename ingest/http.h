@@ -1,0 +1,49 @@
+/* ingest/http.h - the HTTP response inside a WARC record (RFC 9112, read leniently) and its body's codings.
+ *
+ * What crawls store differs from what their headers say: Common Crawl stores decoded bodies and masks the headers, news
+ * crawls kept the literal headers over decoded bodies, browsers' proxies store chunked bodies. So a declared coding is
+ * undone only where the bytes look like it. */
+#ifndef TAMIS_INGEST_HTTP_H
+#define TAMIS_INGEST_HTTP_H
+
+#include "core/buf.h"
+
+enum {
+    HTTP_MAX_HEAD = 64 << 10,
+    HTTP_MAX_LINES = 1024,
+    HTTP_MAX_CODINGS = 3,        /* stacked; more is an attack */
+    HTTP_MAX_BODY = 32 << 20     /* decoded bytes */
+};
+
+typedef struct {
+    int status;              /* 0: there is no status line, the block is a bare body */
+    Span content_type;       /* "text/html; charset=gbk"; spans point into the block */
+    Span content_coding[HTTP_MAX_CODINGS]; /* in the order they were applied */
+    int n_codings;
+    bool too_many_codings;
+    bool chunked;
+    Span language;           /* Content-Language */
+    Span body;               /* as stored */
+} HttpResponse;
+
+/* False: starts like a status line but is none, or the head does not end within HTTP_MAX_HEAD. */
+bool http_parse(Span block, HttpResponse *out);
+
+typedef enum { HTTP_BODY_FINE, HTTP_BODY_FAILED, HTTP_BODY_TOO_LARGE } HttpBody;
+/* The body without transfer and content codings. *out points into the block or into one of the two scratch buffers. */
+HttpBody http_body(const HttpResponse *r, Buf scratch[2], Span *out);
+
+/* Undoes the chunked coding (RFC 9112 section 7.1); a cut or wrong chunk ends it, keeping what came. False: the bytes do
+ * not start with a chunk. Appends to out. */
+bool http_unchunk(Span in, Buf *out);
+
+/* "text/html; charset=x" -> media type without parameters and white space; the value of a parameter, unquoted. */
+Span http_media_type(Span content_type);
+Span http_parameter(Span content_type, const char *name);
+
+/* What the first bytes say a body is: something other than text, for example "application/pdf"; NULL when it may be text. */
+const char *http_sniff_binary(Span body);
+/* Whether a body that nobody labelled looks like HTML. */
+bool http_sniff_html(Span body);
+
+#endif

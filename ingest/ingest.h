@@ -1,0 +1,69 @@
+/* ingest/ingest.h - web archive records and foreign document lines -> documents of a dataset.
+ *
+ * Inputs are WARC 0.17-1.1 archives (plain, gzip a member a record or one member for the file, zstd), WET archives
+ * (their `conversion` records are text already), and JSON Lines of documents made elsewhere (plain, gzip, zstd).
+ * One thread reads and decompresses records in order into blocks of about 4 MiB; any number of threads then turn each
+ * record into a document: HTTP head, transfer and content codings, charset to UTF-8, HTML, main text, language.
+ *
+ * Every record counts as one document in and leaves as a document or with one reason of the table below; so does
+ * every run of bytes that is no record (a corrupt gzip member, junk between records). Nothing in an input can stop
+ * the run: a bad record costs itself, and reading goes on at the next.
+ *
+ * id = DUMP/NAME#OFFSET[+INNER]: OFFSET is the stored byte where the gzip member or zstd frame (else the record)
+ * starts, INNER the offset inside what it decompresses to, when not 0. A foreign document gets SOURCE/NAME#RECORD,
+ * RECORD counting the lines of its file from 0; its own id moves to meta.id.
+ * Fields set: id text url date dump source lang lang_score meta {title, truncated, id}. Statistics groups: type, mime,
+ * status, charset, lang. */
+#ifndef TAMIS_INGEST_INGEST_H
+#define TAMIS_INGEST_INGEST_H
+
+#include "core/stage.h"
+
+/* Why a record yields no document. The order is the index given to sink_drop(); names are in ingest_reasons[]. */
+typedef enum {
+    INGEST_WARCINFO,       /* records that hold no page, by their WARC-Type … */
+    INGEST_REQUEST,
+    INGEST_METADATA,
+    INGEST_REVISIT,
+    INGEST_OTHER_TYPE,     /* continuation, unknown types, responses of other protocols (DNS) */
+    INGEST_HTTP_MALFORMED, /* no status line or no end of the head */
+    INGEST_HTTP_STATUS,    /* neither 200 nor 203 */
+    INGEST_NO_PAYLOAD,     /* an empty body */
+    INGEST_NOT_HTML,       /* by Content-Type, or by the first bytes whatever it says */
+    INGEST_DECODE_FAILED,  /* a content coding that is broken from its first byte, or one we lack */
+    INGEST_CHARSET,        /* too much of the page is undecodable */
+    INGEST_TOO_LARGE,      /* beyond the size limit of a record, page or line */
+    INGEST_TOO_DEEP,       /* elements nested beyond the limit */
+    INGEST_EMPTY_TEXT,     /* no main text */
+    INGEST_LANGUAGE,       /* not among --keep-lang */
+    INGEST_TRUNCATED,      /* the input ended inside the record */
+    INGEST_WARC_MALFORMED, /* no record header, or a Content-Length that does not fit */
+    INGEST_GZIP_CORRUPT,   /* a gzip member or zstd frame that does not decompress */
+    INGEST_BOMB,           /* decompresses to far more than pages do */
+    INGEST_UNKNOWN_FORMAT, /* the whole input is nothing we read */
+    INGEST_BAD_JSON,       /* a line that is not one JSON object in UTF-8, or names a key twice */
+    INGEST_NO_TEXT,        /* a document line without a string "text" */
+    INGEST_N_REASONS
+} IngestReason;
+extern const char *const ingest_reasons[INGEST_N_REASONS];
+
+enum { INGEST_VERSION = 1 };
+
+typedef struct {
+    const char *dump;      /* NULL: the CC-MAIN-YYYY-WW of the path, else "local" */
+    const char *source;    /* NULL: "web" for archives; a line's own source, else "local", for lines */
+    const char *keep_lang; /* comma-separated: en zh zh-Hans zh-Hant code other; NULL: all */
+    uint32_t inputs_per_part; /* 0: as many as part_bytes hold */
+    uint64_t part_bytes;   /* stored bytes a part; a larger archive is cut */
+} IngestParams;
+#define INGEST_PARAMS_DEFAULT {.part_bytes = (uint64_t)1 << 30}
+
+/* Runs the stage over `n` operands (file, directory, @LIST). Collective: every rank calls it with equal arguments.
+ * `totals` may be NULL. ERR_USAGE for no input or two of one name, ERR_SYS for one that cannot be read. */
+MUST_USE ErrCode ingest_run(const IngestParams *params, const char *const *operands, size_t n, const char *out_dir,
+                            const CommonOptions *common, const Par *par, StageTotals *totals, Err *err);
+
+/* `tamis ingest`; returns the exit status. */
+int ingest_verb(int argc, char **argv);
+
+#endif

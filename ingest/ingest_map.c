@@ -1,0 +1,234 @@
+#include "ingest/ingest.h"
+
+#include "core/hash.h"
+#include "core/json.h"
+#include "core/store.h"
+#include "core/utf8.h"
+#include "ingest/page.h"
+#include "ingest/records.h"
+
+#include <stdio.h>
+
+const char *const ingest_reasons[INGEST_N_REASONS] = {
+    "warcinfo",     "request",       "metadata",  "revisit",  "other_type", "http_malformed", "http_status",
+    "no_payload",   "not_html",      "decode_failed", "charset", "too_large", "too_deep",     "empty_text",
+    "language",     "truncated",     "warc_malformed", "gzip_corrupt", "bomb", "unknown_format", "bad_json", "no_text"};
+
+typedef struct {
+    const IngestParams *params;
+    Inputs inputs;
+    bool keep[LANG_N];
+} IngestRun;
+
+static ErrCode worker_new(void *ctx, void **worker, Err *err)
+{
+    (void)ctx;
+    return pageworker_new((PageWorker **)worker, err);
+}
+
+static void worker_free(void *worker) { pageworker_free(worker); }
+
+static const StageDef ingest_def = {.name = "ingest",
+                                    .version = INGEST_VERSION,
+                                    .kind = DATASET_WRITTEN,
+                                    .reasons = ingest_reasons,
+                                    .n_reasons = INGEST_N_REASONS,
+                                    .worker_new = worker_new,
+                                    .worker_free = worker_free};
+
+static const char *line_source(const IngestRun *r) { return r->params->source ? r->params->source : "local"; }
+
+/* The id of an item; names of files that are no UTF-8 are repaired, since an id is text. */
+static Span item_id(PageWorker *w, const IngestRun *r, const RecordItem *item)
+{
+    const Input *in = &r->inputs.input[item->input];
+
+    buf_reset(&w->id);
+    utf8_repair(&w->id, span_str(item->kind == INPUT_LINES ? line_source(r) : in->dump));
+    buf_putc(&w->id, '/');
+    utf8_repair(&w->id, span_str(in->name));
+    buf_putc(&w->id, '#');
+    buf_put_u64(&w->id, item->stored);
+    if (item->inner) {
+        buf_putc(&w->id, '+');
+        buf_put_u64(&w->id, item->inner);
+    }
+    return buf_span(&w->id);
+}
+
+/* Fills what the page itself does not know: id, dump, source. */
+static ErrCode address(PageWorker *w, const IngestRun *r, const RecordItem *item, Span id, Doc *d, Err *err)
+{
+    const Input *in = &r->inputs.input[item->input];
+
+    d->dump = span_str(in->dump);
+    if (item->kind == INPUT_ARCHIVE) {
+        d->source = span_str(r->params->source ? r->params->source : "web");
+    } else {
+        Span own = d->id;
+        if (r->params->source || !d->source.n) d->source = span_str(line_source(r));
+        if (own.n) {
+            ErrCode rc = page_meta_with_id(w, own, &d->meta, err);
+            if (rc != ERR_OK) return rc;
+        }
+    }
+    d->id = id;
+    return ERR_OK;
+}
+
+static void count(StageSink *sink, const RecordItem *item, const PageResult *p)
+{
+    char status[16];
+
+    if (p->status) {
+        snprintf(status, sizeof status, "%d", p->status);
+        sink_count(sink, "status", span_str(status), 1, item->bytes);
+    }
+    if (p->mime.n && p->mime.n < 100 && utf8_valid(p->mime)) sink_count(sink, "mime", p->mime, 1, item->bytes);
+    if (p->charset) sink_count(sink, "charset", span_str(p->charset), 1, item->bytes);
+}
+
+static ErrCode map_item(const IngestRun *r, PageWorker *w, const StageBlock *b, const RecordItem *item, StageSink *sink, Err *err)
+{
+    Span head = span(b->bytes.p + item->at, item->head_n), block = span(b->bytes.p + item->at + item->head_n, item->block_n);
+    Span id = item_id(w, r, item);
+    PageResult p = {.reason = item->reason};
+    ErrCode rc = buf_ok(&w->id, "an id", err);
+
+    if (rc != ERR_OK) return rc;
+    sink_in(sink, id, item->bytes);
+    if (p.reason == INGEST_N_REASONS) {
+        if (item->kind == INPUT_LINES) rc = page_from_line(w, block, &p, err);
+        else rc = page_from_record(w, head, block, &p, err);
+        if (rc != ERR_OK) return rc;
+    }
+    count(sink, item, &p);
+    if (p.reason != INGEST_N_REASONS) {
+        sink_drop(sink, p.reason, id, NULL);
+        return ERR_OK;
+    }
+    if ((rc = address(w, r, item, id, &p.doc, err)) != ERR_OK) return rc;
+    if (r->keep[p.lang]) return sink_emit(sink, &p.doc, err);
+    sink_drop(sink, INGEST_LANGUAGE, id, &p.doc);
+    return ERR_OK;
+}
+
+/* --- the source of the map engine */
+
+static uint64_t source_part_bytes(void *ctx, uint32_t part) { return inputs_part_bytes(&((IngestRun *)ctx)->inputs, part); }
+static ErrCode source_open(void *ctx, uint32_t part, void **cursor, Err *err)
+{
+    return records_open(&((IngestRun *)ctx)->inputs, part, (RecordCursor **)cursor, err);
+}
+static ErrCode source_next(void *cursor, StageBlock *b, bool *end, Err *err) { return records_next(cursor, b, end, err); }
+static void source_close(void *cursor) { records_close(cursor); }
+
+static ErrCode source_map(void *ctx, void *worker, const StageBlock *b, StageSink *sink, Err *err)
+{
+    ErrCode rc = ERR_OK;
+
+    for (size_t i = 0; i < records_n_items(b) && rc == ERR_OK; i++) rc = map_item(ctx, worker, b, records_item(b, i), sink, err);
+    return rc;
+}
+
+/* --- the run */
+
+/* Everything that decides the output besides the inputs, canonical. */
+static void put_params(Buf *b, const IngestParams *p, const bool keep[LANG_N])
+{
+    bool first = true;
+
+    buf_puts(b, "{\"dump\":");
+    if (p->dump) json_put_cstr(b, p->dump);
+    else buf_puts(b, "null");
+    buf_printf(b, ",\"inputs_per_part\":%u,\"keep_lang\":[", p->inputs_per_part);
+    for (int i = 0; i < LANG_N; i++) {
+        if (!keep[i]) continue;
+        if (!first) buf_putc(b, ',');
+        first = false;
+        json_put_cstr(b, lang_names[i]);
+    }
+    buf_puts(b, "],\"part_bytes\":");
+    buf_put_u64(b, p->inputs_per_part ? 0 : p->part_bytes); /* it decides nothing when files are counted */
+    buf_puts(b, ",\"source\":");
+    if (p->source) json_put_cstr(b, p->source);
+    else buf_puts(b, "null");
+    buf_putc(b, '}');
+}
+
+/* A raw input counts as its name and size. */
+static void put_inputs(Buf *b, const Inputs *in)
+{
+    Buf name = {0};
+
+    buf_putc(b, '[');
+    for (size_t i = 0; i < in->n; i++) {
+        char hex[HASH128_HEX];
+        uint8_t size[8];
+        buf_reset(&name);
+        utf8_repair(&name, span_str(in->input[i].dump));
+        buf_putc(&name, '/');
+        utf8_repair(&name, span_str(in->input[i].name));
+        if (i) buf_putc(b, ',');
+        buf_puts(b, "{\"path\":");
+        json_put_string(b, buf_span(&name));
+        buf_putc(&name, 0);
+        le64_put(size, in->input[i].size);
+        buf_put(&name, size, sizeof size);
+        hash128_hex(hex, hash128(buf_span(&name)));
+        buf_printf(b, ",\"content\":\"%s\"}", hex);
+    }
+    buf_putc(b, ']');
+    b->oom |= name.oom;
+    buf_clear(&name);
+}
+
+static ErrCode check_params(const IngestParams *p, bool keep[LANG_N], Err *err)
+{
+    for (int i = 0; i < LANG_N; i++) keep[i] = true;
+    if (p->keep_lang && !lang_set_parse(p->keep_lang, keep))
+        return err_set(err, ERR_USAGE, "--keep-lang %s: languages are en, zh, zh-Hans, zh-Hant, code, other", p->keep_lang);
+    if (p->dump && (!*p->dump || !utf8_valid(span_str(p->dump)))) return err_set(err, ERR_USAGE, "--dump must be a name in UTF-8");
+    if (p->source && (!*p->source || !utf8_valid(span_str(p->source)))) return err_set(err, ERR_USAGE, "--source must be a name in UTF-8");
+    if (!p->inputs_per_part && p->part_bytes < 1 << 10) return err_set(err, ERR_USAGE, "--part-bytes must be at least 1K");
+    return ERR_OK;
+}
+
+ErrCode ingest_run(const IngestParams *params, const char *const *operands, size_t n, const char *out_dir,
+                   const CommonOptions *common, const Par *par, StageTotals *totals, Err *err)
+{
+    IngestRun run = {.params = params};
+    Buf text = {0}, inputs = {0};
+    ErrCode rc;
+
+    if ((rc = check_params(params, run.keep, err)) == ERR_OK) rc = inputs_gather(&run.inputs, operands, n, params->dump, err);
+    if (rc == ERR_OK) rc = inputs_cut(&run.inputs, params->inputs_per_part, params->part_bytes, err);
+    /* A list that differs between ranks (a directory that is written to) shows as a different key. */
+    if ((rc = par_agree(par, rc, err)) != ERR_OK) goto out;
+    put_params(&text, params, run.keep);
+    put_inputs(&inputs, &run.inputs);
+    rc = buf_ok(&text, "the parameters", err);
+    if (rc == ERR_OK) rc = buf_ok(&inputs, "the inputs", err);
+    if (rc != ERR_OK) goto out;
+    if (run.inputs.n_skipped) log_info("%zu files in directories are neither archives nor lines and are not read", run.inputs.n_skipped);
+    StageSource source = {.ctx = &run,
+                          .n_parts = run.inputs.n_parts,
+                          .part_bytes = source_part_bytes,
+                          .open = source_open,
+                          .next = source_next,
+                          .close = source_close,
+                          .map = source_map};
+    StageJob job = {.def = &ingest_def,
+                    .ctx = &run,
+                    .params = buf_span(&text),
+                    .inputs = buf_span(&inputs),
+                    .out_dir = out_dir,
+                    .source = &source,
+                    .common = common};
+    rc = stage_run(&job, par, totals, err);
+out:
+    buf_clear(&text);
+    buf_clear(&inputs);
+    inputs_clear(&run.inputs);
+    return rc;
+}

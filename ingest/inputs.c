@@ -1,0 +1,237 @@
+#include "ingest/inputs.h"
+
+#include "core/store.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+static bool ends_with(const char *s, const char *tail)
+{
+    size_t n = strlen(s), k = strlen(tail);
+
+    return n >= k && span_eq_nocase(span(s + n - k, k), span_str(tail));
+}
+
+static bool ends_with_any(const char *s, const char *const *tails)
+{
+    for (; *tails; tails++)
+        if (ends_with(s, *tails)) return true;
+    return false;
+}
+
+static bool is_lines(const char *name)
+{
+    static const char *const tails[] = {".jsonl", ".jsonl.gz", ".jsonl.zst", ".ndjson", ".ndjson.gz", ".ndjson.zst", NULL};
+
+    return ends_with_any(name, tails);
+}
+
+static bool is_archive(const char *name)
+{
+    static const char *const tails[] = {".warc", ".warc.gz", ".warc.zst", ".wet", ".wet.gz", ".wet.zst", NULL};
+
+    return ends_with_any(name, tails);
+}
+
+/* Grows *array to hold one more element. */
+static bool grow(void **array, size_t n, size_t *cap, size_t size)
+{
+    size_t want, bytes;
+
+    if (n < *cap) return true;
+    want = *cap ? *cap * 2 : 64;
+    if (!size_mul(want, size, &bytes)) return false;
+    void *p = realloc(*array, bytes);
+    if (!p) return false;
+    *array = p;
+    *cap = want;
+    return true;
+}
+
+Span inputs_crawl_name(const char *path)
+{
+    static const char lead[] = "CC-MAIN-";
+    enum { LEAD = sizeof lead - 1, TAIL = 7 }; /* YYYY-WW */
+
+    for (const char *p = strstr(path, lead); p; p = strstr(p + 1, lead)) {
+        const uint8_t *d = (const uint8_t *)p + LEAD;
+        bool fits = strlen(p) >= LEAD + TAIL && d[4] == '-' && !ascii_is_digit(d[7]);
+        for (int i = 0; fits && i < TAIL; i++)
+            if (i != 4 && !ascii_is_digit(d[i])) fits = false;
+        if (fits) return span(p, LEAD + TAIL);
+    }
+    return (Span){NULL, 0};
+}
+
+static ErrCode add_input(Inputs *in, const char *path, const char *name, const char *dump, Err *err)
+{
+    Input i = {.kind = is_lines(name) ? INPUT_LINES : INPUT_ARCHIVE};
+    Span crawl = inputs_crawl_name(path);
+    ErrCode rc;
+
+    if ((rc = store_size(path, &i.size, err)) != ERR_OK) return rc;
+    i.path = arena_str(&in->arena, span_str(path));
+    i.name = arena_str(&in->arena, span_str(name));
+    i.dump = dump ? dump : crawl.p ? arena_str(&in->arena, crawl) : "local";
+    if (!i.path || !i.name || !i.dump || !grow((void **)&in->input, in->n, &in->cap, sizeof i))
+        return err_nomem(err, "the list of inputs");
+    in->input[in->n++] = i;
+    return ERR_OK;
+}
+
+/* `path` is a directory; `inside` is its path inside the operand, "" at the top. */
+static ErrCode add_directory(Inputs *in, const char *path, const char *inside, const char *dump, int depth, Err *err)
+{
+    StoreList list = {0};
+    ErrCode rc;
+
+    if (depth > INPUTS_MAX_DEPTH)
+        return err_set(err, ERR_LIMIT, "%s: more than %d levels of directories", path, INPUTS_MAX_DEPTH);
+    if ((rc = store_list(path, &list, err)) != ERR_OK) return rc;
+    for (size_t i = 0; i < list.n && rc == ERR_OK; i++) {
+        bool is_dir;
+        const char *below = path_join(&in->arena, path, list.name[i]);
+        const char *name = *inside ? path_join(&in->arena, inside, list.name[i]) : list.name[i];
+        if (!below || !name) rc = err_nomem(err, "the list of inputs");
+        else if ((rc = store_is_dir(below, &is_dir, err)) != ERR_OK) break;
+        else if (is_dir) rc = add_directory(in, below, name, dump, depth + 1, err);
+        else if (is_lines(name) || is_archive(name)) rc = add_input(in, below, name, dump, err);
+        else in->n_skipped++;
+    }
+    storelist_clear(&list);
+    return rc;
+}
+
+static ErrCode add_list(Inputs *in, const char *path, const char *dump, Err *err)
+{
+    Buf text = {0};
+    ErrCode rc = store_read(path, INPUTS_MAX_LIST, &text, err);
+
+    for (size_t at = 0; rc == ERR_OK && at < text.n;) {
+        Span rest = span_from(buf_span(&text), at);
+        Span line = span_trim(span(rest.p, span_find(rest, '\n')));
+        at += span_find(rest, '\n') + 1;
+        if (line.n == 0 || line.p[0] == '#') continue;
+        char *file = arena_str(&in->arena, line);
+        rc = file ? add_input(in, file, path_base(file), dump, err) : err_nomem(err, "the list of inputs");
+    }
+    buf_clear(&text);
+    return rc;
+}
+
+static int by_dump_and_name(const void *a, const void *b)
+{
+    const Input *x = *(const Input *const *)a, *y = *(const Input *const *)b;
+    int c = strcmp(x->dump, y->dump);
+
+    return c ? c : strcmp(x->name, y->name);
+}
+
+static ErrCode check_names(const Inputs *in, Err *err)
+{
+    const Input **order = calloc(in->n, sizeof *order);
+    ErrCode rc = ERR_OK;
+
+    if (!order) return err_nomem(err, "the list of inputs");
+    for (size_t i = 0; i < in->n; i++) order[i] = &in->input[i];
+    qsort(order, in->n, sizeof *order, by_dump_and_name);
+    for (size_t i = 1; i < in->n && rc == ERR_OK; i++)
+        if (by_dump_and_name(&order[i - 1], &order[i]) == 0)
+            rc = err_set(err, ERR_USAGE, "%s and %s: two inputs named %s in dump %s would share ids", order[i - 1]->path,
+                         order[i]->path, order[i]->name, order[i]->dump);
+    free(order);
+    return rc;
+}
+
+ErrCode inputs_gather(Inputs *in, const char *const *operands, size_t n, const char *dump, Err *err)
+{
+    ErrCode rc = ERR_OK;
+
+    for (size_t i = 0; i < n && rc == ERR_OK; i++) {
+        bool is_dir = false;
+        if (operands[i][0] == '@') rc = add_list(in, operands[i] + 1, dump, err);
+        else if ((rc = store_is_dir(operands[i], &is_dir, err)) != ERR_OK) break;
+        else if (is_dir) rc = add_directory(in, operands[i], "", dump, 0, err);
+        else rc = add_input(in, operands[i], path_base(operands[i]), dump, err);
+    }
+    if (rc != ERR_OK) return rc;
+    if (in->n == 0) return err_set(err, ERR_USAGE, "no input: name archives, directories of archives, or @LIST");
+    if (in->n > UINT32_MAX) return err_set(err, ERR_LIMIT, "%zu inputs are more than one run numbers", in->n);
+    return check_names(in, err);
+}
+
+/* gzip members and plain records can be found from the middle, zstd frames and lines cannot. */
+static bool can_be_cut(const Input *i) { return i->kind == INPUT_ARCHIVE && !ends_with(i->name, ".zst"); }
+
+static ErrCode add_slice(Inputs *in, InputSlice s, Err *err)
+{
+    if (!grow((void **)&in->slice, in->n_slices, &in->cap_slices, sizeof s)) return err_nomem(err, "the list of parts");
+    in->slice[in->n_slices++] = s;
+    return ERR_OK;
+}
+
+/* Marks that the slice added next starts a part. */
+static ErrCode start_part(Inputs *in, Err *err)
+{
+    if (in->n_parts == INPUTS_MAX_PARTS)
+        return err_set(err, ERR_LIMIT, "more than %d parts: raise --part-bytes or --inputs-per-part", INPUTS_MAX_PARTS);
+    if ((in->n_parts & (in->n_parts + 1)) == 0) { /* room for a power of two, one more than n_parts used */
+        uint32_t *p = realloc(in->part_first, ((size_t)in->n_parts + 1) * 2 * sizeof *p);
+        if (!p) return err_nomem(err, "the list of parts");
+        in->part_first = p;
+    }
+    in->part_first[in->n_parts++] = (uint32_t)in->n_slices;
+    in->part_first[in->n_parts] = (uint32_t)in->n_slices;
+    return ERR_OK;
+}
+
+ErrCode inputs_cut(Inputs *in, uint32_t inputs_per_part, uint64_t part_bytes, Err *err)
+{
+    uint64_t filled = 0; /* stored bytes of the part under way */
+    ErrCode rc;
+
+    if (part_bytes == 0) part_bytes = 1;
+    for (size_t i = 0; i < in->n; i++) {
+        const Input *f = &in->input[i];
+        uint64_t step = f->size, begin = 0;
+        if (inputs_per_part == 0 && can_be_cut(f) && f->size > part_bytes)
+            step = f->size / (f->size / part_bytes + (f->size % part_bytes != 0)) + 1;
+        do {
+            uint64_t n = f->size - begin < step ? f->size - begin : step;
+            bool full = inputs_per_part ? i % inputs_per_part == 0 : filled + n > part_bytes;
+            if (in->n_parts == 0 || full) {
+                if ((rc = start_part(in, err)) != ERR_OK) return rc;
+                filled = 0;
+            }
+            /* The last slice is open-ended so that a record at the very end belongs to it whatever its size was. */
+            bool last = f->size - begin <= n;
+            if ((rc = add_slice(in, (InputSlice){(uint32_t)i, begin, last ? UINT64_MAX : begin + n}, err)) != ERR_OK)
+                return rc;
+            in->part_first[in->n_parts] = (uint32_t)in->n_slices;
+            filled += n;
+            begin += n;
+        } while (begin < f->size);
+    }
+    return ERR_OK;
+}
+
+uint64_t inputs_part_bytes(const Inputs *in, uint32_t part)
+{
+    uint64_t sum = 0;
+
+    for (uint32_t s = in->part_first[part]; s < in->part_first[part + 1]; s++) {
+        const InputSlice *c = &in->slice[s];
+        uint64_t size = in->input[c->input].size, end = c->end < size ? c->end : size;
+        sum += end > c->begin ? end - c->begin : 0;
+    }
+    return sum;
+}
+
+void inputs_clear(Inputs *in)
+{
+    free(in->input);
+    free(in->slice);
+    free(in->part_first);
+    arena_clear(&in->arena);
+    *in = (Inputs){0};
+}

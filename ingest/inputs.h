@@ -1,0 +1,53 @@
+/* ingest/inputs.h - operands -> the list of inputs and its cut into parts.
+ *
+ * An operand is a file, a directory (recursive, by bytes of the names; only names that end like an archive or JSON
+ * Lines) or @LIST (one path a line, blank lines and lines with # skipped). NAME is the base name of a file or list
+ * line and the path inside a directory operand; two equal NAMEs in one dump would give equal ids and are refused. */
+#ifndef TAMIS_INGEST_INPUTS_H
+#define TAMIS_INGEST_INPUTS_H
+
+#include "core/buf.h"
+
+typedef enum { INPUT_ARCHIVE, INPUT_LINES } InputKind;
+
+typedef struct {
+    const char *path, *name, *dump;
+    uint64_t size; /* stored bytes */
+    InputKind kind;
+} Input;
+
+/* The records whose member (else themselves) start at stored bytes [begin, end) of an input. */
+typedef struct {
+    uint32_t input;
+    uint64_t begin, end;
+} InputSlice;
+
+typedef struct {
+    Input *input;
+    size_t n, cap;
+    InputSlice *slice; /* in input order */
+    size_t n_slices, cap_slices;
+    uint32_t *part_first; /* part k is slices [part_first[k], part_first[k + 1]) */
+    uint32_t n_parts;
+    size_t n_skipped; /* files in directories with other endings */
+    Arena arena;
+} Inputs;
+
+enum {
+    INPUTS_MAX_DEPTH = 32,        /* directories below an operand */
+    INPUTS_MAX_LIST = 256 << 20,  /* bytes of a list: 10^6 lines of 100 bytes fit twice */
+    INPUTS_MAX_PARTS = 1 << 22    /* what a DocId can number */
+};
+
+/* `dump` as in IngestParams. */
+MUST_USE ErrCode inputs_gather(Inputs *in, const char *const *operands, size_t n, const char *dump, Err *err);
+/* Cuts into parts of `inputs_per_part` consecutive inputs or, when that is 0, of at most part_bytes stored bytes: an
+ * archive beyond that is cut itself where it can be entered in the middle (gzip and plain). */
+MUST_USE ErrCode inputs_cut(Inputs *in, uint32_t inputs_per_part, uint64_t part_bytes, Err *err);
+void inputs_clear(Inputs *in);
+uint64_t inputs_part_bytes(const Inputs *in, uint32_t part);
+
+/* The first CC-MAIN-YYYY-WW in a path; empty when there is none. */
+Span inputs_crawl_name(const char *path);
+
+#endif

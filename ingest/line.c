@@ -1,0 +1,119 @@
+/* Document lines made elsewhere: the part of page.h that reads JSON. */
+#include "ingest/page.h"
+
+#include "core/json.h"
+
+/* Members that core/doc.h knows, and the byte their value must start with; 0: not taken from outside. */
+static bool may_stay(Span key, uint8_t first)
+{
+    static const struct {
+        const char *key;
+        uint8_t first;
+    } known[] = {{"id", '"'},   {"text", '"'},   {"url", '"'},     {"date", '"'}, {"dump", '"'}, {"source", '"'}, {"domain", '"'},
+                 {"lang", '"'}, {"meta", '{'}, {"edits", 0}, {"signals", 0}, {"lang_score", 0}};
+
+    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
+        if (span_is(key, known[i].key)) return known[i].first == first;
+    return true;
+}
+
+/* Rewrites a line into w->line so that doc_read() takes it: an id in front when it has none (a number becomes a string),
+ * members of the wrong type left out. False: not one JSON object. */
+static bool adapt_line(PageWorker *w, Span line)
+{
+    JsonScan s = json_scan(line);
+    Buf *out = &w->line, *keys = &w->own_id;
+    bool has_id = false;
+    Span key, raw;
+
+    buf_reset(out);
+    buf_reset(keys);
+    if (!buf_reserve(keys, line.n) || !json_expect(&s, '{')) return false;
+    buf_putc(out, '{');
+    while (json_peek(&s) != '}') {
+        json_peek(&s);
+        const uint8_t *begin = s.p;
+        if (!json_string(&s, keys, &key)) return false;
+        Span raw_key = span(begin, (size_t)(s.p - begin));
+        if (!json_expect(&s, ':') || !json_skip(&s, &raw)) return false;
+        bool number_id = span_is(key, "id") && raw.n && (raw.p[0] == '-' || ascii_is_digit(raw.p[0]));
+        if (number_id || may_stay(key, raw.n ? raw.p[0] : 0)) {
+            if (out->n > 1) buf_putc(out, ',');
+            buf_put_span(out, raw_key);
+            buf_puts(out, number_id ? ":\"" : ":");
+            buf_put_span(out, raw);
+            if (number_id) buf_putc(out, '"');
+            has_id |= span_is(key, "id");
+        }
+        if (json_peek(&s) != ',') break;
+        s.p++;
+        if (json_peek(&s) == '}') return false;
+    }
+    if (!json_expect(&s, '}') || !json_at_end(&s)) return false;
+    if (!has_id) buf_puts(out, out->n > 1 ? ",\"id\":\"\"" : "\"id\":\"\"");
+    buf_putc(out, '}');
+    return !out->oom;
+}
+
+ErrCode page_from_line(PageWorker *w, Span line, PageResult *out, Err *err)
+{
+    const char *why;
+    Doc *d = &out->doc;
+
+    *out = (PageResult){.reason = INGEST_BAD_JSON, .charset = "utf-8", .mime = SPAN_LIT("application/json")};
+    line = span_trim(line);
+    if (!doc_read(&w->doc, line, d, &why)) {
+        if (strcmp(why, "missing_field") != 0 && strcmp(why, "bad_field") != 0)
+            return strcmp(why, "no_memory") == 0 ? err_nomem(err, "a document line") : ERR_OK;
+        if (!adapt_line(w, line)) return buf_ok(&w->line, "a document line", err);
+        if (!doc_read(&w->doc, buf_span(&w->line), d, &why)) {
+            if (!strcmp(why, "missing_field")) out->reason = INGEST_NO_TEXT;
+            return strcmp(why, "no_memory") == 0 ? err_nomem(err, "a document line") : ERR_OK;
+        }
+    }
+    out->reason = INGEST_N_REASONS;
+    if (span_trim(d->text).n == 0) {
+        out->reason = INGEST_EMPTY_TEXT;
+    } else if (!d->lang.p || !lang_of_name(d->lang, &out->lang)) {
+        LangAnswer a = lang_detect(d->text);
+        out->lang = a.lang;
+        d->has_lang_score = true;
+        d->lang_score = a.score;
+    }
+    d->lang = span_str(lang_names[out->lang]);
+    return ERR_OK;
+}
+
+ErrCode page_meta_with_id(PageWorker *w, Span own, Span *meta, Err *err)
+{
+    Buf *out = &w->meta, *keys = &w->title;
+    JsonScan s = json_scan(*meta);
+    Span key, raw;
+
+    buf_reset(out);
+    buf_reset(keys);
+    buf_puts(out, "{\"id\":");
+    json_put_string(out, own);
+    if (!buf_reserve(keys, meta->n)) return err_nomem(err, "a document's meta");
+    /* doc_read() has checked the object. */
+    if (meta->p && json_expect(&s, '{')) {
+        while (json_peek(&s) == '"') {
+            const uint8_t *begin = s.p;
+            if (!json_string(&s, keys, &key)) break;
+            Span raw_key = span(begin, (size_t)(s.p - begin));
+            if (!json_expect(&s, ':') || !json_skip(&s, &raw)) break;
+            if (!span_is(key, "id")) {
+                buf_putc(out, ',');
+                buf_put_span(out, raw_key);
+                buf_putc(out, ':');
+                buf_put_span(out, raw);
+            }
+            if (json_peek(&s) != ',') break;
+            s.p++;
+            json_peek(&s);
+        }
+    }
+    buf_putc(out, '}');
+    *meta = buf_span(out);
+    return buf_ok(out, "a document's meta", err);
+}

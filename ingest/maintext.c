@@ -1,0 +1,400 @@
+#include "ingest/maintext.h"
+
+#include "core/utf8.h"
+#include "ingest/classhints.h"
+
+#include <stdlib.h>
+
+/* All thresholds are in tenths of a Latin letter (blocks.h). */
+enum {
+    GOOD_WEIGHT = 1600,    /* a block of prose: two lines */
+    SHORT_WEIGHT = 600,    /* less says little about what it is */
+    MIN_TEXT = 2500,       /* a page's main text; below it the drops were wrong */
+    PHRASE_WEIGHT = 2000,  /* boilerplate phrases are looked for in blocks below this */
+    CARD_WEIGHT = 1000     /* a link with so much text is a teaser, not a menu entry */
+};
+
+void maintext_clear(MainText *m)
+{
+    blocklist_clear(&m->blocks);
+    free(m->hints);
+    free(m->drop);
+    free(m->weight);
+    free(m->link);
+    free(m->value);
+    *m = (MainText){0};
+}
+
+static bool resize(void **p, size_t n, size_t size)
+{
+    void *q = realloc(*p, n * size);
+
+    if (q) *p = q;
+    return q != NULL;
+}
+
+static bool reserve_nodes(MainText *m, size_t n)
+{
+    if (n <= m->cap_nodes) return true;
+    n += n / 2;
+    if (!resize((void **)&m->hints, n, sizeof *m->hints) || !resize((void **)&m->drop, n, sizeof *m->drop) ||
+        !resize((void **)&m->weight, n + 1, sizeof *m->weight) || !resize((void **)&m->link, n + 1, sizeof *m->link))
+        return false;
+    m->cap_nodes = n;
+    return true;
+}
+
+static uint32_t text_weight(Span s)
+{
+    uint32_t w = 0, cp;
+
+    for (size_t i = 0; i < s.n; i += utf8_next(s.p + i, s.n - i, &cp), w += weight_of(cp)) {}
+    return w;
+}
+
+/* ---- 1. hard drops */
+
+static uint32_t hints_of_node(const HtmlTree *t, uint32_t i)
+{
+    uint32_t h = 0;
+    Span role = html_attr(t, i, HTML_ROLE), item = html_attr(t, i, HTML_ITEMPROP);
+
+    h |= class_hints(html_attr(t, i, HTML_CLASS)) | class_hints(html_attr(t, i, HTML_ID));
+    if (role.n) h |= class_hints(role);
+    if (span_is(item, "articleBody")) h |= HINT_CONTENT;
+    if (span_is(role, "contentinfo")) h |= HINT_FOOT;
+    return h;
+}
+
+/* Prefix sums of text weight and linked text weight, and the hints. */
+static void measure(MainText *m, const HtmlTree *t)
+{
+    uint32_t weight = 0, link = 0, link_end = 0;
+
+    for (uint32_t i = 0; i < t->n_nodes; i++) {
+        const HtmlNode *n = &t->node[i];
+        m->weight[i] = weight;
+        m->link[i] = link;
+        m->drop[i] = 0;
+        m->hints[i] = 0;
+        if (n->tag == HTML_TEXT) {
+            HtmlTag in = (HtmlTag)t->node[n->parent].tag;
+            if (in == HTML_script || in == HTML_style || in == HTML_title || in == HTML_option || in == HTML_textarea) continue;
+            uint32_t w = text_weight(html_text(t, i));
+            weight += w;
+            if (i < link_end) link += w;
+        } else {
+            if (n->tag == HTML_a && i >= link_end) link_end = n->end;
+            m->hints[i] = hints_of_node(t, i);
+        }
+    }
+    m->weight[t->n_nodes] = weight;
+    m->link[t->n_nodes] = link;
+}
+
+static uint32_t weight_in(const MainText *m, const HtmlTree *t, uint32_t i) { return m->weight[t->node[i].end] - m->weight[i]; }
+static uint32_t link_in(const MainText *m, const HtmlTree *t, uint32_t i) { return m->link[t->node[i].end] - m->link[i]; }
+
+enum {
+    ALWAYS_BAD = HINT_COOKIE | HINT_MODAL | HINT_LOGIN | HINT_BREADCRUMB | HINT_PAGER | HINT_HIDDEN | HINT_SHARE | HINT_AD | HINT_SEARCH,
+    MOSTLY_BAD = HINT_NAV | HINT_SIDE | HINT_FOOT | HINT_RELATED | HINT_COMMENT
+};
+
+static bool may_be_hinted(HtmlTag tag)
+{
+    switch (tag) {
+    case HTML_div: case HTML_section: case HTML_ul: case HTML_ol: case HTML_dl: case HTML_table: case HTML_td: case HTML_tr:
+    case HTML_p: case HTML_span: case HTML_header: case HTML_footer: case HTML_li: case HTML_aside: case HTML_nav:
+    case HTML_a: case HTML_form: case HTML_h2: case HTML_h3: case HTML_h4: case HTML_OTHER: case HTML_figure: return true;
+    default: return false;
+    }
+}
+
+/* Whether an element goes, whatever its text is. `share` is its part of the page's text in percent. */
+static bool is_hard_drop(const MainText *m, const HtmlTree *t, uint32_t i, unsigned share)
+{
+    const HtmlNode *n = &t->node[i];
+    uint32_t h = m->hints[i], w = weight_in(m, t, i), l = link_in(m, t, i);
+    HtmlTag tag = (HtmlTag)n->tag;
+
+    if (n->hidden) return share < 30;
+    switch (tag) {
+    case HTML_nav: case HTML_dialog: case HTML_menu: return share < 50;
+    case HTML_aside: return share < 30;
+    case HTML_footer: return share < 30;
+    case HTML_header:
+        /* A site's header is links and slogans; an article's own holds its title. */
+        return share < 20 && (l * 2 > w || (n->depth < 5 && (h & (HINT_NAV | HINT_HEAD))));
+    default: break;
+    }
+    if (!may_be_hinted(tag)) return false;
+    if ((h & ALWAYS_BAD) && share < 20 && !((h & HINT_CONTENT) && w > GOOD_WEIGHT && l * 4 < w)) return true;
+    if ((h & MOSTLY_BAD) && share < 40) {
+        if (!(h & HINT_CONTENT)) return true;
+        return l * 3 > w;
+    }
+    return (h & HINT_HEAD) && !(h & HINT_CONTENT) && tag == HTML_div && n->depth < 6 && share < 20 && l * 2 > w;
+}
+
+static void drop_hard(MainText *m, const HtmlTree *t)
+{
+    uint32_t total = m->weight[t->n_nodes];
+
+    for (uint32_t i = 1; i < t->n_nodes;) {
+        const HtmlNode *n = &t->node[i];
+        bool structural = n->tag == HTML_html || n->tag == HTML_body || n->tag == HTML_main || n->tag == HTML_article || n->tag == HTML_TEXT;
+        unsigned share = total ? (unsigned)((uint64_t)weight_in(m, t, i) * 100 / total) : 0;
+        if (!structural && is_hard_drop(m, t, i, share)) {
+            m->drop[i] = 1;
+            i = n->end;
+        } else {
+            i++;
+        }
+    }
+}
+
+/* ---- 2. link clusters */
+
+static uint64_t blocks_weight(const BlockList *b, uint32_t from, uint32_t end, uint64_t *link)
+{
+    uint64_t w = 0;
+
+    *link = 0;
+    for (uint32_t k = from; k < end; k++) w += b->block[k].weight, *link += b->block[k].link_weight;
+    return w;
+}
+
+/* Lists and tables of links: each block in one is marked by kind of its weight, all link. */
+static void mark_link_clusters(MainText *m, const HtmlTree *t)
+{
+    BlockList *b = &m->blocks;
+
+    for (uint32_t i = 0; i < t->n_nodes;) {
+        HtmlTag tag = (HtmlTag)t->node[i].tag;
+        uint32_t from = b->first[i], end = b->first[t->node[i].end];
+        uint64_t link, w;
+        if ((tag != HTML_ul && tag != HTML_ol && tag != HTML_dl && tag != HTML_table) || end <= from) {
+            i++;
+            continue;
+        }
+        w = blocks_weight(b, from, end, &link);
+        if (link * 5 > w * 3 && w < (uint64_t)(end - from) * CARD_WEIGHT) {
+            for (uint32_t k = from; k < end; k++) b->block[k].link_weight = b->block[k].weight;
+        }
+        i = t->node[i].end;
+    }
+}
+
+/* ---- 3. values */
+
+static bool contains(Span s, const char *what)
+{
+    size_t n = strlen(what);
+
+    for (size_t i = 0; i + n <= s.n; i++)
+        if (s.p[i] == (uint8_t)what[0] && !memcmp(s.p + i, what, n)) return true;
+    return false;
+}
+
+/* Phrases that only boilerplate holds, in short blocks. */
+static bool has_phrase(Span s)
+{
+    static const char *const phrases[] = {
+        "ICP备", "公网安备", "版权所有", "责任编辑", "上一篇", "下一篇", "相关阅读", "扫一扫", "分享到", "友情链接",
+        "网站地图", "关于我们", "联系我们", "免责声明", "返回顶部", "点击查看更多", "©", "All rights reserved", "All Rights Reserved",
+        "Copyright ", "Privacy Policy", "Terms of Use", "Terms of Service", "Share this", "Sign up for", "Follow us",
+        "Click here to", "Read more:", "Leave a comment", "Leave a Reply", "Powered by", "Skip to", "cookies"};
+
+    for (size_t i = 0; i < sizeof phrases / sizeof phrases[0]; i++)
+        if (contains(s, phrases[i])) return true;
+    return false;
+}
+
+static Span block_text(const BlockList *b, const Block *k) { return span(b->text.p + k->text, k->bytes); }
+
+static bool is_link_block(const Block *k) { return k->link_weight * 2 > k->weight && k->kind != BLOCK_PRE; }
+
+/* Prose: long enough, few links. */
+static bool is_good(const Block *k)
+{
+    if (k->kind == BLOCK_HEADING || is_link_block(k)) return false;
+    return k->weight >= GOOD_WEIGHT || (k->weight >= SHORT_WEIGHT && k->commas + k->sentences >= 2) || (k->kind == BLOCK_PRE && k->weight >= SHORT_WEIGHT);
+}
+
+static int64_t value_of(const BlockList *b, const Block *k)
+{
+    int64_t text = (int64_t)k->weight - k->link_weight;
+
+    if (is_link_block(k)) return -(int64_t)k->link_weight / 2 - 300;
+    if (k->weight < PHRASE_WEIGHT && has_phrase(block_text(b, k))) return -SHORT_WEIGHT;
+    if (is_good(k)) return text + 200;
+    if (k->kind == BLOCK_HEADING) return 0;
+    return k->weight >= SHORT_WEIGHT ? text / 2 : k->kind == BLOCK_ROW || k->kind == BLOCK_ITEM ? (int64_t)text / 4 - 50 : (int64_t)text / 4 - 150;
+}
+
+static bool sum_values(MainText *m)
+{
+    BlockList *b = &m->blocks;
+
+    if (b->n + 1 > m->cap_blocks) {
+        size_t cap = (b->n + 1) * 2;
+        if (!resize((void **)&m->value, cap, sizeof *m->value)) return false;
+        m->cap_blocks = cap;
+    }
+    m->value[0] = 0;
+    for (size_t k = 0; k < b->n; k++) m->value[k + 1] = m->value[k] + value_of(b, &b->block[k]);
+    return true;
+}
+
+/* ---- 4. the root */
+
+static int64_t node_value(const MainText *m, const HtmlTree *t, uint32_t i)
+{
+    const uint32_t *first = m->blocks.first;
+    uint32_t from = first[i], end = first[t->node[i].end];
+    int64_t v = end > from ? m->value[end] - m->value[from] : 0;
+    HtmlTag tag = (HtmlTag)t->node[i].tag;
+
+    if (v <= 0) return v;
+    if (tag == HTML_article || tag == HTML_main) v += v / 5;
+    else if (m->hints[i] & HINT_CONTENT) v += v / 10;
+    return v;
+}
+
+static uint32_t find_root(const MainText *m, const HtmlTree *t)
+{
+    uint32_t best = 0;
+    int64_t best_value = INT64_MIN;
+
+    for (uint32_t i = 0; i < t->n_nodes; i++) {
+        HtmlTag tag = (HtmlTag)t->node[i].tag;
+        if (m->drop[i]) {
+            i = t->node[i].end - 1;
+            continue;
+        }
+        if (tag == HTML_TEXT || !blocks_is_block(tag) || tag == HTML_p || tag == HTML_pre || tag == HTML_li || tag == HTML_tr) continue;
+        int64_t v = node_value(m, t, i);
+        if (v >= best_value && v > 0) { /* of equals the innermost */
+            best = i;
+            best_value = v;
+        }
+    }
+    return best;
+}
+
+/* ---- 5. what of the root is kept */
+
+static bool is_meta_block(const MainText *m, const HtmlTree *t, const Block *k, uint32_t root)
+{
+    if (k->weight >= SHORT_WEIGHT || k->kind == BLOCK_HEADING) return false;
+    for (uint32_t i = k->node, up = 0; i > root && up < 3; i = t->node[i].parent, up++)
+        if ((m->hints[i] & HINT_META) && !(m->hints[i] & HINT_CONTENT)) return true;
+    return false;
+}
+
+static void choose(MainText *m, const HtmlTree *t, uint32_t root)
+{
+    BlockList *b = &m->blocks;
+    uint32_t from = b->first[root], end = b->first[t->node[root].end], first_good = end, last_good = from;
+
+    for (uint32_t k = from; k < end; k++) {
+        Block *c = &b->block[k];
+        c->keep = !is_link_block(c) && !(c->weight < PHRASE_WEIGHT && has_phrase(block_text(b, c))) && !is_meta_block(m, t, c, root);
+        if (!c->keep || !is_good(c)) continue;
+        if (first_good == end) first_good = k;
+        last_good = k;
+    }
+    if (first_good == end) return;
+    /* Before the first prose stand title and by-line, behind the last what belongs to the site. */
+    for (uint32_t k = from; k < first_good; k++)
+        if (b->block[k].kind != BLOCK_HEADING && b->block[k].weight < SHORT_WEIGHT && first_good - k > 3) b->block[k].keep = false;
+    for (uint32_t k = last_good + 1; k < end; k++)
+        if (k > last_good + 2 || b->block[k].kind == BLOCK_HEADING) b->block[k].keep = false;
+    /* A heading with nothing kept before the next heading heads nothing. */
+    bool any_behind = false;
+    for (uint32_t k = end; k-- > from;) {
+        Block *c = &b->block[k];
+        if (c->kind == BLOCK_HEADING && !any_behind) c->keep = false;
+        any_behind |= c->keep;
+    }
+}
+
+static uint64_t kept_weight(const BlockList *b)
+{
+    uint64_t w = 0;
+
+    for (size_t k = 0; k < b->n; k++) w += b->block[k].keep ? b->block[k].weight : 0;
+    return w;
+}
+
+static ErrCode blocks_of_page(MainText *m, const HtmlTree *t, Err *err)
+{
+    ErrCode rc = blocks_render(t, m->drop, &m->blocks, err);
+
+    if (rc != ERR_OK) return rc;
+    for (size_t k = 0; k < m->blocks.n; k++) m->blocks.block[k].keep = false;
+    mark_link_clusters(m, t);
+    return sum_values(m) ? ERR_OK : err_nomem(err, "a page's blocks");
+}
+
+ErrCode maintext_extract(MainText *m, const HtmlTree *t, Buf *out, Err *err)
+{
+    ErrCode rc;
+
+    if (!reserve_nodes(m, t->n_nodes)) return err_nomem(err, "a page");
+    measure(m, t);
+    drop_hard(m, t);
+    if ((rc = blocks_of_page(m, t, err)) != ERR_OK) return rc;
+    uint32_t root = find_root(m, t);
+    choose(m, t, root);
+    if (kept_weight(&m->blocks) < MIN_TEXT) {
+        /* Take all that is no link and no boilerplate. */
+        choose(m, t, 0);
+    }
+    blocks_write(&m->blocks, out);
+    return buf_ok(out, "a page's text", err);
+}
+
+/* ---- title */
+
+/* Appends s with runs of white space as one blank, at most `limit` bytes. */
+static void put_line(Buf *out, Span s, size_t limit)
+{
+    size_t start = out->n;
+    bool blank = false;
+
+    s = span_trim(s);
+    for (size_t i = 0, n; i < s.n; i += n) {
+        uint32_t cp;
+        n = utf8_next(s.p + i, s.n - i, &cp);
+        if (ascii_is_space(s.p[i]) || cp == 0xa0) {
+            blank = true;
+            continue;
+        }
+        if (out->n - start + n + 1 > limit) break;
+        if (blank && out->n > start) buf_putc(out, ' ');
+        blank = false;
+        buf_put(out, s.p + i, n);
+    }
+}
+
+ErrCode maintext_title(const HtmlTree *t, Buf *out, Err *err)
+{
+    enum { LIMIT = 1000 };
+    Span title = {NULL, 0};
+
+    for (uint32_t i = 0; i < t->n_nodes; i++) {
+        const HtmlNode *n = &t->node[i];
+        if (n->tag == HTML_meta && span_is(html_attr(t, i, HTML_NAME), "og:title")) {
+            Span v = span_trim(html_attr(t, i, HTML_CONTENT));
+            if (v.n) {
+                put_line(out, v, LIMIT);
+                return buf_ok(out, "a title", err);
+            }
+        }
+        if (n->tag == HTML_title && title.n == 0 && i + 1 < n->end && t->node[i + 1].tag == HTML_TEXT) title = span_trim(html_text(t, i + 1));
+        if (n->tag == HTML_body && title.n) break;
+    }
+    put_line(out, title, LIMIT);
+    return buf_ok(out, "a title", err);
+}

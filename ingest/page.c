@@ -1,0 +1,230 @@
+#include "ingest/page.h"
+
+#include "core/json.h"
+#include "core/utf8.h"
+
+#include <stdlib.h>
+
+ErrCode pageworker_new(PageWorker **out, Err *err)
+{
+    PageWorker *w = calloc(1, sizeof *w);
+    ErrCode rc;
+
+    *out = NULL;
+    if (!w) return err_nomem(err, "a worker");
+    rc = charset_new(&w->charset, err);
+    if (rc == ERR_OK) rc = htmlparser_new(&w->html, err);
+    if (rc != ERR_OK) pageworker_free(w);
+    else *out = w;
+    return rc;
+}
+
+void pageworker_free(PageWorker *w)
+{
+    if (!w) return;
+    charset_free(w->charset);
+    htmlparser_free(w->html);
+    htmltree_clear(&w->tree);
+    maintext_clear(&w->main);
+    docscratch_clear(&w->doc);
+    Buf *bufs[] = {&w->body[0], &w->body[1], &w->utf8, &w->text, &w->title, &w->url, &w->date, &w->meta, &w->id, &w->line, &w->own_id};
+    for (size_t i = 0; i < sizeof bufs / sizeof bufs[0]; i++) buf_clear(bufs[i]);
+    free(w);
+}
+
+/* The target URI without the angle brackets some crawlers put around it; blanks, controls and ill-formed bytes as %XX. */
+static Span clean_url(Buf *out, Span uri)
+{
+    uri = span_trim(uri);
+    if (uri.n >= 2 && uri.p[0] == '<' && uri.p[uri.n - 1] == '>') uri = span(uri.p + 1, uri.n - 2);
+    buf_reset(out);
+    if (uri.n == 0 || uri.n > PAGE_MAX_URL) return (Span){NULL, 0};
+    for (size_t i = 0, n; i < uri.n; i += n) {
+        uint32_t cp;
+        n = utf8_next(uri.p + i, uri.n - i, &cp);
+        if (cp != UTF8_BAD && cp > ' ' && cp != 0x7f) buf_put(out, uri.p + i, n);
+        else
+            for (size_t k = 0; k < n; k++) buf_printf(out, "%%%02X", uri.p[i + k]);
+    }
+    return buf_span(out);
+}
+
+static bool all_digits(Span s, const char *pattern)
+{
+    size_t n = strlen(pattern);
+
+    if (s.n < n) return false;
+    for (size_t i = 0; i < n; i++)
+        if (pattern[i] == '9' ? !ascii_is_digit(s.p[i]) : s.p[i] != (uint8_t)pattern[i]) return false;
+    return true;
+}
+
+static bool in_range(const uint8_t *two, int lo, int hi)
+{
+    int v = (two[0] - '0') * 10 + (two[1] - '0');
+
+    return v >= lo && v <= hi;
+}
+
+/* RFC 3339 in UTC to the second; fractions are cut, 14 digits are spread out, anything else is no date. */
+static Span clean_date(Buf *out, Span d)
+{
+    buf_reset(out);
+    if (all_digits(d, "99999999999999") && d.n == 14)
+        buf_printf(out, "%.4s-%.2s-%.2sT%.2s:%.2s:%.2sZ", (const char *)d.p, (const char *)d.p + 4, (const char *)d.p + 6,
+                   (const char *)d.p + 8, (const char *)d.p + 10, (const char *)d.p + 12);
+    else if (all_digits(d, "9999-99-99T99:99:99") && d.p[d.n - 1] == 'Z')
+        buf_printf(out, "%.19sZ", (const char *)d.p);
+    if (out->oom || out->n != 20) return (Span){NULL, 0};
+    const uint8_t *p = out->p;
+    bool fine = in_range(p + 5, 1, 12) && in_range(p + 8, 1, 31) && in_range(p + 11, 0, 23) && in_range(p + 14, 0, 59) && in_range(p + 17, 0, 60);
+    return fine ? buf_span(out) : (Span){NULL, 0};
+}
+
+static bool is_blank(Span s)
+{
+    for (size_t i = 0; i < s.n; i++)
+        if (!ascii_is_space(s.p[i])) return false;
+    return true;
+}
+
+/* Whether more than PAGE_MAX_BAD_PERCENT of the characters could not be decoded. */
+static bool too_many_replaced(Span text)
+{
+    size_t n_bad = 0;
+
+    for (size_t i = 0; i + 2 < text.n; i++)
+        n_bad += text.p[i] == 0xef && text.p[i + 1] == 0xbf && text.p[i + 2] == 0xbd;
+    return n_bad * 100 > utf8_count(text) * PAGE_MAX_BAD_PERCENT;
+}
+
+/* meta: {title, truncated}. */
+static void put_meta(PageWorker *w, Span title, Span truncated)
+{
+    Buf *b = &w->meta;
+
+    buf_reset(b);
+    buf_putc(b, '{');
+    if (title.n) {
+        buf_puts(b, "\"title\":");
+        json_put_string(b, title);
+    }
+    if (truncated.n && utf8_valid(truncated)) {
+        buf_puts(b, b->n > 1 ? ",\"truncated\":" : "\"truncated\":");
+        json_put_string(b, truncated);
+    }
+    buf_putc(b, '}');
+}
+
+/* Language, damage and emptiness of the text in w->text; fills the document. */
+static ErrCode finish(PageWorker *w, const WarcHead *h, PageResult *out, Err *err)
+{
+    Span text = span_trim(buf_span(&w->text));
+    ErrCode rc = buf_ok(&w->text, "a page's text", err);
+
+    if (rc != ERR_OK) return rc;
+    out->reason = text.n == 0 ? INGEST_EMPTY_TEXT : too_many_replaced(text) ? INGEST_CHARSET : INGEST_N_REASONS;
+    if (out->reason != INGEST_N_REASONS) return ERR_OK;
+    LangAnswer lang = lang_detect(text);
+    put_meta(w, buf_span(&w->title), h->truncated);
+    out->lang = lang.lang;
+    out->doc = (Doc){.text = text,
+                     .url = clean_url(&w->url, h->target_uri),
+                     .date = clean_date(&w->date, h->date),
+                     .lang = span_str(lang_names[lang.lang]),
+                     .has_lang_score = true,
+                     .lang_score = lang.score,
+                     .meta = w->meta.n > 2 ? buf_span(&w->meta) : (Span){NULL, 0}};
+    if ((rc = buf_ok(&w->url, "a page's URL", err)) != ERR_OK) return rc;
+    return buf_ok(&w->meta, "a page's title", err);
+}
+
+/* A conversion record is text already: UTF-8 by the standard's practice, with controls as blanks. */
+static ErrCode from_text(PageWorker *w, const WarcHead *h, Span block, PageResult *out, Err *err)
+{
+    out->mime = SPAN_LIT("text/plain");
+    out->charset = "utf-8";
+    utf8_repair(&w->text, block);
+    for (size_t i = 0; i < w->text.n; i++)
+        if (w->text.p[i] < ' ' && w->text.p[i] != '\n' && w->text.p[i] != '\t') w->text.p[i] = ' ';
+    return finish(w, h, out, err);
+}
+
+static ErrCode from_html(PageWorker *w, const WarcHead *h, Span body, Span label, PageResult *out, Err *err)
+{
+    CharsetResult charset;
+    HtmlStatus status;
+    ErrCode rc;
+
+    if (body.n > 2 * (size_t)HTML_MAX_BYTES) { /* no charset halves a page to below the limit */
+        out->reason = INGEST_TOO_LARGE;
+        return ERR_OK;
+    }
+    if ((rc = charset_to_utf8(w->charset, body, label, &w->utf8, &charset, err)) != ERR_OK) return rc;
+    out->charset = charset.name;
+    if ((rc = htmlparser_parse(w->html, buf_span(&w->utf8), &w->tree, &status, err)) != ERR_OK) return rc;
+    if (status != HTML_FINE) {
+        out->reason = status == HTML_TOO_DEEP ? INGEST_TOO_DEEP : INGEST_TOO_LARGE;
+        return ERR_OK;
+    }
+    if ((rc = maintext_extract(&w->main, &w->tree, &w->text, err)) != ERR_OK) return rc;
+    if ((rc = maintext_title(&w->tree, &w->title, err)) != ERR_OK) return rc;
+    return finish(w, h, out, err);
+}
+
+/* Whether a body is HTML: by its label unless its first bytes are something else; unlabelled, by its first bytes. */
+static bool is_html(Span mime, Span body)
+{
+    if (http_sniff_binary(body)) return false;
+    if (mime.n == 0) return http_sniff_html(body);
+    return span_eq_nocase(mime, SPAN_LIT("text/html")) || span_eq_nocase(mime, SPAN_LIT("application/xhtml+xml"));
+}
+
+static ErrCode from_http(PageWorker *w, const WarcHead *h, Span block, PageResult *out, Err *err)
+{
+    HttpResponse http;
+    Span body;
+
+    if (!http_parse(block, &http)) {
+        out->reason = INGEST_HTTP_MALFORMED;
+        return ERR_OK;
+    }
+    out->status = http.status;
+    out->mime = http_media_type(http.content_type);
+    if (http.status != 0 && http.status != 200 && http.status != 203) {
+        out->reason = INGEST_HTTP_STATUS;
+        return ERR_OK;
+    }
+    HttpBody got = http_body(&http, w->body, &body);
+    if (w->body[0].oom || w->body[1].oom) return err_nomem(err, "a page's body");
+    if (got != HTTP_BODY_FINE) out->reason = got == HTTP_BODY_TOO_LARGE ? INGEST_TOO_LARGE : INGEST_DECODE_FAILED;
+    else if (is_blank(body)) out->reason = INGEST_NO_PAYLOAD;
+    else if (!is_html(out->mime, body)) out->reason = INGEST_NOT_HTML;
+    else return from_html(w, h, body, http_parameter(http.content_type, "charset"), out, err);
+    return ERR_OK;
+}
+
+ErrCode page_from_record(PageWorker *w, Span head, Span block, PageResult *out, Err *err)
+{
+    WarcHead h;
+
+    *out = (PageResult){.reason = INGEST_WARC_MALFORMED};
+    Buf *bufs[] = {&w->body[0], &w->body[1], &w->utf8, &w->text, &w->title};
+    for (size_t i = 0; i < sizeof bufs / sizeof bufs[0]; i++) buf_reset(bufs[i]);
+    if (warc_head(head, &h) != WARC_HEAD_FINE) return ERR_OK;
+    Span mime = http_media_type(h.content_type);
+    if (h.type == WARC_CONVERSION) {
+        if (is_blank(block)) return out->reason = INGEST_NO_PAYLOAD, ERR_OK;
+        if (mime.n == 0 || span_eq_nocase(mime, SPAN_LIT("text/plain"))) return from_text(w, &h, block, out, err);
+    }
+    if (h.type == WARC_RESPONSE) {
+        /* DNS answers and FTP transfers are responses too; "application/http" is missing now and then. */
+        if (span_eq_nocase(mime, SPAN_LIT("text/dns"))) return out->reason = INGEST_OTHER_TYPE, ERR_OK;
+        if (block.n == 0) return out->reason = INGEST_NO_PAYLOAD, ERR_OK;
+        return from_http(w, &h, block, out, err);
+    }
+    if (is_blank(block)) return out->reason = INGEST_NO_PAYLOAD, ERR_OK;
+    out->mime = mime;
+    if (!is_html(mime, block)) return out->reason = INGEST_NOT_HTML, ERR_OK;
+    return from_html(w, &h, block, http_parameter(h.content_type, "charset"), out, err);
+}

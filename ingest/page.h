@@ -1,0 +1,49 @@
+/* ingest/page.h - one record or line -> one document or a reason. What one thread needs for it is a PageWorker. */
+#ifndef TAMIS_INGEST_PAGE_H
+#define TAMIS_INGEST_PAGE_H
+
+#include "ingest/charset.h"
+#include "ingest/http.h"
+#include "ingest/ingest.h"
+#include "ingest/lang.h"
+#include "ingest/maintext.h"
+#include "ingest/warc.h"
+
+enum {
+    PAGE_MAX_URL = 8 << 10,    /* a longer one is a trap for crawlers; the document keeps its id */
+    PAGE_MAX_BAD_PERCENT = 1,  /* U+FFFD among the characters of the text */
+    PAGE_MAX_ID = 4 << 10
+};
+
+typedef struct {
+    Charset *charset;
+    HtmlParser *html;
+    HtmlTree tree;
+    MainText main;
+    DocScratch doc;
+    Buf body[2], utf8, text, title, url, date, meta, id, line, own_id;
+} PageWorker;
+MUST_USE ErrCode pageworker_new(PageWorker **w, Err *err);
+void pageworker_free(PageWorker *w);
+
+typedef struct {
+    IngestReason reason; /* INGEST_N_REASONS: doc is filled but for id, dump and source */
+    Doc doc;             /* valid until the next call with the worker */
+    Lang lang;
+    /* For the statistics; empty where it was not come to. They point into the record. */
+    Span mime;
+    const char *charset;
+    int status;
+} PageResult;
+
+/* A WARC record: its header bytes and block. Errors: memory. */
+MUST_USE ErrCode page_from_record(PageWorker *w, Span head, Span block, PageResult *out, Err *err);
+
+/* A line of JSON made elsewhere: needs a string "text"; members that are ours keep their meaning where they have the right
+ * type and are left out where not, others are kept as they are. doc.id is the line's own id, empty when it has none; a
+ * known language is believed, `lang` absent or unknown is detected. */
+MUST_USE ErrCode page_from_line(PageWorker *w, Span line, PageResult *out, Err *err);
+/* Puts "id": own into the meta object of a document (replacing one that is there); *meta points into the worker. */
+MUST_USE ErrCode page_meta_with_id(PageWorker *w, Span own, Span *meta, Err *err);
+
+#endif

@@ -1,0 +1,175 @@
+#include "ingest/records.h"
+
+#include <stdlib.h>
+
+struct RecordCursor {
+    const Inputs *in;
+    uint32_t slice, end_slice; /* of the part: the one that is read, one past the last */
+    ByteStream *stream;        /* of that slice; NULL between slices */
+    WarcReader warc;
+    uint64_t line;             /* number of the next line */
+};
+
+ErrCode records_open(const Inputs *in, uint32_t part, RecordCursor **out, Err *err)
+{
+    RecordCursor *c = calloc(1, sizeof *c);
+
+    if (!c) return err_nomem(err, "an input");
+    *c = (RecordCursor){.in = in, .slice = in->part_first[part], .end_slice = in->part_first[part + 1]};
+    *out = c;
+    return ERR_OK;
+}
+
+void records_close(RecordCursor *c)
+{
+    if (!c) return;
+    stream_close(c->stream);
+    free(c);
+}
+
+size_t records_n_items(const StageBlock *b) { return b->items.n / sizeof(RecordItem); }
+
+/* items.p comes from malloc and holds nothing but RecordItems, so it is aligned for them. */
+const RecordItem *records_item(const StageBlock *b, size_t i) { return (const RecordItem *)(const void *)b->items.p + i; }
+
+static void put_item(StageBlock *b, RecordItem item, Span head, Span block)
+{
+    item.at = b->bytes.n;
+    item.head_n = head.n;
+    item.block_n = block.n;
+    buf_put_span(&b->bytes, head);
+    buf_put_span(&b->bytes, block);
+    buf_put(&b->items, &item, sizeof item);
+}
+
+/* The type of a record whose block nobody will look into, as a reason. */
+static IngestReason reason_of_type(WarcType t)
+{
+    switch (t) {
+    case WARC_RESPONSE:
+    case WARC_RESOURCE:
+    case WARC_CONVERSION: return INGEST_N_REASONS;
+    case WARC_INFO: return INGEST_WARCINFO;
+    case WARC_REQUEST: return INGEST_REQUEST;
+    case WARC_METADATA: return INGEST_METADATA;
+    case WARC_REVISIT: return INGEST_REVISIT;
+    case WARC_UNKNOWN: break;
+    }
+    return INGEST_OTHER_TYPE;
+}
+
+static ErrCode next_record(RecordCursor *c, StageBlock *b, bool *more, Err *err)
+{
+    WarcRecord rec;
+    ErrCode rc = warc_next(&c->warc, &rec, more, err);
+
+    if (rc != ERR_OK || !*more) return rc;
+    RecordItem item = {.input = c->in->slice[c->slice].input,
+                       .kind = INPUT_ARCHIVE,
+                       .reason = rec.reason,
+                       .stored = rec.stored,
+                       .inner = rec.inner,
+                       .bytes = rec.bytes};
+    if (rec.reason == INGEST_N_REASONS) {
+        WarcHead h;
+        item.reason = warc_head(rec.head, &h) == WARC_HEAD_FINE ? reason_of_type(h.type) : INGEST_WARC_MALFORMED;
+        if (item.reason != INGEST_N_REASONS) rec.block = (Span){NULL, 0};
+    }
+    put_item(b, item, rec.head, rec.block);
+    return ERR_OK;
+}
+
+/* Takes one line off the stream. Blank lines are no documents but keep their numbers. */
+static ErrCode next_line(RecordCursor *c, StageBlock *b, bool *more, Err *err)
+{
+    RecordItem item = {.input = c->in->slice[c->slice].input, .kind = INPUT_LINES, .reason = INGEST_N_REASONS};
+    size_t want = STREAM_STEP, from = 0, n;
+    ErrCode rc;
+
+    item.stored = c->line;
+    for (;;) {
+        if ((rc = stream_need(c->stream, want, err)) != ERR_OK) return rc;
+        Span v = stream_view(c->stream);
+        n = from + span_find(span_from(v, from), '\n');
+        if (n < v.n || v.n < want) break;
+        if (v.n > RECORDS_MAX_LINE) { /* the rest of the line streams by */
+            item.reason = INGEST_TOO_LARGE;
+            item.bytes += v.n;
+            stream_skip(c->stream, v.n);
+            from = 0;
+            continue;
+        }
+        from = v.n;
+        want = v.n * 2;
+    }
+    Span line = span(stream_view(c->stream).p, n);
+    StreamBreak brk = STREAM_FINE;
+    *more = true;
+    if (n == stream_view(c->stream).n) { /* no line end: the last line, or a break */
+        brk = stream_break(c->stream, NULL);
+        if (brk != STREAM_FINE) item.reason = brk == STREAM_CORRUPT ? INGEST_GZIP_CORRUPT : INGEST_TRUNCATED;
+        else if (n == 0 && item.reason == INGEST_N_REASONS) *more = false;
+    }
+    if (item.reason != INGEST_N_REASONS || span_trim(line).n) {
+        item.bytes += n + 1;
+        put_item(b, item, (Span){NULL, 0}, item.reason == INGEST_N_REASONS ? line : (Span){NULL, 0});
+    }
+    c->line++;
+    stream_skip(c->stream, n < stream_view(c->stream).n ? n + 1 : n);
+    return brk == STREAM_FINE ? ERR_OK : stream_pass(c->stream, err);
+}
+
+/* Formats that are told by their first bytes and that we do not read: ARC, LZ4 frames, warc-zstd's dictionary frame. */
+static bool is_unknown_format(Span v)
+{
+    return span_starts(v, SPAN_LIT("filedesc:")) || (v.n >= 4 && le32_get(v.p) == 0x184D2204u);
+}
+
+static ErrCode open_slice(RecordCursor *c, StageBlock *b, Err *err)
+{
+    const InputSlice *s = &c->in->slice[c->slice];
+    const Input *i = &c->in->input[s->input];
+    ErrCode rc = stream_open(&c->stream, i->path, s->begin, i->kind == INPUT_ARCHIVE, err);
+
+    if (rc != ERR_OK) return rc;
+    c->line = 0;
+    c->warc = warc_reader(c->stream, s->begin, s->end);
+    if (i->kind == INPUT_LINES || s->begin > 0) return ERR_OK;
+    if ((rc = stream_need(c->stream, 16, err)) != ERR_OK || !is_unknown_format(stream_view(c->stream))) return rc;
+    log_warn("%s: a format that is not read", i->path);
+    put_item(b, (RecordItem){.input = s->input, .reason = INGEST_UNKNOWN_FORMAT, .bytes = i->size}, (Span){NULL, 0},
+             (Span){NULL, 0});
+    stream_close(c->stream);
+    c->stream = NULL;
+    c->slice++;
+    return ERR_OK;
+}
+
+ErrCode records_next(RecordCursor *c, StageBlock *b, bool *end, Err *err)
+{
+    ErrCode rc = ERR_OK;
+
+    *end = false;
+    buf_reset(&b->bytes);
+    buf_reset(&b->items);
+    while (rc == ERR_OK && b->bytes.n < RECORDS_BLOCK_BYTES && records_n_items(b) < RECORDS_BLOCK_ITEMS) {
+        bool more = true;
+        if (!c->stream) {
+            if (c->slice == c->end_slice) {
+                *end = records_n_items(b) == 0;
+                break;
+            }
+            rc = open_slice(c, b, err);
+            continue;
+        }
+        if (c->in->input[c->in->slice[c->slice].input].kind == INPUT_LINES) rc = next_line(c, b, &more, err);
+        else rc = next_record(c, b, &more, err);
+        if (rc == ERR_OK && !more) {
+            stream_close(c->stream);
+            c->stream = NULL;
+            c->slice++;
+        }
+    }
+    if (rc == ERR_OK) rc = buf_ok(&b->bytes, "a block of records", err);
+    return rc == ERR_OK ? buf_ok(&b->items, "a block of records", err) : rc;
+}

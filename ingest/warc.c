@@ -1,0 +1,237 @@
+#include "ingest/warc.h"
+
+bool warc_is_version_line(Span s)
+{
+    return s.n >= 8 && memcmp(s.p, "WARC/", 5) == 0 && ascii_is_digit(s.p[5]) && s.p[6] == '.' && ascii_is_digit(s.p[7]);
+}
+
+static WarcType type_of(Span v)
+{
+    static const struct {
+        const char *name;
+        WarcType type;
+    } types[] = {{"response", WARC_RESPONSE}, {"request", WARC_REQUEST},   {"metadata", WARC_METADATA},
+                 {"warcinfo", WARC_INFO},     {"revisit", WARC_REVISIT},   {"resource", WARC_RESOURCE},
+                 {"conversion", WARC_CONVERSION}};
+
+    for (size_t i = 0; i < sizeof types / sizeof types[0]; i++)
+        if (span_eq_nocase(v, span_str(types[i].name))) return types[i].type;
+    return WARC_UNKNOWN;
+}
+
+static void take_field(WarcHead *h, Span name, Span value)
+{
+    static const struct {
+        const char *name;
+        size_t at;
+    } fields[] = {{"warc-target-uri", offsetof(WarcHead, target_uri)},
+                  {"warc-date", offsetof(WarcHead, date)},
+                  {"content-type", offsetof(WarcHead, content_type)},
+                  {"warc-truncated", offsetof(WarcHead, truncated)},
+                  {"warc-identified-payload-type", offsetof(WarcHead, payload_type)}};
+
+    if (span_eq_nocase(name, SPAN_LIT("WARC-Type"))) {
+        if (h->type == WARC_UNKNOWN) h->type = type_of(value);
+    } else if (span_eq_nocase(name, SPAN_LIT("Content-Length"))) {
+        if (!h->has_length) h->has_length = span_to_u64(value, &h->length);
+    }
+    for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++) {
+        Span *slot = (Span *)(void *)((char *)h + fields[i].at);
+        if (slot->n == 0 && span_eq_nocase(name, span_str(fields[i].name))) *slot = value;
+    }
+}
+
+WarcHeadStatus warc_head(Span s, WarcHead *out)
+{
+    size_t at = 0;
+
+    *out = (WarcHead){0};
+    if (s.n >= 8 ? !warc_is_version_line(s) : !span_starts(SPAN_LIT("WARC/"), span(s.p, s.n < 5 ? s.n : 5)))
+        return WARC_HEAD_BAD;
+    for (int line = 0; line < WARC_MAX_LINES; line++) {
+        Span rest = span_from(s, at);
+        size_t n = span_find(rest, '\n');
+        if (n == rest.n || at + n >= WARC_MAX_HEAD) return s.n < WARC_MAX_HEAD && n == rest.n ? WARC_HEAD_CUT : WARC_HEAD_BAD;
+        Span text = span_trim(span(rest.p, n));
+        at += n + 1;
+        if (text.n == 0) {
+            out->head_bytes = at;
+            return WARC_HEAD_FINE;
+        }
+        size_t colon = span_find(text, ':');
+        /* Lines without a colon (continuations whose indent was lost, junk) are passed over. */
+        if (line > 0 && colon < text.n) take_field(out, span_trim(span(text.p, colon)), span_trim(span_from(text, colon + 1)));
+    }
+    return WARC_HEAD_BAD;
+}
+
+WarcReader warc_reader(ByteStream *s, uint64_t begin, uint64_t end)
+{
+    /* gzip is entered at a member that starts with a record; plain bytes anywhere. */
+    return (WarcReader){.s = s, .end = end, .mid = begin > 0 && stream_coding(s) == STREAM_PLAIN};
+}
+
+/* The first place in window bytes [from, n) where a record starts; n when there is none. */
+static size_t find_record(const ByteStream *s, size_t from, size_t n)
+{
+    Span v = stream_view(s);
+    size_t member = stream_next_member(s, from, n);
+    size_t at = from;
+
+    while (at < member) {
+        const uint8_t *p = memchr(v.p + at, '\n', member - at);
+        if (!p) break;
+        at = (size_t)(p - v.p) + 1;
+        if (at < member && warc_is_version_line(span_from(v, at))) return at;
+    }
+    return member;
+}
+
+/* Drops window bytes from `from` on until a record starts at the window's first byte, or a break or the end is there.
+ * *gone counts what was dropped. */
+static ErrCode drop_to_record(WarcReader *r, size_t from, uint64_t *gone, Err *err)
+{
+    enum { KEEP = 16 }; /* a version line may lie across two fills */
+    ErrCode rc;
+
+    for (;;) {
+        if ((rc = stream_need(r->s, from + STREAM_STEP, err)) != ERR_OK) return rc;
+        size_t n = stream_view(r->s).n, at = from < n ? find_record(r->s, from, n) : n;
+        bool last = n < from + STREAM_STEP;
+        size_t drop = at < n || last ? at : n - KEEP;
+        stream_skip(r->s, drop);
+        *gone += drop;
+        if (at < n || last) return ERR_OK;
+        from = 0;
+    }
+}
+
+static IngestReason reason_of(StreamBreak b)
+{
+    return b == STREAM_CORRUPT ? INGEST_GZIP_CORRUPT : b == STREAM_BOMB ? INGEST_BOMB : INGEST_TRUNCATED;
+}
+
+/* A break with nothing before it: it is a record of its own. */
+static ErrCode broken_member(WarcReader *r, WarcRecord *rec, Err *err)
+{
+    rec->reason = reason_of(stream_break(r->s, &rec->stored));
+    return stream_pass(r->s, err);
+}
+
+/* What starts at the window's first byte is no record, or one whose length cannot be believed: it ends where the next
+ * one starts, searched from byte `from` on, or at a break, whose reason it then has. */
+static ErrCode malformed(WarcReader *r, WarcRecord *rec, size_t from, IngestReason reason, Err *err)
+{
+    ErrCode rc = drop_to_record(r, from, &rec->bytes, err);
+
+    rec->reason = reason;
+    rec->head = rec->block = (Span){NULL, 0};
+    if (rc == ERR_OK && stream_view(r->s).n == 0 && stream_break(r->s, NULL) != STREAM_FINE) {
+        rec->reason = reason_of(stream_break(r->s, NULL));
+        rc = stream_pass(r->s, err);
+    }
+    return rc;
+}
+
+/* A block beyond WARC_MAX_BLOCK: dropped as it streams by. A member that starts with a record ends it early. */
+static ErrCode skip_large(WarcReader *r, WarcRecord *rec, uint64_t total, Err *err)
+{
+    ErrCode rc;
+
+    if (total > stream_plain_left(r->s)) { /* the length is wrong or the file is cut */
+        rc = malformed(r, rec, 5, INGEST_WARC_MALFORMED, err);
+        if (rc == ERR_OK && stream_at_end(r->s)) rec->reason = INGEST_TRUNCATED;
+        return rc;
+    }
+    rec->reason = INGEST_TOO_LARGE;
+    for (size_t from = 0; rec->bytes < total; from = 0) {
+        if ((rc = stream_need(r->s, STREAM_STEP, err)) != ERR_OK) return rc;
+        size_t n = stream_view(r->s).n;
+        if (n == 0) return malformed(r, rec, 0, INGEST_TRUNCATED, err);
+        if (n > total - rec->bytes) n = (size_t)(total - rec->bytes);
+        size_t at = stream_next_member(r->s, from, n);
+        if (at < n) rec->reason = INGEST_WARC_MALFORMED;
+        stream_skip(r->s, at);
+        rec->bytes += at;
+        if (at < n) return ERR_OK;
+    }
+    return ERR_OK;
+}
+
+/* Whether the block that ends at window byte `at` ends where a block may. */
+static bool ends_well(const ByteStream *s, size_t at)
+{
+    Span v = stream_view(s);
+    size_t tail = at;
+
+    while (tail < v.n && tail - at < WARC_MAX_TAIL && (v.p[tail] == '\r' || v.p[tail] == '\n')) tail++;
+    return tail == v.n || warc_is_version_line(span_from(v, tail)) || stream_is_member_start(s, tail);
+}
+
+static ErrCode read_record(WarcReader *r, WarcRecord *rec, const WarcHead *h, Err *err)
+{
+    size_t total = h->head_bytes + (size_t)h->length;
+    ErrCode rc = stream_need(r->s, total + WARC_MAX_TAIL + 8, err);
+    Span v = stream_view(r->s);
+
+    if (rc != ERR_OK) return rc;
+    size_t next = stream_next_member(r->s, h->head_bytes, v.n < total ? v.n : total);
+    if (v.n < total || next < total) {
+        /* Cut, or a length that reaches into the next record: only a record inside the block tells. */
+        IngestReason cut = stream_break(r->s, NULL) != STREAM_FINE ? reason_of(stream_break(r->s, NULL)) : INGEST_TRUNCATED;
+        size_t inside = find_record(r->s, h->head_bytes, v.n < total ? v.n : total);
+        return malformed(r, rec, h->head_bytes, inside < v.n ? INGEST_WARC_MALFORMED : cut, err);
+    }
+    if (!ends_well(r->s, total)) return malformed(r, rec, h->head_bytes, INGEST_WARC_MALFORMED, err);
+    rec->head = span(v.p, h->head_bytes);
+    rec->block = span(v.p + h->head_bytes, (size_t)h->length);
+    rec->bytes = total;
+    r->skip = total;
+    return ERR_OK;
+}
+
+/* Drops the line ends before a record. Too many NULs or line ends are junk like any other. */
+static ErrCode skip_blank(WarcReader *r, Err *err)
+{
+    for (;;) {
+        ErrCode rc = stream_need(r->s, WARC_MAX_HEAD, err);
+        Span v = stream_view(r->s);
+        size_t n = 0;
+
+        while (n < v.n && (v.p[n] == '\r' || v.p[n] == '\n')) n++;
+        stream_skip(r->s, n);
+        if (rc != ERR_OK || n < v.n || n == 0) return rc;
+    }
+}
+
+ErrCode warc_next(WarcReader *r, WarcRecord *rec, bool *more, Err *err)
+{
+    uint64_t nobody = 0;
+    WarcHead h;
+    ErrCode rc;
+
+    *rec = (WarcRecord){.reason = INGEST_N_REASONS};
+    *more = false;
+    stream_skip(r->s, r->skip);
+    r->skip = 0;
+    if (r->mid) {
+        r->mid = false;
+        if ((rc = drop_to_record(r, 0, &nobody, err)) != ERR_OK) return rc;
+    }
+    if ((rc = skip_blank(r, err)) != ERR_OK) return rc;
+    Span v = stream_view(r->s);
+    if (v.n == 0 && stream_at_end(r->s)) return ERR_OK;
+    stream_where(r->s, 0, &rec->stored, &rec->inner);
+    if (rec->stored >= r->end) return ERR_OK;
+    *more = true;
+    if (v.n == 0) return broken_member(r, rec, err);
+    switch (warc_head(v, &h)) {
+    case WARC_HEAD_BAD: return malformed(r, rec, 0, INGEST_WARC_MALFORMED, err);
+    case WARC_HEAD_CUT: return malformed(r, rec, 5, INGEST_TRUNCATED, err);
+    case WARC_HEAD_FINE: break;
+    }
+    if (!h.has_length || h.length > UINT64_MAX - h.head_bytes)
+        return malformed(r, rec, h.head_bytes, INGEST_WARC_MALFORMED, err);
+    if (h.length > WARC_MAX_BLOCK) return skip_large(r, rec, h.head_bytes + h.length, err);
+    return read_record(r, rec, &h, err);
+}
