@@ -8,7 +8,7 @@
  * 48 u8[16] tokenizer_id · 64 u8[16] key · 80 n_sections x {u32 kind, u32 flags, u64 offset, u64 bytes, u64 xxh3} ·
  * u64 header_sum. Token i starts at bit i * token_bits of TOKENS; 8 zero bytes follow it. Sections: TOKENS, BLOCK_SUMS
  * (u64 XXH3-64 per block_tokens tokens, of their u32 little-endian values), DOC_FIRST (u64 per document + the total),
- * DOC_META, NAMES, IDS; unknown kinds are skipped; the last 8 bytes of the file repeat header_sum. */
+ * DOC_META, NAMES, IDS, CONTENT; unknown kinds are skipped; the last 8 bytes of the file repeat header_sum. */
 #ifndef TAMIS_SHARDS_SHARDS_H
 #define TAMIS_SHARDS_SHARDS_H
 
@@ -16,7 +16,14 @@
 #include "core/hash.h"
 #include "core/json.h"
 
-enum { SHARD_VERSION = 1, SHARD_BLOCK_TOKENS = 32768, SHARD_MAX_STREAMS = 65535, VOCAB_MAX = 1 << 24 };
+enum {
+    SHARD_VERSION = 1,
+    SHARD_BLOCK_TOKENS = 32768,
+    SHARD_MAX_STREAMS = 65535,
+    VOCAB_MAX = 1 << 24,
+    STREAM_NAME_MAX = 100,   /* bytes of a stream's name, which is the name of its directory */
+    TOKENS_STAGE_VERSION = 1 /* of the stage `tokenize`, in the manifest; to be raised when its output changes */
+};
 
 /* --- writing one shard */
 typedef struct {
@@ -41,10 +48,14 @@ void shardwriter_abandon(ShardWriter *w);
 /* --- reading one shard: memory-mapped, any number of threads after opening. */
 typedef struct Shard Shard;
 MUST_USE ErrCode shard_open(Shard **s, const char *path, Err *err); /* checks header, sections, trailer; not the tokens' sums */
-void shard_close(Shard *s);
+/* The same over bytes in memory, borrowed until shard_close; `name` is for messages. */
+MUST_USE ErrCode shard_open_bytes(Shard **s, Span bytes, const char *name, Err *err);
+void shard_close(Shard *s); /* NULL is fine */
 uint64_t shard_n_tokens(const Shard *s);
 uint64_t shard_n_docs(const Shard *s);
 const ShardSpec *shard_spec(const Shard *s);
+unsigned shard_token_bits(const Shard *s);
+Hash128 shard_content(const Shard *s); /* as the file says; shard_verify recomputes it */
 /* Tokens [first, first + n); the range must lie within the shard (ERR_LIMIT). */
 MUST_USE ErrCode shard_read(const Shard *s, uint64_t first, size_t n, uint32_t *out, Err *err);
 /* The document that token `at` belongs to (its eos included); shard_doc gives its token range [begin, end), eos included. */
@@ -59,7 +70,9 @@ typedef struct Vocab Vocab;
 typedef Span (*VocabBytes)(const void *ctx, uint32_t id);
 MUST_USE ErrCode vocab_write(const char *path, uint32_t n, uint32_t eos_id, Hash128 tokenizer_id, VocabBytes bytes_of, const void *ctx, Err *err);
 MUST_USE ErrCode vocab_open(Vocab **v, const char *path, Err *err);
-void vocab_close(Vocab *v);
+/* Over bytes in memory, borrowed until vocab_close; `name` is for messages. */
+MUST_USE ErrCode vocab_open_bytes(Vocab **v, Span bytes, const char *name, Err *err);
+void vocab_close(Vocab *v); /* NULL is fine */
 uint32_t vocab_size(const Vocab *v);
 uint32_t vocab_eos(const Vocab *v);
 Hash128 vocab_tokenizer_id(const Vocab *v);
@@ -83,6 +96,12 @@ uint64_t tokensdir_n_tokens(const TokensDir *t);
 Hash128 tokensdir_content(const TokensDir *t);
 /* Tokens [first, first + n) of a stream, across its shards. */
 MUST_USE ErrCode tokensdir_read(const TokensDir *t, uint32_t stream, uint64_t first, size_t n, uint32_t *out, Err *err);
+/* The shard that token `at` of a stream lies in (at < its n_tokens), and where in it. */
+void tokensdir_locate(const TokensDir *t, uint32_t stream, uint64_t at, uint32_t *shard, uint64_t *local);
+/* The stream of a domain: its name with every byte but letters, digits, '-', '_' and '.' (not in front) turned into '_', so
+ * that nothing from a record becomes a path. False when it is empty or longer than STREAM_NAME_MAX. Different domains may
+ * meet in one name: callers refuse that. */
+bool stream_name(Span domain, char out[STREAM_NAME_MAX + 1]);
 /* Publishes manifest.json over shards that are all there: `streams` names and shard counts. mixture (canonical JSON, may be
  * empty) is stored beside it as mixture.json. */
 typedef struct {

@@ -1,0 +1,13 @@
+/* shards/shard_map.h - a local file as memory. A file cut short while it is mapped kills the reader (SIGBUS); ours are
+ * published whole and never changed. */
+#ifndef TAMIS_SHARDS_SHARD_MAP_H
+#define TAMIS_SHARDS_SHARD_MAP_H
+
+#include "core/bytes.h"
+#include "core/err.h"
+
+/* The bytes of a regular file; an empty one has p NULL. */
+MUST_USE ErrCode shard_map(const char *path, Span *bytes, Err *err);
+void shard_unmap(Span bytes);
+
+#endif
