@@ -2,7 +2,6 @@
 # Every check of the project, as CI runs it; ends with "N passed, N failed" over all of them.
 #   tests/run.sh              on a bare Debian 12 as root (or with sudo, or with the packages there already)
 #   FUZZ_SECONDS=600 tests/run.sh     longer fuzzing (default 60 s a target, two at a time; 0: none)
-#   TIDY_SECONDS=0 tests/run.sh       clang-tidy on every file (default: as many as fit into 100 s, newest changes first)
 set -eu
 LC_ALL=C.UTF-8
 export LC_ALL
@@ -10,7 +9,6 @@ export LC_ALL
 cd "$(dirname -- "$0")/.."
 jobs=$(nproc)
 fuzz_seconds=${FUZZ_SECONDS:-60}
-tidy_seconds=${TIDY_SECONDS:-100}
 n_passed=0 n_failed=0 n_skipped=0
 begin=$(date +%s)
 mkdir -p build
@@ -91,26 +89,12 @@ fuzz_all() {
     done
 }
 
-tidy_all() { # newest changes first; stops when the time is up
+tidy_all() { # every C file of the build
     say "clang-tidy"
-    git log --format= --name-only --diff-filter=d 2>/dev/null | awk 'NF && !seen[$0]++' | grep -E '\.c$' >build/tidy.files || :
-    [ -s build/tidy.files ] || find core ingest dedup filter remix tokenize shards train tools -name '*.c' >build/tidy.files
-    until=$(($(date +%s) + tidy_seconds))
-    [ "$tidy_seconds" -gt 0 ] || until=$(($(date +%s) + 86400))
-    : >build/tidy.log
-    : >build/tidy.done
-    # shellcheck disable=SC2016 # expanded by the inner shell
+    sed -n 's/^ *"file": "\(.*\.c\)".*/\1/p' build/clang/compile_commands.json | sort -u >build/tidy.files
     status=0
-    xargs -P "$jobs" -n 1 sh -c '
-        [ -f "$1" ] && grep -q "\"file\": \".*/$1\"" build/clang/compile_commands.json || exit 0
-        [ "$(date +%s)" -lt '"$until"' ] || exit 0
-        echo "$1" >>build/tidy.done
-        clang-tidy --quiet -p build/clang "$1" >"build/tidy.$$.log" 2>/dev/null
-        status=$?
-        [ $status -eq 0 ] || cat "build/tidy.$$.log" >>build/tidy.log
-        rm -f "build/tidy.$$.log"
-        [ $status -eq 0 ]' tidy <build/tidy.files || status=$?
-    echo "clang-tidy: $(wc -l <build/tidy.done) files"
+    xargs -P "$jobs" -n 4 clang-tidy --quiet -p build/clang <build/tidy.files >build/tidy.log 2>/dev/null || status=$?
+    echo "clang-tidy: $(wc -l <build/tidy.files) files"
     result $status clang-tidy build/tidy.log
 }
 
