@@ -12,7 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { REPORT_MAX_BARS = 40, REPORT_NOTE = 96 };
+enum { REPORT_MAX_BARS = 64, REPORT_DROPS = 14, REPORT_NOTE = 96 };
 
 static const char style[] =
     ":root{color-scheme:light dark;--a:#2f6fb0;--b:#d1783c;--c:#8a9099;--g:#8884;--card:#8881}\n"
@@ -152,32 +152,40 @@ static void put_funnel(Buf *b, const RunDir *r)
     bars_put(b, "bytes of text behind each stage", &bytes);
 }
 
+static void add_drop(Bars *l, Buf *label, const RunStage *s, Span reason, uint64_t n_docs, int tone)
+{
+    char text[32], note[REPORT_NOTE];
+
+    if (l->n == REPORT_MAX_BARS) return;
+    buf_printf(label, "%s: ", s->verb);
+    buf_put_span(label, reason);
+    snprintf(note, sizeof note, "%s (%.1f %%)", put_count(text, n_docs),
+             s->n_in ? 100 * (double)n_docs / (double)s->n_in : 0.0);
+    bars_add(l, buf_span(label), (double)n_docs, tone, note);
+}
+
 static void put_drops(Buf *b, const RunDir *r)
 {
     Bars l = {0};
-    Buf labels[REPORT_MAX_BARS] = {{0}};
-    char text[32], note[REPORT_NOTE];
+    Buf label[REPORT_MAX_BARS] = {{0}};
+    RunDrop drop[REPORT_DROPS];
 
     for (size_t i = 0; i < RECIPE_STAGES; i++) {
         const RunStage *s = &r->stage[i];
-        const Json *dropped = json_get(s->manifest, "dropped");
-        for (const Json *d = dropped ? dropped->child : NULL; d; d = d->next) {
-            if (d->type != JSON_NUMBER || d->number <= 0) continue;
-            snprintf(note, sizeof note, "%s (%.1f %%)", put_count(text, (uint64_t)d->number),
-                     s->n_in ? 100 * d->number / (double)s->n_in : 0.0);
-            if (l.n < REPORT_MAX_BARS) {
-                buf_printf(&labels[l.n], "%s: ", s->verb);
-                buf_put_span(&labels[l.n], d->key);
-            }
-            bars_add(&l, buf_span(&labels[l.n < REPORT_MAX_BARS ? l.n : REPORT_MAX_BARS - 1]), d->number,
-                     (int)(i % 3), note);
-        }
+        size_t n_rest;
+        uint64_t rest;
+        char more[40];
+        const size_t n = rundir_drops(s, drop, REPORT_DROPS, &n_rest, &rest);
+        for (size_t k = 0; k < n && l.n < REPORT_MAX_BARS; k++)
+            add_drop(&l, &label[l.n], s, drop[k].reason, drop[k].n_docs, (int)(i % 3));
+        snprintf(more, sizeof more, "%zu more reasons", n_rest);
+        if (n_rest && l.n < REPORT_MAX_BARS) add_drop(&l, &label[l.n], s, span_str(more), rest, (int)(i % 3));
     }
     if (l.n) {
         heading(b, "Why records and documents were dropped", "Shares are of what the stage read.");
         bars_put(b, "drops by reason", &l);
     }
-    for (size_t i = 0; i < REPORT_MAX_BARS; i++) buf_clear(&labels[i]);
+    for (size_t i = 0; i < REPORT_MAX_BARS; i++) buf_clear(&label[i]);
 }
 
 /* Documents and bytes of a counter {NAME: [docs, bytes]} in stats.json. */

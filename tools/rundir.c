@@ -201,12 +201,46 @@ void rundir_clear(RunDir *r) { arena_clear(&r->arena); }
 
 /* --- the closing table */
 
-static void print_dropped(const RunStage *s)
+enum { PRINT_DROPS = 12 };
+
+size_t rundir_drops(const RunStage *s, RunDrop *out, size_t cap, size_t *n_rest, uint64_t *rest)
 {
     const Json *dropped = json_get(s->manifest, "dropped");
+    size_t n = 0;
 
-    for (const Json *d = dropped ? dropped->child : NULL; d; d = d->next)
-        printf("  %-22s %12" PRIu64 "  %s\n", s->verb, (uint64_t)d->number, (const char *)d->key.p);
+    *n_rest = 0;
+    *rest = 0;
+    for (const Json *d = dropped && dropped->type == JSON_OBJECT ? dropped->child : NULL; d; d = d->next) {
+        RunDrop now = {d->key, d->type == JSON_NUMBER && d->number > 0 && d->number < 1e19 ? (uint64_t)d->number : 0};
+        if (!now.n_docs) continue;
+        for (size_t i = 0; i < n; i++) { /* the place of `now`; what stood there moves on */
+            const bool before = now.n_docs > out[i].n_docs ||
+                                (now.n_docs == out[i].n_docs && span_cmp(now.reason, out[i].reason) < 0);
+            if (!before) continue;
+            const RunDrop moved = out[i];
+            out[i] = now;
+            now = moved;
+        }
+        if (n < cap) {
+            out[n++] = now;
+            continue;
+        }
+        ++*n_rest;
+        *rest += now.n_docs;
+    }
+    return n;
+}
+
+static void print_dropped(const RunStage *s)
+{
+    RunDrop drop[PRINT_DROPS];
+    size_t n_rest;
+    uint64_t rest;
+
+    const size_t n = rundir_drops(s, drop, PRINT_DROPS, &n_rest, &rest);
+    for (size_t i = 0; i < n; i++)
+        printf("  %-22s %12" PRIu64 "  %s\n", s->verb, drop[i].n_docs, (const char *)drop[i].reason.p);
+    if (n_rest) printf("  %-22s %12" PRIu64 "  %zu more reasons\n", s->verb, rest, n_rest);
 }
 
 void rundir_print(const RunDir *r)

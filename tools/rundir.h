@@ -49,6 +49,14 @@ const RunStage *rundir_stage(const RunDir *r, const char *verb);
 uint64_t rundir_count(const Json *obj, const char *key);
 double rundir_number(const Json *obj, const char *key);
 
+/* Why a stage dropped documents, most frequent first (ties by name). At most `cap` of them; returns how many, and sums the
+ * reasons beyond into *n_rest reasons with *rest documents. */
+typedef struct {
+    Span reason;
+    uint64_t n_docs;
+} RunDrop;
+size_t rundir_drops(const RunStage *s, RunDrop *out, size_t cap, size_t *n_rest, uint64_t *rest);
+
 /* run.json alone, for `tamis run`; `time` has RECIPE_STAGES entries in the order of the chain. */
 MUST_USE ErrCode rundir_read_times(const char *dir, RunTime *time, Err *err);
 MUST_USE ErrCode rundir_write_times(const char *dir, const RunTime *time, Err *err);

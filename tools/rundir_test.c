@@ -71,3 +71,22 @@ TEST(times_come_back)
     CHECK_OK(rundir_read_times(check_tmpdir(), out, &err), &err); /* none there: all zero */
     CHECK_INT(0, out[0].runs);
 }
+
+TEST(drops_are_sorted_and_summed)
+{
+    const char *dir = check_tmpdir();
+    RunDrop drop[3];
+    size_t n_rest;
+    uint64_t rest;
+    RunDir r;
+    put(dir, "clean", "manifest.json",
+        "{\"n_in\":30,\"dropped\":{\"a\":1,\"b\":9,\"c\":3,\"d\":0,\"e\":9,\"f\":2}}\n");
+    CHECK_OK(rundir_load(&r, dir, &err), &err);
+    CHECK_INT(3, rundir_drops(rundir_stage(&r, "filter"), drop, 3, &n_rest, &rest));
+    CHECK(span_is(drop[0].reason, "b") && span_is(drop[1].reason, "e") && span_is(drop[2].reason, "c"));
+    CHECK_INT(9, drop[1].n_docs);
+    CHECK_INT(2, n_rest);
+    CHECK_INT(3, rest);
+    CHECK_INT(0, rundir_drops(rundir_stage(&r, "dedup"), drop, 3, &n_rest, &rest));
+    rundir_clear(&r);
+}
