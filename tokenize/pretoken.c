@@ -30,7 +30,7 @@ static inline unsigned class_at(Span s, size_t at, size_t *next)
  * character behind b begins. White space is PT_SPACE, never a newline. */
 static bool cut_before_words(Span s, unsigned a, unsigned b, size_t next)
 {
-    size_t after, end;
+    size_t after = next, end;
 
     if ((a | b) & PT_NEWLINE) return true;
     if (b & PT_LETTER) {

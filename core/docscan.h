@@ -1,0 +1,22 @@
+/* core/docscan.h - all documents of a set, in parallel and in no order: for what only counts documents or sends them on, so that
+ * the order cannot matter. Blocks of several parts are read at once; nothing is written. Local to the calling process. */
+#ifndef TAMIS_CORE_DOCSCAN_H
+#define TAMIS_CORE_DOCSCAN_H
+
+#include "core/dataset.h"
+#include "core/log.h"
+
+/* Where a document is: `part` counts through the set, `record` is its index in the root part. */
+typedef struct {
+    DocId id;
+    uint32_t part, record;
+    uint32_t part_records; /* of the root part */
+} DocPlace;
+
+/* Gets each document once, in some thread: 0 <= thread < threads. The document is valid during the call. */
+typedef ErrCode (*DocScanEach)(void *ctx, int thread, const Doc *doc, const DocPlace *place, Err *err);
+
+/* progress may be NULL. Failures: that of the earliest block among those that were tried. ERR_INTR after a signal. */
+MUST_USE ErrCode docscan(const DatasetSet *set, int threads, DocScanEach each, void *ctx, Progress *progress, Err *err);
+
+#endif

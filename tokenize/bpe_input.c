@@ -1,0 +1,273 @@
+#include "tokenize/bpe_input.h"
+
+#include "core/docscan.h"
+#include "core/json.h"
+#include "core/par.h"
+#include "core/store.h"
+#include "core/utf8.h"
+#include "tokenize/sampling.h"
+
+#include <omp.h>
+#include <stdlib.h>
+
+enum {
+    MIXTURE_MAX_BYTES = 64 << 20,
+    CHUNK_BYTES = 8 << 20,    /* of a text file, cut at line ends, which are always cuts of the pre-tokenizer too */
+    LINE_MAX_BYTES = 256 << 20 /* as of a document */
+};
+
+typedef struct {
+    InFile *file;
+    uint64_t begin, end; /* lines that begin in [begin, end) */
+} Chunk;
+
+struct BpeInput {
+    BpeSource source;
+    DatasetSet *set;
+    Sampling sampling;
+    Buf mixture;
+    InFile **file;
+    Chunk *chunk;
+    size_t n_chunks;
+    BpeCounter **counter; /* one a thread */
+    uint64_t *n_docs;
+    Buf *scratch;
+};
+
+/* --- opening */
+
+/* mixture.json of the dataset that has one. Two inputs with one of them mixed have no common weights. */
+static ErrCode read_mixture(BpeInput *in, Err *err)
+{
+    Arena names = {0};
+    char *path = NULL;
+    ErrCode rc = ERR_OK;
+
+    for (size_t i = 0; i < in->source.n && rc == ERR_OK; i++) {
+        bool exists = false;
+        if (!(path = path_join(&names, in->source.path[i], "mixture.json"))) rc = err_nomem(err, "a path");
+        else rc = store_exists(path, &exists, err);
+        if (rc != ERR_OK || !exists) continue;
+        if (in->source.n > 1) rc = err_set(err, ERR_USAGE, "%s: a dataset with a mixture must be the only input", in->source.path[i]);
+        else rc = store_read(path, MIXTURE_MAX_BYTES, &in->mixture, err);
+    }
+    if (rc == ERR_OK)
+        rc = sampling_make(&in->sampling, buf_span(&in->mixture), path, in->source.sample_bytes, datasetset_text_bytes(in->set), err);
+    arena_clear(&names);
+    return rc;
+}
+
+static ErrCode open_files(BpeInput *in, Err *err)
+{
+    size_t n_chunks = 0;
+    ErrCode rc;
+
+    if (!(in->file = calloc(in->source.n, sizeof *in->file))) return err_nomem(err, "a list of files");
+    for (size_t i = 0; i < in->source.n; i++) {
+        if ((rc = infile_open(&in->file[i], in->source.path[i], err)) != ERR_OK) return rc;
+        n_chunks += (size_t)(infile_size(in->file[i]) / CHUNK_BYTES) + 1;
+    }
+    if (!(in->chunk = calloc(n_chunks, sizeof *in->chunk))) return err_nomem(err, "a list of chunks");
+    for (size_t i = 0; i < in->source.n; i++) {
+        uint64_t size = infile_size(in->file[i]);
+        for (uint64_t at = 0; at < size; at += CHUNK_BYTES)
+            in->chunk[in->n_chunks++] = (Chunk){in->file[i], at, size - at < CHUNK_BYTES ? size : at + CHUNK_BYTES};
+    }
+    return ERR_OK;
+}
+
+ErrCode bpeinput_open(BpeInput **out, const BpeSource *source, Err *err)
+{
+    size_t threads = (size_t)source->threads;
+    BpeInput *in = calloc(1, sizeof *in);
+    ErrCode rc = ERR_OK;
+
+    *out = NULL;
+    if (!in) return err_nomem(err, "the input");
+    in->source = *source;
+    in->counter = calloc(threads, sizeof *in->counter);
+    in->n_docs = calloc(threads, sizeof *in->n_docs);
+    in->scratch = calloc(threads, sizeof *in->scratch);
+    if (!in->counter || !in->n_docs || !in->scratch) rc = err_nomem(err, "the input");
+    if (rc == ERR_OK && source->text) rc = open_files(in, err);
+    if (rc == ERR_OK && !source->text) {
+        rc = datasetset_open(&in->set, source->path, source->n, err);
+        if (rc == ERR_OK) rc = read_mixture(in, err);
+    }
+    if (rc == ERR_OK) *out = in;
+    else bpeinput_close(in);
+    return rc;
+}
+
+void bpeinput_close(BpeInput *in)
+{
+    if (!in) return;
+    for (int i = 0; i < in->source.threads; i++) {
+        if (in->counter) bpecounter_free(in->counter[i]);
+        if (in->scratch) buf_clear(&in->scratch[i]);
+    }
+    for (size_t i = 0; in->file && i < in->source.n; i++) infile_close(in->file[i]);
+    datasetset_close(in->set);
+    sampling_clear(&in->sampling);
+    buf_clear(&in->mixture);
+    free(in->counter);
+    free(in->n_docs);
+    free(in->scratch);
+    free(in->file);
+    free(in->chunk);
+    free(in);
+}
+
+static void put_hex(Buf *b, Hash128 h)
+{
+    char hex[HASH128_HEX];
+
+    hash128_hex(hex, h);
+    json_put_cstr(b, hex);
+}
+
+void bpeinput_describe(const BpeInput *in, Buf *inputs, Buf *contents)
+{
+    buf_putc(inputs, '[');
+    buf_putc(contents, '[');
+    for (size_t i = 0; i < in->source.n; i++) {
+        if (i) buf_putc(inputs, ','), buf_putc(contents, ',');
+        buf_puts(inputs, "{\"path\":");
+        json_put_cstr(inputs, in->source.path[i]);
+        if (in->set) {
+            Hash128 content = dataset_content(datasetset_at(in->set, i));
+            buf_puts(inputs, ",\"content\":");
+            put_hex(inputs, content);
+            put_hex(contents, content);
+        } else { /* a raw input counts as its name and size */
+            uint64_t size = infile_size(in->file[i]);
+            buf_puts(inputs, ",\"size\":");
+            buf_put_u64(inputs, size);
+            buf_putc(contents, '[');
+            json_put_cstr(contents, path_base(in->source.path[i]));
+            buf_putc(contents, ',');
+            buf_put_u64(contents, size);
+            buf_putc(contents, ']');
+        }
+        buf_putc(inputs, '}');
+    }
+    if (in->mixture.n) {
+        buf_putc(contents, ',');
+        put_hex(contents, hash128(buf_span(&in->mixture)));
+    }
+    buf_putc(inputs, ']');
+    buf_putc(contents, ']');
+}
+
+/* --- counting */
+
+static ErrCode count_document(void *ctx, int thread, const Doc *doc, const DocPlace *place, Err *err)
+{
+    BpeInput *in = ctx;
+
+    (void)place;
+    if (!sampling_takes(&in->sampling, doc)) return ERR_OK;
+    in->n_docs[thread]++;
+    return bpecounter_feed(in->counter[thread], doc->text, err);
+}
+
+/* Offset of the first byte behind a '\n' at or after `from - 1`: where the first line begins that starts at or after `from`. */
+static ErrCode line_start(InFile *f, uint64_t from, uint64_t *start, Err *err)
+{
+    uint8_t block[4096];
+    uint64_t size = infile_size(f), at = from ? from - 1 : 0;
+
+    *start = 0;
+    if (from == 0) return ERR_OK;
+    while (at < size) {
+        size_t n = size - at < sizeof block ? (size_t)(size - at) : sizeof block;
+        ErrCode rc = infile_read(f, at, block, n, err);
+        if (rc != ERR_OK) return rc;
+        size_t lf = span_find((Span){block, n}, '\n');
+        at += lf;
+        if (lf < n) {
+            *start = at + 1;
+            return ERR_OK;
+        }
+    }
+    *start = size;
+    return ERR_OK;
+}
+
+/* Feeds the lines that begin in a chunk, each with its '\n'. What is no UTF-8 becomes U+FFFD, as when the reference reads a file. */
+static ErrCode count_chunk(BpeInput *in, const Chunk *c, int thread, Err *err)
+{
+    Buf raw = {0}, *text = &in->scratch[thread];
+    uint64_t begin, end;
+    ErrCode rc;
+
+    if ((rc = line_start(c->file, c->begin, &begin, err)) != ERR_OK) return rc;
+    if ((rc = line_start(c->file, c->end, &end, err)) != ERR_OK) return rc;
+    if (begin >= end || begin >= c->end) return ERR_OK;
+    if (end - c->end > LINE_MAX_BYTES)
+        return err_set(err, ERR_LIMIT, "%s: a line of more than %d bytes", infile_path(c->file), LINE_MAX_BYTES);
+    if (!buf_reserve(&raw, (size_t)(end - begin))) return err_nomem(err, "a piece of text");
+    raw.n = (size_t)(end - begin);
+    if ((rc = infile_read(c->file, begin, raw.p, raw.n, err)) != ERR_OK) goto out;
+    buf_reset(text);
+    utf8_repair(text, buf_span(&raw));
+    if ((rc = buf_ok(text, "a piece of text", err)) != ERR_OK) goto out;
+    for (size_t i = 0; i < text->n; i++) in->n_docs[thread] += text->p[i] == '\n' || i + 1 == text->n;
+    rc = bpecounter_feed(in->counter[thread], buf_span(text), err);
+out:
+    buf_clear(&raw);
+    return rc;
+}
+
+static ErrCode count_files(BpeInput *in, Progress *progress, Err *err)
+{
+    ErrCode *rc_of = calloc(in->n_chunks + 1, sizeof *rc_of), rc;
+    Err *err_of = calloc(in->n_chunks + 1, sizeof *err_of);
+
+    if (!rc_of || !err_of) {
+        rc = err_nomem(err, "a list of chunks");
+        goto out;
+    }
+#pragma omp parallel for schedule(dynamic, 1) num_threads(in->source.threads)
+    for (size_t i = 0; i < in->n_chunks; i++) { /* slot i belongs to chunk i */
+        if (interrupt_seen()) rc_of[i] = err_set(&err_of[i], ERR_INTR, "interrupted; a rerun starts again");
+        else rc_of[i] = count_chunk(in, &in->chunk[i], omp_get_thread_num(), &err_of[i]);
+        progress_add(progress, 0, in->chunk[i].end - in->chunk[i].begin);
+        progress_tick(progress);
+    }
+    rc = par_first_error(rc_of, err_of, in->n_chunks, err);
+out:
+    free(rc_of);
+    free(err_of);
+    return rc;
+}
+
+static uint64_t input_bytes(const BpeInput *in)
+{
+    uint64_t n = 0;
+
+    if (in->set) return datasetset_text_bytes(in->set);
+    for (size_t i = 0; i < in->source.n; i++) n += infile_size(in->file[i]);
+    return n;
+}
+
+ErrCode bpeinput_count(BpeInput *in, BpeCounter **words, uint64_t *n_docs, Err *err)
+{
+    int threads = in->source.threads;
+    Progress *progress = NULL;
+    ErrCode rc = ERR_OK;
+
+    *words = NULL;
+    *n_docs = 0;
+    for (int i = 0; i < threads && rc == ERR_OK; i++) rc = bpecounter_new(&in->counter[i], err);
+    if (rc == ERR_OK) rc = progress_start(&progress, "bpe: counting words", input_bytes(in), err);
+    if (rc == ERR_OK) rc = in->set ? docscan(in->set, threads, count_document, in, progress, err) : count_files(in, progress, err);
+    progress_stop(progress);
+    for (int i = 0; i < threads; i++) {
+        if (rc == ERR_OK && i) rc = bpecounter_merge(in->counter[0], in->counter[i], err);
+        if (i) bpecounter_free(in->counter[i]), in->counter[i] = NULL;
+        *n_docs += in->n_docs[i];
+    }
+    if (rc == ERR_OK) *words = in->counter[0], in->counter[0] = NULL;
+    return rc;
+}

@@ -1,0 +1,25 @@
+/* tokenize/bpe_input.h - the text that `tamis bpe` trains on: datasets, sampled, or plain text files. */
+#ifndef TAMIS_TOKENIZE_BPE_INPUT_H
+#define TAMIS_TOKENIZE_BPE_INPUT_H
+
+#include "core/hash.h"
+#include "tokenize/tokenize.h"
+
+typedef struct {
+    const char *const *path; /* datasets, or text files */
+    size_t n;
+    bool text;
+    uint64_t sample_bytes;
+    int threads;
+} BpeSource;
+
+typedef struct BpeInput BpeInput;
+/* Opens everything, reads no text yet. Text files are taken whole: sample_bytes must be 0 for them. */
+MUST_USE ErrCode bpeinput_open(BpeInput **in, const BpeSource *source, Err *err);
+void bpeinput_close(BpeInput *in);
+/* JSON array of {path, content}, and of what identifies the inputs without their paths. */
+void bpeinput_describe(const BpeInput *in, Buf *inputs, Buf *contents);
+/* Counts the words of all text, or of the sample. *n_docs documents (text files: lines) were taken. */
+MUST_USE ErrCode bpeinput_count(BpeInput *in, BpeCounter **words, uint64_t *n_docs, Err *err);
+
+#endif

@@ -1,0 +1,275 @@
+/* tokenize/bpe_verb.c - `tamis bpe`. Beside tokenizer.json lies tokenizer.json.manifest.json with the key of the run: it is written
+ * before the work without, and after it with the content's hash, so that a rerun knows what is there. */
+#include "core/json.h"
+#include "core/options.h"
+#include "core/stage.h"
+#include "core/store.h"
+#include "tokenize/bpe_input.h"
+#include "tokenize/tokenizer.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+static const char after[] =
+    "With a mixture.json in DATASET its weights are the shares of text that are counted. The added tokens of a preset\n"
+    "come behind the last merge: 100000 + 15. Presets: tamis starts from all 256 bytes and adds <|end_of_text|> (the end\n"
+    "of a document) and 14 more special tokens; deepseek-llm starts from the bytes seen and adds what DeepSeek-LLM adds.\n"
+    "Exit status: 0 done, 2 usage, 3 system error, 4 bad data or limit, 5 out of memory, 6 interrupted.";
+
+static const char *const presets[] = {"tamis", "deepseek-llm", NULL};
+
+enum { BPE_STAGE_VERSION = 1, MANIFEST_MAX_BYTES = 1 << 20 };
+
+typedef struct {
+    const char *out;
+    uint32_t preset;
+    BpeParams bpe;
+    BpeSource source;
+    bool force;
+} BpeRun;
+
+/* What the run is: everything that decides tokenizer.json. */
+typedef struct {
+    Buf params, inputs, contents;
+    Hash128 key;
+    Arena names;
+    char *manifest; /* path */
+} BpePlan;
+
+static void plan_clear(BpePlan *p)
+{
+    buf_clear(&p->params);
+    buf_clear(&p->inputs);
+    buf_clear(&p->contents);
+    arena_clear(&p->names);
+}
+
+static ErrCode plan_make(BpePlan *p, const BpeRun *run, const BpeInput *in, Err *err)
+{
+    static const StageDef def = {.name = "bpe", .version = BPE_STAGE_VERSION};
+    Buf path = {0};
+    ErrCode rc;
+
+    buf_printf(&p->params, "{\"preset\":\"%s\",\"vocab_size\":%" PRIu32 ",\"min_frequency\":%" PRIu64, presets[run->preset],
+               run->bpe.vocab_size, run->bpe.min_frequency);
+    buf_printf(&p->params, ",\"max_token_length\":%" PRIu32 ",\"sample_bytes\":%" PRIu64 "}", run->bpe.max_token_length,
+               run->source.sample_bytes);
+    bpeinput_describe(in, &p->inputs, &p->contents);
+    buf_puts(&path, run->out);
+    buf_puts(&path, ".manifest.json");
+    p->manifest = arena_str(&p->names, buf_span(&path));
+    bool ok = p->manifest && !path.oom;
+    buf_clear(&path);
+    if (!ok) return err_nomem(err, "a path");
+    if ((rc = buf_ok(&p->params, "a key", err)) != ERR_OK) return rc;
+    if ((rc = buf_ok(&p->contents, "a key", err)) != ERR_OK) return rc;
+    if ((rc = buf_ok(&p->inputs, "a key", err)) != ERR_OK) return rc;
+    p->key = stage_key(&def, buf_span(&p->params), buf_span(&p->contents));
+    return ERR_OK;
+}
+
+/* --- what is there already */
+
+static ErrCode hash_file(const char *path, Hash128 *content, Err *err)
+{
+    Buf bytes = {0};
+    ErrCode rc = store_read(path, TOKENIZER_MAX_BYTES, &bytes, err);
+
+    *content = hash128(buf_span(&bytes));
+    buf_clear(&bytes);
+    return rc;
+}
+
+static ErrCode read_manifest(const BpePlan *p, bool *same_key, bool *complete, Hash128 *content, Err *err)
+{
+    Arena tree = {0};
+    Buf text = {0};
+    const char *key, *hex;
+    Hash128 found;
+    Json *root;
+    ErrCode rc;
+
+    *same_key = *complete = false;
+    if ((rc = store_read(p->manifest, MANIFEST_MAX_BYTES, &text, err)) != ERR_OK) goto out;
+    if ((rc = json_parse(&tree, buf_span(&text), p->manifest, &root, err)) != ERR_OK) goto out;
+    if ((rc = json_get_str(root, "key", p->manifest, &key, err)) != ERR_OK) goto out;
+    if ((rc = json_get_str(root, "content", p->manifest, &hex, err)) != ERR_OK) goto out;
+    if (!key || !hash128_parse(span_str(key), &found)) {
+        rc = err_set(err, ERR_DATA, "%s: no key in it", p->manifest);
+        goto out;
+    }
+    *same_key = hash128_eq(found, p->key);
+    *complete = hex && hash128_parse(span_str(hex), content);
+out:
+    buf_clear(&text);
+    arena_clear(&tree);
+    return rc;
+}
+
+/* ERR_DATA when the place is taken by something else; *done when our tokenizer is there. */
+static ErrCode look(const BpePlan *p, const BpeRun *run, bool *done, Err *err)
+{
+    bool have_out, have_manifest, same_key, complete;
+    Hash128 content, is;
+    ErrCode rc;
+
+    *done = false;
+    if (run->force) return ERR_OK;
+    if ((rc = store_exists(run->out, &have_out, err)) != ERR_OK) return rc;
+    if ((rc = store_exists(p->manifest, &have_manifest, err)) != ERR_OK) return rc;
+    if (!have_manifest)
+        return have_out ? err_set(err, ERR_DATA, "%s is there and is not ours: choose another name, or --force", run->out) : ERR_OK;
+    if ((rc = read_manifest(p, &same_key, &complete, &content, err)) != ERR_OK) return rc;
+    if (!same_key)
+        return err_set(err, ERR_DATA, "%s is of another run (other parameters or inputs): choose another name, or --force", run->out);
+    if (!complete || !have_out) return ERR_OK;
+    if ((rc = hash_file(run->out, &is, err)) != ERR_OK) return rc;
+    if (!hash128_eq(is, content)) return err_set(err, ERR_DATA, "%s was changed since it was made: --force makes it anew", run->out);
+    *done = true;
+    return ERR_OK;
+}
+
+/* --- doing it */
+
+typedef struct {
+    uint64_t n_docs, text_bytes, n_words;
+    uint32_t n_ids;
+    Hash128 content, tokenizer_id;
+} BpeTotals;
+
+static void put_hash(Buf *b, const char *name, Hash128 h)
+{
+    char hex[HASH128_HEX];
+
+    hash128_hex(hex, h);
+    buf_printf(b, ",\"%s\":\"%s\"", name, hex);
+}
+
+/* totals NULL: the work begins. */
+static ErrCode write_manifest(const BpePlan *p, const BpeTotals *totals, Err *err)
+{
+    Buf b = {0};
+    ErrCode rc;
+
+    buf_printf(&b, "{\"format\":\"tamis-bpe\",\"version\":1,\"stage\":\"bpe\",\"stage_version\":%d", BPE_STAGE_VERSION);
+    put_hash(&b, "key", p->key);
+    buf_puts(&b, ",\"params\":");
+    buf_put_span(&b, buf_span(&p->params));
+    buf_puts(&b, ",\"inputs\":");
+    buf_put_span(&b, buf_span(&p->inputs));
+    if (totals) {
+        buf_printf(&b, ",\"n_docs\":%" PRIu64 ",\"text_bytes\":%" PRIu64 ",\"n_words\":%" PRIu64 ",\"n_ids\":%" PRIu32, totals->n_docs,
+                   totals->text_bytes, totals->n_words, totals->n_ids);
+        put_hash(&b, "tokenizer_id", totals->tokenizer_id);
+        put_hash(&b, "content", totals->content);
+    }
+    buf_puts(&b, "}\n");
+    if ((rc = buf_ok(&b, "a manifest", err)) == ERR_OK) rc = store_write(p->manifest, buf_span(&b), err);
+    buf_clear(&b);
+    return rc;
+}
+
+static ErrCode train(const BpeRun *run, BpeInput *in, Buf *json, BpeTotals *totals, Err *err)
+{
+    BpeCounter *words = NULL;
+    Tokenizer *t = NULL;
+    ErrCode rc;
+
+    if ((rc = bpeinput_count(in, &words, &totals->n_docs, err)) != ERR_OK) goto out;
+    totals->n_words = bpecounter_words(words);
+    totals->text_bytes = bpecounter_bytes(words);
+    log_info("bpe: %" PRIu64 " documents, %.1f MB of text, %" PRIu64 " distinct words", totals->n_docs, (double)totals->text_bytes / 1e6,
+             totals->n_words);
+    if (totals->n_words == 0) {
+        rc = err_set(err, ERR_DATA, "bpe: no text to train on");
+        goto out;
+    }
+    double began = clock_seconds();
+    if ((rc = bpe_train(&run->bpe, words, json, err)) != ERR_OK) goto out;
+    if ((rc = tokenizer_parse(&t, buf_span(json), run->out, err)) != ERR_OK) goto out; /* what we write, we can read */
+    totals->n_ids = tokenizer_vocab_size(t);
+    totals->tokenizer_id = tokenizer_id(t);
+    totals->content = hash128(buf_span(json));
+    if (totals->n_ids < run->bpe.vocab_size + run->bpe.n_added)
+        log_warn("bpe: the text has no more pairs to merge: %" PRIu32 " tokens, %" PRIu32 " were wanted", totals->n_ids,
+                 run->bpe.vocab_size + run->bpe.n_added);
+    log_info("bpe: %" PRIu32 " tokens in %.1f s", totals->n_ids, clock_seconds() - began);
+out:
+    bpecounter_free(words);
+    tokenizer_free(t);
+    return rc;
+}
+
+static ErrCode bpe_run(const BpeRun *run, Err *err)
+{
+    BpeTotals totals = {0};
+    BpeInput *in = NULL;
+    BpePlan plan = {0};
+    Buf json = {0};
+    bool done;
+    ErrCode rc;
+
+    if ((rc = bpeinput_open(&in, &run->source, err)) != ERR_OK) goto out;
+    if ((rc = plan_make(&plan, run, in, err)) != ERR_OK) goto out;
+    if ((rc = look(&plan, run, &done, err)) != ERR_OK) goto out;
+    if (done) {
+        log_info("bpe: %s is up to date", run->out);
+        goto out;
+    }
+    if ((rc = write_manifest(&plan, NULL, err)) != ERR_OK) goto out;
+    if ((rc = train(run, in, &json, &totals, err)) != ERR_OK) goto out;
+    if ((rc = store_write(run->out, buf_span(&json), err)) != ERR_OK) goto out;
+    rc = write_manifest(&plan, &totals, err);
+out:
+    buf_clear(&json);
+    plan_clear(&plan);
+    bpeinput_close(in);
+    return rc;
+}
+
+int bpe_verb(int argc, char **argv)
+{
+    BpeRun run = {.bpe = {.vocab_size = 100000}, .source = {.sample_bytes = (uint64_t)24 << 30}};
+    BpeParams given = run.bpe;
+    CommonOptions common = {0};
+    const OptSpec specs[] = {
+        OPT_NEED('o', "out", &run.out, "FILE", "tokenizer.json goes here"),
+        OPT_U32('n', "vocab-size", &given.vocab_size, "N", "byte and merged tokens; added tokens come on top"),
+        OPT_CHOICE('p', "preset", &run.preset, presets, "NAME", "tamis or deepseek-llm"),
+        OPT_U64(0, "min-frequency", &given.min_frequency, "N", "merge pairs that occur at least so often"),
+        OPT_U32(0, "max-token-length", &given.max_token_length, "N", "merged tokens have fewer bytes; 0: no limit"),
+        OPT_SIZE(0, "sample-bytes", &run.source.sample_bytes, "SIZE", "count about so much text; 0: all"),
+        OPT_FLAG(0, "text", &run.source.text, "INPUT is plain text files, taken whole"),
+        OPT_COMMON_THREADS(&common),
+        OPT_FLAG(0, "force", &run.force, "start anew although FILE is there"),
+        OPT_COMMON_TALK(&common),
+        OPT_END,
+    };
+    const OptVerb verb = {.name = "bpe",
+                          .usage = "[options] -o FILE INPUT...",
+                          .what = "Train a byte-level BPE tokenizer. INPUT: dataset directories, or text files with --text.",
+                          .specs = specs,
+                          .after = after};
+    Par par = par_alone(1);
+    Err err = {0};
+    int first;
+
+    ErrCode rc = options_parse(&verb, argc, argv, &first, &err);
+    if (rc == ERR_NO) return verb_exit(ERR_OK, &err);
+    if (rc == ERR_OK && first == argc) rc = err_set(&err, ERR_USAGE, "bpe: no input (see tamis bpe --help)");
+    if (rc != ERR_OK) return verb_exit(rc, &err);
+    if ((rc = par_start(&par, (int)common.threads, &err)) != ERR_OK) return verb_exit(rc, &err);
+    log_setup(common.quiet ? LOG_QUIET : common.verbose ? LOG_VERBOSE : LOG_NORMAL, par.rank);
+    interrupt_install();
+    run.bpe = *bpe_preset(presets[run.preset]);
+    run.bpe.vocab_size = given.vocab_size;
+    run.bpe.min_frequency = given.min_frequency;
+    run.bpe.max_token_length = given.max_token_length;
+    run.source.path = (const char *const *)argv + first;
+    run.source.n = (size_t)(argc - first);
+    run.source.threads = par.threads;
+    if (par.rank == 0) rc = bpe_run(&run, &err); /* the counts fit one process: the others wait */
+    rc = par_agree(&par, rc, &err);
+    par_stop(&par);
+    return verb_exit(rc, &err);
+}

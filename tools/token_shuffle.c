@@ -1,0 +1,326 @@
+#include "tools/token_shuffle.h"
+
+#include "core/docscan.h"
+#include "core/exchange.h"
+#include "core/store.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { CHUNK_HEAD = 4, DOC_HEAD = 24, TOKEN_BYTES = 3, DOC_MAX_ID = 1 << 16, SHARD_FILE = STREAM_NAME_MAX + 32 };
+
+/* One thread's share of the sending. */
+typedef struct {
+    Encoder *encoder;
+    Buf ids, value;
+    DomainSet domains;
+} Sender;
+
+typedef struct {
+    const ShuffleSpec *spec;
+    Exchange *exchange;
+    Sender *sender;       /* one a thread */
+    uint64_t *part_place; /* input order: bytes of text before each part, then all */
+} Sending;
+
+/* How much of an id a message shows. */
+static int shown(Span id) { return id.n < 200 ? (int)id.n : 200; }
+
+/* --- sending */
+
+static uint64_t input_place(const Sending *s, const DocPlace *at)
+{
+    uint32_t n_parts = datasetset_n_parts(s->spec->set);
+    uint64_t begin = s->part_place[at->part], all = s->part_place[n_parts];
+    uint64_t step = (s->part_place[at->part + 1] - begin) / (at->part_records ? at->part_records : 1);
+
+    return all ? UINT64_MAX / all * (begin + step * at->record) : 0;
+}
+
+static void document_key(const Sending *s, const DocPlace *at, uint8_t key[EXCHANGE_KEY])
+{
+    if (s->spec->input_order) exchange_key_u64(key, input_place(s, at), (uint64_t)at->part << 32 | at->record);
+    else exchange_key_u64(key, mix64(at->id + mix64(s->spec->seed + 0x746f6b656e73u)), at->id);
+}
+
+static void put_be32(Buf *b, uint32_t v)
+{
+    for (int shift = 24; shift >= 0; shift -= 8) buf_putc(b, (uint8_t)(v >> shift));
+}
+
+static void put_doc_head(Buf *b, const Doc *doc, Span domain, DocId id, size_t n_tokens)
+{
+    uint8_t head[DOC_HEAD];
+
+    le64_put(head, id);
+    le64_put(head + 8, n_tokens);
+    le16_put(head + 16, (uint16_t)domain.n);
+    le16_put(head + 18, (uint16_t)doc->lang.n);
+    le32_put(head + 20, (uint32_t)doc->id.n);
+    buf_put(b, head, sizeof head);
+    buf_put_span(b, domain);
+    buf_put_span(b, doc->lang);
+    buf_put_span(b, doc->id);
+}
+
+static void put_tokens(Buf *b, const uint32_t *ids, size_t n)
+{
+    if (!buf_reserve(b, n * TOKEN_BYTES)) return;
+    for (size_t i = 0; i < n; i++) {
+        uint8_t *p = b->p + b->n + i * TOKEN_BYTES;
+        p[0] = (uint8_t)ids[i], p[1] = (uint8_t)(ids[i] >> 8), p[2] = (uint8_t)(ids[i] >> 16);
+    }
+    b->n += n * TOKEN_BYTES;
+}
+
+static ErrCode send_tokens(const Sending *s, int thread, const Doc *doc, Span domain, const DocPlace *at, Err *err)
+{
+    Sender *me = &s->sender[thread];
+    const uint32_t *ids = (const uint32_t *)(const void *)me->ids.p;
+    size_t n = me->ids.n / sizeof *ids, sent = 0;
+    uint8_t key[EXCHANGE_KEY];
+    ErrCode rc;
+
+    document_key(s, at, key);
+    for (uint32_t chunk = 0; chunk == 0 || sent < n; chunk++) {
+        buf_reset(&me->value);
+        put_be32(&me->value, chunk);
+        if (chunk == 0) put_doc_head(&me->value, doc, domain, at->id, n);
+        size_t room = (EXCHANGE_MAX_VALUE - me->value.n) / TOKEN_BYTES, take = n - sent < room ? n - sent : room;
+        put_tokens(&me->value, ids + sent, take);
+        if ((rc = buf_ok(&me->value, "tokens", err)) != ERR_OK) return rc;
+        if ((rc = exchange_put(s->exchange, thread, key, me->value.p, (uint32_t)me->value.n, err)) != ERR_OK) return rc;
+        sent += take;
+    }
+    return ERR_OK;
+}
+
+static ErrCode send_document(void *ctx, int thread, const Doc *doc, const DocPlace *at, Err *err)
+{
+    Sending *s = ctx;
+    Sender *me = &s->sender[thread];
+    Span domain = doc->domain.n ? doc->domain : SPAN_LIT(DOMAIN_DEFAULT);
+    DomainCount *count;
+    ErrCode rc;
+
+    if (doc->id.n > DOC_MAX_ID || doc->lang.n > UINT16_MAX || domain.n > STREAM_NAME_MAX)
+        return err_set(err, ERR_LIMIT, "document %.*s: its id, language or domain is too long", shown(doc->id), (const char *)doc->id.p);
+    if ((rc = encode_as(me->encoder, doc->text, ENCODE_DOCUMENT, &me->ids, err)) != ERR_OK) return rc;
+    if ((rc = domainset_at(&me->domains, domain, &count, err)) != ERR_OK) return rc;
+    count->n_docs++;
+    count->text_bytes += doc->text.n;
+    count->n_tokens += me->ids.n / sizeof(uint32_t) + 1;
+    return send_tokens(s, thread, doc, domain, at, err);
+}
+
+static ErrCode sending_start(Sending *s, const Par *par, Err *err)
+{
+    const DatasetSet *set = s->spec->set;
+    uint32_t n_parts = datasetset_n_parts(set);
+    ErrCode rc = ERR_OK;
+
+    s->sender = calloc((size_t)par->threads, sizeof *s->sender);
+    s->part_place = calloc((size_t)n_parts + 1, sizeof *s->part_place);
+    if (!s->sender || !s->part_place) return err_nomem(err, "tokens");
+    for (uint32_t p = 0; p < n_parts; p++) {
+        uint32_t which, local;
+        datasetset_locate(set, p, &which, &local);
+        s->part_place[p + 1] = s->part_place[p] + dataset_part(datasetset_at(set, which), local)->text_bytes;
+    }
+    for (int i = 0; i < par->threads && rc == ERR_OK; i++) rc = encoder_new(&s->sender[i].encoder, s->spec->tokenizer, err);
+    return rc;
+}
+
+/* Adds up what the threads counted. */
+static ErrCode sending_sum(Sending *s, const Par *par, DomainSet *domains, uint64_t *n_lost, Err *err)
+{
+    ErrCode rc = ERR_OK;
+
+    for (int i = 0; i < par->threads && rc == ERR_OK; i++) {
+        *n_lost += encoder_n_lost(s->sender[i].encoder);
+        rc = domainset_merge(domains, &s->sender[i].domains, err);
+    }
+    return rc;
+}
+
+static void sending_clear(Sending *s, const Par *par)
+{
+    for (int i = 0; s->sender && i < par->threads; i++) {
+        encoder_free(s->sender[i].encoder);
+        buf_clear(&s->sender[i].ids);
+        buf_clear(&s->sender[i].value);
+        domainset_clear(&s->sender[i].domains);
+    }
+    free(s->sender);
+    free(s->part_place);
+}
+
+/* --- receiving: one partition, one shard of every stream */
+
+typedef struct {
+    const ShuffleSpec *spec;
+    const DomainSet *domains;
+    ShardSpec shard;
+    uint64_t *n_docs; /* by partition */
+} Receiving;
+
+typedef struct {
+    Buf head;   /* chunk 0 as far as the id */
+    Buf tokens; /* u32 */
+    ShardDoc doc;
+    uint64_t n_tokens; /* announced */
+} Received;
+
+static uint32_t get_be32(const uint8_t *p) { return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3]; }
+
+static void get_tokens(Buf *out, Span packed)
+{
+    size_t n = packed.n / TOKEN_BYTES;
+
+    if (!buf_reserve(out, n * sizeof(uint32_t))) return;
+    for (size_t i = 0; i < n; i++) {
+        const uint8_t *p = packed.p + i * TOKEN_BYTES;
+        uint32_t id = (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16;
+        memcpy(out->p + out->n + i * sizeof id, &id, sizeof id);
+    }
+    out->n += n * sizeof(uint32_t);
+}
+
+/* Takes the head of a document apart; the value is our own, so its lengths are right. */
+static Span take_head(Received *r, Span value)
+{
+    const uint8_t *p = value.p + CHUNK_HEAD;
+    size_t domain = le16_get(p + 16), lang = le16_get(p + 18), id = le32_get(p + 20), head = CHUNK_HEAD + DOC_HEAD;
+
+    buf_reset(&r->head);
+    buf_put(&r->head, value.p + head, domain + lang + id);
+    r->n_tokens = le64_get(p + 8);
+    r->doc = (ShardDoc){.doc = le64_get(p)};
+    if (!r->head.oom) {
+        r->doc.domain = span(r->head.p, domain);
+        r->doc.lang = span(r->head.p + domain, lang);
+        r->doc.id = span(r->head.p + domain + lang, id);
+    }
+    return span_from(value, head + domain + lang + id);
+}
+
+/* All chunks of one key. */
+static ErrCode receive_document(ExchangeGroups *g, Received *r, Err *err)
+{
+    uint32_t chunk = 0;
+    Span value;
+    bool end;
+    ErrCode rc;
+
+    buf_reset(&r->tokens);
+    while ((rc = exchange_next_value(g, &value, &end, err)) == ERR_OK && !end) {
+        if (get_be32(value.p) != chunk++)
+            return err_set(err, ERR_DATA, "document %.*s stands twice in the input", shown(r->doc.id), (const char *)r->doc.id.p);
+        get_tokens(&r->tokens, chunk == 1 ? take_head(r, value) : span_from(value, CHUNK_HEAD));
+    }
+    if (rc != ERR_OK) return rc;
+    if ((rc = buf_ok(&r->head, "tokens", err)) != ERR_OK || (rc = buf_ok(&r->tokens, "tokens", err)) != ERR_OK) return rc;
+    if (r->tokens.n / sizeof(uint32_t) != r->n_tokens) return err_set(err, ERR_DATA, "tokens of a document were lost on the way");
+    return ERR_OK;
+}
+
+static ErrCode open_shard(const Receiving *rx, size_t stream, uint32_t partition, ShardWriter **w, Err *err)
+{
+    char name[SHARD_FILE];
+    Arena arena = {0};
+
+    snprintf(name, sizeof name, "%s/shard-%06" PRIu32 ".tok", rx->domains->v[stream].name, partition);
+    const char *path = path_join(&arena, rx->spec->out_dir, name);
+    ErrCode rc = path ? shardwriter_open(w, path, &rx->shard, err) : err_nomem(err, "a path");
+    arena_clear(&arena);
+    return rc;
+}
+
+static ErrCode receive_partition(void *ctx, int thread, uint32_t partition, ExchangeGroups *g, Err *err)
+{
+    Receiving *rx = ctx;
+    size_t n_streams = rx->domains->n;
+    ShardWriter **w = calloc(n_streams + 1, sizeof *w);
+    uint8_t key[EXCHANGE_KEY];
+    Received r = {0};
+    bool end;
+    ErrCode rc = w ? ERR_OK : err_nomem(err, "shards");
+
+    (void)thread;
+    for (size_t i = 0; i < n_streams && rc == ERR_OK; i++) rc = open_shard(rx, i, partition, &w[i], err);
+    while (rc == ERR_OK && (rc = exchange_next_group(g, key, &end, err)) == ERR_OK && !end) {
+        if (interrupt_seen()) rc = err_set(err, ERR_INTR, "interrupted; a rerun starts again");
+        if (rc == ERR_OK) rc = receive_document(g, &r, err);
+        if (rc != ERR_OK) break;
+        size_t stream = domainset_find(rx->domains, r.doc.domain);
+        rc = shardwriter_add(w[stream], &r.doc, (const uint32_t *)(const void *)r.tokens.p, r.tokens.n / sizeof(uint32_t), err);
+        rx->n_docs[partition]++;
+    }
+    for (size_t i = 0; i < n_streams && w; i++) {
+        if (rc == ERR_OK) rc = shardwriter_commit(&w[i], NULL, err);
+        else shardwriter_abandon(w[i]);
+    }
+    buf_clear(&r.head);
+    buf_clear(&r.tokens);
+    free(w);
+    return rc;
+}
+
+static ErrCode make_stream_dirs(const ShuffleSpec *spec, const DomainSet *domains, Err *err)
+{
+    Arena arena = {0};
+    ErrCode rc = ERR_OK;
+
+    for (size_t i = 0; i < domains->n && rc == ERR_OK; i++) {
+        const char *path = path_join(&arena, spec->out_dir, domains->v[i].name);
+        rc = path ? store_mkdirs(path, err) : err_nomem(err, "a path");
+        if (rc == ERR_OK) rc = store_sweep(path, err);
+    }
+    arena_clear(&arena);
+    return rc;
+}
+
+static ErrCode write_shards(const ShuffleSpec *spec, Exchange *x, const DomainSet *domains, Err *err)
+{
+    Receiving rx = {.spec = spec, .domains = domains};
+    uint64_t sent = 0, received = 0;
+    ErrCode rc;
+
+    rx.shard = (ShardSpec){.vocab_size = tokenizer_vocab_size(spec->tokenizer),
+                           .eos_id = tokenizer_eos(spec->tokenizer),
+                           .tokenizer_id = tokenizer_id(spec->tokenizer),
+                           .key = spec->key};
+    if (!(rx.n_docs = calloc(spec->n_shards, sizeof *rx.n_docs))) return err_nomem(err, "shards");
+    if ((rc = make_stream_dirs(spec, domains, err)) == ERR_OK) rc = exchange_each(x, receive_partition, &rx, err);
+    for (size_t i = 0; i < domains->n; i++) sent += domains->v[i].n_docs;
+    for (uint32_t p = 0; p < spec->n_shards; p++) received += rx.n_docs[p];
+    free(rx.n_docs);
+    if (rc == ERR_OK && sent != received)
+        rc = err_set(err, ERR_DATA, "tokenize: %" PRIu64 " documents were read, %" PRIu64 " written", sent, received);
+    return rc;
+}
+
+ErrCode tokens_shuffle(const ShuffleSpec *spec, const Par *par, DomainSet *domains, uint64_t *n_lost, Err *err)
+{
+    ExchangeSpec x = {.name = "tokens", .partitions = spec->n_shards, .value_bytes = UINT32_MAX, .memory = spec->memory};
+    Sending s = {.spec = spec};
+    Progress *progress = NULL;
+    ErrCode rc;
+
+    *n_lost = 0;
+    if ((rc = sending_start(&s, par, err)) != ERR_OK) goto out;
+    if ((rc = exchange_open(&s.exchange, &x, par, err)) != ERR_OK) goto out;
+    if ((rc = progress_start(&progress, "tokenize: encoding", datasetset_text_bytes(spec->set), err)) != ERR_OK) goto out;
+    rc = docscan(spec->set, par->threads, send_document, &s, progress, err);
+    progress_stop(progress);
+    if (rc != ERR_OK) goto out;
+    if ((rc = sending_sum(&s, par, domains, n_lost, err)) != ERR_OK) goto out;
+    if ((rc = domainset_name(domains, err)) != ERR_OK) goto out;
+    if ((rc = exchange_flip(s.exchange, err)) != ERR_OK) goto out;
+    rc = write_shards(spec, s.exchange, domains, err);
+out:
+    exchange_close(s.exchange);
+    sending_clear(&s, par);
+    return rc;
+}

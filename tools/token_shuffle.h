@@ -1,0 +1,32 @@
+/* tools/token_shuffle.h - documents become tokens, meet by key, and become shards.
+ *
+ * Key of a document: 16 bytes whose order is the order in the shards. Hashed: a hash of (seed, DocId), then the DocId. In input
+ * order: the place in the input, by bytes of text, then part and record. A value is a chunk of the document's tokens; chunks start
+ * with their number, so they arrive in order:
+ *   u32 big-endian chunk number · chunk 0 only: u64 DocId, u64 number of tokens, u16 bytes of the domain, u16 of lang, u32 of the id,
+ *   these three (little-endian) · then tokens, 3 bytes each, little-endian
+ * Partition p of the exchange, 0 <= p < n_shards, is shard p of every stream. */
+#ifndef TAMIS_TOOLS_TOKEN_SHUFFLE_H
+#define TAMIS_TOOLS_TOKEN_SHUFFLE_H
+
+#include "core/dataset.h"
+#include "core/par.h"
+#include "tokenize/tokenize.h"
+#include "tools/token_streams.h"
+
+typedef struct {
+    const DatasetSet *set;
+    const Tokenizer *tokenizer;
+    const char *out_dir;
+    uint32_t n_shards; /* a power of two */
+    bool input_order;
+    uint64_t seed;
+    uint64_t memory; /* bytes that the exchange may take */
+    Hash128 key;     /* of the run; goes into every shard */
+} ShuffleSpec;
+
+/* Encodes everything and writes DIR/STREAM/shard-%06u.tok for every stream. *domains, empty before, has the streams and what
+ * went into them; *n_lost the bytes without a token. Local to the calling process. */
+MUST_USE ErrCode tokens_shuffle(const ShuffleSpec *spec, const Par *par, DomainSet *domains, uint64_t *n_lost, Err *err);
+
+#endif

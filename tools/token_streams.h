@@ -1,0 +1,37 @@
+/* tools/token_streams.h - the streams of a tokens directory: which domains the documents have, and what their streams are called. */
+#ifndef TAMIS_TOOLS_TOKEN_STREAMS_H
+#define TAMIS_TOOLS_TOKEN_STREAMS_H
+
+#include "core/json.h"
+#include "shards/shards.h"
+
+/* Documents without a domain are of this one. */
+#define DOMAIN_DEFAULT "default"
+
+typedef struct {
+    Span domain;
+    uint64_t n_docs, text_bytes;
+    uint64_t n_tokens; /* with the end of each document */
+    char name[STREAM_NAME_MAX + 1]; /* after domainset_name() */
+} DomainCount;
+
+/* Domains met so far, sorted by their bytes. Zero-initialise. */
+typedef struct {
+    DomainCount *v;
+    size_t n, cap, last; /* last: found last */
+    Arena arena;
+} DomainSet;
+void domainset_clear(DomainSet *s);
+/* The entry of a domain, added when it is new; valid until the next call. */
+MUST_USE ErrCode domainset_at(DomainSet *s, Span domain, DomainCount **out, Err *err);
+/* The index of a domain that is there, or SIZE_MAX. */
+size_t domainset_find(const DomainSet *s, Span domain);
+MUST_USE ErrCode domainset_merge(DomainSet *into, const DomainSet *from, Err *err);
+/* Gives every domain the name of its stream. ERR_DATA when a domain cannot have one, when two would share one, or when it is
+ * the name of a file of the directory. */
+MUST_USE ErrCode domainset_name(DomainSet *s, Err *err);
+
+/* mixture.json again, canonical, its domains called as their streams are. `text` may be empty: then nothing is appended. */
+MUST_USE ErrCode mixture_rename(Span text, const char *path, Buf *out, Err *err);
+
+#endif
