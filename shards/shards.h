@@ -114,7 +114,9 @@ MUST_USE ErrCode tokensdir_commit(const char *dir, Hash128 key, Span params, Spa
 /* --- blending: sample s of training -> (stream, sample of that stream), a pure function of s (DESIGN: Sample).
  * mixture.json: {"format":"tamis-mixture","version":1,"domains":[{"name","docs","text_bytes"}…],
  *   "phases":[{"from":0,"to":null,"weights":{"NAME":w,…}}…]}; from/to count training tokens, weights are shares of
- * training samples, need not sum to 1; a stream without a weight is not read; a weight without a stream is an error. */
+ * training samples, need not sum to 1; a stream without a weight is not read; a weight without a stream is an error, unless
+ * `domains` says that it has no documents. A stream too short for one sample loses its weight to the others. Phases follow
+ * each other without gap, the first from 0; the last lasts for ever. NAME is a domain; its stream is stream_name(NAME). */
 typedef struct {
     uint32_t context;     /* T: a sample is T + 1 tokens */
     uint64_t seed;
@@ -125,7 +127,9 @@ typedef struct {
 typedef struct Blend Blend;
 /* `t` is borrowed and must outlive the blend. mixture empty: by size. */
 MUST_USE ErrCode blend_open(Blend **b, const TokensDir *t, Span mixture, const BlendSpec *spec, Err *err);
-void blend_close(Blend *b);
+void blend_close(Blend *b); /* NULL is fine */
+/* Training samples of a stream, an epoch; 0: it is not read, having no weight or being shorter than a sample. */
+uint64_t blend_stream_samples(const Blend *b, uint32_t stream);
 typedef struct {
     uint32_t stream;
     uint64_t sample; /* tokens [sample * T, sample * T + T] of the stream */
