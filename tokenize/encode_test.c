@@ -1,0 +1,225 @@
+/* Encoding against the obvious way: look at all neighbours, merge the pair of lowest rank, again. */
+#include "core/utf8.h"
+#include "tests/check.h"
+#include "tokenize/pretoken.h"
+#include "tokenize/tokenizer.h"
+
+#include <stdlib.h>
+
+static const char *const unit[] = {"a", "b", "ab", " ", "  ", "\n", "the", " the", "ing", "\xc3\xa9", "\xe4\xb8\xad", "\xe6\x96\x87", "\xe5\xad\x97",
+                                   "\xe3\x80\x82", "\xd7\xa9\xd7\x9c", "\xf0\x9f\x98\x80", "1", "!!", "\xc3\xbc", "<|end_of_text|>", "<|pad|>"};
+enum { N_UNITS = sizeof unit / sizeof *unit };
+
+static void random_text(Buf *text, uint64_t seed, size_t n)
+{
+    buf_reset(text);
+    for (size_t i = 0; i < n; i++) buf_puts(text, unit[mix64(seed << 20 | i) % N_UNITS]);
+}
+
+static Tokenizer *trained(const char *preset, uint32_t vocab_size)
+{
+    BpeParams p = *bpe_preset(preset);
+    BpeCounter *words;
+    Tokenizer *t;
+    Buf text = {0}, json = {0};
+    Err err = {0};
+
+    p.vocab_size = vocab_size;
+    CHECK_OK(bpecounter_new(&words, &err), &err);
+    for (uint64_t seed = 0; seed < 200; seed++) {
+        random_text(&text, seed, 80);
+        CHECK_OK(bpecounter_feed(words, buf_span(&text), &err), &err);
+    }
+    CHECK_OK(bpe_train(&p, words, &json, &err), &err);
+    CHECK_OK(tokenizer_parse(&t, buf_span(&json), "trained", &err), &err);
+    bpecounter_free(words);
+    buf_clear(&text);
+    buf_clear(&json);
+    return t;
+}
+
+static void slow_word(const Tokenizer *t, Span word, Buf *ids)
+{
+    uint32_t *id = malloc((word.n + 1) * sizeof *id);
+    size_t n = 0;
+
+    for (size_t i = 0; i < word.n && id; i++)
+        if (t->byte_id[word.p[i]] != NO_ID) id[n++] = t->byte_id[word.p[i]];
+    for (;;) {
+        size_t at = SIZE_MAX;
+        uint32_t lowest = NO_ID, made = NO_ID;
+        for (size_t i = 0; i + 1 < n; i++) {
+            const MergeSlot *m = merge_find(t, id[i], id[i + 1]);
+            if (m && m->merge_rank < lowest) at = i, lowest = m->merge_rank, made = m->id;
+        }
+        if (at == SIZE_MAX) break;
+        id[at] = made;
+        memmove(id + at + 1, id + at + 2, (n - at - 2) * sizeof *id);
+        n--;
+    }
+    buf_put(ids, id, n * sizeof *id);
+    free(id);
+}
+
+static void slow_encode(const Tokenizer *t, Span text, Buf *ids)
+{
+    buf_reset(ids);
+    for (size_t at = 0, end; at < text.n; at = end) {
+        end = pretoken_end(text, at);
+        slow_word(t, (Span){text.p + at, end - at}, ids);
+    }
+}
+
+TEST(encoder_equals_lowest_rank_first)
+{
+    static const uint32_t sizes[] = {256, 270, 330, 700};
+    Buf text = {0}, ids = {0}, want = {0};
+    Err err = {0};
+
+    for (size_t k = 0; k < sizeof sizes / sizeof *sizes; k++) {
+        Tokenizer *t = trained("tamis", sizes[k]);
+        Encoder *e;
+        CHECK_OK(encoder_new(&e, t, &err), &err);
+        for (uint64_t seed = 0; seed < 400; seed++) {
+            random_text(&text, seed + 5000, seed % 90);
+            if (seed % 7 == 0) /* one long word: no class, so nothing cuts it */
+                for (uint64_t i = 0; i < seed; i++) buf_puts(&text, mix64(i + seed) % 3 ? "\xd7\xa9" : "\xf0\x9f\x98\x80");
+            Span s = check_edge(buf_span(&text));
+            CHECK_OK(encode(e, s, true, &ids, &err), &err);
+            slow_encode(t, s, &want);
+            CHECK_SPAN(buf_span(&want), buf_span(&ids));
+            check_edge_free(s);
+        }
+        CHECK_INT(0, encoder_n_lost(e));
+        encoder_free(e);
+        tokenizer_free(t);
+    }
+    buf_clear(&text);
+    buf_clear(&ids);
+    buf_clear(&want);
+}
+
+TEST(decoding_gives_the_bytes_back)
+{
+    Tokenizer *t = trained("tamis", 500);
+    Buf text = {0}, ids = {0}, back = {0};
+    Encoder *e;
+    Err err = {0};
+
+    CHECK_OK(encoder_new(&e, t, &err), &err);
+    for (uint64_t seed = 0; seed < 500; seed++) {
+        random_text(&text, seed, 10);
+        for (uint64_t i = 0; i < seed % 60; i++) buf_putc(&text, (uint8_t)mix64(seed * 100 + i)); /* any bytes */
+        for (EncodeMode mode = ENCODE_ALL; mode <= ENCODE_PLAIN; mode++) {
+            CHECK_OK(encode_as(e, buf_span(&text), mode, &ids, &err), &err);
+            buf_reset(&back);
+            CHECK_OK(decode(t, (const uint32_t *)(const void *)ids.p, ids.n / 4, false, &back, &err), &err);
+            CHECK_SPAN(buf_span(&text), buf_span(&back));
+        }
+    }
+    uint32_t unknown = tokenizer_vocab_size(t);
+    CHECK_INT(ERR_DATA, decode(t, &unknown, 1, false, &back, &err));
+    encoder_free(e);
+    tokenizer_free(t);
+    buf_clear(&text);
+    buf_clear(&ids);
+    buf_clear(&back);
+}
+
+/* Ids of `text`, compared with a list that NO_ID ends. */
+static void check_ids(Encoder *e, const char *text, EncodeMode mode, const uint32_t *want)
+{
+    Buf ids = {0};
+    Err err = {0};
+    size_t n = 0;
+
+    while (want[n] != NO_ID) n++;
+    CHECK_OK(encode_as(e, span_str(text), mode, &ids, &err), &err);
+    CHECK_SPAN(span(want, n * 4), buf_span(&ids));
+    buf_clear(&ids);
+}
+
+TEST(added_tokens)
+{
+    Tokenizer *t = trained("deepseek-llm", 400);
+    Buf back = {0};
+    Encoder *e;
+    Err err = {0};
+
+    CHECK_OK(encoder_new(&e, t, &err), &err);
+    uint32_t a = t->byte_id['a'], eos = tokenizer_eos(t), u = eos + 13;
+    CHECK_STR("<\xef\xbd\x9c" "end\xe2\x96\x81" "of\xe2\x96\x81" "sentence\xef\xbd\x9c>", (const char *)tokenizer_bytes(t, eos).p);
+    CHECK_SPAN(SPAN_LIT("\xc3\xbc"), tokenizer_bytes(t, u));
+    CHECK(tokenizer_is_special(t, eos) && !tokenizer_is_special(t, u));
+    CHECK_INT(u + 1, tokenizer_vocab_size(t));
+    check_ids(e, "a\xc3\xbc" "a", ENCODE_ALL, (uint32_t[]){a, u, a, NO_ID});
+    check_ids(e, "a\xc3\xbc" "a", ENCODE_DOCUMENT, (uint32_t[]){a, u, a, NO_ID});
+    check_ids(e, "a<\xef\xbd\x9c" "end\xe2\x96\x81of\xe2\x96\x81sentence\xef\xbd\x9c>", ENCODE_ALL, (uint32_t[]){a, eos, NO_ID});
+    /* The reference reads ü as the byte FC; we keep it. */
+    CHECK_OK(decode(t, (uint32_t[]){a, eos, u}, 3, true, &back, &err), &err);
+    CHECK_SPAN(SPAN_LIT("a\xc3\xbc"), buf_span(&back));
+    buf_reset(&back);
+    CHECK_OK(decode_as_reference(t, (uint32_t[]){a, eos, u}, 3, true, &back, &err), &err);
+    CHECK_SPAN(SPAN_LIT("a\xef\xbf\xbd"), buf_span(&back));
+    encoder_free(e);
+    tokenizer_free(t);
+    buf_clear(&back);
+}
+
+TEST(bytes_without_a_token_are_counted)
+{
+    Tokenizer *t = trained("deepseek-llm", 300);
+    Encoder *e;
+    Err err = {0};
+
+    CHECK_OK(encoder_new(&e, t, &err), &err);
+    uint32_t a = t->byte_id['a'];
+    for (int again = 1; again <= 3; again++) { /* what was left out is not cached */
+        check_ids(e, "a\xff" "a", ENCODE_PLAIN, (uint32_t[]){a, a, NO_ID});
+        CHECK_INT(again, encoder_n_lost(e));
+    }
+    encoder_free(e);
+    tokenizer_free(t);
+}
+
+TEST(longest_added_token_wins)
+{
+    AddedTrie trie = {0};
+    size_t n = 0;
+
+    CHECK(added_put(&trie, SPAN_LIT("<a"), 1) && added_put(&trie, SPAN_LIT("<abc>"), 2) && added_put(&trie, SPAN_LIT("b"), 3));
+    CHECK_INT(2, added_match(&trie, SPAN_LIT("<abc>"), 0, &n));
+    CHECK_INT(5, n);
+    CHECK_INT(1, added_match(&trie, SPAN_LIT("x<abc"), 1, &n));
+    CHECK_INT(2, n);
+    CHECK_INT(3, added_match(&trie, SPAN_LIT("x<abc"), 3, &n));
+    CHECK_INT(NO_ID, added_match(&trie, SPAN_LIT("<"), 0, &n));
+    CHECK_INT(NO_ID, added_match(&trie, SPAN_LIT("xyz"), 0, &n));
+    free(trie.node);
+}
+
+/* Inputs that are quadratic in other encoders; a megabyte of each has to pass at once. */
+TEST(long_words_are_not_quadratic)
+{
+    static const char *const runs[] = {"a", " ", "^", "\xe4\xb8\xad", "\xd7\xa9 ", "0", "\xf0\x9f\x98\x80"};
+    Tokenizer *t = trained("tamis", 500);
+    Buf text = {0}, ids = {0}, back = {0};
+    Encoder *e;
+    Err err = {0};
+
+    CHECK_OK(encoder_new(&e, t, &err), &err);
+    for (size_t i = 0; i < sizeof runs / sizeof *runs; i++) {
+        buf_reset(&text);
+        while (text.n < 200000) buf_puts(&text, runs[i]);
+        buf_putc(&text, '1');
+        CHECK_OK(encode(e, buf_span(&text), false, &ids, &err), &err);
+        buf_reset(&back);
+        CHECK_OK(decode(t, (const uint32_t *)(const void *)ids.p, ids.n / 4, false, &back, &err), &err);
+        CHECK_SPAN(buf_span(&text), buf_span(&back));
+    }
+    encoder_free(e);
+    tokenizer_free(t);
+    buf_clear(&text);
+    buf_clear(&ids);
+    buf_clear(&back);
+}
