@@ -1,0 +1,211 @@
+#include "dedup/dedup.h"
+
+#include "core/store.h"
+#include "core/unicode.h"
+#include "dedup/cluster.h"
+#include "dedup/sign.h"
+
+#include <inttypes.h>
+#include <limits.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+/* --- judging: the verdicts found, document by document */
+
+enum { REASON_EXACT, REASON_NEAR, N_REASONS };
+enum { COLUMN_CLUSTER, COLUMN_DOCS, COLUMN_DUMPS, COLUMN_HOSTS, N_COLUMNS };
+
+typedef struct {
+    const char *dir; /* DIR/clusters */
+    Hash128 key;
+} JudgeContext;
+
+static ErrCode worker_new(void *ctx, void **worker, Err *err)
+{
+    (void)ctx;
+    *worker = calloc(1, sizeof(ClusterPart));
+    return *worker ? ERR_OK : err_nomem(err, "a part's clusters");
+}
+
+static void worker_free(void *worker)
+{
+    if (worker) clusterpart_close(worker);
+    free(worker);
+}
+
+static ErrCode judge_map(void *ctx, void *worker, const Doc *doc, DocId id, StageSink *sink, Err *err)
+{
+    const JudgeContext *c = ctx;
+    ClusterPart *p = worker;
+    size_t i = docid_record(id);
+    ErrCode rc;
+
+    if (!p->cols || p->docid != id - i) {
+        clusterpart_close(p);
+        if ((rc = clusterpart_open(p, c->dir, c->key, id, err)) != ERR_OK) return rc;
+    }
+    if (i >= p->verdict.n || p->verdict.p[i] > CLUSTER_NEAR)
+        return err_set(err, ERR_DATA, "%s does not know record %zu of part %" PRIu32, c->dir, i, docid_part(id));
+    sink_u64(sink, COLUMN_CLUSTER, 0, le64_get(p->cluster.p + 8 * i));
+    sink_u32(sink, COLUMN_DOCS, 0, le32_get(p->dup_docs.p + 4 * i));
+    sink_u32(sink, COLUMN_DUMPS, 0, le32_get(p->dup_dumps.p + 4 * i));
+    sink_u32(sink, COLUMN_HOSTS, 0, le32_get(p->dup_hosts.p + 4 * i));
+    if (p->verdict.p[i] == CLUSTER_EXACT) sink_drop(sink, REASON_EXACT, doc->id, doc);
+    if (p->verdict.p[i] == CLUSTER_NEAR) sink_drop(sink, REASON_NEAR, doc->id, doc);
+    return ERR_OK;
+}
+
+static const char *const reasons[N_REASONS] = {[REASON_EXACT] = "exact_duplicate", [REASON_NEAR] = "near_duplicate"};
+static const ColumnDef columns[N_COLUMNS] = {
+    [COLUMN_CLUSTER] = {"cluster", COL_U64, 1, 0},
+    [COLUMN_DOCS] = {"dup_docs", COL_U32, 1, COL_SIGNAL},
+    [COLUMN_DUMPS] = {"dup_dumps", COL_U32, 1, COL_SIGNAL},
+    [COLUMN_HOSTS] = {"dup_hosts", COL_U32, 1, COL_SIGNAL},
+};
+static const StageDef judge_def = {
+    .name = "dedup",
+    .version = 1,
+    .kind = DATASET_VIEW,
+    .reasons = reasons,
+    .n_reasons = N_REASONS,
+    .columns = columns,
+    .n_columns = N_COLUMNS,
+    .worker_new = worker_new,
+    .worker_free = worker_free,
+};
+
+/* --- the run */
+
+static ErrCode check_params(const DedupParams *p, Err *err)
+{
+    if (!p->exact_only && (p->bands == 0 || p->bands > DEDUP_MAX_BANDS))
+        return err_set(err, ERR_USAGE, "dedup: --bands is 1 to %d", DEDUP_MAX_BANDS);
+    if (!p->exact_only && (p->rows == 0 || p->rows > DEDUP_MAX_VALUES / p->bands))
+        return err_set(err, ERR_USAGE, "dedup: bands times rows is 1 to %d", DEDUP_MAX_VALUES);
+    if (p->shingle == 0 || p->shingle > DEDUP_MAX_SHINGLE)
+        return err_set(err, ERR_USAGE, "dedup: --shingle is 1 to %d", DEDUP_MAX_SHINGLE);
+    if (!(p->verify >= 0 && p->verify <= 1)) return err_set(err, ERR_USAGE, "dedup: --verify is 0 to 1");
+    return ERR_OK;
+}
+
+static void put_params(Buf *b, const DedupParams *p)
+{
+    static const char *const keeps[] = {"first", "longest"}, *const scopes[] = {"all", "dump"};
+
+    buf_printf(b, "{\"keep\":\"%s\",\"scope\":\"%s\"", keeps[p->keep], scopes[p->scope]);
+    if (p->exact_only) {
+        buf_puts(b, ",\"exact_only\":true");
+    } else {
+        buf_printf(b,
+                   ",\"bands\":%" PRIu32 ",\"rows\":%" PRIu32 ",\"shingle\":%" PRIu32 ",\"seed\":\"%" PRIu64
+                   "\",\"verify\":",
+                   p->bands, p->rows, p->shingle, p->seed);
+        json_put_number(b, (double)lround(p->verify * 1e6) / 1e6);
+    }
+    buf_puts(b, ",\"unicode\":");
+    json_put_cstr(b, unicode_tables_id());
+    buf_putc(b, '}');
+}
+
+typedef struct {
+    char sign[PATH_MAX], clusters[PATH_MAX], manifest[PATH_MAX];
+} Paths;
+
+static ErrCode make_paths(Paths *p, const char *dir, Err *err)
+{
+    int a = snprintf(p->sign, sizeof p->sign, "%s/sign", dir),
+        b = snprintf(p->clusters, sizeof p->clusters, "%s/clusters", dir);
+    int c = snprintf(p->manifest, sizeof p->manifest, "%s/manifest.json", dir);
+
+    if (a < 0 || b < 0 || c < 0 || b >= (int)sizeof p->clusters || c >= (int)sizeof p->manifest)
+        return err_set(err, ERR_LIMIT, "%s: the path is too long", dir);
+    return ERR_OK;
+}
+
+/* Collective: rank 0 looks, all believe it. */
+static ErrCode is_there(const char *path, const Par *par, bool *yes, Err *err)
+{
+    uint64_t flag = 0;
+    ErrCode rc = ERR_OK;
+
+    *yes = false;
+    if (par->rank == 0) rc = store_exists(path, yes, err);
+    flag = *yes;
+    if ((rc = par_agree(par, rc, err)) != ERR_OK) return rc;
+    par_sum_u64(par, &flag, 1);
+    *yes = flag != 0;
+    return ERR_OK;
+}
+
+static ErrCode make_clusters(const DedupParams *params, const StageJob *job, const Paths *paths, Hash128 key,
+                             const Par *par, Err *err)
+{
+    uint64_t memory = job->common->memory ? job->common->memory : par_memory(par) / 4 * 3;
+    DedupTotals totals;
+    ErrCode rc = ERR_OK;
+    bool found;
+
+    if (par->rank == 0) {
+        rc = clusters_load(paths->clusters, key, &found, &totals, err);
+        if (rc == ERR_OK && !found)
+            rc = cluster_run(params, job->set, paths->sign, paths->clusters, key, memory, par, err);
+    }
+    return par_agree(par, rc, err);
+}
+
+static ErrCode run_phases(const DedupParams *params, const StageJob *job, const Paths *paths, JudgeContext *ctx,
+                          const Par *par, StageTotals *totals, Err *err)
+{
+    StageTotals signs = {0};
+    bool done;
+    ErrCode rc;
+
+    if ((rc = stage_claim(job, par, &ctx->key, err)) != ERR_OK) return rc;
+    if ((rc = is_there(paths->manifest, par, &done, err)) != ERR_OK) return rc;
+    if (!done) {
+        if ((rc = sign_run(params, job->set, paths->sign, job->common, par, &signs, err)) != ERR_OK) return rc;
+        if (!signs.complete) {
+            log_info("dedup: this share is signed; the others are not yet. Run every share once more when they are.");
+            *totals = (StageTotals){.n_parts = signs.n_parts};
+            return ERR_OK;
+        }
+        if ((rc = make_clusters(params, job, paths, ctx->key, par, err)) != ERR_OK) return rc;
+    }
+    return stage_run(job, par, totals, err);
+}
+
+ErrCode dedup_run(const DedupParams *params, const DatasetSet *in, const char *out_dir, const CommonOptions *common,
+                  const Par *par, StageTotals *totals, DedupTotals *dedup, Err *err)
+{
+    JudgeContext ctx = {0};
+    StageTotals own = {0};
+    Paths *paths = malloc(sizeof *paths);
+    Buf json = {0};
+    bool found;
+    ErrCode rc = paths ? check_params(params, err) : err_nomem(err, "paths");
+
+    if (rc == ERR_OK) rc = make_paths(paths, out_dir, err);
+    put_params(&json, params);
+    if (rc == ERR_OK) rc = buf_ok(&json, "parameters", err);
+    if (rc == ERR_OK) {
+        StageJob job = {.def = &judge_def,
+                        .ctx = &ctx,
+                        .params = buf_span(&json),
+                        .out_dir = out_dir,
+                        .set = in,
+                        .map = judge_map,
+                        .common = common};
+        ctx.dir = paths->clusters;
+        rc = run_phases(params, &job, paths, &ctx, par, &own, err);
+    }
+    if (rc == ERR_OK && own.complete && dedup) {
+        rc = clusters_load(paths->clusters, ctx.key, &found, dedup, err);
+        if (rc == ERR_OK && !found)
+            *dedup = (DedupTotals){.n_docs = own.n_in}; /* deleted by its owner: nothing to tell */
+    }
+    if (totals) *totals = own;
+    buf_clear(&json);
+    free(paths);
+    return rc;
+}

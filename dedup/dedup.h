@@ -1,0 +1,81 @@
+/* dedup/dedup.h - exact and near duplicates: a view stage that drops all but one document of every cluster.
+ *
+ * Three phases, each skipped when its result is there with the same key:
+ *   sign      a map stage, all ranks: per document an exact key, one key a band, a sketch. Writes the view DIR/sign, whose
+ *             columns are the signatures; nothing is dropped.
+ *   cluster   rank 0, the others wait: documents meet by key through the exchange. Writes DIR/clusters, one columns file
+ *             a root part, and DIR/clusters/clusters.json last.
+ *   judge     a map stage, all ranks: reads the clusters and writes the view DIR.
+ *
+ * Texts are compared by their text key (core/textkey.h). Equal keys are exact duplicates. The rest are compared by shingles
+ * of key tokens: MinHash values (Broder 1997) of 32 bits, h_i(x) = high half of a_i * x mod 2^64 with a_i odd (multiply-shift,
+ * Dietzfelbinger et al. 1997) over a 32-bit hash of the shingle, grouped into bands of rows (Indyk & Motwani 1998): two
+ * documents whose shingle sets have Jaccard similarity s share a band with chance 1 - (1 - s^rows)^bands. Documents that
+ * share bands, directly or over others, form a component. A band that met is a biased witness, and components chain, so
+ * every member is verified by an independent sketch (one-permutation hashing, Li, Owen & Zhang 2012; 128 bins of 8 bits):
+ * going through a component in keep order, a document whose estimated similarity with a document kept before it reaches
+ * `verify` is dropped as that one's duplicate, another is kept itself. A component compares with at most
+ * DEDUP_MAX_LEADERS kept documents, so the work stays linear; beyond them, documents like none of them are kept.
+ * (Clustering the failures among themselves, the simpler rule, keeps fewer promises: what fails twice stays unexamined.)
+ *
+ * Keep order is total and ends in the order of input. A document of fewer key tokens than a shingle is compared exactly
+ * only. The result is a function of inputs and params: not of threads, ranks, memory or the order inputs are named in.
+ *
+ * Columns of the view, beside `drop`: cluster (u64: DocId of the document kept for this one, its own for a kept one), and on
+ * kept documents the signals dup_docs (documents it stands for, itself among them), dup_dumps and dup_hosts (distinct dumps
+ * and web hosts of these; 0 when none is known). */
+#ifndef TAMIS_DEDUP_DEDUP_H
+#define TAMIS_DEDUP_DEDUP_H
+
+#include "core/stage.h"
+
+typedef enum {
+    DEDUP_KEEP_FIRST,  /* in order of input */
+    DEDUP_KEEP_LONGEST /* most bytes of text, then in order of input */
+} DedupKeep;
+typedef enum {
+    DEDUP_SCOPE_ALL, /* everything is compared with everything */
+    DEDUP_SCOPE_DUMP /* only documents of one dump with one another */
+} DedupScope;
+
+enum {
+    DEDUP_MAX_BANDS = 200, /* a columns file holds 256 columns */
+    DEDUP_MAX_VALUES = 4096,
+    DEDUP_MAX_SHINGLE = 64,
+    DEDUP_MAX_LEADERS = 64
+};
+
+typedef struct {
+    uint32_t bands, rows; /* bands * rows MinHash values, at most DEDUP_MAX_VALUES */
+    uint32_t shingle;     /* key tokens a shingle */
+    uint64_t seed;        /* picks the hash families */
+    uint32_t keep;        /* DedupKeep */
+    uint32_t scope;       /* DedupScope */
+    double verify;        /* estimated similarity from which a document is a near duplicate, 0..1; steps of 1e-6 */
+    bool exact_only;
+} DedupParams;
+#define DEDUP_PARAMS_DEFAULT                                           \
+    {                                                                  \
+        .bands = 14, .rows = 8, .shingle = 5, .seed = 1, .verify = 0.7 \
+    }
+
+/* Classes of cluster sizes: 1, 2, 3-4, 5-99, 100-999, 1000 and more. */
+enum { DEDUP_SIZES = 6 };
+typedef struct {
+    uint64_t n_docs, n_exact, n_near; /* shown by the inputs; dropped as exact and as near duplicates */
+    uint64_t n_clusters[DEDUP_SIZES]; /* kept documents by what they stand for */
+    uint64_t n_short;                 /* compared exactly only */
+    uint64_t n_largest;               /* size of the largest cluster */
+} DedupTotals;
+
+/* Runs the stage over `in`. Collective: every rank of `par` calls it with equal arguments. `totals` and `dedup` may be NULL;
+ * they are filled when totals->complete. With --task I/N a run signs its share and stops while other shares are missing; the run
+ * that completes the signatures clusters; a later run of each share judges it. */
+MUST_USE ErrCode dedup_run(const DedupParams *params, const DatasetSet *in, const char *out_dir,
+                           const CommonOptions *common, const Par *par, StageTotals *totals, DedupTotals *dedup,
+                           Err *err);
+
+/* `tamis dedup` */
+int dedup_verb(int argc, char **argv);
+
+#endif

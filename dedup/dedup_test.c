@@ -1,0 +1,664 @@
+/* The whole stage against slow and obvious versions: all pairs compared, components by spreading labels. */
+#include "dedup/dedup.h"
+
+#include "core/store.h"
+#include "dedup/cluster.h"
+#include "dedup/sign.h"
+#include "tests/check.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+/* --- a set of documents and the dataset made of it */
+
+typedef struct {
+    char *text, *url;
+    uint32_t dump;
+} Made;
+
+typedef struct {
+    Made *doc;
+    uint32_t n, n_parts;
+    Arena arena;
+} Corpus;
+
+static void corpus_clear(Corpus *c)
+{
+    free(c->doc);
+    arena_clear(&c->arena);
+}
+
+static void corpus_add(Corpus *c, const char *text, uint32_t dump, uint32_t host)
+{
+    char url[64];
+
+    c->doc = realloc(c->doc, (c->n + 1) * sizeof *c->doc);
+    snprintf(url, sizeof url, "http://host%" PRIu32 ".test/page", host);
+    c->doc[c->n++] = (Made){arena_str(&c->arena, span_str(text)), arena_str(&c->arena, span_str(url)), dump};
+}
+
+/* Document i lies in part i * n_parts / n, so that order of input is order of the array. */
+typedef struct {
+    const Corpus *c;
+    uint32_t next, end;
+} Cursor;
+
+static uint64_t part_bytes(void *ctx, uint32_t part)
+{
+    (void)ctx, (void)part;
+    return 1;
+}
+
+static ErrCode part_open(void *ctx, uint32_t part, void **cursor, Err *err)
+{
+    const Corpus *c = ctx;
+    Cursor *at = calloc(1, sizeof *at);
+
+    if (!at) return err_nomem(err, "a cursor");
+    *at = (Cursor){c, (uint32_t)((uint64_t)c->n * part / c->n_parts),
+                   (uint32_t)((uint64_t)c->n * (part + 1) / c->n_parts)};
+    *cursor = at;
+    return ERR_OK;
+}
+
+static ErrCode part_next(void *cursor, StageBlock *block, bool *end, Err *err)
+{
+    Cursor *at = cursor;
+    uint8_t range[8];
+
+    *end = at->next == at->end;
+    if (*end) return ERR_OK;
+    le32_put(range, at->next);
+    at->next = at->end - at->next > 50 ? at->next + 50 : at->end;
+    le32_put(range + 4, at->next);
+    buf_put(&block->bytes, range, 8);
+    return buf_ok(&block->bytes, "a block", err);
+}
+
+static ErrCode emit_block(void *ctx, void *worker, const StageBlock *block, StageSink *sink, Err *err)
+{
+    const Corpus *c = ctx;
+    ErrCode rc = ERR_OK;
+
+    (void)worker;
+    for (uint32_t i = le32_get(block->bytes.p); i < le32_get(block->bytes.p + 4) && rc == ERR_OK; i++) {
+        char id[80], dump[40];
+        snprintf(dump, sizeof dump, "CC-MAIN-2023-%02" PRIu32, c->doc[i].dump);
+        snprintf(id, sizeof id, "%s/made#%" PRIu32, dump, i);
+        Doc doc = {.id = span_str(id),
+                   .text = span_str(c->doc[i].text),
+                   .url = span_str(c->doc[i].url),
+                   .dump = span_str(dump)};
+        sink_in(sink, doc.id, doc.text.n);
+        rc = sink_emit(sink, &doc, err);
+    }
+    return rc;
+}
+
+static const StageDef made_def = {.name = "made", .version = 1, .kind = DATASET_WRITTEN};
+
+static void write_corpus(const Corpus *c, const char *dir)
+{
+    const StageSource source = {.ctx = (void *)(uintptr_t)c,
+                                .n_parts = c->n_parts,
+                                .part_bytes = part_bytes,
+                                .open = part_open,
+                                .next = part_next,
+                                .close = free,
+                                .map = emit_block};
+    CommonOptions common = {0};
+    Par par = par_alone(2);
+    StageJob job = {.def = &made_def,
+                    .ctx = (void *)(uintptr_t)c,
+                    .params = SPAN_LIT("{}"),
+                    .inputs = SPAN_LIT("[]"),
+                    .out_dir = dir,
+                    .source = &source,
+                    .common = &common};
+    Err err;
+
+    log_setup(LOG_QUIET, 0);
+    CHECK_OK(stage_run(&job, &par, NULL, &err), &err);
+}
+
+/* --- what came out: the cluster and signals of every document, by its place in the corpus */
+
+typedef struct {
+    uint32_t *keeper; /* n: its own for a kept one */
+    uint32_t *docs, *dumps, *hosts;
+    uint8_t *verdict;
+    Hash128 content;
+    DedupTotals totals;
+} Result;
+
+static void result_clear(Result *r)
+{
+    free(r->keeper);
+    free(r->docs);
+    free(r->dumps);
+    free(r->hosts);
+    free(r->verdict);
+}
+
+static uint32_t place_of(const Corpus *c, DocId id)
+{
+    return (uint32_t)((uint64_t)c->n * docid_part(id) / c->n_parts) + docid_record(id);
+}
+
+/* Reads the view part by part; the `drop` column holds 0 or the reason's number + 1. */
+static void read_view(const Corpus *c, const char *dir, Result *r)
+{
+    DatasetSet *set;
+    Err err;
+    uint32_t at = 0;
+
+    CHECK_OK(datasetset_open(&set, &dir, 1, &err), &err);
+    r->content = dataset_content(datasetset_at(set, 0));
+    for (uint32_t part = 0; part < datasetset_n_parts(set); part++) {
+        PartView *v;
+        Columns *cols;
+        uint32_t col;
+        Span span_of[5];
+        static const char *const names[] = {"drop", "cluster", "dup_docs", "dup_dumps", "dup_hosts"};
+        CHECK_OK(partview_open(&v, set, part, &err), &err);
+        for (int i = 0; i < 5; i++) {
+            CHECK_OK(partview_column(v, names[i], &cols, &col, &err), &err);
+            CHECK_OK(columns_values(cols, col, &span_of[i], NULL, &err), &err);
+        }
+        for (uint32_t i = 0; i < partview_n_records(v); i++, at++) {
+            r->verdict[at] = span_of[0].p[i];
+            r->keeper[at] = place_of(c, le64_get(span_of[1].p + 8 * (size_t)i));
+            r->docs[at] = le32_get(span_of[2].p + 4 * (size_t)i);
+            r->dumps[at] = le32_get(span_of[3].p + 4 * (size_t)i);
+            r->hosts[at] = le32_get(span_of[4].p + 4 * (size_t)i);
+        }
+        partview_close(v);
+    }
+    CHECK_INT(c->n, at);
+    datasetset_close(set);
+}
+
+static Result dedup(const Corpus *c, const DedupParams *params, const char *in, int threads, uint64_t memory)
+{
+    const char *out = check_tmpdir();
+    CommonOptions common = {.memory = memory};
+    Par par = par_alone(threads);
+    size_t n = c->n ? c->n : 1;
+    Result r = {.keeper = calloc(n, 4),
+                .docs = calloc(n, 4),
+                .dumps = calloc(n, 4),
+                .hosts = calloc(n, 4),
+                .verdict = calloc(n, 1)};
+    DatasetSet *set;
+    StageTotals totals;
+    Err err;
+
+    CHECK_OK(datasetset_open(&set, &in, 1, &err), &err);
+    CHECK_OK(dedup_run(params, set, out, &common, &par, &totals, &r.totals, &err), &err);
+    CHECK(totals.complete);
+    CHECK_INT(c->n, totals.n_in);
+    CHECK_INT(totals.n_dropped, r.totals.n_exact + r.totals.n_near);
+    datasetset_close(set);
+    read_view(c, out, &r);
+    return r;
+}
+
+/* --- the slow version */
+
+static bool comes_first(const Corpus *c, const DedupParams *p, uint32_t a, uint32_t b)
+{
+    size_t na = strlen(c->doc[a].text), nb = strlen(c->doc[b].text);
+
+    if (p->keep == DEDUP_KEEP_LONGEST && na != nb) return na > nb;
+    return a < b;
+}
+
+static int cmp_u32(const void *a, const void *b)
+{
+    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+
+    return (x > y) - (x < y);
+}
+
+static Signature *sign_all(const Corpus *c, const DedupParams *p)
+{
+    Signature *s = calloc(c->n, sizeof *s);
+    MinHash m;
+    Err err;
+
+    CHECK_OK(minhash_init(&m, p->bands * p->rows, p->seed, &err), &err);
+    for (uint32_t i = 0; i < c->n; i++) CHECK_OK(signature_make(&s[i], p, &m, span_str(c->doc[i].text), &err), &err);
+    minhash_clear(&m);
+    return s;
+}
+
+static bool compared(const Corpus *c, const DedupParams *p, uint32_t a, uint32_t b)
+{
+    return p->scope == DEDUP_SCOPE_ALL || c->doc[a].dump == c->doc[b].dump;
+}
+
+static bool share_band(const Signature *a, const Signature *b, uint32_t bands)
+{
+    for (uint32_t i = 0; i < bands; i++)
+        if (a->band[i] == b->band[i]) return true;
+    return false;
+}
+
+/* verdict and keeper of every document, all pairs compared. */
+static void slow_dedup(const Corpus *c, const DedupParams *p, uint8_t *verdict, uint32_t *keeper)
+{
+    Signature *s = sign_all(c, p);
+    uint32_t *label = calloc(c->n, sizeof *label), *order = calloc(c->n, sizeof *order), n_order = 0;
+    uint8_t *active = calloc(c->n, 1);
+
+    for (uint32_t i = 0; i < c->n; i++) { /* exact: the first in keep order of all with the same key */
+        keeper[i] = i;
+        for (uint32_t k = 0; k < c->n; k++)
+            if (compared(c, p, i, k) && hash128_eq(s[i].exact, s[k].exact) && comes_first(c, p, k, keeper[i]))
+                keeper[i] = k;
+        verdict[i] = keeper[i] != i;
+        label[i] = i;
+        active[i] = keeper[i] == i && s[i].n_shingles > 0 && !p->exact_only;
+    }
+    for (bool changed = true; changed;) { /* components: labels spread */
+        changed = false;
+        for (uint32_t i = 0; i < c->n; i++)
+            for (uint32_t k = 0; k < i; k++) {
+                if (!active[i] || !active[k] || label[i] == label[k] || !compared(c, p, i, k)) continue;
+                if (!share_band(&s[i], &s[k], p->bands)) continue;
+                label[i] = label[k] = label[i] < label[k] ? label[i] : label[k];
+                changed = true;
+            }
+    }
+    for (uint32_t i = 0; i < c->n; i++) { /* keep order, by insertion */
+        uint32_t at = n_order++;
+        for (; at > 0 && comes_first(c, p, i, order[at - 1]); at--) order[at] = order[at - 1];
+        order[at] = i;
+    }
+    for (uint32_t i = 0; i < c->n; i++) { /* each against those kept before it in its component */
+        uint32_t doc = order[i];
+        if (!active[doc]) continue;
+        for (uint32_t k = 0; k < i && verdict[doc] == 0; k++) {
+            uint32_t other = order[k];
+            if (!active[other] || verdict[other] || label[other] != label[doc]) continue;
+            if (!sketch_near(s[other].sketch, s[doc].sketch, (uint32_t)(p->verify * 1e6 + 0.5))) continue;
+            keeper[doc] = other;
+            verdict[doc] = 2;
+        }
+    }
+    for (uint32_t i = 0; i < c->n; i++)
+        if (verdict[i] == 1) keeper[i] = keeper[keeper[i]];
+    for (uint32_t i = 0; i < c->n; i++) signature_clear(&s[i]);
+    free(s);
+    free(label);
+    free(order);
+    free(active);
+}
+
+static uint32_t count_distinct(uint32_t *v, uint32_t n)
+{
+    uint32_t distinct = 0;
+
+    qsort(v, n, sizeof *v, cmp_u32);
+    for (uint32_t i = 0; i < n; i++) distinct += i == 0 || v[i] != v[i - 1];
+    return distinct;
+}
+
+static uint32_t host_number(const Corpus *c, uint32_t i)
+{
+    return (uint32_t)strtoul(c->doc[i].url + strlen("http://host"), NULL, 10);
+}
+
+static void check_signals(const Corpus *c, const Result *r)
+{
+    uint32_t *dumps = calloc(c->n + 1, 4), *hosts = calloc(c->n + 1, 4);
+
+    for (uint32_t k = 0; k < c->n; k++) {
+        uint32_t n = 0;
+        for (uint32_t i = 0; i < c->n; i++) {
+            if (r->keeper[i] != k) continue;
+            dumps[n] = c->doc[i].dump;
+            hosts[n++] = host_number(c, i);
+        }
+        CHECK((n > 0) == (r->verdict[k] == 0)); /* a keeper is kept, a kept document keeps itself */
+        CHECK_INT(n, r->docs[k]);
+        CHECK_INT(count_distinct(dumps, n), r->dumps[k]);
+        CHECK_INT(count_distinct(hosts, n), r->hosts[k]);
+    }
+    free(dumps);
+    free(hosts);
+}
+
+static void compare_with_slow(const Corpus *c, const DedupParams *p, const char *in, int threads, uint64_t memory)
+{
+    uint8_t *verdict = calloc(c->n + 1, 1);
+    uint32_t *keeper = calloc(c->n + 1, 4);
+    Result r = dedup(c, p, in, threads, memory);
+
+    slow_dedup(c, p, verdict, keeper);
+    for (uint32_t i = 0; i < c->n; i++) {
+        CHECK_INT(verdict[i], r.verdict[i]);
+        CHECK_INT(keeper[i], r.keeper[i]);
+    }
+    check_signals(c, &r);
+    result_clear(&r);
+    free(verdict);
+    free(keeper);
+}
+
+/* --- made texts: words of a family, some of them replaced */
+
+static void put_word(Buf *b, uint64_t h)
+{
+    for (int i = 0; i < 3; i++, h >>= 8) buf_printf(b, "%c%c", "bdfgklmnprst"[h % 12], "aeiou"[(h >> 4) % 5]);
+    buf_putc(b, ' ');
+}
+
+/* n_words of family `family`, each replaced with chance per_mille / 1000. */
+static char *make_text(Corpus *c, uint64_t family, uint32_t n_words, uint64_t variant, uint32_t per_mille)
+{
+    Buf b = {0};
+
+    for (uint32_t w = 0; w < n_words; w++) {
+        bool other = mix64(variant * 7919 + w + 1) % 1000 < per_mille;
+        put_word(&b, mix64(other ? mix64(variant) + w : family * 100003 + w));
+    }
+    char *text = arena_str(&c->arena, buf_span(&b));
+    buf_clear(&b);
+    return text;
+}
+
+/* Families of varying similarity and size, exact copies that differ in case and punctuation, loners, short and empty texts. */
+static Corpus mixed_corpus(uint32_t n, uint32_t n_parts)
+{
+    Corpus c = {.n_parts = n_parts};
+
+    for (uint32_t i = 0; i < n; i++) {
+        uint64_t h = mix64(i + 1), family = h % (n / 6 + 1);
+        uint32_t dump = (uint32_t)(mix64(h) % 3), host = (uint32_t)(mix64(h + 5) % 7);
+        const uint32_t per_mille[] = {0, 4, 15, 30, 60, 120};
+        char *text = make_text(&c, family, 60 + (uint32_t)(family % 90), i, per_mille[family % 6]);
+        switch (h >> 32 & 15) {
+        case 0: text[0] = (char)(text[0] - 32); break; /* another case: the same key */
+        case 1: text[strlen(text) - 1] = '!'; break;
+        case 2: text = make_text(&c, family, (uint32_t)(family % 5), i, 0); break; /* 0..4 words */
+        case 3: text = make_text(&c, 1000000 + i, 80, i, 0); break;
+        case 4: text = make_text(&c, family % 3, 5 + (uint32_t)(i % 3), i, 0); break; /* just long enough */
+        default: break;
+        }
+        corpus_add(&c, text, dump, host);
+    }
+    return c;
+}
+
+TEST(dedup_equals_all_pairs)
+{
+    Corpus c = mixed_corpus(400, 5);
+    const char *in = check_tmpdir();
+    DedupParams p = DEDUP_PARAMS_DEFAULT;
+
+    write_corpus(&c, in);
+    compare_with_slow(&c, &p, in, 2, 1 << 30);
+    p.keep = DEDUP_KEEP_LONGEST;
+    compare_with_slow(&c, &p, in, 1, 1 << 30);
+    p.scope = DEDUP_SCOPE_DUMP;
+    p.bands = 20;
+    p.verify = 0.9;
+    compare_with_slow(&c, &p, in, 7, 1 << 30);
+    p.exact_only = true;
+    compare_with_slow(&c, &p, in, 2, 1 << 30);
+    corpus_clear(&c);
+}
+
+/* Well apart, the result is that of true similarity: of each family one stays, the rest are near duplicates of it. */
+TEST(dedup_finds_true_clusters)
+{
+    Corpus c = {.n_parts = 3};
+    const char *in = check_tmpdir();
+    DedupParams p = DEDUP_PARAMS_DEFAULT;
+
+    for (uint32_t i = 0; i < 90; i++) corpus_add(&c, make_text(&c, i % 30, 400, i, i < 30 ? 0 : 4), 1, 1);
+    write_corpus(&c, in);
+    Result r = dedup(&c, &p, in, 2, 1 << 30);
+    for (uint32_t i = 0; i < 90; i++) {
+        CHECK_INT(i % 30, r.keeper[i]);
+        CHECK_INT(i < 30 ? 0 : 2, r.verdict[i] == 1 ? 2 : r.verdict[i]);
+    }
+    CHECK_INT(60, r.totals.n_near + r.totals.n_exact);
+    CHECK_INT(30, r.totals.n_clusters[2]); /* of three to four */
+    CHECK_INT(3, r.totals.n_largest);
+    result_clear(&r);
+    corpus_clear(&c);
+}
+
+TEST(dedup_is_the_same_for_any_threads_and_memory)
+{
+    const int threads[] = {1, 2, 7};
+    Corpus c = mixed_corpus(300, 7);
+    const char *in = check_tmpdir();
+    DedupParams p = DEDUP_PARAMS_DEFAULT;
+    Hash128 first = {0, 0};
+
+    write_corpus(&c, in);
+    for (int t = 0; t < 3; t++) {
+        Result r = dedup(&c, &p, in, threads[t], t ? (uint64_t)128 << 20 : (uint64_t)4 << 30);
+        if (t == 0) first = r.content;
+        CHECK(hash128_eq(first, r.content));
+        result_clear(&r);
+    }
+    corpus_clear(&c);
+}
+
+/* In slices: the same phases with an exchange too small for all records at once. */
+TEST(dedup_in_slices_equals_dedup_at_once)
+{
+    Corpus c = mixed_corpus(400, 3);
+    const char *in = check_tmpdir(), *out = check_tmpdir();
+    DedupParams p = DEDUP_PARAMS_DEFAULT;
+    CommonOptions common = {0};
+    Par par = par_alone(2);
+    uint8_t *verdict = calloc(c.n, 1);
+    uint32_t *keeper = calloc(c.n, 4);
+    DatasetSet *set;
+    DocTable t;
+    Err err;
+
+    write_corpus(&c, in);
+    slow_dedup(&c, &p, verdict, keeper);
+    CHECK_OK(datasetset_open(&set, &in, 1, &err), &err);
+    CHECK_OK(sign_run(&p, set, out, &common, &par, NULL, &err), &err);
+    CHECK_OK(doctable_open(&t, &p, set, out, (uint64_t)256 << 20, &par, &err), &err);
+    t.memory = 768 << 10; /* two lanes of blocks, and several slices for the members */
+    ExchangeSpec spec;
+    uint32_t n_slices;
+    t.memory = 16 << 10;
+    CHECK_OK(doctable_exchange(&t, "x", 400, 8, &n_slices, &spec, &err), &err);
+    CHECK(n_slices > 1);
+    t.memory = 1 << 20;
+    CHECK_OK(exact_find(&t, &err), &err);
+    CHECK_OK(bands_join(&t, &err), &err);
+    CHECK_OK(verify_components(&t, &err), &err);
+    for (uint32_t i = 0; i < c.n; i++) {
+        uint8_t got = t.state[i] & DOC_EXACT_DUP ? 1 : t.state[i] & DOC_NEAR_DUP ? 2 : 0;
+        CHECK_INT(verdict[i], got);
+    }
+    doctable_clear(&t);
+    datasetset_close(set);
+    free(verdict);
+    free(keeper);
+    corpus_clear(&c);
+}
+
+TEST(dedup_of_a_thousand_identical_documents)
+{
+    Corpus c = {.n_parts = 4};
+    const char *in = check_tmpdir();
+    DedupParams p = DEDUP_PARAMS_DEFAULT;
+    char *text = make_text(&c, 1, 50, 1, 0);
+
+    for (uint32_t i = 0; i < 1000; i++) corpus_add(&c, text, i % 9, i % 77);
+    write_corpus(&c, in);
+    Result r = dedup(&c, &p, in, 2, 1 << 30);
+    for (uint32_t i = 0; i < 1000; i++) {
+        CHECK_INT(0, r.keeper[i]);
+        CHECK_INT(i > 0, r.verdict[i]);
+    }
+    CHECK_INT(999, r.totals.n_exact);
+    CHECK_INT(1, r.totals.n_clusters[5]);
+    check_signals(&c, &r);
+    result_clear(&r);
+    corpus_clear(&c);
+}
+
+TEST(dedup_of_empty_and_short_documents)
+{
+    static const char *const texts[] = {
+        "", "one", "", "two", "ONE!", "...", "???", "one two three four", "One, two; three. Four"};
+    static const uint32_t want[] = {0, 1, 0, 3, 1, 5, 6, 7, 7}; /* texts without tokens are compared as they stand */
+    Corpus c = {.n_parts = 2};
+    const char *in = check_tmpdir();
+    DedupParams p = DEDUP_PARAMS_DEFAULT;
+
+    for (uint32_t i = 0; i < 9; i++) corpus_add(&c, texts[i], 1, 1);
+    write_corpus(&c, in);
+    Result r = dedup(&c, &p, in, 2, 1 << 30);
+    for (uint32_t i = 0; i < 9; i++) CHECK_INT(want[i], r.keeper[i]);
+    CHECK_INT(6, r.totals.n_short);
+    result_clear(&r);
+    corpus_clear(&c);
+}
+
+TEST(dedup_of_nothing)
+{
+    Corpus c = {.n_parts = 2};
+    const char *in = check_tmpdir();
+    DedupParams p = DEDUP_PARAMS_DEFAULT;
+
+    write_corpus(&c, in);
+    Result r = dedup(&c, &p, in, 2, 1 << 30);
+    CHECK_INT(0, r.totals.n_docs);
+    result_clear(&r);
+    corpus_clear(&c);
+}
+
+/* --- running again */
+
+static ErrCode run_in(const char *in, const char *out, const DedupParams *p, bool force, StageTotals *totals,
+                      Err *err)
+{
+    CommonOptions common = {.memory = 1 << 30, .force = force};
+    Par par = par_alone(2);
+    DatasetSet *set = NULL;
+    ErrCode rc = datasetset_open(&set, &in, 1, err);
+
+    if (rc == ERR_OK) rc = dedup_run(p, set, out, &common, &par, totals, NULL, err);
+    datasetset_close(set);
+    return rc;
+}
+
+TEST(dedup_resumes_and_refuses_other_runs)
+{
+    Corpus c = mixed_corpus(120, 3);
+    const char *in = check_tmpdir(), *out = check_tmpdir();
+    DedupParams p = DEDUP_PARAMS_DEFAULT;
+    char path[512];
+    StageTotals t;
+    Err err;
+
+    write_corpus(&c, in);
+    CHECK_OK(run_in(in, out, &p, false, &t, &err), &err);
+    CHECK(t.complete && !t.up_to_date);
+    CHECK_OK(run_in(in, out, &p, false, &t, &err), &err);
+    CHECK(t.complete && t.up_to_date);
+    snprintf(path, sizeof path, "%s/sign", out); /* a finished run needs its signatures no more */
+    CHECK_OK(store_delete_tree(path, 2, &err), &err);
+    CHECK_OK(run_in(in, out, &p, false, &t, &err), &err);
+    CHECK(t.up_to_date);
+    p.verify = 0.8;
+    CHECK_INT(ERR_DATA, run_in(in, out, &p, false, &t, &err));
+    CHECK_OK(run_in(in, out, &p, true, &t, &err), &err);
+    CHECK(t.complete && !t.up_to_date);
+    snprintf(path, sizeof path, "%s/manifest.json", out); /* as after a crash in the last phase */
+    CHECK_OK(store_delete(path, &err), &err);
+    snprintf(path, sizeof path, "%s/part-000001.dedup.cols", out);
+    CHECK_OK(store_delete(path, &err), &err);
+    CHECK_OK(run_in(in, out, &p, false, &t, &err), &err);
+    CHECK_INT(2, t.n_parts_reused);
+    CHECK_INT(1, t.n_parts_done);
+    corpus_clear(&c);
+}
+
+TEST(dedup_says_what_is_wrong)
+{
+    Corpus c = mixed_corpus(60, 2);
+    const char *in = check_tmpdir(), *out = check_tmpdir();
+    CommonOptions common = {.memory = 1 << 20};
+    Par par = par_alone(2);
+    DedupParams p = DEDUP_PARAMS_DEFAULT;
+    DatasetSet *set;
+    StageTotals t;
+    char path[512];
+    Err err;
+
+    write_corpus(&c, in);
+    CHECK_OK(datasetset_open(&set, &in, 1, &err), &err);
+    CHECK_INT(ERR_NOMEM, dedup_run(&p, set, out, &common, &par, &t, NULL, &err));
+    CHECK(strstr(err.msg, "--memory") != NULL);
+    datasetset_close(set);
+    p.rows = 0;
+    CHECK_INT(ERR_USAGE, run_in(in, check_tmpdir(), &p, false, &t, &err));
+    p.rows = 8;
+    p.verify = 1.5;
+    CHECK_INT(ERR_USAGE, run_in(in, check_tmpdir(), &p, false, &t, &err));
+    p.verify = 0.7;
+    CHECK_OK(run_in(in, out, &p, false, &t, &err), &err); /* signed before, so this run goes on */
+    snprintf(path, sizeof path, "%s/manifest.json", out);
+    CHECK_OK(store_delete(path, &err), &err);
+    snprintf(path, sizeof path, "%s/part-000000.dedup.cols", out);
+    CHECK_OK(store_delete(path, &err), &err);
+    snprintf(path, sizeof path, "%s/clusters/00000-000000.cols", out); /* a damaged file of ours */
+    CHECK_OK(store_write(path, SPAN_LIT("not a columns file"), &err), &err);
+    CHECK_INT(ERR_DATA, run_in(in, out, &p, false, &t, &err));
+    CHECK(strstr(err.msg, "00000-000000.cols") != NULL);
+    corpus_clear(&c);
+}
+
+/* Two views of one dataset would show its documents twice. */
+TEST(dedup_refuses_two_views_of_one_dataset)
+{
+    Corpus c = mixed_corpus(60, 2);
+    const char *in = check_tmpdir(), *dirs[2] = {check_tmpdir(), check_tmpdir()};
+    DedupParams p = DEDUP_PARAMS_DEFAULT;
+    CommonOptions common = {.memory = 1 << 30};
+    Par par = par_alone(1);
+    DatasetSet *set;
+    StageTotals t;
+    Err err;
+
+    write_corpus(&c, in);
+    CHECK_OK(run_in(in, dirs[0], &p, false, &t, &err), &err);
+    p.exact_only = true;
+    CHECK_OK(run_in(in, dirs[1], &p, false, &t, &err), &err);
+    CHECK_OK(datasetset_open(&set, dirs, 2, &err), &err);
+    CHECK_INT(ERR_USAGE, dedup_run(&p, set, check_tmpdir(), &common, &par, &t, NULL, &err));
+    datasetset_close(set);
+    corpus_clear(&c);
+}
+
+/* A view over a view: what the first dropped is not compared, and the clusters name the documents that are left. */
+TEST(dedup_of_a_view)
+{
+    Corpus c = mixed_corpus(200, 3);
+    const char *in = check_tmpdir(), *first = check_tmpdir();
+    DedupParams p = DEDUP_PARAMS_DEFAULT;
+    StageTotals t;
+    Err err;
+
+    write_corpus(&c, in);
+    CHECK_OK(run_in(in, first, &p, false, &t, &err), &err);
+    uint64_t left = t.n_docs;
+    CHECK_OK(run_in(first, check_tmpdir(), &p, false, &t, &err), &err);
+    CHECK_INT(left, t.n_in);
+    CHECK(t.n_dropped <= left / 10); /* what was verified apart stays apart; a few meet newly without their keepers */
+    corpus_clear(&c);
+}

@@ -1,0 +1,105 @@
+/* dedup/dedup_verb.c - `tamis dedup`. */
+#include "dedup/dedup.h"
+
+#include <inttypes.h>
+
+enum {
+    AGGRESSIVE_BANDS = 20,
+    AGGRESSIVE_ROWS = 8
+}; /* 160 values, in the way of DeepSeek LLM's "aggressive deduplication" */
+
+static const char after[] =
+    "A pair of similarity s meets with chance 1-(1-s^rows)^bands: 14 x 8 gives 0.57 at 0.7, 0.77 at 0.75, 0.92 at "
+    "0.8,\n"
+    "0.99 at 0.85; 20 x 8 gives 0.70, 0.88, 0.98, 1.00. What met is compared again by an independent sketch "
+    "(--verify).\n"
+    "Shingles are runs of words; each Chinese, Japanese or Korean character counts as a word. Case, width, "
+    "punctuation,\n"
+    "digits and traditional against simplified characters make no difference. DIR/sign and DIR/clusters hold the\n"
+    "signatures and clusters of a run; they may be deleted when it is done. With --task run every share twice: first "
+    "all\n"
+    "sign, then all judge.";
+
+static ErrCode set_aggressive(DedupParams *p, Err *err)
+{
+    const DedupParams plain = DEDUP_PARAMS_DEFAULT;
+
+    if (p->bands != plain.bands || p->rows != plain.rows || p->exact_only)
+        return err_set(err, ERR_USAGE,
+                       "dedup: --aggressive stands for --bands %d --rows %d and goes with no other choice of them",
+                       AGGRESSIVE_BANDS, AGGRESSIVE_ROWS);
+    p->bands = AGGRESSIVE_BANDS;
+    p->rows = AGGRESSIVE_ROWS;
+    return ERR_OK;
+}
+
+static void say_totals(const DedupTotals *t)
+{
+    static const char *const sizes[DEDUP_SIZES] = {"1", "2", "3-4", "5-99", "100-999", "1000-"};
+
+    log_info("documents kept, by how many they stand for (largest cluster %" PRIu64 "):", t->n_largest);
+    for (int i = 0; i < DEDUP_SIZES; i++)
+        if (t->n_clusters[i]) log_info("  %12" PRIu64 " for %s", t->n_clusters[i], sizes[i]);
+}
+
+int dedup_verb(int argc, char **argv)
+{
+    static const char *const keeps[] = {"first", "longest", NULL}, *const scopes[] = {"all", "dump", NULL};
+    DedupParams params = DEDUP_PARAMS_DEFAULT;
+    CommonOptions common = {0};
+    bool aggressive = false;
+    const char *out = NULL;
+    const OptSpec specs[] = {
+        OPT_NEED('o', "out", &out, "DIR", "the view goes here (created)"),
+        OPT_HEAD("Similarity:"),
+        OPT_U32('b', "bands", &params.bands, "N", "LSH bands; more bands catch more pairs"),
+        OPT_U32('r', "rows", &params.rows, "N", "MinHash values a band; more rows are stricter"),
+        OPT_FLAG('a', "aggressive", &aggressive, "20 bands of 8 rows"),
+        OPT_U32('w', "shingle", &params.shingle, "N", "words a shingle"),
+        OPT_U64('s', "seed", &params.seed, "N", "hash family"),
+        OPT_F64(0, "verify", &params.verify, "X", "estimated similarity from which a document is dropped"),
+        OPT_FLAG(0, "exact-only", &params.exact_only, "drop equal texts only"),
+        OPT_CHOICE(0, "keep", &params.keep, keeps, "first|longest", "which document of a cluster stays"),
+        OPT_CHOICE(0, "scope", &params.scope, scopes, "all|dump", "compare everything, or each dump by itself"),
+        OPT_HEAD("Running:"),
+        OPT_COMMON_STAGE(&common),
+        OPT_STR(0, "rejected", &common.rejected, "DIR", "write what is dropped, with its reason"),
+        OPT_END,
+    };
+    const OptVerb verb = {
+        .name = "dedup",
+        .usage = "[options] -o DIR INPUT...",
+        .what = "Drop exact and near duplicates (MinHash, banded LSH); a view, nothing is copied. INPUT: dataset "
+                "directories.",
+        .specs = specs,
+        .after = after};
+    Par par = {0};
+    DatasetSet *set = NULL;
+    StageTotals totals = {0};
+    DedupTotals dedup = {0};
+    Err err = {0};
+    int first = 0;
+
+    ErrCode rc = options_parse(&verb, argc, argv, &first, &err);
+    if (rc == ERR_NO) return 0;
+    if (rc != ERR_OK) goto out;
+    if (first == argc) {
+        rc = err_set(&err, ERR_USAGE, "dedup: no input; try tamis dedup --help");
+        goto out;
+    }
+    if (aggressive && (rc = set_aggressive(&params, &err)) != ERR_OK) goto out;
+    if ((rc = par_start(&par, (int)common.threads, &err)) != ERR_OK) goto out;
+    log_setup(common.quiet ? LOG_QUIET : common.verbose ? LOG_VERBOSE : LOG_NORMAL, par.rank);
+    interrupt_install();
+    if ((rc = datasetset_open(&set, (const char *const *)argv + first, (size_t)(argc - first), &err)) != ERR_OK)
+        goto out;
+    if ((rc = dedup_run(&params, set, out, &common, &par, &totals, &dedup, &err)) != ERR_OK) goto out;
+    if (totals.complete && par.rank == 0 && !common.quiet) {
+        rc = stage_summary(out, &err);
+        if (dedup.n_clusters[0] + dedup.n_largest) say_totals(&dedup);
+    }
+out:
+    datasetset_close(set);
+    par_stop(&par);
+    return verb_exit(rc, &err);
+}

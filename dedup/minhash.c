@@ -1,0 +1,162 @@
+#include "dedup/minhash.h"
+
+#include "core/hash.h"
+
+#include <stdlib.h>
+
+#if defined(__x86_64__) && defined(__GNUC__)
+#define HAVE_AVX2_KERNEL 1
+#include <immintrin.h>
+#endif
+
+enum { MINHASH_TILE = 4096 }; /* shingles gone over by all blocks in turn: 16 KiB, half of a first-level cache */
+static const uint64_t mul_salt = 0xD1B54A32D192ED03u; /* keeps the families of values and sketches apart */
+
+ErrCode minhash_init(MinHash *m, uint32_t n, uint64_t seed, Err *err)
+{
+    *m = (MinHash){.n = n, .n_padded = (n + MINHASH_BLOCK - 1) / MINHASH_BLOCK * MINHASH_BLOCK};
+    m->mul = malloc(m->n_padded * sizeof *m->mul);
+    if (!m->mul) return err_nomem(err, "MinHash multipliers");
+    for (uint32_t i = 0; i < m->n_padded; i++) m->mul[i] = mix64(mix64(seed ^ mul_salt) + i) | 1;
+    return ERR_OK;
+}
+
+void minhash_clear(MinHash *m)
+{
+    free(m->mul);
+    *m = (MinHash){0};
+}
+
+/* Lowers `values` by a tile of shingles. */
+static void lower_portable(const MinHash *m, const uint32_t *shingles, size_t n, uint32_t *values)
+{
+    for (uint32_t at = 0; at < m->n_padded; at += MINHASH_BLOCK) {
+        uint32_t least[MINHASH_BLOCK];
+        memcpy(least, values + at, sizeof least);
+        for (size_t i = 0; i < n; i++) {
+            for (int k = 0; k < MINHASH_BLOCK; k++) {
+                uint32_t h = (uint32_t)(m->mul[at + (uint32_t)k] * shingles[i] >> 32);
+                least[k] = h < least[k] ? h : least[k];
+            }
+        }
+        memcpy(values + at, least, sizeof least);
+    }
+}
+
+#ifdef HAVE_AVX2_KERNEL
+
+/* Multipliers of eight values, split for 32-bit multiplications: with a = hi * 2^32 + lo the high half of a * x is
+ * (lo * x >> 32) + hi * x mod 2^32. */
+typedef struct {
+    __m256i lo_even, lo_odd, hi;
+} Multipliers;
+
+__attribute__((target("avx2"))) static inline Multipliers load_multipliers(const uint64_t *mul)
+{
+    uint32_t lo[8], hi[8];
+
+    for (int i = 0; i < 8; i++) {
+        lo[i] = (uint32_t)mul[i];
+        hi[i] = (uint32_t)(mul[i] >> 32);
+    }
+    __m256i l = _mm256_loadu_si256((const __m256i *)(const void *)lo);
+    return (Multipliers){l, _mm256_srli_epi64(l, 32), _mm256_loadu_si256((const __m256i *)(const void *)hi)};
+}
+
+__attribute__((target("avx2"))) static inline __m256i high_halves(Multipliers a, __m256i x)
+{
+    __m256i even = _mm256_mul_epu32(a.lo_even, x), odd = _mm256_mul_epu32(a.lo_odd, x);
+    __m256i low = _mm256_blend_epi32(_mm256_shuffle_epi32(even, 0xF5), odd, 0xAA);
+
+    return _mm256_add_epi32(low, _mm256_mullo_epi32(a.hi, x));
+}
+
+__attribute__((target("avx2"))) static void lower_avx2(const MinHash *m, const uint32_t *shingles, size_t n,
+                                                       uint32_t *values)
+{
+    for (uint32_t at = 0; at < m->n_padded; at += MINHASH_BLOCK) {
+        Multipliers a = load_multipliers(m->mul + at), b = load_multipliers(m->mul + at + 8);
+        __m256i least_a = _mm256_loadu_si256((const __m256i *)(const void *)(values + at));
+        __m256i least_b = _mm256_loadu_si256((const __m256i *)(const void *)(values + at + 8));
+        for (size_t i = 0; i < n; i++) {
+            __m256i x = _mm256_set1_epi32((int)shingles[i]);
+            least_a = _mm256_min_epu32(least_a, high_halves(a, x));
+            least_b = _mm256_min_epu32(least_b, high_halves(b, x));
+        }
+        _mm256_storeu_si256((__m256i *)(void *)(values + at), least_a);
+        _mm256_storeu_si256((__m256i *)(void *)(values + at + 8), least_b);
+    }
+}
+
+static bool have_avx2(void) { return __builtin_cpu_supports("avx2"); }
+
+#else
+
+static bool have_avx2(void) { return false; }
+static void lower_avx2(const MinHash *m, const uint32_t *shingles, size_t n, uint32_t *values)
+{
+    lower_portable(m, shingles, n, values);
+}
+
+#endif
+
+static void sign_tiles(void (*lower)(const MinHash *, const uint32_t *, size_t, uint32_t *), const MinHash *m,
+                       const uint32_t *shingles, size_t n, uint32_t *values)
+{
+    memset(values, 0xff, m->n_padded * sizeof *values);
+    for (size_t at = 0; at < n; at += MINHASH_TILE)
+        lower(m, shingles + at, n - at < MINHASH_TILE ? n - at : MINHASH_TILE, values);
+}
+
+void minhash_sign_portable(const MinHash *m, const uint32_t *shingles, size_t n, uint32_t *values)
+{
+    sign_tiles(lower_portable, m, shingles, n, values);
+}
+
+bool minhash_sign_avx2(const MinHash *m, const uint32_t *shingles, size_t n, uint32_t *values)
+{
+    if (!have_avx2()) return false;
+    sign_tiles(lower_avx2, m, shingles, n, values);
+    return true;
+}
+
+void minhash_sign(const MinHash *m, const uint32_t *shingles, size_t n, uint32_t *values)
+{
+    if (!minhash_sign_avx2(m, shingles, n, values)) minhash_sign_portable(m, shingles, n, values);
+}
+
+void sketch_make(const uint64_t *shingles, size_t n, uint64_t seed, uint8_t sketch[SKETCH_BINS])
+{
+    uint32_t least[SKETCH_BINS];
+    uint64_t salt = mix64(seed + 1);
+
+    memset(least, 0xff, sizeof least);
+    for (size_t i = 0; i < n; i++) {
+        uint64_t h = mix64(shingles[i] ^ salt);
+        uint32_t value = (uint32_t)h;
+        if (value < least[h >> 57]) least[h >> 57] = value;
+    }
+    /* A hash of 2^32 - 1 counts as an empty bin: one shingle in 4e9. */
+    for (int b = 0; b < SKETCH_BINS; b++)
+        sketch[b] = least[b] == UINT32_MAX ? 0 : (uint8_t)(1 + mix64(least[b]) % 255);
+}
+
+uint32_t sketch_matches(const uint8_t a[SKETCH_BINS], const uint8_t b[SKETCH_BINS], uint32_t *n)
+{
+    uint32_t used = 0, equal = 0;
+
+    for (int i = 0; i < SKETCH_BINS; i++) {
+        uint8_t any = (a[i] | b[i]) != 0;
+        used += any;
+        equal += (uint8_t)(any & (a[i] == b[i]));
+    }
+    *n = used;
+    return equal;
+}
+
+bool sketch_near(const uint8_t a[SKETCH_BINS], const uint8_t b[SKETCH_BINS], uint32_t micro)
+{
+    uint32_t n, m = sketch_matches(a, b, &n);
+
+    return n > 0 && 255 * m >= n && (255 * (uint64_t)m - n) * 1000000 >= (uint64_t)micro * 254 * n;
+}
