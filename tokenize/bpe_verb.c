@@ -13,8 +13,7 @@
 static const char after[] =
     "With a mixture.json in DATASET its weights are the shares of text that are counted. The added tokens of a preset\n"
     "come behind the last merge: 100000 + 15. Presets: tamis starts from all 256 bytes and adds <|end_of_text|> (the end\n"
-    "of a document) and 14 more special tokens; deepseek-llm starts from the bytes seen and adds what DeepSeek-LLM adds.\n"
-    "Exit status: 0 done, 2 usage, 3 system error, 4 bad data or limit, 5 out of memory, 6 interrupted.";
+    "of a document) and 14 more special tokens; deepseek-llm starts from the bytes seen and adds what DeepSeek-LLM adds.";
 
 static const char *const presets[] = {"tamis", "deepseek-llm", NULL};
 

@@ -18,8 +18,7 @@ static const char after[] =
     "DIR gets one stream for each mixture domain, STREAM/shard-NNNNNN.tok, its documents ended by the tokenizer's\n"
     "end-of-document token; special tokens spelled out in a text stay text. mixture.json of DATASET is carried over.\n"
     "Hashed order puts neighbours of the input far apart. --ids prints a JSON array of ids for each line of standard\n"
-    "input, its line end included, so the arrays one after the other are the ids of the whole text.\n"
-    "Exit status: 0 done, 2 usage, 3 system error, 4 bad data or limit, 5 out of memory, 6 interrupted.";
+    "input, its line end included, so the arrays one after the other are the ids of the whole text.";
 
 static const char *const orders[] = {"hashed", "input", NULL};
 
