@@ -11,12 +11,13 @@ typedef struct {
 } Member;
 
 struct ByteStream {
-    InFile *file;
+    InFile *file;    /* NULL: `bytes` are read */
+    Span bytes;
     StreamCoding coding;
     bool warc;
 
     uint8_t *stored;        /* stored bytes [stored_at, stored_at + stored_n) of the file; used_n of them are done */
-    size_t stored_n, used_n;
+    size_t stored_cap, stored_n, used_n;
     uint64_t stored_at, size;
 
     Buf out;                /* decompressed; the window is [out_at, out.n) */
@@ -43,14 +44,15 @@ static ErrCode refill(ByteStream *s, Err *err)
     size_t left = s->stored_n - s->used_n;
     ErrCode rc;
 
-    if (left >= STREAM_STORED_WINDOW / 2 || s->stored_at + s->stored_n == s->size) return ERR_OK;
+    if ((left && left >= s->stored_cap / 2) || s->stored_at + s->stored_n == s->size) return ERR_OK;
     memmove(s->stored, s->stored + s->used_n, left);
     s->stored_at += s->used_n;
     s->used_n = 0;
     s->stored_n = left;
     uint64_t rest = s->size - s->stored_at - left;
-    size_t n = rest < STREAM_STORED_WINDOW - left ? (size_t)rest : STREAM_STORED_WINDOW - left;
-    if ((rc = infile_read(s->file, s->stored_at + left, s->stored + left, n, err)) != ERR_OK) return rc;
+    size_t n = rest < s->stored_cap - left ? (size_t)rest : s->stored_cap - left;
+    if (s->file && (rc = infile_read(s->file, s->stored_at + left, s->stored + left, n, err)) != ERR_OK) return rc;
+    if (!s->file) memcpy(s->stored + left, s->bytes.p + s->stored_at + left, n);
     s->stored_n += n;
     return ERR_OK;
 }
@@ -123,16 +125,18 @@ static bool only_padding(Span v)
 static ErrCode gzip_start(ByteStream *s, Err *err)
 {
     Span v = stored_view(s);
-    size_t n_in, n_out;
+    size_t n_in, n_out, room = STREAM_WHOLE_MEMBER;
     ErrCode rc;
 
+    /* deflate's best is 1:1032: what is at hand cannot give more. */
+    if (v.n < STREAM_WHOLE_MEMBER / 1032) room = v.n * 1032 + 64;
     if (only_padding(v) && s->stored_at + s->stored_n == s->size) {
         s->used_n = s->stored_n;
         return ERR_OK;
     }
     if ((rc = note_member(s, err)) != ERR_OK) return rc;
-    if (!buf_reserve(&s->out, STREAM_WHOLE_MEMBER)) return err_nomem(err, "a gzip member");
-    if (gzipin_whole(s->gzip, v, s->out.p + s->out.n, STREAM_WHOLE_MEMBER, &n_in, &n_out)) {
+    if (!buf_reserve(&s->out, room)) return err_nomem(err, "a gzip member");
+    if (gzipin_whole(s->gzip, v, s->out.p + s->out.n, room, &n_in, &n_out)) {
         account(s, n_in, n_out);
         return ERR_OK;
     }
@@ -308,20 +312,14 @@ static StreamCoding coding_of(Span v)
     return STREAM_PLAIN;
 }
 
-ErrCode stream_open(ByteStream **out, const char *path, uint64_t begin, bool warc, Err *err)
+/* Opens over s->file or s->bytes, of which s->size is set; takes s. */
+static ErrCode start(ByteStream **out, ByteStream *s, uint64_t begin, Err *err)
 {
-    ByteStream *s = calloc(1, sizeof *s);
-    ErrCode rc;
+    ErrCode rc = ERR_OK;
 
-    *out = NULL;
-    if (!s) return err_nomem(err, "an input");
-    s->warc = warc;
-    s->stored = malloc(STREAM_STORED_WINDOW);
-    rc = s->stored ? infile_open(&s->file, path, err) : err_nomem(err, "an input");
-    if (rc == ERR_OK) {
-        s->size = infile_size(s->file);
-        rc = refill(s, err);
-    }
+    s->stored_cap = s->size < STREAM_STORED_WINDOW ? (size_t)s->size : STREAM_STORED_WINDOW;
+    s->stored = malloc(s->stored_cap + 1);
+    rc = s->stored ? refill(s, err) : err_nomem(err, "an input");
     if (rc == ERR_OK) {
         s->coding = coding_of(stored_view(s));
         if (s->coding == STREAM_GZIP) rc = gzipin_new(&s->gzip, err);
@@ -336,10 +334,38 @@ ErrCode stream_open(ByteStream **out, const char *path, uint64_t begin, bool war
     return rc;
 }
 
+ErrCode stream_open(ByteStream **out, const char *path, uint64_t begin, bool warc, Err *err)
+{
+    ByteStream *s = calloc(1, sizeof *s);
+    ErrCode rc;
+
+    *out = NULL;
+    if (!s) return err_nomem(err, "an input");
+    s->warc = warc;
+    if ((rc = infile_open(&s->file, path, err)) != ERR_OK) {
+        stream_close(s);
+        return rc;
+    }
+    s->size = infile_size(s->file);
+    return start(out, s, begin, err);
+}
+
+ErrCode stream_open_bytes(ByteStream **out, Span bytes, uint64_t begin, bool warc, Err *err)
+{
+    ByteStream *s = calloc(1, sizeof *s);
+
+    *out = NULL;
+    if (!s) return err_nomem(err, "an input");
+    s->warc = warc;
+    s->bytes = bytes;
+    s->size = bytes.n;
+    return start(out, s, begin, err);
+}
+
 void stream_close(ByteStream *s)
 {
     if (!s) return;
-    infile_close(s->file);
+    if (s->file) infile_close(s->file);
     gzipin_free(s->gzip);
     if (s->zstd) ZSTD_freeDStream(s->zstd);
     free(s->stored);

@@ -29,6 +29,8 @@ typedef struct ByteStream ByteStream;
  * itself for 0, one byte earlier for plain bytes (whether a line starts at `begin` then shows), else the next gzip header as
  * above. `warc` says whether breaks are skipped so. */
 MUST_USE ErrCode stream_open(ByteStream **s, const char *path, uint64_t begin, bool warc, Err *err);
+/* The same over bytes in memory, which must outlive the stream. */
+MUST_USE ErrCode stream_open_bytes(ByteStream **s, Span bytes, uint64_t begin, bool warc, Err *err);
 void stream_close(ByteStream *s);
 StreamCoding stream_coding(const ByteStream *s);
 

@@ -92,19 +92,40 @@ static Histogram count_scripts(Span s)
     return h;
 }
 
-/* How lines of programs end, and how statements start. */
+/* A call or a declaration: a name right before a parenthesis, which prose has a blank before. */
+static bool has_call(Span line)
+{
+    for (size_t i = 1; i < line.n; i++)
+        if (line.p[i] == '(' && (ascii_is_alnum(line.p[i - 1]) || line.p[i - 1] == '_')) return true;
+    return false;
+}
+
+/* "name = value", "a->b", "x += 1": operators between names, which prose does not use. */
+static bool contains_assignment(Span line)
+{
+    for (size_t i = 1; i + 1 < line.n; i++) {
+        if (line.p[i] == '=' && i + 2 < line.n && line.p[i - 1] == ' ' && line.p[i + 1] == ' ') return true;
+        if ((line.p[i] == '-' || line.p[i] == '=') && line.p[i + 1] == '>') return true;
+        if (line.p[i + 1] == '=' && strchr("+-*/|&!=", line.p[i])) return true;
+    }
+    return false;
+}
+
+/* How lines of programs start and end. */
 static bool is_code_line(Span line)
 {
-    static const char *const starts[] = {"#include", "#define", "import ", "from ", "def ", "class ", "return ", "return;", "if (", "for (", "while (", "public ",
-                                         "private ", "static ", "var ", "let ", "const ", "function ", "//", "/*", "* ", "else", "my $", "use ", "sub ",
-                                         "print", "self.", "elif ", "try:", "except ", "#!", "@", "$", "package ", "struct ", "typedef ", "echo "};
+    static const char *const starts[] = {"#include", "#define", "#if", "#endif", "import ", "from ", "package ", "use ", "using ", "//", "/*", "*/",
+                                         "#!", "@", "my ", "var ", "let ", "const ", "static ", "return", "else", "try:", "self.", "$", "sub "};
+    static const char *const blocks[] = {"def ", "class ", "if ", "for ", "while ", "else:", "elif ", "except", "try:", "with ", "function "};
     uint8_t last = line.p[line.n - 1];
 
-    if (last == ';' || last == '{' || last == '}' || (last == ')' && line.n > 1 && line.p[line.n - 2] == '(')) return true;
+    if (last == ';' || last == '{' || last == '}') return true;
+    if ((last == ')' || last == '(' || last == ',' || last == ']') && has_call(line)) return true;
+    for (size_t i = 0; last == ':' && i < sizeof blocks / sizeof blocks[0]; i++)
+        if (span_starts(line, span_str(blocks[i]))) return true;
     for (size_t i = 0; i < sizeof starts / sizeof starts[0]; i++)
-        if (span_starts(line, span_str(starts[i])))
-            return last != '.' && last != ',' && strchr("{}();:=\"'*/", line.p[line.n - 1]) != NULL;
-    return false;
+        if (span_starts(line, span_str(starts[i]))) return line.n < 80 && last != '.' && last != ',' && last != '?' && last != '!';
+    return contains_assignment(line);
 }
 
 static void count_code(Span s, Histogram *h)

@@ -198,7 +198,7 @@ static ErrCode from_http(PageWorker *w, const WarcHead *h, Span block, PageResul
     HttpBody got = http_body(&http, w->body, &body);
     if (w->body[0].oom || w->body[1].oom) return err_nomem(err, "a page's body");
     if (got != HTTP_BODY_FINE) out->reason = got == HTTP_BODY_TOO_LARGE ? INGEST_TOO_LARGE : INGEST_DECODE_FAILED;
-    else if (is_blank(body)) out->reason = INGEST_NO_PAYLOAD;
+    else if (is_blank(body) && (out->mime.n == 0 || is_html(out->mime, body))) out->reason = INGEST_NO_PAYLOAD;
     else if (!is_html(out->mime, body)) out->reason = INGEST_NOT_HTML;
     else return from_html(w, h, body, http_parameter(http.content_type, "charset"), out, err);
     return ERR_OK;

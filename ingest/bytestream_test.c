@@ -1,0 +1,191 @@
+#include "ingest/bytestream.h"
+
+#include "ingest/packing.h"
+#include "tests/check.h"
+
+#include <zstd.h>
+
+/* Pseudo-random text that deflates about as well as pages do. */
+static void put_noise(Buf *b, size_t n, uint64_t seed)
+{
+    for (size_t i = 0; i < n; i++) {
+        seed = seed * 6364136223846793005u + 1442695040888963407u;
+        buf_putc(b, (uint8_t)("etaoin shrdlu\n<p>"[seed >> 60]));
+    }
+}
+
+/* Reads all there is in steps of `step`, passing breaks; returns how many breaks were met. */
+static int read_all(ByteStream *s, size_t step, Buf *out)
+{
+    int n_breaks = 0;
+    Err err = {0};
+
+    for (;;) {
+        CHECK_OK(stream_need(s, step, &err), &err);
+        Span v = stream_view(s);
+        size_t n = v.n < step ? v.n : step;
+        buf_put(out, v.p, n);
+        stream_skip(s, n);
+        if (n) continue;
+        if (stream_at_end(s)) return n_breaks;
+        CHECK(stream_break(s, NULL) != STREAM_FINE);
+        n_breaks++;
+        CHECK_OK(stream_pass(s, &err), &err);
+    }
+}
+
+static void check_reads(Span stored, Span raw, StreamCoding coding)
+{
+    static const size_t steps[] = {1000, 77777, 9 << 20};
+
+    for (size_t i = 0; i < 3; i++) {
+        ByteStream *s;
+        Buf out = {0};
+        Err err = {0};
+        CHECK_OK(stream_open_bytes(&s, stored, 0, true, &err), &err);
+        CHECK_INT(coding, stream_coding(s));
+        CHECK_INT(0, read_all(s, steps[i], &out));
+        CHECK(span_eq(raw, buf_span(&out)));
+        stream_close(s);
+        buf_clear(&out);
+    }
+}
+
+TEST(members_of_any_size_give_their_bytes)
+{
+    static const size_t sizes[] = {0, 1, 5000, 3 << 20, 0, 6 << 20, 100};
+    Buf raw = {0}, gz = {0}, zst = {0};
+
+    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+        size_t from = raw.n, bound = ZSTD_compressBound(sizes[i]);
+        put_noise(&raw, sizes[i], i + 1);
+        Span piece = span_from(buf_span(&raw), from);
+        pack_gzip(&gz, piece);
+        CHECK(buf_reserve(&zst, bound));
+        zst.n += ZSTD_compress(zst.p + zst.n, bound, piece.p, piece.n, 1);
+    }
+    check_reads(buf_span(&raw), buf_span(&raw), STREAM_PLAIN);
+    check_reads(buf_span(&gz), buf_span(&raw), STREAM_GZIP);
+    check_reads(buf_span(&zst), buf_span(&raw), STREAM_ZSTD);
+    static const uint8_t zeros[700] = {0}; /* padding behind the last member */
+    buf_put(&gz, zeros, sizeof zeros);
+    check_reads(buf_span(&gz), buf_span(&raw), STREAM_GZIP);
+    buf_clear(&raw), buf_clear(&gz), buf_clear(&zst);
+}
+
+TEST(every_byte_knows_where_it_is_stored)
+{
+    uint64_t starts[20], stored, inner;
+    Buf gz = {0}, piece = {0};
+    ByteStream *s;
+    Err err = {0};
+
+    for (int i = 0; i < 20; i++) {
+        starts[i] = gz.n;
+        buf_reset(&piece);
+        buf_printf(&piece, "WARC/%02d", i);
+        put_noise(&piece, 93, (uint64_t)i);
+        pack_gzip(&gz, buf_span(&piece));
+    }
+    CHECK_OK(stream_open_bytes(&s, buf_span(&gz), 0, true, &err), &err);
+    CHECK_OK(stream_need(s, 2000, &err), &err);
+    CHECK_INT(2000, stream_view(s).n);
+    for (size_t at = 0; at < 2000; at++) {
+        stream_where(s, at, &stored, &inner);
+        CHECK(stored == starts[at / 100] && inner == at % 100);
+        CHECK(stream_is_member_start(s, at) == (at % 100 == 0));
+    }
+    CHECK_INT(100, stream_next_member(s, 0, 2000));
+    CHECK_INT(300, stream_next_member(s, 200, 2000));
+    CHECK_INT(299, stream_next_member(s, 200, 299));
+    stream_skip(s, 1234);
+    stream_where(s, 0, &stored, &inner);
+    CHECK(stored == starts[12] && inner == 34);
+    stream_close(s);
+    /* Entered in the middle: at the first member from there on. */
+    for (uint64_t begin = starts[3] + 1; begin <= starts[5]; begin++) {
+        CHECK_OK(stream_open_bytes(&s, buf_span(&gz), begin, true, &err), &err);
+        CHECK_OK(stream_need(s, 7, &err), &err);
+        CHECK_SPAN(begin <= starts[4] ? SPAN_LIT("WARC/04") : SPAN_LIT("WARC/05"), span(stream_view(s).p, 7));
+        stream_close(s);
+    }
+    buf_clear(&gz), buf_clear(&piece);
+}
+
+/* Whatever byte of the middle member is hit, what stands before it and behind it is read. */
+TEST(damage_costs_its_member)
+{
+    Buf gz = {0}, piece = {0};
+    size_t begin = 0, end = 0;
+    Err err = {0};
+
+    for (int i = 0; i < 3; i++) {
+        if (i == 1) begin = gz.n;
+        buf_reset(&piece);
+        buf_printf(&piece, "WARC/%d.0 ", i);
+        put_noise(&piece, 400, (uint64_t)i + 7);
+        pack_gzip(&gz, buf_span(&piece));
+        if (i == 1) end = gz.n;
+    }
+    for (size_t hit = begin; hit < end; hit++) {
+        Buf bad = {0}, out = {0};
+        ByteStream *s;
+        if (hit > begin + 3 && hit < begin + 10) continue; /* flags, time and system of the header change nothing, or its length */
+        buf_put_span(&bad, buf_span(&gz));
+        bad.p[hit] ^= 0x5a;
+        CHECK_OK(stream_open_bytes(&s, buf_span(&bad), 0, true, &err), &err);
+        int n = read_all(s, 5000, &out);
+        CHECK_INT(1, n);
+        CHECK_SPAN(SPAN_LIT("WARC/0.0 "), span(out.p, 9));
+        CHECK_SPAN(SPAN_LIT("WARC/2.0 "), span(out.p + out.n - 409, 9));
+        stream_close(s);
+        buf_clear(&bad), buf_clear(&out);
+    }
+    for (size_t cut = end + 1; cut < gz.n; cut++) { /* a file that ends inside its last member */
+        Buf out = {0};
+        ByteStream *s;
+        Span edge = check_edge(span(gz.p, cut));
+        CHECK_OK(stream_open_bytes(&s, edge, 0, true, &err), &err);
+        CHECK_OK(stream_need(s, 5000, &err), &err);
+        CHECK_INT(STREAM_CUT, stream_break(s, NULL));
+        CHECK_INT(1, read_all(s, 5000, &out));
+        stream_close(s);
+        check_edge_free(edge);
+        buf_clear(&out);
+    }
+    buf_clear(&gz), buf_clear(&piece);
+}
+
+TEST(a_bomb_is_left_in_time)
+{
+    Buf gz = {0}, zeros = {0};
+    ByteStream *s;
+    Err err = {0};
+    uint64_t seen = 0, stored;
+
+    /* 100 MiB of zeros in 100 KB. */
+    CHECK(buf_reserve(&zeros, 100 << 20));
+    memset(zeros.p, 0, 100 << 20);
+    zeros.n = 100 << 20;
+    pack_gzip(&gz, buf_span(&zeros));
+    size_t bomb = gz.n;
+    pack_gzip(&gz, SPAN_LIT("WARC/1.0\r\nthe next one"));
+    CHECK(bomb < 200 << 10);
+    CHECK_OK(stream_open_bytes(&s, buf_span(&gz), 0, true, &err), &err);
+    for (;;) {
+        CHECK_OK(stream_need(s, 1 << 20, &err), &err);
+        if (stream_view(s).n == 0) break;
+        seen += stream_view(s).n;
+        stream_skip(s, stream_view(s).n);
+    }
+    CHECK_INT(STREAM_BOMB, stream_break(s, &stored));
+    CHECK_INT(0, stored);
+    CHECK(seen > STREAM_BOMB_BYTES && seen < STREAM_BOMB_BYTES + (8 << 20));
+    CHECK_OK(stream_pass(s, &err), &err);
+    CHECK_OK(stream_need(s, 100, &err), &err);
+    CHECK_SPAN(SPAN_LIT("WARC/1.0\r\nthe next one"), stream_view(s));
+    stream_where(s, 0, &stored, &seen);
+    CHECK_INT(bomb, stored);
+    stream_close(s);
+    buf_clear(&gz), buf_clear(&zeros);
+}

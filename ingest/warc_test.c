@@ -1,0 +1,206 @@
+#include "ingest/warc.h"
+
+#include "ingest/packing.h"
+#include "tests/check.h"
+
+#include <stdio.h>
+
+TEST(heads_of_all_kinds_are_read)
+{
+    WarcHead h;
+    Span s = SPAN_LIT("WARC/0.18\r\nWARC-Type: response\nWARC-Target-URI:  http://a.test/ b \r\n"
+                      "warc-date: 2009-03-65T08:43:19-0800\r\nno colon here\r\nContent-Length: 12 \r\ncontent-length: 13\r\n"
+                      "WARC-Truncated: length\r\n\r\nbody");
+    CHECK_INT(WARC_HEAD_FINE, warc_head(s, &h));
+    CHECK_INT(WARC_RESPONSE, h.type);
+    CHECK_SPAN(SPAN_LIT("http://a.test/ b"), h.target_uri);
+    CHECK_SPAN(SPAN_LIT("length"), h.truncated);
+    CHECK(h.has_length);
+    CHECK_INT(12, h.length);
+    CHECK_INT(s.n - 4, h.head_bytes);
+    for (size_t n = 0; n < s.n - 4; n++) { /* every prefix is cut, never bad, and nothing behind it is read */
+        Span edge = check_edge(span(s.p, n));
+        CHECK_INT(WARC_HEAD_CUT, warc_head(edge, &h));
+        check_edge_free(edge);
+    }
+    CHECK_INT(WARC_HEAD_BAD, warc_head(SPAN_LIT("WARC/x.0\r\n\r\n"), &h));
+    CHECK_INT(WARC_HEAD_BAD, warc_head(SPAN_LIT("HTTP/1.0 200\r\n\r\n"), &h));
+    CHECK_INT(WARC_HEAD_FINE, warc_head(SPAN_LIT("WARC/1.1\nContent-Length: 99999999999999999999\n\n"), &h));
+    CHECK(!h.has_length);
+}
+
+TEST(endless_heads_are_bad)
+{
+    Buf b = {0};
+    WarcHead h;
+
+    buf_puts(&b, "WARC/1.0\r\n");
+    while (b.n < WARC_MAX_HEAD) buf_puts(&b, "x: y\r\n");
+    CHECK_INT(WARC_HEAD_BAD, warc_head(buf_span(&b), &h));
+    b.n = 10;
+    while (b.n < WARC_MAX_HEAD + 100) buf_putc(&b, 'x');
+    CHECK_INT(WARC_HEAD_BAD, warc_head(buf_span(&b), &h));
+    buf_clear(&b);
+}
+
+/* What a reader says of an archive, one line a record: address, reason, first bytes of the block. */
+static void list_records(Span stored, uint64_t begin, uint64_t end, Buf *out)
+{
+    ByteStream *s;
+    WarcRecord rec;
+    bool more;
+    Err err = {0};
+
+    CHECK_OK(stream_open_bytes(&s, stored, begin, true, &err), &err);
+    WarcReader r = warc_reader(s, begin, end);
+    for (;;) {
+        CHECK_OK(warc_next(&r, &rec, &more, &err), &err);
+        if (!more) break;
+        buf_printf(out, "%llu+%llu %d ", (unsigned long long)rec.stored, (unsigned long long)rec.inner, (int)rec.reason);
+        buf_put(out, rec.block.p, rec.block.n < 12 ? rec.block.n : 12);
+        buf_putc(out, '\n');
+    }
+    stream_close(s);
+}
+
+/* "block 07…" of some hundred bytes; every third holds what looks like a record, after text on the same line. */
+static void put_block(Buf *b, int i)
+{
+    buf_reset(b);
+    buf_printf(b, "block %02d ", i);
+    for (int k = 0; k < 20 + i * 7; k++) buf_printf(b, "word%d ", k * i);
+    if (i % 3 == 0) buf_puts(b, "talk of WARC/1.0 records");
+}
+
+enum { N = 12 };
+typedef enum { PLAIN, BY_RECORD, BY_FILE, ACROSS } Packing;
+
+static void make_archive(Packing how, Buf *out, uint64_t stored[N], uint64_t inner[N])
+{
+    Buf raw = {0}, block = {0};
+
+    for (int i = 0; i < N; i++) {
+        stored[i] = how == BY_FILE ? 0 : how == BY_RECORD ? out->n : raw.n;
+        inner[i] = how == BY_FILE ? raw.n : 0;
+        if (how == BY_RECORD) buf_reset(&raw);
+        put_block(&block, i);
+        pack_record(&raw, i % 4 == 1 ? "request" : "response", "http://a.test/", buf_span(&block), block.n);
+        if (how == BY_RECORD) pack_gzip(out, buf_span(&raw));
+    }
+    if (how == PLAIN) buf_put_span(out, buf_span(&raw));
+    if (how == BY_FILE) pack_gzip(out, buf_span(&raw));
+    if (how == ACROSS)
+        for (size_t at = 0; at < raw.n; at += 1000) pack_gzip(out, span(raw.p + at, raw.n - at < 1000 ? raw.n - at : 1000));
+    buf_clear(&raw), buf_clear(&block);
+}
+
+TEST(records_are_the_same_however_they_are_packed)
+{
+    for (Packing how = PLAIN; how <= ACROSS; how++) {
+        Buf archive = {0}, got = {0}, want = {0};
+        uint64_t stored[N], inner[N];
+        make_archive(how, &archive, stored, inner);
+        list_records(buf_span(&archive), 0, UINT64_MAX, &got);
+        if (how == ACROSS) { /* addresses are what the packing makes them: only the blocks are compared */
+            int n = 0;
+            for (size_t i = 0; i + 8 < got.n; i++) n += !memcmp(got.p + i, "block ", 6);
+            CHECK_INT(N, n);
+        } else {
+            for (int i = 0; i < N; i++)
+                buf_printf(&want, "%llu+%llu %d block %02d wor\n", (unsigned long long)stored[i], (unsigned long long)inner[i], INGEST_N_REASONS, i);
+            CHECK_SPAN(buf_span(&want), buf_span(&got));
+        }
+        buf_clear(&archive), buf_clear(&got), buf_clear(&want);
+    }
+}
+
+TEST(slices_make_up_the_whole)
+{
+    for (Packing how = PLAIN; how <= BY_FILE; how++) {
+        Buf archive = {0}, whole = {0};
+        uint64_t stored[N], inner[N];
+        make_archive(how, &archive, stored, inner);
+        list_records(buf_span(&archive), 0, UINT64_MAX, &whole);
+        for (uint64_t cut = 1; cut < archive.n; cut += how == PLAIN ? 13 : 3) {
+            Buf parts = {0};
+            list_records(buf_span(&archive), 0, cut, &parts);
+            list_records(buf_span(&archive), cut, cut + 700, &parts);
+            list_records(buf_span(&archive), cut + 700, UINT64_MAX, &parts);
+            CHECK_SPAN(buf_span(&whole), buf_span(&parts));
+            buf_clear(&parts);
+        }
+        buf_clear(&archive), buf_clear(&whole);
+    }
+}
+
+/* Three records, the middle one with a wrong length: it alone is lost. */
+TEST(a_wrong_length_costs_its_record)
+{
+    static const long off[] = {-100, -40, -1, 1, 3, 5, 50, 200, 5000, 1 << 30, 40l << 30};
+
+    for (int gz = 0; gz < 2; gz++) {
+        for (size_t k = 0; k < sizeof off / sizeof off[0]; k++) {
+            Buf archive = {0}, block = {0}, got = {0}, raw = {0}, want = {0};
+            uint64_t at[3];
+            for (int i = 0; i < 3; i++) {
+                buf_reset(&raw);
+                put_block(&block, i + 1);
+                pack_record(&raw, "response", NULL, buf_span(&block), i == 1 ? (size_t)((long)block.n + off[k]) : block.n);
+                at[i] = archive.n;
+                if (gz) pack_gzip(&archive, buf_span(&raw));
+                else buf_put_span(&archive, buf_span(&raw));
+            }
+            list_records(buf_span(&archive), 0, UINT64_MAX, &got);
+            buf_printf(&want, "0+0 %d block 01 wor\n", INGEST_N_REASONS);
+            /* Up to four bytes more are the line ends behind the block. */
+            if (off[k] > 0 && off[k] <= 4) buf_printf(&want, "%d+0 %d block 02 wor\n", (int)at[1], INGEST_N_REASONS);
+            else buf_printf(&want, "%d+0 %d \n", (int)at[1], INGEST_WARC_MALFORMED);
+            buf_printf(&want, "%d+0 %d block 03 wor\n", (int)at[2], INGEST_N_REASONS);
+            CHECK_SPAN(buf_span(&want), buf_span(&got));
+            buf_clear(&archive), buf_clear(&block), buf_clear(&got), buf_clear(&raw), buf_clear(&want);
+        }
+    }
+}
+
+TEST(junk_cuts_and_giants_are_counted)
+{
+    Buf archive = {0}, got = {0}, want = {0}, giant = {0};
+
+    buf_puts(&archive, "no record at all\r\n\r\n");
+    size_t a = archive.n;
+    pack_record(&archive, "response", NULL, SPAN_LIT("first block"), 11);
+    CHECK(buf_reserve(&giant, (32 << 20) + 1));
+    memset(giant.p, 'g', (32 << 20) + 1);
+    giant.n = (32 << 20) + 1;
+    size_t b = archive.n;
+    pack_record(&archive, "response", NULL, buf_span(&giant), giant.n);
+    size_t c = archive.n;
+    pack_record(&archive, "response", NULL, SPAN_LIT("second block"), 12);
+    archive.n -= 10; /* cut inside the last block */
+    list_records(buf_span(&archive), 0, UINT64_MAX, &got);
+    buf_printf(&want, "0+0 %d \n%zu+0 %d first block\n%zu+0 %d \n%zu+0 %d \n", INGEST_WARC_MALFORMED, a, INGEST_N_REASONS, b,
+               INGEST_TOO_LARGE, c, INGEST_TRUNCATED);
+    CHECK_SPAN(buf_span(&want), buf_span(&got));
+    buf_clear(&archive), buf_clear(&got), buf_clear(&want), buf_clear(&giant);
+}
+
+TEST(a_corrupt_member_is_a_record_of_its_own)
+{
+    Buf archive = {0}, got = {0}, want = {0}, raw = {0}, block = {0};
+    size_t at[4];
+
+    for (int i = 0; i < 4; i++) {
+        buf_reset(&raw);
+        put_block(&block, i);
+        pack_record(&raw, "response", NULL, buf_span(&block), block.n);
+        at[i] = archive.n;
+        pack_gzip(&archive, buf_span(&raw));
+    }
+    archive.p[at[1] + 10] = 0xff; /* the first block of the deflate stream: of a type that does not exist */
+    archive.p[at[2] + 80] ^= 0xff;
+    list_records(buf_span(&archive), 0, UINT64_MAX, &got);
+    buf_printf(&want, "0+0 %d block 00 wor\n%zu+0 %d \n%zu+0 %d \n%zu+0 %d block 03 wor\n", INGEST_N_REASONS, at[1], INGEST_GZIP_CORRUPT,
+               at[2], INGEST_GZIP_CORRUPT, at[3], INGEST_N_REASONS);
+    CHECK_SPAN(buf_span(&want), buf_span(&got));
+    buf_clear(&archive), buf_clear(&got), buf_clear(&want), buf_clear(&raw), buf_clear(&block);
+}
