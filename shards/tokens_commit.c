@@ -25,7 +25,6 @@ static void put_hash(Buf *b, Hash128 h)
 static ErrCode add_shard(Commit *c, const char *stream, uint32_t k, uint64_t *n_tokens, uint64_t *n_docs, Buf *line, Err *err)
 {
     const char *path = tokens_path(&c->arena, c->dir, stream, k);
-    uint8_t digest[16];
     ErrCode rc;
     Shard *s;
 
@@ -41,8 +40,7 @@ static ErrCode add_shard(Commit *c, const char *stream, uint32_t k, uint64_t *n_
         buf_printf(line, "%s{\"n_tokens\":%" PRIu64 ",\"n_docs\":%" PRIu64 ",\"content\":", k ? "," : "", shard_n_tokens(s), shard_n_docs(s));
         put_hash(line, shard_content(s));
         buf_putc(line, '}');
-        hash128_put(digest, shard_content(s));
-        hashstream_add(c->content, (Span){digest, sizeof digest});
+        tokens_hash_id(c->content, shard_content(s));
         *n_tokens += shard_n_tokens(s);
         *n_docs += shard_n_docs(s);
     }
@@ -56,11 +54,7 @@ static ErrCode add_stream(Commit *c, const StreamPlan *plan, bool first, Err *er
     Buf line = {0};
     ErrCode rc = ERR_OK;
 
-    /* Name and number of shards are hashed too, so that shards cannot move between streams unnoticed. */
-    uint8_t count[4];
-    le32_put(count, plan->n_shards);
-    hashstream_add(c->content, (Span){(const uint8_t *)plan->name, strlen(plan->name) + 1});
-    hashstream_add(c->content, (Span){count, sizeof count});
+    tokens_hash_stream(c->content, plan->name, plan->n_shards);
     for (uint32_t k = 0; k < plan->n_shards && rc == ERR_OK; k++) rc = add_shard(c, plan->name, k, &n_tokens, &n_docs, &line, err);
     if (!first) buf_putc(&c->streams, ',');
     buf_puts(&c->streams, "{\"name\":");
@@ -110,7 +104,6 @@ ErrCode tokensdir_commit(const char *dir, Hash128 key, Span params, Span inputs,
     Commit c = {.dir = dir, .key = key};
     Vocab *vocab = NULL;
     Buf manifest = {0};
-    uint8_t digest[16];
     ErrCode rc;
 
     const char *vocab_path = path_join(&c.arena, dir, "vocab.bin"), *mixture_path = path_join(&c.arena, dir, "mixture.json"),
@@ -120,8 +113,7 @@ ErrCode tokensdir_commit(const char *dir, Hash128 key, Span params, Span inputs,
     if ((rc = hashstream_new(&c.content, err)) != ERR_OK) goto out;
     if ((rc = vocab_open(&vocab, vocab_path, err)) != ERR_OK) goto out;
     c.vocab = vocab;
-    hash128_put(digest, vocab_tokenizer_id(vocab));
-    hashstream_add(c.content, (Span){digest, sizeof digest});
+    tokens_hash_id(c.content, vocab_tokenizer_id(vocab));
     for (uint32_t i = 0; i < n_streams; i++)
         if ((rc = add_stream(&c, &streams[i], i == 0, err)) != ERR_OK) goto out;
     if (mixture.n && (rc = store_write(mixture_path, mixture, err)) != ERR_OK) goto out;

@@ -40,6 +40,23 @@ bool stream_name_ok(const char *name)
     return stream_name(span_str(name), safe) && strcmp(name, safe) == 0;
 }
 
+void tokens_hash_stream(HashStream *h, const char *name, uint32_t n_shards)
+{
+    uint8_t count[4];
+
+    le32_put(count, n_shards);
+    hashstream_add(h, (Span){(const uint8_t *)name, strlen(name) + 1});
+    hashstream_add(h, (Span){count, sizeof count});
+}
+
+void tokens_hash_id(HashStream *h, Hash128 id)
+{
+    uint8_t bytes[16];
+
+    hash128_put(bytes, id);
+    hashstream_add(h, (Span){bytes, sizeof bytes});
+}
+
 const char *tokens_path(Arena *a, const char *dir, const char *stream, uint32_t shard)
 {
     char name[STREAM_NAME_MAX + 32];
@@ -87,10 +104,14 @@ static ErrCode open_shard(TokensDir *t, Stream *s, uint32_t k, const Json *entry
 static ErrCode open_stream(TokensDir *t, Stream *s, const Json *entry, const char *manifest, Err *err)
 {
     const Json *shards = json_get(entry, "shards");
+    uint64_t n_shards, n_tokens, n_docs;
     const char *name;
     ErrCode rc;
 
     if ((rc = json_get_str(entry, "name", manifest, &name, err)) != ERR_OK) return rc;
+    if ((rc = json_get_u64(entry, "n_shards", 0, manifest, &n_shards, err)) != ERR_OK) return rc;
+    if ((rc = json_get_u64(entry, "n_tokens", 0, manifest, &n_tokens, err)) != ERR_OK) return rc;
+    if ((rc = json_get_u64(entry, "n_docs", 0, manifest, &n_docs, err)) != ERR_OK) return rc;
     if (!name || !stream_name_ok(name) || !shards || shards->type != JSON_ARRAY)
         return err_set(err, ERR_DATA, "%s: a stream without a safe name or without shards", manifest);
     for (const Stream *other = t->stream; other != s; other++)
@@ -105,9 +126,45 @@ static ErrCode open_stream(TokensDir *t, Stream *s, const Json *entry, const cha
     for (const Json *e = shards->child; e; e = e->next, k++)
         if ((rc = open_shard(t, s, k, e, manifest, err)) != ERR_OK) return rc;
     s->info.n_tokens = s->first[shards->n];
+    if (n_shards != shards->n || n_tokens != s->info.n_tokens || n_docs != s->info.n_docs)
+        return err_set(err, ERR_DATA, "%s: the counts of stream %s are not those of its shards", manifest, name);
     t->n_tokens += s->info.n_tokens;
     t->n_docs += s->info.n_docs;
     return ERR_OK;
+}
+
+/* The hash of the directory, recomputed from what its shards say of themselves. */
+static ErrCode check_content(const TokensDir *t, const char *path, Err *err)
+{
+    HashStream *h;
+    ErrCode rc = hashstream_new(&h, err);
+
+    if (rc != ERR_OK) return rc;
+    tokens_hash_id(h, vocab_tokenizer_id(t->vocab));
+    for (uint32_t i = 0; i < t->n_streams; i++) {
+        tokens_hash_stream(h, t->stream[i].info.name, t->stream[i].info.n_shards);
+        for (uint32_t k = 0; k < t->stream[i].info.n_shards; k++) tokens_hash_id(h, shard_content(t->stream[i].shard[k]));
+    }
+    bool same = hash128_eq(hashstream_digest(h), t->content);
+    hashstream_free(h);
+    return same ? ERR_OK : err_set(err, ERR_DATA, "%s: its content is not the hash of its shards", path);
+}
+
+/* Manifest and vocab.bin must mean the same vocabulary. */
+static ErrCode check_vocab(const TokensDir *t, const Json *m, const char *path, Err *err)
+{
+    uint64_t size, eos;
+    const char *id;
+    Hash128 h;
+    ErrCode rc;
+
+    if ((rc = json_get_u64(m, "vocab_size", 0, path, &size, err)) != ERR_OK) return rc;
+    if ((rc = json_get_u64(m, "eos_id", UINT64_MAX, path, &eos, err)) != ERR_OK) return rc;
+    if ((rc = json_get_str(m, "tokenizer_id", path, &id, err)) != ERR_OK) return rc;
+    if (size == vocab_size(t->vocab) && eos == vocab_eos(t->vocab) && id && hash128_parse(span_str(id), &h) &&
+        hash128_eq(h, vocab_tokenizer_id(t->vocab)))
+        return ERR_OK;
+    return err_set(err, ERR_DATA, "%s: names another vocabulary than vocab.bin beside it", path);
 }
 
 static ErrCode read_manifest(TokensDir *t, const Json *m, const char *path, Err *err)
@@ -122,6 +179,7 @@ static ErrCode read_manifest(TokensDir *t, const Json *m, const char *path, Err 
     if ((rc = json_get_u64(m, "version", 0, path, &version, err)) != ERR_OK) return rc;
     if (version != TOKENS_VERSION)
         return err_set(err, ERR_DATA, "%s: tokens directory version %" PRIu64 "; this program knows %d", path, version, TOKENS_VERSION);
+    if ((rc = check_vocab(t, m, path, err)) != ERR_OK) return rc;
     if ((rc = json_get_str(m, "key", path, &key, err)) != ERR_OK) return rc;
     if ((rc = json_get_str(m, "content", path, &content, err)) != ERR_OK) return rc;
     if ((rc = json_get_u64(m, "n_tokens", 0, path, &n_tokens, err)) != ERR_OK) return rc;
@@ -135,7 +193,7 @@ static ErrCode read_manifest(TokensDir *t, const Json *m, const char *path, Err 
     for (const Json *e = streams->child; e; e = e->next)
         if ((rc = open_stream(t, &t->stream[t->n_streams++], e, path, err)) != ERR_OK) return rc;
     if (n_tokens != t->n_tokens || n_docs != t->n_docs) return err_set(err, ERR_DATA, "%s: its totals are not the sum of its shards", path);
-    return ERR_OK;
+    return check_content(t, path, err);
 }
 
 ErrCode tokensdir_open(TokensDir **out, const char *dir, Err *err)

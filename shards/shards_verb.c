@@ -1,0 +1,136 @@
+#include "core/options.h"
+#include "core/store.h"
+#include "shards/look.h"
+#include "shards/mixture.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* --- verify */
+
+static const char *name_of(const void *ctx, uint32_t stream) { return look_stream(ctx, stream); }
+
+/* Opening the directory has checked the manifest; what is left beside the shards is mixture.json. */
+static ErrCode verify_mixture(const Look *l, Err *err)
+{
+    enum { MAX_MIXTURE = 16 << 20 };
+    Arena a = {0};
+    Buf text = {0};
+    Mixture mixture;
+    bool exists;
+    const char *path = path_join(&a, l->path, "mixture.json");
+    ErrCode rc = path ? store_exists(path, &exists, err) : err_nomem(err, "a path");
+
+    if (rc == ERR_OK && exists && (rc = store_read(path, MAX_MIXTURE, &text, err)) == ERR_OK)
+        rc = mixture_parse(&a, buf_span(&text), name_of, l, look_n_streams(l), &mixture, err);
+    buf_clear(&text);
+    arena_clear(&a);
+    return rc;
+}
+
+/* Says of every shard what is wrong with it first, or that it is well; goes on after damage. */
+static ErrCode verify(const Look *l, const LookOptions *o, Err *err)
+{
+    uint64_t n_shards = 0, n_bad = 0;
+    uint32_t begin, end;
+    Err found = {.code = ERR_OK};
+    ErrCode rc = look_find(l, o->stream, &begin, &end, err);
+
+    for (uint32_t i = begin; rc == ERR_OK && i < end; i++)
+        for (uint32_t k = 0; k < look_n_shards(l, i); k++, n_shards++) {
+            const Shard *s = look_shard(l, i, k);
+            rc = shard_verify(s, &found);
+            if (rc == ERR_NOMEM) return err_set(err, rc, "%s", found.msg);
+            n_bad += rc != ERR_OK;
+            if (rc != ERR_OK) printf("damaged %s\n", found.msg);
+            else if (l->dir) printf("ok %s/shard-%06" PRIu32 ".tok %" PRIu64 " tokens %" PRIu64 " documents\n", look_stream(l, i), k, shard_n_tokens(s), shard_n_docs(s));
+            else printf("ok %s %" PRIu64 " tokens %" PRIu64 " documents\n", l->path, shard_n_tokens(s), shard_n_docs(s));
+            rc = ERR_OK;
+        }
+    if (rc == ERR_OK && l->dir && verify_mixture(l, &found) != ERR_OK) {
+        printf("damaged %s\n", found.msg);
+        return err_set(err, ERR_NO, "%s: the mixture does not fit", l->path);
+    }
+    if (rc == ERR_OK && n_bad) rc = err_set(err, ERR_NO, "%s: %" PRIu64 " of %" PRIu64 " shards damaged", l->path, n_bad, n_shards);
+    return rc;
+}
+
+static ErrCode run(const char *what, const char *path, const LookOptions *o, Err *err)
+{
+    Look l;
+    ErrCode rc = look_open(&l, path, err);
+
+    if (rc != ERR_OK) return rc;
+    if (strcmp(what, "inspect") == 0) rc = look_inspect(&l, o, err);
+    else if (strcmp(what, "verify") == 0) rc = verify(&l, o, err);
+    else rc = look_cat(&l, o, err);
+    look_close(&l);
+    return rc;
+}
+
+static bool is_subcommand(const char *s) { return strcmp(s, "inspect") == 0 || strcmp(s, "verify") == 0 || strcmp(s, "cat") == 0; }
+
+static ErrCode settle(LookOptions *o, const char *doc, uint32_t color, Err *err)
+{
+    const char *no_color = getenv("NO_COLOR"); /* no-color.org */
+
+    o->style.color = color == 1 || (color == 0 && isatty(STDOUT_FILENO) && !(no_color && *no_color));
+    if (!doc) return ERR_OK;
+    o->has_doc = true;
+    return span_to_u64(span_str(doc), &o->doc) ? ERR_OK : err_set(err, ERR_USAGE, "shards: --doc wants a number, not %.100s", doc);
+}
+
+int shards_verb(int argc, char **argv)
+{
+    static const char *const colors[] = {"auto", "always", "never", NULL};
+    LookOptions o = {.limit = 2, .style = {.max_tokens = 500}};
+    const char *doc = NULL;
+    uint32_t color = 0;
+    CommonOptions common = {.quiet = false};
+    const OptSpec specs[] = {
+        OPT_STR(0, "stream", &o.stream, "NAME", "only this stream of a directory"),
+        OPT_STR(0, "doc", &doc, "N", "from this document of the stream on (inspect), only this one (cat)"),
+        OPT_HEAD("inspect:"),
+        OPT_U32('n', "limit", &o.limit, "N", "documents shown of each stream"),
+        OPT_FLAG(0, "tokens", &o.style.tokens, "a line a token: place, id, bytes"),
+        OPT_U32(0, "max-tokens", &o.style.max_tokens, "N", "tokens shown of a document; 0: all"),
+        OPT_CHOICE(0, "color", &color, colors, "WHEN", "auto, always or never; auto: on a terminal"),
+        OPT_HEAD("cat:"),
+        OPT_FLAG(0, "ids", &o.ids, "token ids, an array a line, eos included"),
+        OPT_FLAG(0, "json", &o.json, "document lines"),
+        OPT_COMMON_TALK(&common),
+        OPT_END,
+    };
+    const OptVerb verb = {"shards", "inspect|verify|cat [options] DIR|FILE...",
+                          "Look into token shards. inspect: header, streams, counts, the first documents token by token. verify: every sum\n"
+                          "and every rule of the format. cat: documents back as text, each followed by a line end.",
+                          specs, "DIR: a tokens directory. FILE: one shard; its text needs vocab.bin in the directory above.\n"
+                          "Exit status of verify: 0 all well, 1 damage found, 4 not a shard or directory of tokens at all."};
+    Err err = {.code = ERR_OK};
+    int first;
+    ErrCode rc = options_parse(&verb, argc, argv, &first, &err);
+
+    if (rc == ERR_NO) return verb_exit(ERR_OK, &err);
+    if (rc == ERR_OK && (first == argc || !is_subcommand(argv[first])))
+        rc = err_set(&err, ERR_USAGE, "shards: inspect, verify or cat wanted; try tamis shards --help");
+    if (rc == ERR_OK && first + 1 == argc) rc = err_set(&err, ERR_USAGE, "shards %s: no directory or file; try tamis shards --help", argv[first]);
+    if (rc == ERR_OK && o.ids && o.json) rc = err_set(&err, ERR_USAGE, "shards cat: --ids or --json, not both");
+    if (rc == ERR_OK) rc = settle(&o, doc, color, &err);
+    if (rc == ERR_OK) log_setup(common.quiet ? LOG_QUIET : common.verbose ? LOG_VERBOSE : LOG_NORMAL, 0);
+    bool damage = false;
+    for (int i = first + 1; rc == ERR_OK && i < argc; i++) {
+        rc = run(argv[first], argv[i], &o, &err);
+        if (rc != ERR_NO || i + 1 == argc) continue;
+        log_error("%s", err.msg); /* damage in one does not keep the next from being looked at */
+        damage = true;
+        rc = ERR_OK;
+    }
+    if (rc == ERR_OK && damage) {
+        err.msg[0] = 0; /* all has been said */
+        rc = ERR_NO;
+    }
+    return verb_exit(rc, &err);
+}
