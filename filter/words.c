@@ -78,23 +78,30 @@ static bool add_edges(Words *w, Span text, size_t from, size_t to)
     return true;
 }
 
-/* The piece ends before byte `end`, the next one begins at `next`. */
-static bool end_piece(Words *w, Span text, Piece *p, size_t end, size_t next)
+static bool add_piece(Words *w, Span text, Piece *p, size_t end, size_t next)
 {
     bool ok = true;
 
     if (p->core_end > p->core) {
         Span core = span(text.p + p->core, p->core_end - p->core);
-        ok = add(w, hash64(core), p->core_chars) && add_edges(w, text, p->core_end, end);
+        ok = add(w, hash64(core), p->core_chars) && (p->core_end == end || add_edges(w, text, p->core_end, end));
         w->n_plain++;
         w->plain_chars += p->core_chars;
         w->n_alpha += p->alpha;
         w->stop_words |= stop_word(core);
-    } else if (p->begin < end) {
+    } else {
         ok = add_edges(w, text, p->begin, end);
     }
     *p = (Piece){.begin = next};
     return ok;
+}
+
+/* The piece ends before byte `end`, the next one begins at `next`. */
+static inline bool end_piece(Words *w, Span text, Piece *p, size_t end, size_t next)
+{
+    if (p->begin < end) return add_piece(w, text, p, end, next);
+    p->begin = next; /* it was empty */
+    return true;
 }
 
 /* n_chars code points of the core in text[at, end). */
@@ -194,6 +201,14 @@ static bool take(Words *w, Span text, Piece *p, Marks *m, size_t at, unsigned le
     }
 }
 
+/* U+4E00..U+9FFF, all of them Han: what Chinese text mostly is. */
+static inline bool is_common_han(Span text, size_t at, uint32_t *cp)
+{
+    if (text.p[at] < 0xE4 || text.p[at] > 0xE9 || text.n - at < 3) return false;
+    *cp = (text.p[at] & 0x0Fu) << 12 | (text.p[at + 1] & 0x3Fu) << 6 | (text.p[at + 2] & 0x3Fu);
+    return *cp >= 0x4E00;
+}
+
 static bool start(Words *w)
 {
     for (size_t i = 0; i < w->n_seen; i++) w->han_count[w->seen[i]] = 0;
@@ -219,6 +234,12 @@ ErrCode words_split(Words *w, Span text, Err *err)
             size_t n_letters, end = ascii_run_end(w, text, at, &n_letters);
             ok = add_core(w, text, &piece, at, end, (uint32_t)(end - at), n_letters > 0);
             at = end;
+            continue;
+        }
+        if (is_common_han(text, at, &cp)) {
+            w->n_chars++;
+            ok = end_piece(w, text, &piece, at, at + 3) && add_solid(w, cp);
+            at += 3;
             continue;
         }
         unsigned len = utf8_next(text.p + at, text.n - at, &cp);

@@ -16,8 +16,8 @@
  *   weights:            # shares of training instead of those by alpha
  *     wiki: 0.2
  *
- * Without a recipe the domain is source-lang. A domain's name becomes the name of a directory, so what comes from a document is
- * reduced to the letters above. Weights: those given are taken as they are; what they leave of 1 is shared among the other
+ * Without a recipe the domain is source-lang. A domain's name becomes the name of a directory, so what comes from a
+ * document is reduced to the letters above. Weights: those given are taken as they are; what they leave of 1 is shared among the other
  * domains by alpha; a share beyond max_epochs goes to the domains that have room (water filling). Given weights for all
  * domains need not sum to 1. Shares are of text bytes, which stand for tokens.
  *
