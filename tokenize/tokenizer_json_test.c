@@ -1,0 +1,174 @@
+/* What is read and what is refused. */
+#include "core/json.h"
+#include "core/store.h"
+#include "tests/check.h"
+#include "tokenize/pretoken.h"
+#include "tokenize/tokenizer.h"
+
+#include <stdio.h>
+
+/* A tokenizer.json with some members replaced. */
+typedef struct {
+    const char *normalizer, *pre, *post, *decoder, *added, *model_more, *vocab, *merges;
+} Parts;
+
+static void put_or(Buf *b, const char *text, const char *otherwise) { buf_puts(b, text ? text : otherwise); }
+
+static void compose(Buf *b, const Parts *p)
+{
+    buf_reset(b);
+    buf_puts(b, "{\"version\":\"1.0\",\"truncation\":null,\"padding\":null,\"added_tokens\":");
+    put_or(b, p->added, "[{\"id\":4,\"content\":\"<|endoftext|>\",\"special\":true}]");
+    buf_puts(b, ",\"normalizer\":");
+    put_or(b, p->normalizer, "null");
+    buf_puts(b, ",\"pre_tokenizer\":");
+    if (p->pre) buf_puts(b, p->pre);
+    else buf_put_span(b, pretoken_spec());
+    buf_puts(b, ",\"post_processor\":");
+    put_or(b, p->post, "null");
+    buf_puts(b, ",\"decoder\":");
+    put_or(b, p->decoder, "null");
+    buf_puts(b, ",\"model\":{\"type\":\"BPE\"");
+    put_or(b, p->model_more, "");
+    buf_puts(b, ",\"vocab\":");
+    put_or(b, p->vocab, "{\"a\":0,\"b\":1,\"ab\":2,\"\xc4\xa0\":3}");
+    buf_puts(b, ",\"merges\":");
+    put_or(b, p->merges, "[[\"a\",\"b\"]]");
+    buf_puts(b, "}}");
+}
+
+static ErrCode parse(const Parts *p, Tokenizer **t, Err *err)
+{
+    Buf b = {0};
+
+    compose(&b, p);
+    ErrCode rc = tokenizer_parse(t, buf_span(&b), "test.json", err);
+    buf_clear(&b);
+    return rc;
+}
+
+TEST(reads_both_forms_of_merges)
+{
+    Hash128 id[2];
+    Err err = {0};
+
+    for (int old = 0; old < 2; old++) {
+        Tokenizer *t;
+        CHECK_OK(parse(&(Parts){.merges = old ? "[\"a b\"]" : NULL}, &t, &err), &err);
+        CHECK_INT(5, tokenizer_vocab_size(t));
+        CHECK_INT(4, tokenizer_eos(t));
+        CHECK_SPAN(SPAN_LIT(" "), tokenizer_bytes(t, 3));
+        CHECK_SPAN(SPAN_LIT("ab"), tokenizer_bytes(t, 2));
+        CHECK_INT(0, tokenizer_bytes(t, 5).n);
+        CHECK(tokenizer_is_special(t, 4) && !tokenizer_is_special(t, 0) && !tokenizer_is_special(t, 99));
+        const MergeSlot *m = merge_find(t, 0, 1);
+        CHECK(m && m->id == 2 && m->merge_rank == 0);
+        CHECK(!merge_find(t, 1, 0));
+        id[old] = tokenizer_id(t);
+        tokenizer_free(t);
+    }
+    CHECK(!hash128_eq(id[0], id[1]));
+}
+
+/* White space is not part of a tokenizer's identity. */
+TEST(id_is_of_the_canonical_form)
+{
+    Buf tight = {0}, loose = {0};
+    Tokenizer *a, *b;
+    Err err = {0};
+
+    compose(&tight, &(Parts){.pre = NULL});
+    for (size_t i = 0; i < tight.n; i++) {
+        buf_putc(&loose, tight.p[i]);
+        if (tight.p[i] == '{' || (tight.p[i] == ',' && tight.p[i + 1] == '"' && tight.p[i - 1] == '}')) buf_puts(&loose, "\n  ");
+    }
+    CHECK_OK(tokenizer_parse(&a, buf_span(&tight), "tight", &err), &err);
+    CHECK_OK(tokenizer_parse(&b, buf_span(&loose), "loose", &err), &err);
+    CHECK(loose.n > tight.n && hash128_eq(tokenizer_id(a), tokenizer_id(b)));
+    tokenizer_free(a);
+    tokenizer_free(b);
+    buf_clear(&tight);
+    buf_clear(&loose);
+}
+
+static void check_refused(Parts p, const char *why)
+{
+    Tokenizer *t;
+    Err err = {0};
+    ErrCode rc = parse(&p, &t, &err);
+
+    CHECK(rc == ERR_DATA || rc == ERR_LIMIT);
+    CHECK(t == NULL);
+    CHECK(strncmp(err.msg, "test.json", 9) == 0);
+    if (!strstr(err.msg, why)) CHECK_STR(why, err.msg);
+}
+
+TEST(refuses_what_it_would_not_honour)
+{
+    check_refused((Parts){.normalizer = "{\"type\":\"NFC\"}"}, "normalizer");
+    check_refused((Parts){.pre = "null"}, "pre_tokenizer");
+    check_refused((Parts){.pre = "{\"type\":\"ByteLevel\",\"add_prefix_space\":false,\"trim_offsets\":true,\"use_regex\":true}"}, "pre_tokenizer");
+    check_refused((Parts){.post = "{\"type\":\"TemplateProcessing\"}"}, "post_processor");
+    check_refused((Parts){.decoder = "{\"type\":\"WordPiece\"}"}, "decoder");
+    check_refused((Parts){.model_more = ",\"dropout\":0.1"}, "dropout");
+    check_refused((Parts){.model_more = ",\"unk_token\":\"a\""}, "unk_token");
+    check_refused((Parts){.model_more = ",\"byte_fallback\":true"}, "byte_fallback");
+    check_refused((Parts){.model_more = ",\"ignore_merges\":true"}, "ignore_merges");
+    check_refused((Parts){.model_more = ",\"end_of_word_suffix\":\"</w>\""}, "end_of_word_suffix");
+    check_refused((Parts){.added = "[{\"id\":4,\"content\":\"x\",\"lstrip\":true}]"}, "lstrip");
+}
+
+TEST(refuses_a_broken_vocabulary)
+{
+    check_refused((Parts){.vocab = "{}"}, "vocab");
+    check_refused((Parts){.vocab = "[]"}, "vocab");
+    check_refused((Parts){.vocab = "{\"a\":0,\"b\":0,\"ab\":2}"}, "two tokens");
+    check_refused((Parts){.vocab = "{\"a\":0,\"b\":-1,\"ab\":2}"}, "whole number");
+    check_refused((Parts){.vocab = "{\"a\":0,\"b\":1.5,\"ab\":2}"}, "whole number");
+    check_refused((Parts){.vocab = "{\"a\":0,\"b\":16777216,\"ab\":2}"}, "whole number");
+    check_refused((Parts){.vocab = "{\"a\":0,\"b\":9000000,\"ab\":2}"}, "highest id");
+    check_refused((Parts){.vocab = "{\"\":0,\"b\":1,\"ab\":2}"}, "empty");
+    check_refused((Parts){.vocab = "{\"a\":0,\"b\":1}"}, "not in the vocabulary");
+    check_refused((Parts){.merges = "[[\"a\",\"b\"],[\"a\",\"b\"]]"}, "repeats merge 0");
+    check_refused((Parts){.merges = "[[\"a\"]]"}, "not a pair");
+    check_refused((Parts){.merges = "[\"ab\"]"}, "not a pair");
+    check_refused((Parts){.merges = "[[\"a\",1]]"}, "not a pair");
+    check_refused((Parts){.added = "[{\"id\":2,\"content\":\"x\"}]"}, "disagree");
+    check_refused((Parts){.added = "[{\"id\":3,\"content\":\"ab\"}]"}, "disagree");
+    check_refused((Parts){.added = "[{\"id\":4,\"content\":\"\"}]"}, "no content");
+    check_refused((Parts){.added = "[{\"content\":\"x\"}]"}, "whole number");
+    check_refused((Parts){.added = "{}"}, "added_tokens");
+}
+
+TEST(added_token_may_be_a_token_of_the_vocabulary)
+{
+    Tokenizer *t;
+    Err err = {0};
+
+    CHECK_OK(parse(&(Parts){.added = "[{\"id\":2,\"content\":\"ab\",\"special\":true}]"}, &t, &err), &err);
+    CHECK_INT(4, tokenizer_vocab_size(t));
+    CHECK(tokenizer_is_special(t, 2));
+    CHECK_INT(UINT32_MAX, tokenizer_eos(t));
+    tokenizer_free(t);
+}
+
+TEST(cut_files_are_refused)
+{
+    Buf b = {0};
+    char path[600];
+    Tokenizer *t;
+    Err err = {0};
+
+    compose(&b, &(Parts){.pre = NULL});
+    for (size_t n = 0; n < b.n; n += 1 + n / 40) {
+        Span cut = check_edge(span(b.p, n));
+        CHECK_INT(ERR_DATA, tokenizer_parse(&t, cut, "cut", &err));
+        check_edge_free(cut);
+    }
+    snprintf(path, sizeof path, "%s/tokenizer.json", check_tmpdir());
+    CHECK_INT(ERR_SYS, tokenizer_load(&t, path, &err));
+    CHECK_OK(store_write(path, buf_span(&b), &err), &err);
+    CHECK_OK(tokenizer_load(&t, path, &err), &err);
+    tokenizer_free(t);
+    buf_clear(&b);
+}
