@@ -89,22 +89,78 @@ static void put_folded(Splitter *s, uint32_t cp, uint32_t begin, uint32_t end)
     }
 }
 
+/* How many of the eight bytes of `lower` (which has bit 5 set in each) are ASCII small letters before the first that is
+ * none. Per byte: with bit 7 off, adding 0x1F carries into bit 7 from 'a' on, adding 5 from '{' on. */
+static inline unsigned leading_letters(uint64_t lower)
+{
+    const uint64_t high = 0x8080808080808080u;
+    uint64_t low7 = lower & ~high, from_a = low7 + 0x1F1F1F1F1F1F1F1Fu, past_z = low7 + 0x0505050505050505u;
+    uint64_t other = ~(from_a & ~past_z & ~lower) & high;
+    unsigned n = 0;
+
+    if (other == 0) return 8;
+#ifdef __GNUC__
+    n = (unsigned)__builtin_ctzll(other) / 8;
+#else
+    while (!(other >> (8 * n + 7) & 1)) n++;
+#endif
+    return n;
+}
+
 /* text[at] is an ASCII letter or digit: takes the run of them. Returns where it ends. */
 static size_t put_ascii(Splitter *s, Span text, size_t at)
 {
     Buf *b = &s->k->folded;
 
     if (!s->in_run) open_token(s, (uint32_t)at);
-    for (; at < text.n && ascii_is_alnum(text.p[at]); at++) {
+    while (at < text.n) {
+        if (b->cap - b->n < 8 && !buf_reserve(b, 8)) {
+            s->oom = true;
+            break;
+        }
+        if (text.n - at >= 8) {
+            uint64_t lower = le64_get(text.p + at) | 0x2020202020202020u;
+            unsigned n = leading_letters(lower);
+            le64_put(b->p + b->n, lower); /* all eight: those behind the letters are written over */
+            b->n += n;
+            at += n;
+            if (n) s->after_zero = false;
+            if (n == 8) continue;
+        }
+        if (!ascii_is_alnum(text.p[at])) break;
         bool digit = ascii_is_digit(text.p[at]);
-        if (!digit)
-            buf_putc(b, text.p[at] | 0x20);
-        else if (!s->after_zero)
-            buf_putc(b, '0');
+        if (!digit || !s->after_zero) b->p[b->n++] = digit ? '0' : text.p[at] | 0x20;
         s->after_zero = digit;
+        at++;
     }
     s->end = (uint32_t)at;
     return at;
+}
+
+/* U+4E00..U+9FFF, all of them Han, where nothing is to be folded: most of Chinese text. */
+static inline bool is_plain_han(Span text, size_t at)
+{
+    const uint8_t *p = text.p + at;
+
+    if (p[0] < 0xE4 || p[0] > 0xE9 || text.n - at < 3 || (p[1] & 0xC0) != 0x80 || (p[2] & 0xC0) != 0x80) return false;
+    uint32_t cp = (p[0] & 0x0Fu) << 12 | (p[1] & 0x3Fu) << 6 | (p[2] & 0x3Fu);
+    return cp >= 0x4E00 && unicode_folds_to_itself(cp);
+}
+
+static inline void put_plain_han(Splitter *s, const uint8_t p[3], uint32_t at)
+{
+    TextKey *k = s->k;
+    Buf *b = &k->folded;
+
+    separate(s);
+    if ((b->cap - b->n < 4 && !buf_reserve(b, 4)) || (k->n_tok == k->cap && !grow(k))) {
+        s->oom = true;
+        return;
+    }
+    memcpy(b->p + b->n, p, 3);
+    b->p[b->n + 3] = TOKEN_END;
+    b->n += 4;
+    k->tok[k->n_tok++] = (KeyToken){.hash = hash64(span(p, 3)), .begin = at, .end = at + 3};
 }
 
 ErrCode textkey_split(TextKey *k, Span text, Err *err)
@@ -124,6 +180,11 @@ ErrCode textkey_split(TextKey *k, Span text, Err *err)
                 separate(&s);
                 at++;
             }
+            continue;
+        }
+        if (is_plain_han(text, at)) {
+            put_plain_han(&s, text.p + at, (uint32_t)at);
+            at += 3;
             continue;
         }
         size_t end = at + utf8_next(text.p + at, text.n - at, &cp);

@@ -32,7 +32,7 @@ bool unicode_is_terminal(uint32_t cp) { return in_ranges(terminal, sizeof termin
 unsigned unicode_fold(uint32_t cp, uint32_t out[UNICODE_FOLD_MAX])
 {
     assert(cp <= UNICODE_MAX);
-    uint32_t entry = fold_of[fold_page[cp / FOLD_PAGE]][cp % FOLD_PAGE];
+    uint32_t entry = unicode_fold_of[unicode_fold_page[cp / UNICODE_FOLD_PAGE]][cp % UNICODE_FOLD_PAGE];
     unsigned n = 0;
 
     if (entry == FOLD_SAME) {

@@ -50,6 +50,15 @@ int unicode_han_side(uint32_t cp);
 enum { UNICODE_FOLD_MAX = 18 };
 unsigned unicode_fold(uint32_t cp, uint32_t out[UNICODE_FOLD_MAX]);
 
+/* True for most characters: unicode_fold() would give cp itself. cp <= UNICODE_MAX. */
+enum { UNICODE_FOLD_PAGE = 128 };
+extern const uint16_t unicode_fold_page[(UNICODE_MAX + 1) / UNICODE_FOLD_PAGE]; /* cp / 128 -> page */
+extern const uint16_t unicode_fold_of[][UNICODE_FOLD_PAGE];                     /* 0: itself; the rest is private */
+static inline bool unicode_folds_to_itself(uint32_t cp)
+{
+    return unicode_fold_of[unicode_fold_page[cp / UNICODE_FOLD_PAGE]][cp % UNICODE_FOLD_PAGE] == 0;
+}
+
 /* Names the data behind the tables; stages whose output depends on them put it into their params. */
 const char *unicode_tables_id(void);
 

@@ -19,7 +19,7 @@ N = 0x110000
 (OTHER, SPACE, LETTER, HAN, KANA, HANGUL, MARK, DIGIT, NUMBER, PUNCT, SYMBOL) = range(11)
 LAST = 1 << 31  # marks the last code point of a fold
 FOLD_SAME, FOLD_NOTHING, FOLD_FIRST = 0, 1, 2  # values of a fold entry; from FOLD_FIRST on an offset into the pool
-FOLD_PAGE = 128
+FOLD_PAGE = 128  # UNICODE_FOLD_PAGE of core/unicode.h
 
 
 def properties(path, wanted):
@@ -187,10 +187,9 @@ def write(f, cls, fold, side, terminal):
         entry[cp] = where[key]
     assert len(pool) < 1 << 16 and max(map(len, fold.values())) <= 18
     index, pages = paged(entry, FOLD_PAGE)
-    f.write(f"enum {{ FOLD_PAGE = {FOLD_PAGE} }};\n")
-    f.write(f"static const uint16_t fold_page[{len(index)}] = {{\n")
+    f.write(f"const uint16_t unicode_fold_page[{len(index)}] = {{\n")
     numbers(f, index)
-    f.write(f"}};\nstatic const uint16_t fold_of[{len(pages)}][FOLD_PAGE] = {{\n")
+    f.write(f"}};\nconst uint16_t unicode_fold_of[{len(pages)}][UNICODE_FOLD_PAGE] = {{\n")
     for p in pages:
         f.write("{\n")
         numbers(f, p)
