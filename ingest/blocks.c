@@ -197,7 +197,7 @@ static bool is_silent(HtmlTag tag)
     case HTML_script: case HTML_style: case HTML_head: case HTML_template: case HTML_iframe: case HTML_object:
     case HTML_embed: case HTML_applet: case HTML_svg: case HTML_canvas: case HTML_audio: case HTML_video:
     case HTML_select: case HTML_option: case HTML_optgroup: case HTML_button: case HTML_input: case HTML_textarea:
-    case HTML_map: case HTML_rt: case HTML_rp: case HTML_noscript: case HTML_title: case HTML_meta: case HTML_link: return true;
+    case HTML_map: case HTML_rt: case HTML_rp: case HTML_title: case HTML_meta: case HTML_link: return true;
     default: return false;
     }
 }

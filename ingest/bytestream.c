@@ -225,7 +225,10 @@ ErrCode stream_need(ByteStream *s, size_t n, Err *err)
     return rc;
 }
 
-Span stream_view(const ByteStream *s) { return span(s->out.p + s->out_at, s->out.n - s->out_at); }
+Span stream_view(const ByteStream *s)
+{
+    return s->out.p ? span(s->out.p + s->out_at, s->out.n - s->out_at) : (Span){NULL, 0};
+}
 
 void stream_skip(ByteStream *s, size_t n)
 {

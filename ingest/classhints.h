@@ -24,7 +24,7 @@ typedef enum {
     HINT_HIDDEN = 1 << 15,
     HINT_SEARCH = 1 << 16,
     HINT_CAPTION = 1 << 17,
-    HINT_POST = 1 << 18       /* one contribution of several: forums, answers */
+    HINT_FORUM = 1 << 18      /* a thread, its topic, its posts */
 } Hint;
 
 /* The union over the words of one attribute. */

@@ -337,7 +337,7 @@ ErrCode htmlparser_parse(HtmlParser *p, Span utf8, HtmlTree *t, HtmlStatus *stat
     *status = utf8.n > HTML_MAX_BYTES ? HTML_TOO_LARGE : HTML_FINE;
     if (*status != HTML_FINE) return ERR_OK;
     clean(t, utf8);
-    if (t->clean.oom) return err_nomem(err, "a page");
+    if (t->clean.oom || !buf_reserve(&t->text, 1)) return err_nomem(err, "a page"); /* spans of no bytes point into it too */
     p->t = t;
     p->open = 0;
     p->status = HTML_FINE;

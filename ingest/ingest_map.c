@@ -88,9 +88,11 @@ static void count(StageSink *sink, const RecordItem *item, const PageResult *p)
     if (p->charset) sink_count(sink, "charset", span_str(p->charset), 1, item->bytes);
 }
 
+static Span bytes_of(const StageBlock *b, size_t at, size_t n) { return n ? span(b->bytes.p + at, n) : (Span){NULL, 0}; }
+
 static ErrCode map_item(const IngestRun *r, PageWorker *w, const StageBlock *b, const RecordItem *item, StageSink *sink, Err *err)
 {
-    Span head = span(b->bytes.p + item->at, item->head_n), block = span(b->bytes.p + item->at + item->head_n, item->block_n);
+    Span head = bytes_of(b, item->at, item->head_n), block = bytes_of(b, item->at + item->head_n, item->block_n);
     Span id = item_id(w, r, item);
     PageResult p = {.reason = item->reason};
     ErrCode rc = buf_ok(&w->id, "an id", err);

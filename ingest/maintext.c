@@ -11,6 +11,11 @@ enum {
     SHORT_WEIGHT = 600,    /* less says little about what it is */
     MIN_TEXT = 2500,       /* a page's main text; below it the drops were wrong */
     PHRASE_WEIGHT = 2000,  /* boilerplate phrases are looked for in blocks below this */
+    MIN_LEFT = 30,         /* percent of the text outside links; drops that leave less were wrong */
+    SPREAD = 35,           /* percent of the text outside links: below it the choice fits the page badly */
+    TEASER = 300,          /* a link with so much text may be a card's headline */
+    ROOT_PERCENT = 50,     /* of the page's prose that the root must hold */
+    FORUM_MARKS = 8,       /* elements of a page whose class speaks of threads and posts */
     CARD_WEIGHT = 1000     /* a link with so much text is a teaser, not a menu entry */
 };
 
@@ -54,6 +59,12 @@ static uint32_t text_weight(Span s)
 
 /* ---- 1. hard drops */
 
+/* Beside the hints of class names. */
+enum {
+    HINT_BODY = 1 << 30,     /* itemprop="articleBody" */
+    HINT_PROTECTED = 1 << 29 /* holds the page's heading or article */
+};
+
 static uint32_t hints_of_node(const HtmlTree *t, uint32_t i)
 {
     uint32_t h = 0;
@@ -61,35 +72,60 @@ static uint32_t hints_of_node(const HtmlTree *t, uint32_t i)
 
     h |= class_hints(html_attr(t, i, HTML_CLASS)) | class_hints(html_attr(t, i, HTML_ID));
     if (role.n) h |= class_hints(role);
-    if (span_is(item, "articleBody")) h |= HINT_CONTENT;
+    if (span_is(item, "articleBody")) h |= HINT_CONTENT | HINT_BODY;
     if (span_is(role, "contentinfo")) h |= HINT_FOOT;
     return h;
 }
 
-/* Prefix sums of text weight and linked text weight, and the hints. */
-static void measure(MainText *m, const HtmlTree *t)
+/* Marks an element and those above it as holding the page's heading or its article: class names do not drop them. */
+static void protect(MainText *m, const HtmlTree *t, uint32_t i)
 {
-    uint32_t weight = 0, link = 0, link_end = 0;
+    while (!(m->hints[i] & HINT_PROTECTED)) {
+        m->hints[i] |= HINT_PROTECTED;
+        i = t->node[i].parent;
+    }
+}
+
+/* Elements whose text nobody reads. */
+static bool is_unread(HtmlTag tag)
+{
+    return tag == HTML_script || tag == HTML_style || tag == HTML_head || tag == HTML_select || tag == HTML_textarea ||
+           tag == HTML_svg || tag == HTML_iframe || tag == HTML_template || tag == HTML_button;
+}
+
+/* Prefix sums of text weight and linked text weight, and the hints. With without_noscript, what is in <noscript> counts as
+ * no text and is marked to go. Returns the weight in <noscript>. */
+static uint64_t measure(MainText *m, const HtmlTree *t, bool without_noscript)
+{
+    uint32_t weight = 0, link = 0, link_end = 0, unread_end = 0, noscript_end = 0, n_forum = 0;
+    uint64_t noscript = 0;
 
     for (uint32_t i = 0; i < t->n_nodes; i++) {
         const HtmlNode *n = &t->node[i];
         m->weight[i] = weight;
         m->link[i] = link;
-        m->drop[i] = 0;
+        m->drop[i] = without_noscript && n->tag == HTML_noscript;
         m->hints[i] = 0;
-        if (n->tag == HTML_TEXT) {
-            HtmlTag in = (HtmlTag)t->node[n->parent].tag;
-            if (in == HTML_script || in == HTML_style || in == HTML_title || in == HTML_option || in == HTML_textarea) continue;
+        if (n->tag == HTML_noscript) noscript_end = n->end;
+        if (n->tag == HTML_TEXT && i < noscript_end) noscript += text_weight(html_text(t, i));
+        if (i < unread_end) continue;
+        if (is_unread((HtmlTag)n->tag) || m->drop[i]) {
+            unread_end = n->end;
+        } else if (n->tag == HTML_TEXT) {
             uint32_t w = text_weight(html_text(t, i));
             weight += w;
             if (i < link_end) link += w;
         } else {
             if (n->tag == HTML_a && i >= link_end) link_end = n->end;
             m->hints[i] = hints_of_node(t, i);
+            n_forum += (m->hints[i] & HINT_FORUM) != 0;
+            if (n->tag == HTML_h1 || n->tag == HTML_main || (m->hints[i] & HINT_BODY)) protect(m, t, i);
         }
     }
+    m->forum = n_forum >= FORUM_MARKS;
     m->weight[t->n_nodes] = weight;
     m->link[t->n_nodes] = link;
+    return noscript;
 }
 
 static uint32_t weight_in(const MainText *m, const HtmlTree *t, uint32_t i) { return m->weight[t->node[i].end] - m->weight[i]; }
@@ -110,14 +146,18 @@ static bool may_be_hinted(HtmlTag tag)
     }
 }
 
-/* Whether an element goes, whatever its text is. `share` is its part of the page's text in percent. */
-static bool is_hard_drop(const MainText *m, const HtmlTree *t, uint32_t i, unsigned share)
+/* Whether an element goes, whatever its text is. `share` is its part of the page's text outside links, in
+ * percent. */
+static bool is_hard_drop(const MainText *m, const HtmlTree *t, uint32_t i, unsigned share, bool gentle)
 {
     const HtmlNode *n = &t->node[i];
     uint32_t h = m->hints[i], w = weight_in(m, t, i), l = link_in(m, t, i);
     HtmlTag tag = (HtmlTag)n->tag;
 
     if (n->hidden) return share < 30;
+    if (m->forum) h &= ~(uint32_t)HINT_COMMENT;
+    if (gentle) h &= ~(uint32_t)MOSTLY_BAD;
+    if ((h & HINT_PROTECTED) && l * 2 < w) return false;
     switch (tag) {
     case HTML_nav: case HTML_dialog: case HTML_menu: return share < 50;
     case HTML_aside: return share < 30;
@@ -136,21 +176,22 @@ static bool is_hard_drop(const MainText *m, const HtmlTree *t, uint32_t i, unsig
     return (h & HINT_HEAD) && !(h & HINT_CONTENT) && tag == HTML_div && n->depth < 6 && share < 20 && l * 2 > w;
 }
 
-static void drop_hard(MainText *m, const HtmlTree *t)
+/* Returns how much of the text outside links is left, in percent. Gentle: class names of middling evidence count for
+ * nothing. */
+static unsigned drop_hard(MainText *m, const HtmlTree *t, bool gentle)
 {
-    uint32_t total = m->weight[t->n_nodes];
+    uint64_t total = m->weight[t->n_nodes] - m->link[t->n_nodes], gone = 0;
 
     for (uint32_t i = 1; i < t->n_nodes;) {
         const HtmlNode *n = &t->node[i];
         bool structural = n->tag == HTML_html || n->tag == HTML_body || n->tag == HTML_main || n->tag == HTML_article || n->tag == HTML_TEXT;
-        unsigned share = total ? (unsigned)((uint64_t)weight_in(m, t, i) * 100 / total) : 0;
-        if (!structural && is_hard_drop(m, t, i, share)) {
-            m->drop[i] = 1;
-            i = n->end;
-        } else {
-            i++;
-        }
+        uint64_t text = weight_in(m, t, i) - link_in(m, t, i);
+        unsigned share = total ? (unsigned)(text * 100 / total) : 0;
+        if (n->tag != HTML_noscript) m->drop[i] = !structural && is_hard_drop(m, t, i, share, gentle);
+        if (m->drop[i]) gone += text;
+        i = m->drop[i] ? n->end : i + 1;
     }
+    return total ? (unsigned)((total - gone) * 100 / total) : 100;
 }
 
 /* ---- 2. link clusters */
@@ -221,14 +262,15 @@ static bool is_good(const Block *k)
     return k->weight >= GOOD_WEIGHT || (k->weight >= SHORT_WEIGHT && k->commas + k->sentences >= 2) || (k->kind == BLOCK_PRE && k->weight >= SHORT_WEIGHT);
 }
 
-static int64_t value_of(const BlockList *b, const Block *k)
+static int64_t value_of(const MainText *m, const Block *k)
 {
+    const BlockList *b = &m->blocks;
     int64_t text = (int64_t)k->weight - k->link_weight;
 
     if (is_link_block(k)) return -(int64_t)k->link_weight / 2 - 300;
     if (k->weight < PHRASE_WEIGHT && has_phrase(block_text(b, k))) return -SHORT_WEIGHT;
     if (is_good(k)) return text + 200;
-    if (k->kind == BLOCK_HEADING) return 0;
+    if (k->kind == BLOCK_HEADING || m->forum) return 0;
     return k->weight >= SHORT_WEIGHT ? text / 2 : k->kind == BLOCK_ROW || k->kind == BLOCK_ITEM ? (int64_t)text / 4 - 50 : (int64_t)text / 4 - 150;
 }
 
@@ -242,7 +284,7 @@ static bool sum_values(MainText *m)
         m->cap_blocks = cap;
     }
     m->value[0] = 0;
-    for (size_t k = 0; k < b->n; k++) m->value[k + 1] = m->value[k] + value_of(b, &b->block[k]);
+    for (size_t k = 0; k < b->n; k++) m->value[k + 1] = m->value[k] + value_of(m, &b->block[k]);
     return true;
 }
 
@@ -280,6 +322,26 @@ static uint32_t find_root(const MainText *m, const HtmlTree *t)
         }
     }
     return best;
+}
+
+/* What good blocks among [from, end) are worth. */
+static int64_t good_value(const MainText *m, uint32_t from, uint32_t end)
+{
+    int64_t sum = 0;
+
+    for (uint32_t k = from; k < end; k++)
+        if (is_good(&m->blocks.block[k])) sum += m->value[k + 1] - m->value[k];
+    return sum;
+}
+
+/* Grows the root while it holds too little of the page's prose: posts of a thread, sections of a landing page. */
+static uint32_t widen_root(const MainText *m, const HtmlTree *t, uint32_t root)
+{
+    const BlockList *b = &m->blocks;
+    int64_t all = good_value(m, 0, (uint32_t)b->n);
+
+    while (root != 0 && good_value(m, b->first[root], b->first[t->node[root].end]) * 100 < all * ROOT_PERCENT) root = t->node[root].parent;
+    return root;
 }
 
 /* ---- 5. what of the root is kept */
@@ -327,6 +389,26 @@ static uint64_t kept_weight(const BlockList *b)
     return w;
 }
 
+/* Pages of lists and cards have little prose: everything that is no menu and no boilerplate is kept. */
+static void choose_spread(MainText *m, const HtmlTree *t)
+{
+    BlockList *b = &m->blocks;
+
+    for (size_t k = 0; k < b->n; k++) {
+        Block *c = &b->block[k];
+        bool link = is_link_block(c) && !(c->kind == BLOCK_HEADING || c->weight >= TEASER);
+        c->keep = !link && !(c->weight < PHRASE_WEIGHT && has_phrase(block_text(b, c))) && !is_meta_block(m, t, c, 0);
+    }
+}
+
+static uint64_t text_outside_links(const BlockList *b)
+{
+    uint64_t w = 0;
+
+    for (size_t k = 0; k < b->n; k++) w += is_link_block(&b->block[k]) ? 0 : b->block[k].weight;
+    return w;
+}
+
 static ErrCode blocks_of_page(MainText *m, const HtmlTree *t, Err *err)
 {
     ErrCode rc = blocks_render(t, m->drop, &m->blocks, err);
@@ -342,15 +424,14 @@ ErrCode maintext_extract(MainText *m, const HtmlTree *t, Buf *out, Err *err)
     ErrCode rc;
 
     if (!reserve_nodes(m, t->n_nodes)) return err_nomem(err, "a page");
-    measure(m, t);
-    drop_hard(m, t);
+    uint64_t noscript = measure(m, t, true);
+    if (noscript >= MIN_TEXT && noscript > m->weight[t->n_nodes]) measure(m, t, false); /* forums show crawlers their threads there */
+    if (drop_hard(m, t, false) < MIN_LEFT) drop_hard(m, t, true);
     if ((rc = blocks_of_page(m, t, err)) != ERR_OK) return rc;
-    uint32_t root = find_root(m, t);
+    uint32_t root = widen_root(m, t, find_root(m, t));
     choose(m, t, root);
-    if (kept_weight(&m->blocks) < MIN_TEXT) {
-        /* Take all that is no link and no boilerplate. */
-        choose(m, t, 0);
-    }
+    if (kept_weight(&m->blocks) < MIN_TEXT) choose(m, t, 0);
+    if (kept_weight(&m->blocks) * 100 < text_outside_links(&m->blocks) * SPREAD) choose_spread(m, t);
     blocks_write(&m->blocks, out);
     return buf_ok(out, "a page's text", err);
 }

@@ -21,6 +21,7 @@ typedef struct {
     uint32_t *weight, *link; /* per node + 1: weight of text before it, of linked text before it */
     int64_t *value;        /* per block + 1: prefix sums */
     size_t cap_nodes, cap_blocks;
+    bool forum;            /* many elements call themselves thread, post, answer: comments are content */
 } MainText;
 void maintext_clear(MainText *m);
 
