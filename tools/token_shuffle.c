@@ -215,7 +215,7 @@ static ErrCode receive_document(ExchangeGroups *g, Received *r, Err *err)
 
     buf_reset(&r->tokens);
     while ((rc = exchange_next_value(g, &value, &end, err)) == ERR_OK && !end) {
-        if (get_be32(value.p) != chunk++)
+        if (get_be32(value.p) != chunk++) /* a DatasetSet has no document twice; if it had, here it would show */
             return err_set(err, ERR_DATA, "document %.*s stands twice in the input", shown(r->doc.id), (const char *)r->doc.id.p);
         get_tokens(&r->tokens, chunk == 1 ? take_head(r, value) : span_from(value, CHUNK_HEAD));
     }

@@ -1,0 +1,227 @@
+/* Documents of a small dataset through the exchange into shards, against encoding them one after the other. */
+#include "core/stage.h"
+#include "core/store.h"
+#include "tests/check.h"
+#include "tools/token_shuffle.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { N_PARTS = 3, PER_PART = 150, HUGE_DOC = 77, HUGE_UNITS = 120000 };
+
+/* --- a dataset: document n of part p */
+
+static void make_text(Buf *text, uint32_t n)
+{
+    static const char *const unit[] = {"tea ", "\xe8\x8c\xb6", "<|end_of_text|>", "12", "\n", " of"};
+    uint64_t units = n == HUGE_DOC ? HUGE_UNITS : mix64(n) % 40;
+
+    buf_reset(text);
+    CHECK(buf_reserve(text, 1)); /* an empty text is there, not absent */
+    for (uint64_t i = 0; i < units; i++) buf_puts(text, unit[mix64(n * 1000003ull + i) % 6]);
+}
+
+static Span domain_of(uint32_t n)
+{
+    static const char *const domain[] = {"web-en", "web/zh", "code"};
+
+    return n % 10 == 9 ? (Span){NULL, 0} : span_str(domain[n % 3]);
+}
+
+static uint64_t part_bytes(void *ctx, uint32_t part)
+{
+    (void)ctx;
+    return part;
+}
+
+typedef struct {
+    uint32_t part;
+    bool read;
+} Cursor;
+
+static ErrCode open_part(void *ctx, uint32_t part, void **cursor, Err *err)
+{
+    Cursor *c = calloc(1, sizeof *c);
+
+    (void)ctx;
+    if (!c) return err_nomem(err, "a cursor");
+    c->part = part;
+    *cursor = c;
+    return ERR_OK;
+}
+
+static ErrCode next_block(void *cursor, StageBlock *block, bool *end, Err *err)
+{
+    Cursor *c = cursor;
+
+    (void)err;
+    buf_putc(&block->bytes, (uint8_t)c->part);
+    *end = c->read;
+    c->read = true;
+    return ERR_OK;
+}
+
+static ErrCode emit_part(void *ctx, void *worker, const StageBlock *block, StageSink *sink, Err *err)
+{
+    Buf text = {0};
+    ErrCode rc = ERR_OK;
+
+    (void)ctx, (void)worker;
+    for (uint32_t i = 0; i < PER_PART && rc == ERR_OK; i++) {
+        uint32_t n = block->bytes.p[0] * PER_PART + i;
+        char id[40];
+        snprintf(id, sizeof id, "local/tea#%" PRIu32, n);
+        make_text(&text, n);
+        Doc doc = {.id = span_str(id), .text = buf_span(&text), .domain = domain_of(n), .lang = span_str(n % 2 ? "en" : "zh-Hans")};
+        sink_in(sink, doc.id, doc.text.n);
+        rc = sink_emit(sink, &doc, err);
+    }
+    buf_clear(&text);
+    return rc;
+}
+
+static DatasetSet *make_set(const char *dir)
+{
+    static const StageDef def = {.name = "tea", .version = 1, .kind = DATASET_WRITTEN};
+    static const StageSource source = {.n_parts = N_PARTS, .part_bytes = part_bytes, .open = open_part, .next = next_block, .close = free, .map = emit_part};
+    CommonOptions common = {0};
+    Par par = par_alone(2);
+    StageJob job = {.def = &def, .params = SPAN_LIT("{}"), .inputs = SPAN_LIT("[]"), .out_dir = dir, .source = &source, .common = &common};
+    DatasetSet *set = NULL;
+    Err err = {0};
+
+    log_setup(LOG_QUIET, 0);
+    CHECK_OK(stage_run(&job, &par, NULL, &err), &err);
+    CHECK_OK(datasetset_open(&set, &dir, 1, &err), &err);
+    return set;
+}
+
+/* All bytes and a few merges: the huge document gets more than 1 MiB of packed tokens. */
+static Tokenizer *make_tokenizer(void)
+{
+    BpeParams p = *bpe_preset("tamis");
+    BpeCounter *words;
+    Tokenizer *t = NULL;
+    Buf json = {0};
+    Err err = {0};
+
+    p.vocab_size = 258;
+    CHECK_OK(bpecounter_new(&words, &err), &err);
+    CHECK_OK(bpecounter_feed(words, SPAN_LIT("tea tea tea of of"), &err), &err);
+    CHECK_OK(bpe_train(&p, words, &json, &err), &err);
+    CHECK_OK(tokenizer_parse(&t, buf_span(&json), "tea", &err), &err);
+    bpecounter_free(words);
+    buf_clear(&json);
+    return t;
+}
+
+static Hash128 file_hash(const char *path)
+{
+    Buf b = {0};
+    Err err = {0};
+
+    CHECK_OK(store_read(path, 64 << 20, &b, &err), &err);
+    Hash128 h = hash128(buf_span(&b));
+    buf_clear(&b);
+    return h;
+}
+
+/* --- reading back */
+
+typedef struct {
+    const Tokenizer *t;
+    Encoder *encoder;
+    Buf text, want, got;
+    uint32_t n_seen[N_PARTS * PER_PART];
+    uint64_t last_id; /* of the stream, in input order */
+} Reading;
+
+static void check_document(Reading *r, const Shard *s, uint64_t k, bool in_order)
+{
+    ShardDoc doc;
+    uint64_t begin, end, n;
+    uint32_t eos = tokenizer_eos(r->t);
+    Err err = {0};
+
+    CHECK_OK(shard_doc(s, k, &doc, &begin, &end, &err), &err);
+    CHECK(span_starts(doc.id, SPAN_LIT("local/tea#")) && span_to_u64(span_from(doc.id, 10), &n) && n < N_PARTS * PER_PART);
+    r->n_seen[n]++;
+    CHECK_INT(docid(0, (uint32_t)n / PER_PART, (uint32_t)n % PER_PART), doc.doc);
+    CHECK_SPAN(domain_of((uint32_t)n).p ? domain_of((uint32_t)n) : SPAN_LIT(DOMAIN_DEFAULT), doc.domain);
+    CHECK_SPAN(n % 2 ? SPAN_LIT("en") : SPAN_LIT("zh-Hans"), doc.lang);
+    CHECK(!in_order || doc.doc >= r->last_id);
+    r->last_id = doc.doc;
+    make_text(&r->text, (uint32_t)n);
+    CHECK_OK(encode_as(r->encoder, buf_span(&r->text), ENCODE_DOCUMENT, &r->want, &err), &err);
+    buf_put(&r->want, &eos, sizeof eos);
+    buf_reset(&r->got);
+    CHECK(buf_reserve(&r->got, (size_t)(end - begin) * 4 + 4));
+    CHECK_OK(shard_read(s, begin, (size_t)(end - begin), (uint32_t *)(void *)r->got.p, &err), &err);
+    r->got.n = (size_t)(end - begin) * 4;
+    CHECK_SPAN(buf_span(&r->want), buf_span(&r->got));
+}
+
+static void check_stream(Reading *r, const char *dir, const char *stream, uint32_t n_shards, bool in_order)
+{
+    char path[700];
+    Err err = {0};
+
+    r->last_id = 0;
+    for (uint32_t k = 0; k < n_shards; k++) {
+        Shard *s = NULL;
+        snprintf(path, sizeof path, "%s/%s/shard-%06" PRIu32 ".tok", dir, stream, k);
+        CHECK_OK(shard_open(&s, path, &err), &err);
+        if (!s) return;
+        CHECK_OK(shard_verify(s, &err), &err);
+        for (uint64_t d = 0; d < shard_n_docs(s); d++) check_document(r, s, d, in_order);
+        shard_close(s);
+    }
+}
+
+static void check_all(const char *dir, const Tokenizer *t, const DomainSet *domains, uint32_t n_shards, bool in_order)
+{
+    Reading *r = calloc(1, sizeof *r);
+    Err err = {0};
+
+    if (!r) exit(99);
+    r->t = t;
+    CHECK_OK(encoder_new(&r->encoder, t, &err), &err);
+    for (size_t i = 0; i < domains->n; i++) check_stream(r, dir, domains->v[i].name, n_shards, in_order);
+    for (uint32_t n = 0; n < N_PARTS * PER_PART; n++) CHECK_INT(1, r->n_seen[n]);
+    encoder_free(r->encoder);
+    buf_clear(&r->text);
+    buf_clear(&r->want);
+    buf_clear(&r->got);
+    free(r);
+}
+
+TEST(shards_hold_every_document_once_for_any_number_of_threads)
+{
+    static const int threads[] = {1, 2, 7};
+    DatasetSet *set = make_set(check_tmpdir());
+    Tokenizer *t = make_tokenizer();
+    Hash128 first[2] = {{0, 0}, {0, 0}}; /* of one shard, by order */
+    char path[700];
+    Err err = {0};
+
+    for (int k = 0; k < 6; k++) {
+        bool in_order = k % 2;
+        Par par = par_alone(threads[k / 2]);
+        DomainSet domains = {0};
+        uint64_t n_lost;
+        ShuffleSpec spec = {.set = set, .tokenizer = t, .out_dir = check_tmpdir(), .n_shards = 4, .input_order = in_order, .seed = 3, .memory = 64 << 20};
+        CHECK_OK(tokens_shuffle(&spec, &par, &domains, &n_lost, &err), &err);
+        CHECK_INT(0, n_lost);
+        CHECK_INT(4, domains.n);
+        check_all(spec.out_dir, t, &domains, 4, in_order);
+        snprintf(path, sizeof path, "%s/web_zh/shard-000002.tok", spec.out_dir);
+        Hash128 h = file_hash(path);
+        if (k < 2) first[k] = h;
+        CHECK(hash128_eq(first[in_order], h));
+        domainset_clear(&domains);
+    }
+    CHECK(!hash128_eq(first[0], first[1]));
+    datasetset_close(set);
+    tokenizer_free(t);
+}
