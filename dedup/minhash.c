@@ -131,10 +131,10 @@ void sketch_make(const uint64_t *shingles, size_t n, uint64_t seed, uint8_t sket
     uint64_t salt = mix64(seed + 1);
 
     memset(least, 0xff, sizeof least);
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; i < n; i++) { /* no branch: which shingle is a bin's least cannot be predicted */
         uint64_t h = mix64(shingles[i] ^ salt);
-        uint32_t value = (uint32_t)h;
-        if (value < least[h >> 57]) least[h >> 57] = value;
+        uint32_t value = (uint32_t)h, old = least[h >> 57];
+        least[h >> 57] = value < old ? value : old;
     }
     /* A hash of 2^32 - 1 counts as an empty bin: one shingle in 4e9. */
     for (int b = 0; b < SKETCH_BINS; b++)
