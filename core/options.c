@@ -203,6 +203,21 @@ ErrCode options_parse(const OptVerb *verb, int argc, char **argv, int *operands,
     return check_required(verb, given, err);
 }
 
+ErrCode verb_begin(const OptVerb *verb, int argc, char **argv, const CommonOptions *common, Par *par, int *operands,
+                   Err *err)
+{
+    ErrCode rc = options_parse(verb, argc, argv, operands, err);
+
+    *par = par_alone(1);
+    if (rc != ERR_OK) return rc;
+    if (*operands == argc)
+        return err_set(err, ERR_USAGE, "%s: no input; try tamis %s --help", verb->name, verb->name);
+    if ((rc = par_start(par, (int)common->threads, err)) != ERR_OK) return rc;
+    log_setup(common->quiet ? LOG_QUIET : common->verbose ? LOG_VERBOSE : LOG_NORMAL, par->rank);
+    interrupt_install();
+    return ERR_OK;
+}
+
 int verb_exit(ErrCode rc, const Err *err)
 {
     if (rc != ERR_OK && !(rc == ERR_NO && !err->msg[0])) log_error("%s", err->msg);

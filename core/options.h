@@ -95,6 +95,11 @@ void optlist_clear(OptList *l);
 /* 800M, 24G, 4096 -> bytes. */
 bool parse_size(const char *s, uint64_t *bytes);
 
+/* The beginning of a verb that takes operands: parses, refuses a call without operands, starts ranks and logging,
+ * installs the signal handlers. ERR_NO after --help. On success the caller ends with par_stop() and verb_exit(). */
+MUST_USE ErrCode verb_begin(const OptVerb *verb, int argc, char **argv, const CommonOptions *common, Par *par, int *operands,
+                            Err *err);
+
 /* The end of a verb: prints the message of a failure and gives the exit status. ERR_NO after help is 0 only through
  * `helped`. */
 int verb_exit(ErrCode rc, const Err *err);
