@@ -17,6 +17,7 @@ typedef struct {
 typedef ErrCode (*DocScanEach)(void *ctx, int thread, const Doc *doc, const DocPlace *place, Err *err);
 
 /* progress may be NULL. Failures: that of the earliest block among those that were tried. ERR_INTR after a signal. */
-MUST_USE ErrCode docscan(const DatasetSet *set, int threads, DocScanEach each, void *ctx, Progress *progress, Err *err);
+MUST_USE ErrCode docscan(const DatasetSet *set, int threads, DocScanEach each, void *ctx, Progress *progress,
+                         Err *err);
 
 #endif

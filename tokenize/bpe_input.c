@@ -12,7 +12,7 @@
 
 enum {
     MIXTURE_MAX_BYTES = 64 << 20,
-    CHUNK_BYTES = 8 << 20,    /* of a text file, cut at line ends, which are always cuts of the pre-tokenizer too */
+    CHUNK_BYTES = 8 << 20,     /* of a text file, cut at line ends, which are always cuts of the pre-tokenizer too */
     LINE_MAX_BYTES = 256 << 20 /* as of a document */
 };
 
@@ -45,14 +45,19 @@ static ErrCode read_mixture(BpeInput *in, Err *err)
 
     for (size_t i = 0; i < in->source.n && rc == ERR_OK; i++) {
         bool exists = false;
-        if (!(path = path_join(&names, in->source.path[i], "mixture.json"))) rc = err_nomem(err, "a path");
-        else rc = store_exists(path, &exists, err);
+        if (!(path = path_join(&names, in->source.path[i], "mixture.json")))
+            rc = err_nomem(err, "a path");
+        else
+            rc = store_exists(path, &exists, err);
         if (rc != ERR_OK || !exists) continue;
-        if (in->source.n > 1) rc = err_set(err, ERR_USAGE, "%s: a dataset with a mixture must be the only input", in->source.path[i]);
-        else rc = store_read(path, MIXTURE_MAX_BYTES, &in->mixture, err);
+        if (in->source.n > 1)
+            rc = err_set(err, ERR_USAGE, "%s: a dataset with a mixture must be the only input", in->source.path[i]);
+        else
+            rc = store_read(path, MIXTURE_MAX_BYTES, &in->mixture, err);
     }
     if (rc == ERR_OK)
-        rc = sampling_make(&in->sampling, buf_span(&in->mixture), path, in->source.sample_bytes, datasetset_text_bytes(in->set), err);
+        rc = sampling_make(&in->sampling, buf_span(&in->mixture), path, in->source.sample_bytes,
+                           datasetset_text_bytes(in->set), err);
     arena_clear(&names);
     return rc;
 }
@@ -94,8 +99,10 @@ ErrCode bpeinput_open(BpeInput **out, const BpeSource *source, Err *err)
         rc = datasetset_open(&in->set, source->path, source->n, err);
         if (rc == ERR_OK) rc = read_mixture(in, err);
     }
-    if (rc == ERR_OK) *out = in;
-    else bpeinput_close(in);
+    if (rc == ERR_OK)
+        *out = in;
+    else
+        bpeinput_close(in);
     return rc;
 }
 
@@ -230,8 +237,10 @@ static ErrCode count_files(BpeInput *in, Progress *progress, Err *err)
     }
 #pragma omp parallel for schedule(dynamic, 1) num_threads(in->source.threads)
     for (size_t i = 0; i < in->n_chunks; i++) { /* slot i belongs to chunk i */
-        if (interrupt_seen()) rc_of[i] = err_set(&err_of[i], ERR_INTR, "interrupted; a rerun starts again");
-        else rc_of[i] = count_chunk(in, &in->chunk[i], omp_get_thread_num(), &err_of[i]);
+        if (interrupt_seen())
+            rc_of[i] = err_set(&err_of[i], ERR_INTR, "interrupted; a rerun starts again");
+        else
+            rc_of[i] = count_chunk(in, &in->chunk[i], omp_get_thread_num(), &err_of[i]);
         progress_add(progress, 0, in->chunk[i].end - in->chunk[i].begin);
         progress_tick(progress);
     }
@@ -261,7 +270,8 @@ ErrCode bpeinput_count(BpeInput *in, BpeCounter **words, uint64_t *n_docs, Err *
     *n_docs = 0;
     for (int i = 0; i < threads && rc == ERR_OK; i++) rc = bpecounter_new(&in->counter[i], err);
     if (rc == ERR_OK) rc = progress_start(&progress, "bpe: counting words", input_bytes(in), err);
-    if (rc == ERR_OK) rc = in->set ? docscan(in->set, threads, count_document, in, progress, err) : count_files(in, progress, err);
+    if (rc == ERR_OK)
+        rc = in->set ? docscan(in->set, threads, count_document, in, progress, err) : count_files(in, progress, err);
     progress_stop(progress);
     for (int i = 0; i < threads; i++) {
         if (rc == ERR_OK && i) rc = bpecounter_merge(in->counter[0], in->counter[i], err);

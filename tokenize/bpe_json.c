@@ -7,10 +7,7 @@
 
 #include <stdlib.h>
 
-static void put_bool(Buf *b, const char *key, bool v)
-{
-    buf_printf(b, ",\"%s\":%s", key, v ? "true" : "false");
-}
+static void put_bool(Buf *b, const char *key, bool v) { buf_printf(b, ",\"%s\":%s", key, v ? "true" : "false"); }
 
 /* The id an added token gets: the token of the same spelling, if there is one, as the reference does. */
 static uint32_t added_id(Span content, const Span *tokens, uint32_t n_tokens, uint32_t next)
@@ -45,8 +42,10 @@ static void put_model(Buf *b, const BpeModel *model, const Span *tokens)
 {
     uint32_t n = model->n_alphabet + model->n_merges;
 
-    buf_puts(b, "\"model\":{\"type\":\"BPE\",\"dropout\":null,\"unk_token\":null,\"continuing_subword_prefix\":null,"
-                "\"end_of_word_suffix\":null,\"fuse_unk\":false,\"byte_fallback\":false,\"ignore_merges\":false,\"vocab\":{");
+    buf_puts(
+        b,
+        "\"model\":{\"type\":\"BPE\",\"dropout\":null,\"unk_token\":null,\"continuing_subword_prefix\":null,"
+        "\"end_of_word_suffix\":null,\"fuse_unk\":false,\"byte_fallback\":false,\"ignore_merges\":false,\"vocab\":{");
     for (uint32_t id = 0; id < n; id++) {
         if (id) buf_putc(b, ',');
         json_put_string(b, tokens[id]);
@@ -137,8 +136,11 @@ ErrCode bpe_model_json(const BpeModel *model, const BpeParams *params, Buf *out,
     put_added(&b, params, tokens, model->n_alphabet + model->n_merges);
     buf_puts(&b, "\"normalizer\":{\"type\":\"Sequence\",\"normalizers\":[]},\"pre_tokenizer\":");
     buf_put_span(&b, pretoken_spec());
-    buf_puts(&b, ",\"post_processor\":{\"type\":\"ByteLevel\",\"add_prefix_space\":true,\"trim_offsets\":false,\"use_regex\":true},"
-                 "\"decoder\":{\"type\":\"ByteLevel\",\"add_prefix_space\":true,\"trim_offsets\":true,\"use_regex\":true},");
+    buf_puts(
+        &b,
+        ",\"post_processor\":{\"type\":\"ByteLevel\",\"add_prefix_space\":true,\"trim_offsets\":false,\"use_regex\":"
+        "true},"
+        "\"decoder\":{\"type\":\"ByteLevel\",\"add_prefix_space\":true,\"trim_offsets\":true,\"use_regex\":true},");
     put_model(&b, model, tokens);
     buf_putc(&b, '}');
     if ((rc = buf_ok(&b, "tokenizer.json", err)) != ERR_OK) goto out;

@@ -56,7 +56,8 @@ static uint64_t slow_count(const Slow *s, uint32_t a, uint32_t b)
 /* Longer than allowed: only pairs that a merge made are asked. */
 static bool slow_allowed(const Slow *s, const BpeParams *p, uint32_t n_alphabet, uint32_t a, uint32_t b)
 {
-    return !p->max_token_length || (a < n_alphabet && b < n_alphabet) || s->bytes[a] + s->bytes[b] < p->max_token_length;
+    return !p->max_token_length || (a < n_alphabet && b < n_alphabet) ||
+           s->bytes[a] + s->bytes[b] < p->max_token_length;
 }
 
 static bool slow_step(Slow *s, const BpeParams *p, uint32_t n_alphabet, Merge *m)
@@ -73,8 +74,10 @@ static bool slow_step(Slow *s, const BpeParams *p, uint32_t n_alphabet, Merge *m
         SlowWord *w = &s->word[k];
         size_t n = 0;
         for (size_t i = 0; i < w->n; i++)
-            if (i + 1 < w->n && w->id[i] == m->left && w->id[i + 1] == m->right) w->id[n++] = s->n_ids, i++;
-            else w->id[n++] = w->id[i];
+            if (i + 1 < w->n && w->id[i] == m->left && w->id[i + 1] == m->right)
+                w->id[n++] = s->n_ids, i++;
+            else
+                w->id[n++] = w->id[i];
         w->n = n;
     }
     s->bytes[s->n_ids] = s->bytes[m->left] + s->bytes[m->right];
@@ -120,7 +123,8 @@ TEST(trainer_equals_the_quadratic_one)
     Buf text = {0};
 
     for (uint64_t seed = 0; seed < 60; seed++) {
-        BpeParams p = {.vocab_size = 4 + (uint32_t)(mix64(seed) % 30), .min_frequency = seed % 3,
+        BpeParams p = {.vocab_size = 4 + (uint32_t)(mix64(seed) % 30),
+                       .min_frequency = seed % 3,
                        .max_token_length = seed % 4 == 3 ? 3 + (uint32_t)(seed % 5) : 0};
         random_text(&text, seed, unit, 2 + seed % 5, 20 + mix64(seed + 9) % 120);
         check_round(buf_span(&text), &p);
@@ -159,7 +163,14 @@ TEST(all_bytes_come_first_in_the_order_of_their_characters)
 
 TEST(counters_add_up_in_any_split)
 {
-    static const char *const unit[] = {"the ", "word", " of", "\xe4\xb8\xad\xe6\x96\x87", "a long word of many many letters:", "supercalifragilistic", "\n", "7"};
+    static const char *const unit[] = {"the ",
+                                       "word",
+                                       " of",
+                                       "\xe4\xb8\xad\xe6\x96\x87",
+                                       "a long word of many many letters:",
+                                       "supercalifragilistic",
+                                       "\n",
+                                       "7"};
     BpeParams p = {.vocab_size = 300, .all_bytes = true};
     Buf text = {0}, first = {0}, json = {0};
     Err err = {0};

@@ -15,8 +15,8 @@
 #include <stdlib.h>
 
 #define SEPARATOR 0xFFFFFFFFu /* before the first word, after every word */
-#define INNER 0xFFFFFFFEu     /* a slot where a token used to begin */
-#define BACK 0x80000000u      /* last slot of a token: BACK | bytes of the token */
+#define INNER     0xFFFFFFFEu /* a slot where a token used to begin */
+#define BACK      0x80000000u /* last slot of a token: BACK | bytes of the token */
 
 enum { POOL_CHUNK = 1 << 20, MAX_VOCAB = 1 << 24 };
 #define MAX_SYMBOLS 0xFFFFFF00u /* positions are u32 */
@@ -94,7 +94,10 @@ static ErrCode pairs_grow(Trainer *t, Err *err)
 
 /* --- the heap: highest count first, then the smaller pair */
 
-static inline bool goes_first(HeapEntry a, HeapEntry b) { return a.count != b.count ? a.count > b.count : a.pair < b.pair; }
+static inline bool goes_first(HeapEntry a, HeapEntry b)
+{
+    return a.count != b.count ? a.count > b.count : a.pair < b.pair;
+}
 
 static void heap_sink(Trainer *t, size_t i, HeapEntry e)
 {
@@ -131,8 +134,10 @@ static bool heap_pop(Trainer *t, HeapEntry *best)
             *best = top;
             return true;
         }
-        if (now) heap_sink(t, 0, (HeapEntry){now, top.pair});
-        else if (--t->n_heap) heap_sink(t, 0, t->heap[t->n_heap]);
+        if (now)
+            heap_sink(t, 0, (HeapEntry){now, top.pair});
+        else if (--t->n_heap)
+            heap_sink(t, 0, t->heap[t->n_heap]);
     }
     return false;
 }
@@ -396,7 +401,8 @@ ErrCode bpe_learn(const BpeParams *params, const BpeCounter *words, BpeModel *mo
     ErrCode rc;
 
     if (params->vocab_size > MAX_VOCAB)
-        return err_set(err, ERR_LIMIT, "a vocabulary of %u tokens is too large, at most %d", params->vocab_size, MAX_VOCAB);
+        return err_set(err, ERR_LIMIT, "a vocabulary of %u tokens is too large, at most %d", params->vocab_size,
+                       MAX_VOCAB);
     buf_reset(store);
     find_alphabet(params, words, model, id_of);
     if ((rc = trainer_start(&t, params, err)) != ERR_OK) goto out;

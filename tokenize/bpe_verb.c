@@ -10,10 +10,12 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-static const char after[] =
-    "With a mixture.json in DATASET its weights are the shares of text that are counted. The added tokens of a preset\n"
-    "come behind the last merge: 100000 + 15. Presets: tamis starts from all 256 bytes and adds <|end_of_text|> (the end\n"
-    "of a document) and 14 more special tokens; deepseek-llm starts from the bytes seen and adds what DeepSeek-LLM adds.";
+static const char after[] = "With a mixture.json in DATASET its weights are the shares of text that are counted. The "
+                            "added tokens of a preset\n"
+                            "come behind the last merge: 100000 + 15. Presets: tamis starts from all 256 bytes and "
+                            "adds <|end_of_text|> (the end\n"
+                            "of a document) and 14 more special tokens; deepseek-llm starts from the bytes seen and "
+                            "adds what DeepSeek-LLM adds.";
 
 static const char *const presets[] = {"tamis", "deepseek-llm", NULL};
 
@@ -49,10 +51,10 @@ static ErrCode plan_make(BpePlan *p, const BpeRun *run, const BpeInput *in, Err 
     Buf path = {0};
     ErrCode rc;
 
-    buf_printf(&p->params, "{\"preset\":\"%s\",\"vocab_size\":%" PRIu32 ",\"min_frequency\":%" PRIu64, presets[run->preset],
-               run->bpe.vocab_size, run->bpe.min_frequency);
-    buf_printf(&p->params, ",\"max_token_length\":%" PRIu32 ",\"sample_bytes\":%" PRIu64 "}", run->bpe.max_token_length,
-               run->source.sample_bytes);
+    buf_printf(&p->params, "{\"preset\":\"%s\",\"vocab_size\":%" PRIu32 ",\"min_frequency\":%" PRIu64,
+               presets[run->preset], run->bpe.vocab_size, run->bpe.min_frequency);
+    buf_printf(&p->params, ",\"max_token_length\":%" PRIu32 ",\"sample_bytes\":%" PRIu64 "}",
+               run->bpe.max_token_length, run->source.sample_bytes);
     bpeinput_describe(in, &p->inputs, &p->contents);
     buf_puts(&path, run->out);
     buf_puts(&path, ".manifest.json");
@@ -117,13 +119,18 @@ static ErrCode look(const BpePlan *p, const BpeRun *run, bool *done, Err *err)
     if ((rc = store_exists(run->out, &have_out, err)) != ERR_OK) return rc;
     if ((rc = store_exists(p->manifest, &have_manifest, err)) != ERR_OK) return rc;
     if (!have_manifest)
-        return have_out ? err_set(err, ERR_DATA, "%s is there and is not ours: choose another name, or --force", run->out) : ERR_OK;
+        return have_out
+                   ? err_set(err, ERR_DATA, "%s is there and is not ours: choose another name, or --force", run->out)
+                   : ERR_OK;
     if ((rc = read_manifest(p, &same_key, &complete, &content, err)) != ERR_OK) return rc;
     if (!same_key)
-        return err_set(err, ERR_DATA, "%s is of another run (other parameters or inputs): choose another name, or --force", run->out);
+        return err_set(err, ERR_DATA,
+                       "%s is of another run (other parameters or inputs): choose another name, or --force",
+                       run->out);
     if (!complete || !have_out) return ERR_OK;
     if ((rc = hash_file(run->out, &is, err)) != ERR_OK) return rc;
-    if (!hash128_eq(is, content)) return err_set(err, ERR_DATA, "%s was changed since it was made: --force makes it anew", run->out);
+    if (!hash128_eq(is, content))
+        return err_set(err, ERR_DATA, "%s was changed since it was made: --force makes it anew", run->out);
     *done = true;
     return ERR_OK;
 }
@@ -150,15 +157,17 @@ static ErrCode write_manifest(const BpePlan *p, const BpeTotals *totals, Err *er
     Buf b = {0};
     ErrCode rc;
 
-    buf_printf(&b, "{\"format\":\"tamis-bpe\",\"version\":1,\"stage\":\"bpe\",\"stage_version\":%d", BPE_STAGE_VERSION);
+    buf_printf(&b, "{\"format\":\"tamis-bpe\",\"version\":1,\"stage\":\"bpe\",\"stage_version\":%d",
+               BPE_STAGE_VERSION);
     put_hash(&b, "key", p->key);
     buf_puts(&b, ",\"params\":");
     buf_put_span(&b, buf_span(&p->params));
     buf_puts(&b, ",\"inputs\":");
     buf_put_span(&b, buf_span(&p->inputs));
     if (totals) {
-        buf_printf(&b, ",\"n_docs\":%" PRIu64 ",\"text_bytes\":%" PRIu64 ",\"n_words\":%" PRIu64 ",\"n_ids\":%" PRIu32, totals->n_docs,
-                   totals->text_bytes, totals->n_words, totals->n_ids);
+        buf_printf(&b,
+                   ",\"n_docs\":%" PRIu64 ",\"text_bytes\":%" PRIu64 ",\"n_words\":%" PRIu64 ",\"n_ids\":%" PRIu32,
+                   totals->n_docs, totals->text_bytes, totals->n_words, totals->n_ids);
         put_hash(&b, "tokenizer_id", totals->tokenizer_id);
         put_hash(&b, "content", totals->content);
     }
@@ -177,21 +186,22 @@ static ErrCode train(const BpeRun *run, BpeInput *in, Buf *json, BpeTotals *tota
     if ((rc = bpeinput_count(in, &words, &totals->n_docs, err)) != ERR_OK) goto out;
     totals->n_words = bpecounter_words(words);
     totals->text_bytes = bpecounter_bytes(words);
-    log_info("bpe: %" PRIu64 " documents, %.1f MB of text, %" PRIu64 " distinct words", totals->n_docs, (double)totals->text_bytes / 1e6,
-             totals->n_words);
+    log_info("bpe: %" PRIu64 " documents, %.1f MB of text, %" PRIu64 " distinct words", totals->n_docs,
+             (double)totals->text_bytes / 1e6, totals->n_words);
     if (totals->n_words == 0) {
         rc = err_set(err, ERR_DATA, "bpe: no text to train on");
         goto out;
     }
     double began = clock_seconds();
     if ((rc = bpe_train(&run->bpe, words, json, err)) != ERR_OK) goto out;
-    if ((rc = tokenizer_parse(&t, buf_span(json), run->out, err)) != ERR_OK) goto out; /* what we write, we can read */
+    if ((rc = tokenizer_parse(&t, buf_span(json), run->out, err)) != ERR_OK)
+        goto out; /* what we write, we can read */
     totals->n_ids = tokenizer_vocab_size(t);
     totals->tokenizer_id = tokenizer_id(t);
     totals->content = hash128(buf_span(json));
     if (totals->n_ids < run->bpe.vocab_size + run->bpe.n_added)
-        log_warn("bpe: the text has no more pairs to merge: %" PRIu32 " tokens, %" PRIu32 " were wanted", totals->n_ids,
-                 run->bpe.vocab_size + run->bpe.n_added);
+        log_warn("bpe: the text has no more pairs to merge: %" PRIu32 " tokens, %" PRIu32 " were wanted",
+                 totals->n_ids, run->bpe.vocab_size + run->bpe.n_added);
     log_info("bpe: %" PRIu32 " tokens in %.1f s", totals->n_ids, clock_seconds() - began);
 out:
     bpecounter_free(words);
@@ -244,11 +254,12 @@ int bpe_verb(int argc, char **argv)
         OPT_COMMON_TALK(&common),
         OPT_END,
     };
-    const OptVerb verb = {.name = "bpe",
-                          .usage = "[options] -o FILE INPUT...",
-                          .what = "Train a byte-level BPE tokenizer. INPUT: dataset directories, or text files with --text.",
-                          .specs = specs,
-                          .after = after};
+    const OptVerb verb = {
+        .name = "bpe",
+        .usage = "[options] -o FILE INPUT...",
+        .what = "Train a byte-level BPE tokenizer. INPUT: dataset directories, or text files with --text.",
+        .specs = specs,
+        .after = after};
     Par par = par_alone(1);
     Err err = {0};
     int first;

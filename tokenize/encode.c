@@ -14,7 +14,7 @@ enum {
     CACHE_BITS = 15, /* lines of 64 bytes: 2 MiB a thread */
     CACHE_IDS = 4    /* ids of a cached word, at most */
 };
-#define NO_MERGE UINT64_MAX
+#define NO_MERGE        UINT64_MAX
 #define ENCODE_MAX_WORD ((size_t)1 << 31) /* positions in a word are u32 */
 
 /* Two words that share a line; the one in front was used last. ids[0] has the number of ids in its top byte. */
@@ -269,9 +269,12 @@ static ErrCode encode_words(Encoder *e, Span text, Buf *ids, Err *err)
     for (size_t at = 0, end; at < text.n && rc == ERR_OK; at = end) {
         end = pretoken_end(text, at);
         Span word = {text.p + at, end - at};
-        if (word.n <= WORD_KEY_MAX) encode_cached(e, text, at, word.n, ids);
-        else if (word.n <= SHORT_WORD) encode_short(e, word, ids);
-        else rc = encode_long(e, word, ids, err);
+        if (word.n <= WORD_KEY_MAX)
+            encode_cached(e, text, at, word.n, ids);
+        else if (word.n <= SHORT_WORD)
+            encode_short(e, word, ids);
+        else
+            rc = encode_long(e, word, ids, err);
     }
     return rc;
 }

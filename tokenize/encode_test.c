@@ -6,8 +6,27 @@
 
 #include <stdlib.h>
 
-static const char *const unit[] = {"a", "b", "ab", " ", "  ", "\n", "the", " the", "ing", "\xc3\xa9", "\xe4\xb8\xad", "\xe6\x96\x87", "\xe5\xad\x97",
-                                   "\xe3\x80\x82", "\xd7\xa9\xd7\x9c", "\xf0\x9f\x98\x80", "1", "!!", "\xc3\xbc", "<|end_of_text|>", "<|pad|>"};
+static const char *const unit[] = {"a",
+                                   "b",
+                                   "ab",
+                                   " ",
+                                   "  ",
+                                   "\n",
+                                   "the",
+                                   " the",
+                                   "ing",
+                                   "\xc3\xa9",
+                                   "\xe4\xb8\xad",
+                                   "\xe6\x96\x87",
+                                   "\xe5\xad\x97",
+                                   "\xe3\x80\x82",
+                                   "\xd7\xa9\xd7\x9c",
+                                   "\xf0\x9f\x98\x80",
+                                   "1",
+                                   "!!",
+                                   "\xc3\xbc",
+                                   "<|end_of_text|>",
+                                   "<|pad|>"};
 enum { N_UNITS = sizeof unit / sizeof *unit };
 
 static void random_text(Buf *text, uint64_t seed, size_t n)
@@ -83,7 +102,8 @@ TEST(encoder_equals_lowest_rank_first)
         for (uint64_t seed = 0; seed < 400; seed++) {
             random_text(&text, seed + 5000, seed % 90);
             if (seed % 7 == 0) /* one long word: no class, so nothing cuts it */
-                for (uint64_t i = 0; i < seed; i++) buf_puts(&text, mix64(i + seed) % 3 ? "\xd7\xa9" : "\xf0\x9f\x98\x80");
+                for (uint64_t i = 0; i < seed; i++)
+                    buf_puts(&text, mix64(i + seed) % 3 ? "\xd7\xa9" : "\xf0\x9f\x98\x80");
             Span s = check_edge(buf_span(&text));
             CHECK_OK(encode(e, s, true, &ids, &err), &err);
             slow_encode(t, s, &want);
@@ -148,13 +168,26 @@ TEST(added_tokens)
 
     CHECK_OK(encoder_new(&e, t, &err), &err);
     uint32_t a = t->byte_id['a'], eos = tokenizer_eos(t), u = eos + 13;
-    CHECK_STR("<\xef\xbd\x9c" "end\xe2\x96\x81" "of\xe2\x96\x81" "sentence\xef\xbd\x9c>", (const char *)tokenizer_bytes(t, eos).p);
+    CHECK_STR("<\xef\xbd\x9c"
+              "end\xe2\x96\x81"
+              "of\xe2\x96\x81"
+              "sentence\xef\xbd\x9c>",
+              (const char *)tokenizer_bytes(t, eos).p);
     CHECK_SPAN(SPAN_LIT("\xc3\xbc"), tokenizer_bytes(t, u));
     CHECK(tokenizer_is_special(t, eos) && !tokenizer_is_special(t, u));
     CHECK_INT(u + 1, tokenizer_vocab_size(t));
-    check_ids(e, "a\xc3\xbc" "a", ENCODE_ALL, (uint32_t[]){a, u, a, NO_ID});
-    check_ids(e, "a\xc3\xbc" "a", ENCODE_DOCUMENT, (uint32_t[]){a, u, a, NO_ID});
-    check_ids(e, "a<\xef\xbd\x9c" "end\xe2\x96\x81of\xe2\x96\x81sentence\xef\xbd\x9c>", ENCODE_ALL, (uint32_t[]){a, eos, NO_ID});
+    check_ids(e,
+              "a\xc3\xbc"
+              "a",
+              ENCODE_ALL, (uint32_t[]){a, u, a, NO_ID});
+    check_ids(e,
+              "a\xc3\xbc"
+              "a",
+              ENCODE_DOCUMENT, (uint32_t[]){a, u, a, NO_ID});
+    check_ids(e,
+              "a<\xef\xbd\x9c"
+              "end\xe2\x96\x81of\xe2\x96\x81sentence\xef\xbd\x9c>",
+              ENCODE_ALL, (uint32_t[]){a, eos, NO_ID});
     /* The reference reads ü as the byte FC; we keep it. */
     CHECK_OK(decode(t, (uint32_t[]){a, eos, u}, 3, true, &back, &err), &err);
     CHECK_SPAN(SPAN_LIT("a\xc3\xbc"), buf_span(&back));
@@ -175,7 +208,10 @@ TEST(bytes_without_a_token_are_counted)
     CHECK_OK(encoder_new(&e, t, &err), &err);
     uint32_t a = t->byte_id['a'];
     for (int again = 1; again <= 3; again++) { /* what was left out is not cached */
-        check_ids(e, "a\xff" "a", ENCODE_PLAIN, (uint32_t[]){a, a, NO_ID});
+        check_ids(e,
+                  "a\xff"
+                  "a",
+                  ENCODE_PLAIN, (uint32_t[]){a, a, NO_ID});
         CHECK_INT(again, encoder_n_lost(e));
     }
     encoder_free(e);
@@ -187,7 +223,8 @@ TEST(longest_added_token_wins)
     AddedTrie trie = {0};
     size_t n = 0;
 
-    CHECK(added_put(&trie, SPAN_LIT("<a"), 1) && added_put(&trie, SPAN_LIT("<abc>"), 2) && added_put(&trie, SPAN_LIT("b"), 3));
+    CHECK(added_put(&trie, SPAN_LIT("<a"), 1) && added_put(&trie, SPAN_LIT("<abc>"), 2) &&
+          added_put(&trie, SPAN_LIT("b"), 3));
     CHECK_INT(2, added_match(&trie, SPAN_LIT("<abc>"), 0, &n));
     CHECK_INT(5, n);
     CHECK_INT(1, added_match(&trie, SPAN_LIT("x<abc"), 1, &n));

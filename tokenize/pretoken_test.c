@@ -78,7 +78,9 @@ TEST(known_splits)
     check_split(" ©  a", " ©| | a");
     check_split("你好，世界  ok", "你好|，|世界| | ok");
     check_split("don't x_y", "don|'|t| x|_|y");
-    check_split("\xff\xfe""a\xe4\xb8", "\xff\xfe|a|\xe4\xb8");
+    check_split("\xff\xfe"
+                "a\xe4\xb8",
+                "\xff\xfe|a|\xe4\xb8");
     check_split("、　", "、|　");
     check_split("、　、", "、　、");
     check_split("a    1", "a|    |1");
@@ -88,10 +90,12 @@ TEST(known_splits)
 /* Random mixes of the characters at which the stages differ, the scanner against one refinement after the other. */
 TEST(scanner_equals_seven_stages)
 {
-    static const uint32_t pick[] = {' ', ' ', ' ', '\t', '\n', '\r', 0xA0, 0x2003, 0x3000, 0x3000, 0x2028, 0x85, 0x1680, 'a', 'Z', '!', '-', '_', '~',
-                                    '0', '9', 0xB2, 0xBD, 0x3007, 0x2167, 0xFF11, 0xE9, 0xDC, 0x1E00, 0x1ED7, 0x2126, 0x3B1, 0x4E2D, 0x9FA5,
-                                    0x9FA6, 0xAC00, 0xD7FF, 0x3001, 0x3002, 0x201C, 0x2014, 0xFF01, 0xFF21, 0xFF41, 0xFF76, 0x5D0, 0x627, 0x301, 0x1F600,
-                                    0x20000, 0x10400, 0x1D7CE, 0x561, 0xAA, 0xA9, 0x800, 0x7FF, 0xABF0, 0xFF0F, 0xFF3A, 0xFF1A, 0x4000, 0x8FFF, 0xE000, 0};
+    static const uint32_t pick[] = {
+        ' ',    ' ',    ' ',    '\t',   '\n',   '\r',   0xA0,   0x2003, 0x3000, 0x3000,  0x2028,  0x85,    0x1680,
+        'a',    'Z',    '!',    '-',    '_',    '~',    '0',    '9',    0xB2,   0xBD,    0x3007,  0x2167,  0xFF11,
+        0xE9,   0xDC,   0x1E00, 0x1ED7, 0x2126, 0x3B1,  0x4E2D, 0x9FA5, 0x9FA6, 0xAC00,  0xD7FF,  0x3001,  0x3002,
+        0x201C, 0x2014, 0xFF01, 0xFF21, 0xFF41, 0xFF76, 0x5D0,  0x627,  0x301,  0x1F600, 0x20000, 0x10400, 0x1D7CE,
+        0x561,  0xAA,   0xA9,   0x800,  0x7FF,  0xABF0, 0xFF0F, 0xFF3A, 0xFF1A, 0x4000,  0x8FFF,  0xE000,  0};
     Buf text = {0}, cuts = {0};
 
     for (uint64_t round = 0; round < 60000; round++) {
@@ -100,9 +104,12 @@ TEST(scanner_equals_seven_stages)
         for (size_t i = 0; i < n; i++) {
             uint64_t r = mix64(round * 64 + i + 7);
             uint32_t cp = pick[r % (sizeof pick / sizeof *pick)];
-            if ((r >> 32) % 23 == 0) buf_putc(&text, (uint8_t)(r >> 40)); /* any byte: often ill-formed */
-            else if ((r >> 32) % 19 == 0) utf8_append(&text, (uint32_t)(r >> 40) % 0xD800);
-            else utf8_append(&text, cp);
+            if ((r >> 32) % 23 == 0)
+                buf_putc(&text, (uint8_t)(r >> 40)); /* any byte: often ill-formed */
+            else if ((r >> 32) % 19 == 0)
+                utf8_append(&text, (uint32_t)(r >> 40) % 0xD800);
+            else
+                utf8_append(&text, cp);
         }
         Span s = check_edge(buf_span(&text));
         buf_reset(&cuts);
@@ -127,7 +134,9 @@ TEST(scanner_equals_seven_stages)
 /* 2 MB of the inputs that are quadratic elsewhere: a scan that is not linear does not come back. */
 TEST(long_runs_are_linear)
 {
-    static const char *const unit[] = {" ", "\xe3\x80\x80 ", " \xe3\x80\x80", "\xd7\xa9 ", "a", "\xe4\xb8\xad", "\n", "\xf0\x9f\x98\x80  ", "^", "\xff"};
+    static const char *const unit[] = {
+        " ", "\xe3\x80\x80 ", " \xe3\x80\x80", "\xd7\xa9 ", "a", "\xe4\xb8\xad", "\n", "\xf0\x9f\x98\x80  ",
+        "^", "\xff"};
     Buf text = {0};
 
     for (size_t u = 0; u < sizeof unit / sizeof *unit; u++) {

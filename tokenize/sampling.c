@@ -39,7 +39,8 @@ static ErrCode domain_bytes(const Json *domains, Span domain, const char *name, 
     return ERR_OK;
 }
 
-static ErrCode read_shares(Sampling *s, const Json *domains, const Json *weights, const char *name, double sample_bytes, Err *err)
+static ErrCode read_shares(Sampling *s, const Json *domains, const Json *weights, const char *name,
+                           double sample_bytes, Err *err)
 {
     double sum = 0, have = 0, bytes;
     ErrCode rc;
@@ -47,7 +48,8 @@ static ErrCode read_shares(Sampling *s, const Json *domains, const Json *weights
     if (!(s->share = arena_array(&s->arena, weights->n, sizeof *s->share))) return err_nomem(err, "the mixture");
     for (const Json *w = weights->child; w; w = w->next) {
         if (w->type != JSON_NUMBER || !(w->number >= 0))
-            return err_set(err, ERR_DATA, "%s: the weight of %s is not a number from 0 up", name, (const char *)w->key.p);
+            return err_set(err, ERR_DATA, "%s: the weight of %s is not a number from 0 up", name,
+                           (const char *)w->key.p);
         if ((rc = domain_bytes(domains, w->key, name, &bytes, err)) != ERR_OK) return rc;
         sum += w->number;
         if (w->number > 0) have += bytes;
@@ -62,7 +64,8 @@ static ErrCode read_shares(Sampling *s, const Json *domains, const Json *weights
     return ERR_OK;
 }
 
-ErrCode sampling_make(Sampling *s, Span mixture, const char *name, uint64_t sample_bytes, uint64_t text_bytes, Err *err)
+ErrCode sampling_make(Sampling *s, Span mixture, const char *name, uint64_t sample_bytes, uint64_t text_bytes,
+                      Err *err)
 {
     Json *root;
 
@@ -74,7 +77,8 @@ ErrCode sampling_make(Sampling *s, Span mixture, const char *name, uint64_t samp
     s->by_domain = true;
     ErrCode rc = json_parse(&s->arena, mixture, name, &root, err);
     if (rc != ERR_OK) return rc;
-    const Json *phases = json_get(root, "phases"), *first = phases && phases->type == JSON_ARRAY ? phases->child : NULL;
+    const Json *phases = json_get(root, "phases"),
+               *first = phases && phases->type == JSON_ARRAY ? phases->child : NULL;
     const Json *weights = json_get(first, "weights");
     if (!weights || weights->type != JSON_OBJECT || weights->n == 0)
         return err_set(err, ERR_DATA, "%s: the first phase has no weights", name);

@@ -12,7 +12,7 @@
 enum { SAMPLE_MILLION = 1000000 };
 
 typedef struct {
-    Span domain;       /* lives as long as the arena */
+    Span domain;         /* lives as long as the arena */
     uint32_t millionths; /* of its documents that are taken */
 } SampleShare;
 
@@ -25,7 +25,8 @@ typedef struct {
 } Sampling;
 
 /* mixture: JSON, empty when there is none; `name` is its path, for messages. text_bytes is D. */
-MUST_USE ErrCode sampling_make(Sampling *s, Span mixture, const char *name, uint64_t sample_bytes, uint64_t text_bytes, Err *err);
+MUST_USE ErrCode sampling_make(Sampling *s, Span mixture, const char *name, uint64_t sample_bytes,
+                               uint64_t text_bytes, Err *err);
 void sampling_clear(Sampling *s);
 bool sampling_takes(const Sampling *s, const Doc *doc);
 

@@ -63,9 +63,15 @@ TEST(shares_follow_the_weights)
 
 TEST(broken_mixtures_are_refused)
 {
-    static const char *const bad[] = {"{", "{}", "{\"phases\":[]}", "{\"phases\":[{}]}", "{\"phases\":[{\"weights\":{}}]}",
-                                      "{\"phases\":[{\"weights\":{\"a\":-1}}]}", "{\"phases\":[{\"weights\":{\"a\":\"x\"}}]}",
-                                      "{\"domains\":[{\"name\":\"a\",\"text_bytes\":\"x\"}],\"phases\":[{\"weights\":{\"a\":1}}]}"};
+    static const char *const bad[] = {
+        "{",
+        "{}",
+        "{\"phases\":[]}",
+        "{\"phases\":[{}]}",
+        "{\"phases\":[{\"weights\":{}}]}",
+        "{\"phases\":[{\"weights\":{\"a\":-1}}]}",
+        "{\"phases\":[{\"weights\":{\"a\":\"x\"}}]}",
+        "{\"domains\":[{\"name\":\"a\",\"text_bytes\":\"x\"}],\"phases\":[{\"weights\":{\"a\":1}}]}"};
     Sampling s;
     Err err = {0};
 

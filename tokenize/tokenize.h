@@ -12,14 +12,14 @@
 
 /* --- a tokenizer: immutable once loaded, shared by any number of threads. */
 typedef struct Tokenizer Tokenizer;
-MUST_USE ErrCode tokenizer_load(Tokenizer **t, const char *path, Err *err);             /* tokenizer.json */
+MUST_USE ErrCode tokenizer_load(Tokenizer **t, const char *path, Err *err); /* tokenizer.json */
 MUST_USE ErrCode tokenizer_parse(Tokenizer **t, Span json, const char *name, Err *err);
 void tokenizer_free(Tokenizer *t);
 uint32_t tokenizer_vocab_size(const Tokenizer *t); /* highest id + 1 */
 /* Id of the end-of-document token: the added token called <|end_of_text|>, <｜end▁of▁sentence｜> or <|endoftext|>.
  * UINT32_MAX when it has none. */
 uint32_t tokenizer_eos(const Tokenizer *t);
-Hash128 tokenizer_id(const Tokenizer *t);          /* XXH3-128 of the canonical tokenizer.json */
+Hash128 tokenizer_id(const Tokenizer *t);              /* XXH3-128 of the canonical tokenizer.json */
 Span tokenizer_bytes(const Tokenizer *t, uint32_t id); /* the bytes a token stands for; empty for an unused id */
 bool tokenizer_is_special(const Tokenizer *t, uint32_t id);
 
@@ -46,15 +46,16 @@ uint64_t encoder_n_lost(const Encoder *e);
 MUST_USE ErrCode decode(const Tokenizer *t, const uint32_t *ids, size_t n, bool skip_special, Buf *out, Err *err);
 /* As HuggingFace `tokenizers` decodes: added tokens are read as byte-level text too (so DeepSeek-LLM's token ü becomes the byte
  * FC), and what is then no UTF-8 becomes U+FFFD. */
-MUST_USE ErrCode decode_as_reference(const Tokenizer *t, const uint32_t *ids, size_t n, bool skip_special, Buf *out, Err *err);
+MUST_USE ErrCode decode_as_reference(const Tokenizer *t, const uint32_t *ids, size_t n, bool skip_special, Buf *out,
+                                     Err *err);
 
 /* --- training: text is fed, counted, then merged. */
 typedef struct {
-    uint32_t vocab_size;     /* merged and byte tokens; added tokens come on top */
-    uint64_t min_frequency;  /* a pair must occur so often to be merged; 0 as the reference */
+    uint32_t vocab_size;       /* merged and byte tokens; added tokens come on top */
+    uint64_t min_frequency;    /* a pair must occur so often to be merged; 0 as the reference */
     uint32_t max_token_length; /* bytes of the longest new token + 1, as the reference; 0: no limit */
-    bool all_bytes;          /* start from all 256 bytes; else from the bytes seen */
-    const char *const *added; /* added tokens behind the last merge, in order */
+    bool all_bytes;            /* start from all 256 bytes; else from the bytes seen */
+    const char *const *added;  /* added tokens behind the last merge, in order */
     const bool *added_special;
     uint32_t n_added;
     bool added_normalized; /* the flag `normalized` of all of them; without a normalizer it only orders the search */

@@ -36,9 +36,9 @@ struct Tokenizer {
     uint32_t n_ids; /* highest id + 1 */
     uint32_t eos;
     Hash128 id;
-    Span *bytes;    /* by id: what it stands for */
-    Span *spelling; /* by id: as tokenizer.json writes it */
-    uint8_t *flags; /* by id: TOKEN_ */
+    Span *bytes;           /* by id: what it stands for */
+    Span *spelling;        /* by id: as tokenizer.json writes it */
+    uint8_t *flags;        /* by id: TOKEN_ */
     uint32_t byte_id[256]; /* token of a single byte, or NO_ID */
     MergeSlot *merges;
     unsigned merge_bits;

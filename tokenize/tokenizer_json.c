@@ -27,7 +27,10 @@ static ErrCode refuse(const Reader *r, Err *err, const char *what)
 }
 
 static bool is_null(const Json *j) { return !j || j->type == JSON_NULL; }
-static bool is_string(const Json *j, const char *value) { return j && j->type == JSON_STRING && span_is(j->string, value); }
+static bool is_string(const Json *j, const char *value)
+{
+    return j && j->type == JSON_STRING && span_is(j->string, value);
+}
 static bool is_false(const Json *j) { return is_null(j) || (j->type == JSON_BOOL && !j->boolean); }
 static bool is_empty(const Json *j) { return is_null(j) || (j->type == JSON_STRING && j->string.n == 0); }
 
@@ -40,7 +43,8 @@ static ErrCode check_pre_tokenizer(Reader *r, const Json *pre, Err *err)
     json_put_tree(&r->scratch, pre);
     ErrCode rc = buf_ok(&r->scratch, "pre_tokenizer", err);
     if (rc != ERR_OK) return rc;
-    if (!span_eq(buf_span(&r->scratch), pretoken_spec())) return refuse(r, err, "pre_tokenizer is not the chain of DeepSeek-LLM");
+    if (!span_eq(buf_span(&r->scratch), pretoken_spec()))
+        return refuse(r, err, "pre_tokenizer is not the chain of DeepSeek-LLM");
     return ERR_OK;
 }
 
@@ -52,10 +56,13 @@ static ErrCode check_frame(Reader *r, const Json *root, Err *err)
     if (root->type != JSON_OBJECT) return refuse(r, err, "it is not an object");
     if (!is_null(json_get(root, "truncation"))) return refuse(r, err, "truncation is not null");
     if (!is_null(json_get(root, "padding"))) return refuse(r, err, "padding is not null");
-    if (!is_null(normalizer) && !(is_string(json_get(normalizer, "type"), "Sequence") && steps && steps->type == JSON_ARRAY && steps->n == 0))
+    if (!is_null(normalizer) &&
+        !(is_string(json_get(normalizer, "type"), "Sequence") && steps && steps->type == JSON_ARRAY && steps->n == 0))
         return refuse(r, err, "normalizer changes the text");
-    if (!is_null(post) && !is_string(json_get(post, "type"), "ByteLevel")) return refuse(r, err, "post_processor is not ByteLevel");
-    if (!is_null(decoder) && !is_string(json_get(decoder, "type"), "ByteLevel")) return refuse(r, err, "decoder is not ByteLevel");
+    if (!is_null(post) && !is_string(json_get(post, "type"), "ByteLevel"))
+        return refuse(r, err, "post_processor is not ByteLevel");
+    if (!is_null(decoder) && !is_string(json_get(decoder, "type"), "ByteLevel"))
+        return refuse(r, err, "decoder is not ByteLevel");
     return check_pre_tokenizer(r, json_get(root, "pre_tokenizer"), err);
 }
 
@@ -69,7 +76,8 @@ static ErrCode check_model(Reader *r, const Json *root, Err *err)
     if (!is_string(json_get(model, "type"), "BPE")) return refuse(r, err, "model.type is not BPE");
     if (!is_null(json_get(model, "dropout"))) return refuse(r, err, "model.dropout is set");
     if (!is_null(json_get(model, "unk_token"))) return refuse(r, err, "model.unk_token is set");
-    if (!is_empty(json_get(model, "continuing_subword_prefix"))) return refuse(r, err, "model.continuing_subword_prefix is set");
+    if (!is_empty(json_get(model, "continuing_subword_prefix")))
+        return refuse(r, err, "model.continuing_subword_prefix is set");
     if (!is_empty(json_get(model, "end_of_word_suffix"))) return refuse(r, err, "model.end_of_word_suffix is set");
     if (!is_false(json_get(model, "byte_fallback"))) return refuse(r, err, "model.byte_fallback is set");
     if (!is_false(json_get(model, "ignore_merges"))) return refuse(r, err, "model.ignore_merges is set");
@@ -108,7 +116,8 @@ static ErrCode count_ids(Reader *r, Err *err)
         if (id > highest) highest = id;
     }
     if (highest >= n_tokens + MAX_UNUSED_IDS)
-        return err_set(err, ERR_LIMIT, "%s: the highest id is %u, with %" PRIu64 " tokens", r->name, highest, n_tokens);
+        return err_set(err, ERR_LIMIT, "%s: the highest id is %u, with %" PRIu64 " tokens", r->name, highest,
+                       n_tokens);
     r->t->n_ids = highest + 1;
     return ERR_OK;
 }
@@ -118,7 +127,8 @@ static uint32_t *spelling_slot(const Reader *r, Span spelling)
 {
     size_t at = (size_t)hash64(spelling) & r->mask;
 
-    while (r->by_spelling[at] != NO_ID && !span_eq(r->t->spelling[r->by_spelling[at]], spelling)) at = (at + 1) & r->mask;
+    while (r->by_spelling[at] != NO_ID && !span_eq(r->t->spelling[r->by_spelling[at]], spelling))
+        at = (at + 1) & r->mask;
     return &r->by_spelling[at];
 }
 
@@ -135,7 +145,8 @@ static ErrCode make_tables(Reader *r, Err *err)
     t->flags = calloc(t->n_ids, 1);
     for (t->merge_bits = 4; (size_t)1 << t->merge_bits < 2 * (size_t)r->merges->n;) t->merge_bits++;
     t->merges = malloc(sizeof *t->merges << t->merge_bits);
-    if (!r->by_spelling || !t->bytes || !t->spelling || !t->flags || !t->merges) return err_nomem(err, "the tokenizer");
+    if (!r->by_spelling || !t->bytes || !t->spelling || !t->flags || !t->merges)
+        return err_nomem(err, "the tokenizer");
     memset(r->by_spelling, 0xff, n_slots * sizeof *r->by_spelling); /* NO_ID */
     memset(t->merges, 0xff, sizeof *t->merges << t->merge_bits);
     memset(t->byte_id, 0xff, sizeof t->byte_id);
@@ -180,7 +191,8 @@ static bool merge_parts(const Json *j, Span *left, Span *right)
         size_t blank = span_find(j->string, ' ');
         *left = (Span){j->string.p, blank};
         *right = span_from(j->string, blank + 1);
-    } else if (j->type == JSON_ARRAY && j->n == 2 && j->child->type == JSON_STRING && j->child->next->type == JSON_STRING) {
+    } else if (j->type == JSON_ARRAY && j->n == 2 && j->child->type == JSON_STRING &&
+               j->child->next->type == JSON_STRING) {
         *left = j->child->string;
         *right = j->child->next->string;
     } else {
@@ -195,19 +207,22 @@ static ErrCode read_merge(Reader *r, const Json *j, uint32_t merge_rank, Err *er
     Span left, right;
     size_t mask = ((size_t)1 << t->merge_bits) - 1;
 
-    if (!merge_parts(j, &left, &right)) return err_set(err, ERR_DATA, "%s: merge %u is not a pair of tokens", r->name, merge_rank);
+    if (!merge_parts(j, &left, &right))
+        return err_set(err, ERR_DATA, "%s: merge %u is not a pair of tokens", r->name, merge_rank);
     buf_reset(&r->scratch);
     buf_put_span(&r->scratch, left);
     buf_put_span(&r->scratch, right);
     ErrCode rc = buf_ok(&r->scratch, "a merge", err);
     if (rc != ERR_OK) return rc;
-    MergeSlot m = {*spelling_slot(r, left), *spelling_slot(r, right), merge_rank, *spelling_slot(r, buf_span(&r->scratch))};
+    MergeSlot m = {*spelling_slot(r, left), *spelling_slot(r, right), merge_rank,
+                   *spelling_slot(r, buf_span(&r->scratch))};
     if (m.left == NO_ID || m.right == NO_ID || m.id == NO_ID)
         return err_set(err, ERR_DATA, "%s: merge %u has a token that is not in the vocabulary", r->name, merge_rank);
     size_t at = merge_home(t, m.left, m.right);
     for (; t->merges[at].merge_rank != NO_ID; at = (at + 1) & mask)
         if (t->merges[at].left == m.left && t->merges[at].right == m.right)
-            return err_set(err, ERR_DATA, "%s: merge %u repeats merge %u", r->name, merge_rank, t->merges[at].merge_rank);
+            return err_set(err, ERR_DATA, "%s: merge %u repeats merge %u", r->name, merge_rank,
+                           t->merges[at].merge_rank);
     t->merges[at] = m;
     return ERR_OK;
 }
@@ -216,7 +231,8 @@ static ErrCode read_merges(Reader *r, Err *err)
 {
     ErrCode rc = ERR_OK;
 
-    for (const Json *j = r->merges->child; j && rc == ERR_OK; j = j->next) rc = read_merge(r, j, r->t->n_merges++, err);
+    for (const Json *j = r->merges->child; j && rc == ERR_OK; j = j->next)
+        rc = read_merge(r, j, r->t->n_merges++, err);
     return rc;
 }
 
@@ -236,8 +252,10 @@ static ErrCode read_added(Reader *r, const Json *j, Err *err)
     ErrCode rc;
 
     if ((rc = read_id(r, json_get(j, "id"), &id, err)) != ERR_OK) return rc;
-    if (!content || content->type != JSON_STRING || content->string.n == 0 || content->string.n > TOKENIZER_MAX_ADDED_BYTES)
-        return err_set(err, ERR_DATA, "%s: added token %u has no content of 1 to %d bytes", r->name, id, TOKENIZER_MAX_ADDED_BYTES);
+    if (!content || content->type != JSON_STRING || content->string.n == 0 ||
+        content->string.n > TOKENIZER_MAX_ADDED_BYTES)
+        return err_set(err, ERR_DATA, "%s: added token %u has no content of 1 to %d bytes", r->name, id,
+                       TOKENIZER_MAX_ADDED_BYTES);
     if ((rc = read_flag(r, j, "single_word", &single_word, err)) != ERR_OK) return rc;
     if ((rc = read_flag(r, j, "lstrip", &lstrip, err)) != ERR_OK) return rc;
     if ((rc = read_flag(r, j, "rstrip", &rstrip, err)) != ERR_OK) return rc;
@@ -258,7 +276,8 @@ static ErrCode read_all_added(Reader *r, Err *err)
     static const char *const eos[] = {"<|end_of_text|>", "<\uff5cend\u2581of\u2581sentence\uff5c>", "<|endoftext|>"};
     ErrCode rc = ERR_OK;
 
-    for (const Json *j = r->added ? r->added->child : NULL; j && rc == ERR_OK; j = j->next) rc = read_added(r, j, err);
+    for (const Json *j = r->added ? r->added->child : NULL; j && rc == ERR_OK; j = j->next)
+        rc = read_added(r, j, err);
     for (size_t i = 0; i < sizeof eos / sizeof *eos && r->t->eos == NO_ID; i++)
         for (uint32_t id = 0; id < r->t->n_ids; id++)
             if ((r->t->flags[id] & TOKEN_ADDED) && span_is(r->t->spelling[id], eos[i])) r->t->eos = id;
@@ -295,8 +314,10 @@ ErrCode tokenizer_parse(Tokenizer **out, Span json, const char *name, Err *err)
     if (!(r.t = calloc(1, sizeof *r.t))) return err_nomem(err, "the tokenizer");
     r.t->eos = NO_ID;
     if ((rc = json_parse(&tree, json, name, &root, err)) == ERR_OK) rc = read_tree(&r, root, err);
-    if (rc == ERR_OK) *out = r.t;
-    else tokenizer_free(r.t);
+    if (rc == ERR_OK)
+        *out = r.t;
+    else
+        tokenizer_free(r.t);
     free(r.by_spelling);
     buf_clear(&r.scratch);
     arena_clear(&tree);

@@ -32,8 +32,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
     Tokenizer *t;
 
     for (size_t i = 0; i < n; i++) {
-        if (n - i >= 3 && memcmp(p + i, "PRE", 3) == 0) buf_put_span(&json, pretoken_spec()), i += 2;
-        else buf_putc(&json, p[i]);
+        if (n - i >= 3 && memcmp(p + i, "PRE", 3) == 0)
+            buf_put_span(&json, pretoken_spec()), i += 2;
+        else
+            buf_putc(&json, p[i]);
     }
     if (!json.oom && tokenizer_parse(&t, buf_span(&json), "input", NULL) == ERR_OK) {
         use(t, span(p, n < 300 ? n : 300));

@@ -22,8 +22,10 @@ static void compose(Buf *b, const Parts *p)
     buf_puts(b, ",\"normalizer\":");
     put_or(b, p->normalizer, "null");
     buf_puts(b, ",\"pre_tokenizer\":");
-    if (p->pre) buf_puts(b, p->pre);
-    else buf_put_span(b, pretoken_spec());
+    if (p->pre)
+        buf_puts(b, p->pre);
+    else
+        buf_put_span(b, pretoken_spec());
     buf_puts(b, ",\"post_processor\":");
     put_or(b, p->post, "null");
     buf_puts(b, ",\"decoder\":");
@@ -80,7 +82,8 @@ TEST(id_is_of_the_canonical_form)
     compose(&tight, &(Parts){.pre = NULL});
     for (size_t i = 0; i < tight.n; i++) {
         buf_putc(&loose, tight.p[i]);
-        if (tight.p[i] == '{' || (tight.p[i] == ',' && tight.p[i + 1] == '"' && tight.p[i - 1] == '}')) buf_puts(&loose, "\n  ");
+        if (tight.p[i] == '{' || (tight.p[i] == ',' && tight.p[i + 1] == '"' && tight.p[i - 1] == '}'))
+            buf_puts(&loose, "\n  ");
     }
     CHECK_OK(tokenizer_parse(&a, buf_span(&tight), "tight", &err), &err);
     CHECK_OK(tokenizer_parse(&b, buf_span(&loose), "loose", &err), &err);
@@ -107,7 +110,10 @@ TEST(refuses_what_it_would_not_honour)
 {
     check_refused((Parts){.normalizer = "{\"type\":\"NFC\"}"}, "normalizer");
     check_refused((Parts){.pre = "null"}, "pre_tokenizer");
-    check_refused((Parts){.pre = "{\"type\":\"ByteLevel\",\"add_prefix_space\":false,\"trim_offsets\":true,\"use_regex\":true}"}, "pre_tokenizer");
+    check_refused(
+        (Parts){.pre =
+                    "{\"type\":\"ByteLevel\",\"add_prefix_space\":false,\"trim_offsets\":true,\"use_regex\":true}"},
+        "pre_tokenizer");
     check_refused((Parts){.post = "{\"type\":\"TemplateProcessing\"}"}, "post_processor");
     check_refused((Parts){.decoder = "{\"type\":\"WordPiece\"}"}, "decoder");
     check_refused((Parts){.model_more = ",\"dropout\":0.1"}, "dropout");

@@ -19,8 +19,10 @@ static inline void word_key(Span text, size_t at, size_t n, uint64_t *lo, uint64
     }
     *lo = le64_get(p);
     *hi = le64_get(p + 8);
-    if (n < 8) *lo &= ((uint64_t)1 << 8 * n) - 1, *hi = 0;
-    else *hi &= ((uint64_t)1 << 8 * (n - 8)) - 1;
+    if (n < 8)
+        *lo &= ((uint64_t)1 << 8 * n) - 1, *hi = 0;
+    else
+        *hi &= ((uint64_t)1 << 8 * (n - 8)) - 1;
     *hi |= (uint64_t)n << 56;
 }
 

@@ -40,8 +40,10 @@ static uint64_t input_place(const Sending *s, const DocPlace *at)
 
 static void document_key(const Sending *s, const DocPlace *at, uint8_t key[EXCHANGE_KEY])
 {
-    if (s->spec->input_order) exchange_key_u64(key, input_place(s, at), (uint64_t)at->part << 32 | at->record);
-    else exchange_key_u64(key, mix64(at->id + mix64(s->spec->seed + 0x746f6b656e73u)), at->id);
+    if (s->spec->input_order)
+        exchange_key_u64(key, input_place(s, at), (uint64_t)at->part << 32 | at->record);
+    else
+        exchange_key_u64(key, mix64(at->id + mix64(s->spec->seed + 0x746f6b656e73u)), at->id);
 }
 
 static void put_be32(Buf *b, uint32_t v)
@@ -90,7 +92,8 @@ static ErrCode send_tokens(const Sending *s, int thread, const Doc *doc, Span do
         size_t room = (EXCHANGE_MAX_VALUE - me->value.n) / TOKEN_BYTES, take = n - sent < room ? n - sent : room;
         put_tokens(&me->value, ids + sent, take);
         if ((rc = buf_ok(&me->value, "tokens", err)) != ERR_OK) return rc;
-        if ((rc = exchange_put(s->exchange, thread, key, me->value.p, (uint32_t)me->value.n, err)) != ERR_OK) return rc;
+        if ((rc = exchange_put(s->exchange, thread, key, me->value.p, (uint32_t)me->value.n, err)) != ERR_OK)
+            return rc;
         sent += take;
     }
     return ERR_OK;
@@ -105,7 +108,8 @@ static ErrCode send_document(void *ctx, int thread, const Doc *doc, const DocPla
     ErrCode rc;
 
     if (doc->id.n > DOC_MAX_ID || doc->lang.n > UINT16_MAX || domain.n > STREAM_NAME_MAX)
-        return err_set(err, ERR_LIMIT, "document %.*s: its id, language or domain is too long", shown(doc->id), (const char *)doc->id.p);
+        return err_set(err, ERR_LIMIT, "document %.*s: its id, language or domain is too long", shown(doc->id),
+                       (const char *)doc->id.p);
     if ((rc = encode_as(me->encoder, doc->text, ENCODE_DOCUMENT, &me->ids, err)) != ERR_OK) return rc;
     if ((rc = domainset_at(&me->domains, domain, &count, err)) != ERR_OK) return rc;
     count->n_docs++;
@@ -128,7 +132,8 @@ static ErrCode sending_start(Sending *s, const Par *par, Err *err)
         datasetset_locate(set, p, &which, &local);
         s->part_place[p + 1] = s->part_place[p] + dataset_part(datasetset_at(set, which), local)->text_bytes;
     }
-    for (int i = 0; i < par->threads && rc == ERR_OK; i++) rc = encoder_new(&s->sender[i].encoder, s->spec->tokenizer, err);
+    for (int i = 0; i < par->threads && rc == ERR_OK; i++)
+        rc = encoder_new(&s->sender[i].encoder, s->spec->tokenizer, err);
     return rc;
 }
 
@@ -172,7 +177,10 @@ typedef struct {
     uint64_t n_tokens; /* announced */
 } Received;
 
-static uint32_t get_be32(const uint8_t *p) { return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3]; }
+static uint32_t get_be32(const uint8_t *p)
+{
+    return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
+}
 
 static void get_tokens(Buf *out, Span packed)
 {
@@ -216,12 +224,15 @@ static ErrCode receive_document(ExchangeGroups *g, Received *r, Err *err)
     buf_reset(&r->tokens);
     while ((rc = exchange_next_value(g, &value, &end, err)) == ERR_OK && !end) {
         if (get_be32(value.p) != chunk++) /* a DatasetSet has no document twice; if it had, here it would show */
-            return err_set(err, ERR_DATA, "document %.*s stands twice in the input", shown(r->doc.id), (const char *)r->doc.id.p);
+            return err_set(err, ERR_DATA, "document %.*s stands twice in the input", shown(r->doc.id),
+                           (const char *)r->doc.id.p);
         get_tokens(&r->tokens, chunk == 1 ? take_head(r, value) : span_from(value, CHUNK_HEAD));
     }
     if (rc != ERR_OK) return rc;
-    if ((rc = buf_ok(&r->head, "tokens", err)) != ERR_OK || (rc = buf_ok(&r->tokens, "tokens", err)) != ERR_OK) return rc;
-    if (r->tokens.n / sizeof(uint32_t) != r->n_tokens) return err_set(err, ERR_DATA, "tokens of a document were lost on the way");
+    if ((rc = buf_ok(&r->head, "tokens", err)) != ERR_OK || (rc = buf_ok(&r->tokens, "tokens", err)) != ERR_OK)
+        return rc;
+    if (r->tokens.n / sizeof(uint32_t) != r->n_tokens)
+        return err_set(err, ERR_DATA, "tokens of a document were lost on the way");
     return ERR_OK;
 }
 
@@ -254,12 +265,15 @@ static ErrCode receive_partition(void *ctx, int thread, uint32_t partition, Exch
         if (rc == ERR_OK) rc = receive_document(g, &r, err);
         if (rc != ERR_OK) break;
         size_t stream = domainset_find(rx->domains, r.doc.domain);
-        rc = shardwriter_add(w[stream], &r.doc, (const uint32_t *)(const void *)r.tokens.p, r.tokens.n / sizeof(uint32_t), err);
+        rc = shardwriter_add(w[stream], &r.doc, (const uint32_t *)(const void *)r.tokens.p,
+                             r.tokens.n / sizeof(uint32_t), err);
         rx->n_docs[partition]++;
     }
     for (size_t i = 0; i < n_streams && w; i++) {
-        if (rc == ERR_OK) rc = shardwriter_commit(&w[i], NULL, err);
-        else shardwriter_abandon(w[i]);
+        if (rc == ERR_OK)
+            rc = shardwriter_commit(&w[i], NULL, err);
+        else
+            shardwriter_abandon(w[i]);
     }
     buf_clear(&r.head);
     buf_clear(&r.tokens);
@@ -303,7 +317,8 @@ static ErrCode write_shards(const ShuffleSpec *spec, Exchange *x, const DomainSe
 
 ErrCode tokens_shuffle(const ShuffleSpec *spec, const Par *par, DomainSet *domains, uint64_t *n_lost, Err *err)
 {
-    ExchangeSpec x = {.name = "tokens", .partitions = spec->n_shards, .value_bytes = UINT32_MAX, .memory = spec->memory};
+    ExchangeSpec x = {
+        .name = "tokens", .partitions = spec->n_shards, .value_bytes = UINT32_MAX, .memory = spec->memory};
     Sending s = {.spec = spec};
     Progress *progress = NULL;
     ErrCode rc;
@@ -311,7 +326,8 @@ ErrCode tokens_shuffle(const ShuffleSpec *spec, const Par *par, DomainSet *domai
     *n_lost = 0;
     if ((rc = sending_start(&s, par, err)) != ERR_OK) goto out;
     if ((rc = exchange_open(&s.exchange, &x, par, err)) != ERR_OK) goto out;
-    if ((rc = progress_start(&progress, "tokenize: encoding", datasetset_text_bytes(spec->set), err)) != ERR_OK) goto out;
+    if ((rc = progress_start(&progress, "tokenize: encoding", datasetset_text_bytes(spec->set), err)) != ERR_OK)
+        goto out;
     rc = docscan(spec->set, par->threads, send_document, &s, progress, err);
     progress_stop(progress);
     if (rc != ERR_OK) goto out;

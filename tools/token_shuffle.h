@@ -27,6 +27,7 @@ typedef struct {
 
 /* Encodes everything and writes DIR/STREAM/shard-%06u.tok for every stream. *domains, empty before, has the streams and what
  * went into them; *n_lost the bytes without a token. Local to the calling process. */
-MUST_USE ErrCode tokens_shuffle(const ShuffleSpec *spec, const Par *par, DomainSet *domains, uint64_t *n_lost, Err *err);
+MUST_USE ErrCode tokens_shuffle(const ShuffleSpec *spec, const Par *par, DomainSet *domains, uint64_t *n_lost,
+                                Err *err);
 
 #endif

@@ -73,7 +73,10 @@ static ErrCode emit_part(void *ctx, void *worker, const StageBlock *block, Stage
         char id[40];
         snprintf(id, sizeof id, "local/tea#%" PRIu32, n);
         make_text(&text, n);
-        Doc doc = {.id = span_str(id), .text = buf_span(&text), .domain = domain_of(n), .lang = span_str(n % 2 ? "en" : "zh-Hans")};
+        Doc doc = {.id = span_str(id),
+                   .text = buf_span(&text),
+                   .domain = domain_of(n),
+                   .lang = span_str(n % 2 ? "en" : "zh-Hans")};
         sink_in(sink, doc.id, doc.text.n);
         rc = sink_emit(sink, &doc, err);
     }
@@ -84,10 +87,20 @@ static ErrCode emit_part(void *ctx, void *worker, const StageBlock *block, Stage
 static DatasetSet *make_set(const char *dir)
 {
     static const StageDef def = {.name = "tea", .version = 1, .kind = DATASET_WRITTEN};
-    static const StageSource source = {.n_parts = N_PARTS, .part_bytes = part_bytes, .open = open_part, .next = next_block, .close = free, .map = emit_part};
+    static const StageSource source = {.n_parts = N_PARTS,
+                                       .part_bytes = part_bytes,
+                                       .open = open_part,
+                                       .next = next_block,
+                                       .close = free,
+                                       .map = emit_part};
     CommonOptions common = {0};
     Par par = par_alone(2);
-    StageJob job = {.def = &def, .params = SPAN_LIT("{}"), .inputs = SPAN_LIT("[]"), .out_dir = dir, .source = &source, .common = &common};
+    StageJob job = {.def = &def,
+                    .params = SPAN_LIT("{}"),
+                    .inputs = SPAN_LIT("[]"),
+                    .out_dir = dir,
+                    .source = &source,
+                    .common = &common};
     DatasetSet *set = NULL;
     Err err = {0};
 
@@ -145,7 +158,8 @@ static void check_document(Reading *r, const Shard *s, uint64_t k, bool in_order
     Err err = {0};
 
     CHECK_OK(shard_doc(s, k, &doc, &begin, &end, &err), &err);
-    CHECK(span_starts(doc.id, SPAN_LIT("local/tea#")) && span_to_u64(span_from(doc.id, 10), &n) && n < N_PARTS * PER_PART);
+    CHECK(span_starts(doc.id, SPAN_LIT("local/tea#")) && span_to_u64(span_from(doc.id, 10), &n) &&
+          n < N_PARTS * PER_PART);
     r->n_seen[n]++;
     CHECK_INT(docid(0, (uint32_t)n / PER_PART, (uint32_t)n % PER_PART), doc.doc);
     CHECK_SPAN(domain_of((uint32_t)n).p ? domain_of((uint32_t)n) : SPAN_LIT(DOMAIN_DEFAULT), doc.domain);
@@ -210,7 +224,13 @@ TEST(shards_hold_every_document_once_for_any_number_of_threads)
         Par par = par_alone(threads[k / 2]);
         DomainSet domains = {0};
         uint64_t n_lost;
-        ShuffleSpec spec = {.set = set, .tokenizer = t, .out_dir = check_tmpdir(), .n_shards = 4, .input_order = in_order, .seed = 3, .memory = 64 << 20};
+        ShuffleSpec spec = {.set = set,
+                            .tokenizer = t,
+                            .out_dir = check_tmpdir(),
+                            .n_shards = 4,
+                            .input_order = in_order,
+                            .seed = 3,
+                            .memory = 64 << 20};
         CHECK_OK(tokens_shuffle(&spec, &par, &domains, &n_lost, &err), &err);
         CHECK_INT(0, n_lost);
         CHECK_INT(4, domains.n);

@@ -16,8 +16,10 @@ static size_t lower_bound(const DomainSet *s, Span domain)
 
     while (lo < hi) {
         size_t mid = lo + (hi - lo) / 2;
-        if (span_cmp(s->v[mid].domain, domain) < 0) lo = mid + 1;
-        else hi = mid;
+        if (span_cmp(s->v[mid].domain, domain) < 0)
+            lo = mid + 1;
+        else
+            hi = mid;
     }
     return lo;
 }
@@ -71,7 +73,8 @@ ErrCode domainset_merge(DomainSet *into, const DomainSet *from, Err *err)
 
 static bool is_file_of_directory(const char *name)
 {
-    static const char *const files[] = {"manifest.json", "mixture.json", "stage.json", "stats.json", "vocab.bin", "log"};
+    static const char *const files[] = {"manifest.json", "mixture.json", "stage.json",
+                                        "stats.json",    "vocab.bin",    "log"};
 
     for (size_t i = 0; i < sizeof files / sizeof *files; i++)
         if (strcmp(name, files[i]) == 0) return true;
@@ -92,14 +95,16 @@ ErrCode domainset_name(DomainSet *s, Err *err)
         DomainCount *d = &s->v[i];
         by_name[i] = d;
         if (!stream_name(d->domain, d->name))
-            rc = err_set(err, ERR_DATA, "a domain of %zu bytes cannot name a stream, 1 to %d are possible", d->domain.n, STREAM_NAME_MAX);
+            rc = err_set(err, ERR_DATA, "a domain of %zu bytes cannot name a stream, 1 to %d are possible",
+                         d->domain.n, STREAM_NAME_MAX);
         else if (is_file_of_directory(d->name))
             rc = err_set(err, ERR_DATA, "the domain %s cannot name a stream: a file is called so", d->name);
     }
     if (rc == ERR_OK && s->n) qsort(by_name, s->n, sizeof *by_name, compare_names);
     for (size_t i = 1; i < s->n && rc == ERR_OK; i++)
         if (strcmp(by_name[i - 1]->name, by_name[i]->name) == 0)
-            rc = err_set(err, ERR_DATA, "two domains would share the stream %s: rename one of them", by_name[i]->name);
+            rc =
+                err_set(err, ERR_DATA, "two domains would share the stream %s: rename one of them", by_name[i]->name);
     free(by_name);
     return rc;
 }
@@ -110,7 +115,8 @@ static ErrCode rename_span(Arena *a, Span *domain, const char *path, Err *err)
 {
     char name[STREAM_NAME_MAX + 1];
 
-    if (!stream_name(*domain, name)) return err_set(err, ERR_DATA, "%s: a domain of %zu bytes cannot name a stream", path, domain->n);
+    if (!stream_name(*domain, name))
+        return err_set(err, ERR_DATA, "%s: a domain of %zu bytes cannot name a stream", path, domain->n);
     *domain = arena_copy(a, span_str(name));
     return domain->p ? ERR_OK : err_nomem(err, "the mixture");
 }
@@ -133,7 +139,8 @@ static ErrCode rename_domains(Arena *a, Json *root, const char *path, Err *err)
     }
     for (Json *p = phases ? phases->child : NULL; p && rc == ERR_OK; p = p->next) {
         Json *weights = member(p, "weights");
-        for (Json *w = weights && weights->type == JSON_OBJECT ? weights->child : NULL; w && rc == ERR_OK; w = w->next)
+        for (Json *w = weights && weights->type == JSON_OBJECT ? weights->child : NULL; w && rc == ERR_OK;
+             w = w->next)
             rc = rename_span(a, &w->key, path, err);
     }
     return rc;
@@ -146,7 +153,8 @@ ErrCode mixture_rename(Span text, const char *path, Buf *out, Err *err)
     ErrCode rc;
 
     if (text.n == 0) return ERR_OK;
-    if ((rc = json_parse(&arena, text, path, &root, err)) == ERR_OK && (rc = rename_domains(&arena, root, path, err)) == ERR_OK) {
+    if ((rc = json_parse(&arena, text, path, &root, err)) == ERR_OK &&
+        (rc = rename_domains(&arena, root, path, err)) == ERR_OK) {
         json_put_tree(out, root);
         rc = buf_ok(out, "the mixture", err);
     }

@@ -11,7 +11,7 @@
 typedef struct {
     Span domain;
     uint64_t n_docs, text_bytes;
-    uint64_t n_tokens; /* with the end of each document */
+    uint64_t n_tokens;              /* with the end of each document */
     char name[STREAM_NAME_MAX + 1]; /* after domainset_name() */
 } DomainCount;
 

@@ -16,8 +16,10 @@
 
 static const char after[] =
     "DIR gets one stream for each mixture domain, STREAM/shard-NNNNNN.tok, its documents ended by the tokenizer's\n"
-    "end-of-document token; special tokens spelled out in a text stay text. mixture.json of DATASET is carried over.\n"
-    "Hashed order puts neighbours of the input far apart. --ids prints a JSON array of ids for each line of standard\n"
+    "end-of-document token; special tokens spelled out in a text stay text. mixture.json of DATASET is carried "
+    "over.\n"
+    "Hashed order puts neighbours of the input far apart. --ids prints a JSON array of ids for each line of "
+    "standard\n"
     "input, its line end included, so the arrays one after the other are the ids of the whole text.";
 
 static const char *const orders[] = {"hashed", "input", NULL};
@@ -46,7 +48,10 @@ static void plan_clear(TokenizePlan *p)
     arena_clear(&p->names);
 }
 
-static char *out_path(TokenizePlan *p, const TokenizeRun *run, const char *name) { return path_join(&p->names, run->out, name); }
+static char *out_path(TokenizePlan *p, const TokenizeRun *run, const char *name)
+{
+    return path_join(&p->names, run->out, name);
+}
 
 /* --- what the run is */
 
@@ -86,7 +91,8 @@ static ErrCode plan_make(TokenizePlan *p, const TokenizeRun *run, const DatasetS
     if ((rc = read_mixture(p, set, err)) != ERR_OK) return rc;
     buf_puts(&p->params, "{\"tokenizer_id\":");
     put_hash(&p->params, tokenizer_id(t));
-    buf_printf(&p->params, ",\"shards\":%" PRIu32 ",\"order\":\"%s\",\"seed\":%" PRIu64 "}", run->n_shards, orders[run->order], run->seed);
+    buf_printf(&p->params, ",\"shards\":%" PRIu32 ",\"order\":\"%s\",\"seed\":%" PRIu64 "}", run->n_shards,
+               orders[run->order], run->seed);
     buf_putc(&p->inputs, '[');
     buf_putc(&contents, '[');
     for (size_t i = 0; i < datasetset_count(set); i++) {
@@ -123,10 +129,13 @@ static ErrCode compare_key(const TokenizePlan *p, const char *path, bool *found,
 
     *same = false;
     if ((rc = store_exists(path, found, err)) != ERR_OK || !*found) return rc;
-    if ((rc = store_read(path, PLAN_MAX_BYTES, &text, err)) == ERR_OK && (rc = json_parse(&tree, buf_span(&text), path, &root, err)) == ERR_OK &&
+    if ((rc = store_read(path, PLAN_MAX_BYTES, &text, err)) == ERR_OK &&
+        (rc = json_parse(&tree, buf_span(&text), path, &root, err)) == ERR_OK &&
         (rc = json_get_str(root, "key", path, &hex, err)) == ERR_OK) {
-        if (!hex || !hash128_parse(span_str(hex), &key)) rc = err_set(err, ERR_DATA, "%s: no key in it", path);
-        else *same = hash128_eq(key, p->key);
+        if (!hex || !hash128_parse(span_str(hex), &key))
+            rc = err_set(err, ERR_DATA, "%s: no key in it", path);
+        else
+            *same = hash128_eq(key, p->key);
     }
     buf_clear(&text);
     arena_clear(&tree);
@@ -142,9 +151,12 @@ static ErrCode wipe_stream(Arena *names, const char *dir, Err *err)
 
     for (size_t i = 0; i < list.n && rc == ERR_OK; i++) {
         const char *path = path_join(names, dir, list.name[i]);
-        if (!path) rc = err_nomem(err, "a path");
-        else if (span_starts(span_str(list.name[i]), SPAN_LIT("shard-"))) rc = store_delete(path, err);
-        else n_left++;
+        if (!path)
+            rc = err_nomem(err, "a path");
+        else if (span_starts(span_str(list.name[i]), SPAN_LIT("shard-")))
+            rc = store_delete(path, err);
+        else
+            n_left++;
     }
     if (rc == ERR_OK && list.n && n_left == 0) rc = store_delete_tree(dir, 1, err);
     storelist_clear(&list);
@@ -184,14 +196,17 @@ static ErrCode claim(TokenizePlan *p, const TokenizeRun *run, bool *done, Err *e
     *done = false;
     if (!stage || !manifest) return err_nomem(err, "a path");
     if ((rc = store_mkdirs(run->out, err)) != ERR_OK) return rc;
-    if ((rc = compare_key(p, stage, &planned, &same, run->common.force ? NULL : err)) != ERR_OK && !run->common.force) return rc;
+    if ((rc = compare_key(p, stage, &planned, &same, run->common.force ? NULL : err)) != ERR_OK && !run->common.force)
+        return rc;
     if ((rc = store_exists(manifest, &finished, err)) != ERR_OK) return rc;
     if (planned && same) {
         *done = finished;
         return ERR_OK;
     }
     if (!run->common.force && (planned || finished))
-        return err_set(err, ERR_DATA, "%s holds another run (other parameters or inputs): choose another directory, or --force", run->out);
+        return err_set(err, ERR_DATA,
+                       "%s holds another run (other parameters or inputs): choose another directory, or --force",
+                       run->out);
     if (run->common.force && (rc = wipe(p, run, err)) != ERR_OK) return rc;
     buf_puts(&plan, "{\"format\":\"tamis-tokens-plan\",\"version\":1,\"stage\":\"tokenize\",\"key\":");
     put_hash(&plan, p->key);
@@ -209,7 +224,8 @@ static ErrCode claim(TokenizePlan *p, const TokenizeRun *run, bool *done, Err *e
 static Span bytes_of(const void *ctx, uint32_t id) { return tokenizer_bytes(ctx, id); }
 
 /* Numbers for people and the report; nothing reads them to decide an output. */
-static ErrCode write_stats(TokenizePlan *p, const TokenizeRun *run, const DomainSet *domains, uint64_t n_lost, double seconds, Err *err)
+static ErrCode write_stats(TokenizePlan *p, const TokenizeRun *run, const DomainSet *domains, uint64_t n_lost,
+                           double seconds, Err *err)
 {
     const char *path = out_path(p, run, "stats.json");
     Buf b = {0};
@@ -223,7 +239,8 @@ static ErrCode write_stats(TokenizePlan *p, const TokenizeRun *run, const Domain
         json_put_cstr(&b, d->name);
         buf_puts(&b, ",\"domain\":");
         json_put_string(&b, d->domain);
-        buf_printf(&b, ",\"n_docs\":%" PRIu64 ",\"text_bytes\":%" PRIu64 ",\"n_tokens\":%" PRIu64 "}", d->n_docs, d->text_bytes, d->n_tokens);
+        buf_printf(&b, ",\"n_docs\":%" PRIu64 ",\"text_bytes\":%" PRIu64 ",\"n_tokens\":%" PRIu64 "}", d->n_docs,
+                   d->text_bytes, d->n_tokens);
     }
     buf_printf(&b, "],\"lost_bytes\":%" PRIu64 ",\"seconds\":", n_lost);
     json_put_number(&b, seconds);
@@ -240,10 +257,11 @@ static void summarize(const DomainSet *domains, uint64_t n_lost, double seconds)
     for (size_t i = 0; i < domains->n; i++) {
         const DomainCount *d = &domains->v[i];
         n_docs += d->n_docs, text += d->text_bytes, tokens += d->n_tokens;
-        log_info("  %-24s %10" PRIu64 " documents %14" PRIu64 " tokens  %.3f bytes a token", d->name, d->n_docs, d->n_tokens,
-                 (double)d->text_bytes / (double)d->n_tokens);
+        log_info("  %-24s %10" PRIu64 " documents %14" PRIu64 " tokens  %.3f bytes a token", d->name, d->n_docs,
+                 d->n_tokens, (double)d->text_bytes / (double)d->n_tokens);
     }
-    log_info("tokenize: %" PRIu64 " documents, %.1f MB of text, %" PRIu64 " tokens in %.1f s", n_docs, (double)text / 1e6, tokens, seconds);
+    log_info("tokenize: %" PRIu64 " documents, %.1f MB of text, %" PRIu64 " tokens in %.1f s", n_docs,
+             (double)text / 1e6, tokens, seconds);
     if (n_lost) log_warn("tokenize: %" PRIu64 " bytes have no token in this vocabulary and were left out", n_lost);
 }
 
@@ -254,15 +272,23 @@ static ErrCode commit(TokenizePlan *p, const TokenizeRun *run, const DomainSet *
 
     if (!plan) return err_nomem(err, "streams");
     for (size_t i = 0; i < domains->n; i++) plan[i] = (StreamPlan){domains->v[i].name, run->n_shards};
-    rc = tokensdir_commit(run->out, p->key, buf_span(&p->params), buf_span(&p->inputs), buf_span(&p->mixture), plan, (uint32_t)domains->n, err);
+    rc = tokensdir_commit(run->out, p->key, buf_span(&p->params), buf_span(&p->inputs), buf_span(&p->mixture), plan,
+                          (uint32_t)domains->n, err);
     free(plan);
     return rc;
 }
 
-static ErrCode write_tokens(TokenizePlan *p, const TokenizeRun *run, const DatasetSet *set, const Tokenizer *t, const Par *par, Err *err)
+static ErrCode write_tokens(TokenizePlan *p, const TokenizeRun *run, const DatasetSet *set, const Tokenizer *t,
+                            const Par *par, Err *err)
 {
-    ShuffleSpec spec = {.set = set, .tokenizer = t, .out_dir = run->out, .n_shards = run->n_shards, .input_order = run->order == 1,
-                        .seed = run->seed, .key = p->key, .memory = run->common.memory ? run->common.memory : par_memory(par) / 4 * 3};
+    ShuffleSpec spec = {.set = set,
+                        .tokenizer = t,
+                        .out_dir = run->out,
+                        .n_shards = run->n_shards,
+                        .input_order = run->order == 1,
+                        .seed = run->seed,
+                        .key = p->key,
+                        .memory = run->common.memory ? run->common.memory : par_memory(par) / 4 * 3};
     const char *vocab = out_path(p, run, "vocab.bin");
     double began = clock_seconds();
     DomainSet domains = {0};
@@ -297,8 +323,10 @@ static ErrCode tokenize_run(const TokenizeRun *run, const char *const *dirs, siz
     if ((rc = datasetset_open(&set, dirs, n, err)) != ERR_OK) goto out;
     if ((rc = plan_make(&plan, run, set, t, err)) != ERR_OK) goto out;
     if ((rc = claim(&plan, run, &done, err)) != ERR_OK) goto out;
-    if (done) log_info("tokenize: %s is up to date", run->out);
-    else rc = write_tokens(&plan, run, set, t, par, err);
+    if (done)
+        log_info("tokenize: %s is up to date", run->out);
+    else
+        rc = write_tokens(&plan, run, set, t, par, err);
 out:
     plan_clear(&plan);
     datasetset_close(set);
@@ -349,12 +377,16 @@ out:
 static ErrCode check_options(const TokenizeRun *run, int n_operands, Err *err)
 {
     if (run->ids)
-        return n_operands || run->out ? err_set(err, ERR_USAGE, "tokenize: --ids reads standard input and takes neither -o nor a dataset") : ERR_OK;
+        return n_operands || run->out
+                   ? err_set(err, ERR_USAGE,
+                             "tokenize: --ids reads standard input and takes neither -o nor a dataset")
+                   : ERR_OK;
     if (run->plain) return err_set(err, ERR_USAGE, "tokenize: --plain goes with --ids");
     if (!run->out) return err_set(err, ERR_USAGE, "tokenize: --out is missing (see tamis tokenize --help)");
     if (n_operands == 0) return err_set(err, ERR_USAGE, "tokenize: no input (see tamis tokenize --help)");
     if (run->n_shards == 0 || run->n_shards > 65536 || (run->n_shards & (run->n_shards - 1)))
-        return err_set(err, ERR_USAGE, "tokenize: --shards wants a power of two up to 65536, not %" PRIu32, run->n_shards);
+        return err_set(err, ERR_USAGE, "tokenize: --shards wants a power of two up to 65536, not %" PRIu32,
+                       run->n_shards);
     return ERR_OK;
 }
 
