@@ -1,5 +1,6 @@
 /* train/adamw.c - the optimizer of train/adamw.h. */
 #include "train/adamw.h"
+#include "train/rows.h"
 
 #include <assert.h>
 #include <math.h>
@@ -41,7 +42,7 @@ typedef struct {
     float b1, b2, eps, scale, step, root, shrink; /* step = lr / (1 - b1^t); root = 1 / sqrt(1 - b2^t) */
 } UpdateFactors;
 
-static void update_block(const UpdateFactors *f, uint64_t n, float *restrict w, float *restrict g, float *restrict m,
+ROW_KERNEL static void update_block(const UpdateFactors *f, uint64_t n, float *restrict w, float *restrict g, float *restrict m,
                          float *restrict v)
 {
     for (uint64_t i = 0; i < n; i++) {

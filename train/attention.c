@@ -3,6 +3,7 @@
  * A task is one (sequence, query head) forward and one (sequence, key head) backward: the queries of a group add to the
  * same gradients of keys and values, so one thread runs over them in order. */
 #include "train/ops.h"
+#include "train/rows.h"
 
 #include <assert.h>
 #ifdef _OPENMP
@@ -64,17 +65,19 @@ static size_t visible(size_t i0, size_t r, size_t j0, size_t cols) { return i0 =
 static void online_softmax(const BlockScratch *b, size_t rows, size_t cols, size_t i0, size_t j0, size_t hd, real scale)
 {
     for (size_t r = 0; r < rows; r++) {
-        real *p = b->p + r * cols, *acc = b->acc + r * hd, top, shrink;
+        real *p = b->p + r * cols, *acc = b->acc + r * hd, top, sum;
         const size_t n = visible(i0, r, j0, cols);
 
-        for (size_t c = 0; c < n; c++) p[c] *= scale;
-        top = real_max(p, n);
+        top = row_max(p, n) * scale;
         if (j0 > 0 && b->top[r] > top) top = b->top[r];
-        for (size_t c = 0; c < n; c++) p[c] = real_exp(p[c] - top);
+        sum = row_exp(p, n, scale, top);
         for (size_t c = n; c < cols; c++) p[c] = 0;
-        shrink = j0 > 0 ? real_exp(b->top[r] - top) : 0;
-        b->sum[r] = (j0 > 0 ? b->sum[r] * shrink : 0) + real_sum(p, n);
-        for (size_t t = 0; t < hd && j0 > 0; t++) acc[t] *= shrink;
+        if (j0 > 0) {
+            const real shrink = real_exp(b->top[r] - top);
+            sum += b->sum[r] * shrink;
+            row_scale(acc, hd, shrink);
+        }
+        b->sum[r] = sum;
         b->top[r] = top;
     }
 }
@@ -128,13 +131,9 @@ static void block_back(Ops *o, const AttentionShape *s, const HeadBack *g, const
     small_gemm(o, GEMM_NT, rows, cols, hd, g->q + i0 * w, w, g->k + j0 * w, w, b->p, cols, false);
     small_gemm(o, GEMM_NT, rows, cols, hd, d_out, g->out_width, g->v + j0 * w, w, b->dp, cols, false);
     for (size_t r = 0; r < rows; r++) {
-        real *restrict p = b->p + r * cols, *restrict dp = b->dp + r * cols;
+        real *p = b->p + r * cols, *dp = b->dp + r * cols;
         const size_t n = visible(i0, r, j0, cols);
-        const real lse = g->lse[i0 + r], dot = b->sum[r];
-        for (size_t c = 0; c < n; c++) {
-            p[c] = real_exp(p[c] * g->scale - lse);
-            dp[c] = p[c] * (dp[c] - dot) * g->scale;
-        }
+        row_softmax_back(p, dp, n, g->scale, g->lse[i0 + r], b->sum[r]);
         for (size_t c = n; c < cols; c++) p[c] = dp[c] = 0;
     }
     small_gemm(o, GEMM_TN, cols, hd, rows, b->p, cols, d_out, g->out_width, g->dv + j0 * w, w, true);
@@ -148,7 +147,7 @@ static void head_back(Ops *o, const AttentionShape *s, const HeadBack *g)
 
     for (size_t i0 = 0; i0 < s->seq; i0 += ATTENTION_BLOCK) {
         for (size_t r = 0; r < block_rows(s->seq, i0); r++)
-            b.sum[r] = real_dot(g->d_out + (i0 + r) * g->out_width, g->out + (i0 + r) * g->out_width, s->head_dim);
+            b.sum[r] = row_dot(g->d_out + (i0 + r) * g->out_width, g->out + (i0 + r) * g->out_width, s->head_dim);
         for (size_t j0 = 0; j0 <= i0; j0 += ATTENTION_BLOCK) block_back(o, s, g, &b, i0, j0);
     }
 }

@@ -90,8 +90,10 @@ static void pack_rows(float *dst, size_t width, const float *src, size_t ld, siz
 static void pack_cols(float *dst, size_t width, const float *src, size_t ld, size_t valid, size_t kc)
 {
     for (size_t k = 0; k < kc; k++) {
-        memcpy(dst + k * width, src + k * ld, valid * sizeof *dst);
-        for (size_t i = valid; i < width; i++) dst[k * width + i] = 0.0f;
+        if (valid == width) /* in steps of four floats, which is faster than calling memcpy for 48 bytes */
+            for (size_t i = 0; i < width; i += 4) memcpy(dst + k * width + i, src + k * ld + i, 4 * sizeof *dst);
+        else
+            for (size_t i = 0; i < width; i++) dst[k * width + i] = i < valid ? src[k * ld + i] : 0.0f;
     }
 }
 

@@ -1,5 +1,6 @@
 /* train/generate.c - the decoder with its cache, and the choice of tokens (train/generate.h). */
 #include "train/generate.h"
+#include "train/rows.h"
 
 #include "core/hash.h"
 
@@ -59,10 +60,9 @@ static void attend(Decoder *d, const float *layer_cache, uint32_t h)
     const float scale = (float)(1.0 / sqrt((double)hd));
     float *y = d->attention + h * hd, top, inv;
 
-    for (size_t j = 0; j < n; j++) d->scores[j] = real_dot(q, k + j * stride, hd) * scale;
-    top = real_max(d->scores, n);
-    for (size_t j = 0; j < n; j++) d->scores[j] = real_exp(d->scores[j] - top);
-    inv = 1 / real_sum(d->scores, n);
+    for (size_t j = 0; j < n; j++) d->scores[j] = row_dot(q, k + j * stride, hd) * scale;
+    top = row_max(d->scores, n);
+    inv = 1 / row_exp(d->scores, n, 1, top);
     memset(y, 0, hd * sizeof *y);
     for (size_t j = 0; j < n; j++)
         for (size_t t = 0; t < hd; t++) y[t] += d->scores[j] * inv * v[j * stride + t];

@@ -6,6 +6,7 @@
 #include "train/attention.c"
 #include "train/model.c"
 #include "train/ops_cpu.c"
+#include "train/rows.c"
 
 #include "tests/check.h"
 

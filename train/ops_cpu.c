@@ -1,7 +1,6 @@
 /* train/ops_cpu.c - the operations of train/ops.h but attention. */
 #include "train/ops.h"
-
-#include "core/bytes.h"
+#include "train/rows.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -69,7 +68,7 @@ void op_gemm(Ops *o, GemmForm form, size_t m, size_t n, size_t k, const real *a,
 void op_matvec(Ops *o, size_t n, size_t k, const real *w, const real *x, real *y)
 {
 #pragma omp parallel for schedule(static) num_threads(o->threads)
-    for (size_t i = 0; i < n; i++) y[i] = real_dot(w + i * k, x, k);
+    for (size_t i = 0; i < n; i++) y[i] = row_dot(w + i * k, x, k);
 }
 
 void op_embed(Ops *o, real *out, const real *table, const uint32_t *token, size_t rows, size_t d)
@@ -96,13 +95,13 @@ void op_rmsnorm(Ops *o, real *out, real *inv_rms, const real *x, const real *w, 
 #pragma omp parallel for schedule(static) num_threads(o->threads)
     for (size_t r = 0; r < rows; r++) {
         const real *xr = x + r * d;
-        const real inv = (real)(1.0 / sqrt((double)real_dot(xr, xr, d) / (double)d + eps));
-        for (size_t j = 0; j < d; j++) out[r * d + j] = xr[j] * inv * w[j];
+        const real inv = (real)(1.0 / sqrt((double)row_dot(xr, xr, d) / (double)d + eps));
+        row_norm(out + r * d, xr, w, d, inv);
         inv_rms[r] = inv;
     }
 }
 
-/* With n = x * inv (inv = 1 / rms) and g = d_out * w:  d_x = inv * (g - n * mean(g * n)),  d_w = sum over rows of
+/* With n = x * inv (inv = 1 / rms) and g = d_out * w:  d_x += inv * (g - n * mean(g * n)),  d_w += sum over rows of
  * d_out * n. */
 void op_rmsnorm_back(Ops *o, real *d_x, real *d_w, const real *d_out, const real *x, const real *w, const real *inv_rms,
                      size_t rows, size_t d)
@@ -110,13 +109,7 @@ void op_rmsnorm_back(Ops *o, real *d_x, real *d_w, const real *d_out, const real
 #pragma omp parallel num_threads(o->threads)
     {
 #pragma omp for schedule(static) nowait
-        for (size_t r = 0; r < rows; r++) {
-            const real *xr = x + r * d, *gr = d_out + r * d, inv = inv_rms[r];
-            real acc[REAL_LANES] = {0}, mean;
-            for (size_t j = 0; j < d; j++) acc[j % REAL_LANES] += gr[j] * w[j] * xr[j];
-            mean = real_lanes(acc) * inv / (real)d;
-            for (size_t j = 0; j < d; j++) d_x[r * d + j] += inv * (gr[j] * w[j] - xr[j] * inv * mean);
-        }
+        for (size_t r = 0; r < rows; r++) row_norm_back(d_x + r * d, d_out + r * d, x + r * d, w, d, inv_rms[r]);
 #pragma omp for schedule(static)
         for (size_t j0 = 0; j0 < d; j0 += COLUMN_GROUP) {
             const size_t n = d - j0 < COLUMN_GROUP ? d - j0 : COLUMN_GROUP;
@@ -181,40 +174,24 @@ void op_rope(Ops *o, real *x, const Rope *rope, size_t rows, size_t seq, size_t 
 void op_swiglu(Ops *o, real *out, const real *gate_up, size_t rows, size_t f)
 {
 #pragma omp parallel for schedule(static) num_threads(o->threads)
-    for (size_t r = 0; r < rows; r++) {
-        const real *gate = gate_up + r * 2 * f, *up = gate + f;
-        real *y = out + r * f;
-        for (size_t i = 0; i < f; i++) y[i] = gate[i] / (1 + real_exp(-gate[i])) * up[i];
-    }
+    for (size_t r = 0; r < rows; r++) row_swiglu(out + r * f, gate_up + r * 2 * f, gate_up + r * 2 * f + f, f);
 }
 
-/* With s = sigmoid(gate): d_up = d * gate * s, d_gate = d * up * s * (1 + gate * (1 - s)). */
 void op_swiglu_back(Ops *o, real *gate_up, const real *d_out, size_t rows, size_t f)
 {
 #pragma omp parallel for schedule(static) num_threads(o->threads)
-    for (size_t r = 0; r < rows; r++) {
-        real *restrict gate = gate_up + r * 2 * f, *restrict up = gate + f;
-        const real *restrict d = d_out + r * f;
-        for (size_t i = 0; i < f; i++) {
-            const real g = gate[i], s = 1 / (1 + real_exp(-g));
-            gate[i] = d[i] * up[i] * s * (1 + g * (1 - s));
-            up[i] = d[i] * g * s;
-        }
-    }
+    for (size_t r = 0; r < rows; r++) row_swiglu_back(gate_up + r * 2 * f, gate_up + r * 2 * f + f, d_out + r * f, f);
 }
 
 void op_cross_entropy(Ops *o, double *loss, real *logits, const uint32_t *target, size_t rows, size_t n, real scale)
 {
 #pragma omp parallel for schedule(static) num_threads(o->threads)
     for (size_t r = 0; r < rows; r++) {
-        real *x = logits + r * n, sum, factor;
-        const real top = real_max(x, n), at_target = x[target[r]];
-        for (size_t i = 0; i < n; i++) x[i] = real_exp(x[i] - top);
-        sum = real_sum(x, n);
+        real *x = logits + r * n;
+        const real top = row_max(x, n), at_target = x[target[r]], sum = row_exp(x, n, 1, top);
         loss[r] = log((double)sum) + (double)top - (double)at_target;
         if (scale == 0) continue;
-        factor = scale / sum;
-        for (size_t i = 0; i < n; i++) x[i] *= factor;
+        row_scale(x, n, scale / sum);
         x[target[r]] -= scale;
     }
 }

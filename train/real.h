@@ -13,6 +13,16 @@
 #ifdef TRAIN_F64
 
 typedef double real;
+#define row_sum             row_sum_f64
+#define row_dot             row_dot_f64
+#define row_max             row_max_f64
+#define row_scale           row_scale_f64
+#define row_exp             row_exp_f64
+#define row_norm            row_norm_f64
+#define row_norm_back       row_norm_back_f64
+#define row_swiglu          row_swiglu_f64
+#define row_swiglu_back     row_swiglu_back_f64
+#define row_softmax_back    row_softmax_back_f64
 #define ops_init            ops_init_f64
 #define ops_clear           ops_clear_f64
 #define op_gemm             op_gemm_f64
@@ -75,43 +85,7 @@ static inline real real_exp(real x)
 
 #endif
 
-/* Sums with 16 running totals that are added up last: one fixed order, which vector units can follow. */
+/* Running totals of a sum (train/rows.h): a power of two, the width of the widest vectors. */
 enum { REAL_LANES = 16 };
-
-static inline real real_lanes(const real acc[REAL_LANES])
-{
-    real s[REAL_LANES];
-    memcpy(s, acc, sizeof s);
-    for (int w = REAL_LANES / 2; w > 0; w /= 2)
-        for (int l = 0; l < w; l++) s[l] += s[l + w];
-    return s[0];
-}
-
-static inline real real_sum(const real *x, size_t n)
-{
-    real acc[REAL_LANES] = {0}, tail = 0;
-    size_t i = 0;
-    for (; i + REAL_LANES <= n; i += REAL_LANES)
-        for (int l = 0; l < REAL_LANES; l++) acc[l] += x[i + (size_t)l];
-    for (; i < n; i++) tail += x[i];
-    return real_lanes(acc) + tail;
-}
-
-static inline real real_dot(const real *x, const real *y, size_t n)
-{
-    real acc[REAL_LANES] = {0}, tail = 0;
-    size_t i = 0;
-    for (; i + REAL_LANES <= n; i += REAL_LANES)
-        for (int l = 0; l < REAL_LANES; l++) acc[l] += x[i + (size_t)l] * y[i + (size_t)l];
-    for (; i < n; i++) tail += x[i] * y[i];
-    return real_lanes(acc) + tail;
-}
-
-static inline real real_max(const real *x, size_t n)
-{
-    real m = x[0];
-    for (size_t i = 1; i < n; i++) m = x[i] > m ? x[i] : m;
-    return m;
-}
 
 #endif
