@@ -12,7 +12,9 @@ enum {
     MIN_TEXT = 2500,       /* a page's main text; below it the drops were wrong */
     PHRASE_WEIGHT = 2000,  /* boilerplate phrases are looked for in blocks below this */
     MIN_LEFT = 30,         /* percent of the text outside links; drops that leave less were wrong */
+    NEAR = 1, AFTER = 2,   /* short blocks so many before the first prose and behind the last are kept */
     SPREAD = 35,           /* percent of the text outside links: below it the choice fits the page badly */
+    LONG_CAPTION = 5000,   /* a caption with more tells a story of its own */
     TEASER = 300,          /* a link with so much text may be a card's headline */
     ROOT_PERCENT = 50,     /* of the page's prose that the root must hold */
     FORUM_MARKS = 8,       /* elements of a page whose class speaks of threads and posts */
@@ -348,9 +350,11 @@ static uint32_t widen_root(const MainText *m, const HtmlTree *t, uint32_t root)
 
 static bool is_meta_block(const MainText *m, const HtmlTree *t, const Block *k, uint32_t root)
 {
-    if (k->weight >= SHORT_WEIGHT || k->kind == BLOCK_HEADING) return false;
-    for (uint32_t i = k->node, up = 0; i > root && up < 3; i = t->node[i].parent, up++)
-        if ((m->hints[i] & HINT_META) && !(m->hints[i] & HINT_CONTENT)) return true;
+    if (k->kind == BLOCK_HEADING) return false;
+    for (uint32_t i = k->node, up = 0; i > root && up < 3; i = t->node[i].parent, up++) {
+        if (t->node[i].tag == HTML_figcaption || (m->hints[i] & HINT_CAPTION)) return k->weight < LONG_CAPTION;
+        if ((m->hints[i] & HINT_META) && !(m->hints[i] & HINT_CONTENT)) return k->weight < SHORT_WEIGHT;
+    }
     return false;
 }
 
@@ -369,9 +373,9 @@ static void choose(MainText *m, const HtmlTree *t, uint32_t root)
     if (first_good == end) return;
     /* Before the first prose stand title and by-line, behind the last what belongs to the site. */
     for (uint32_t k = from; k < first_good; k++)
-        if (b->block[k].kind != BLOCK_HEADING && b->block[k].weight < SHORT_WEIGHT && first_good - k > 3) b->block[k].keep = false;
+        if (b->block[k].kind != BLOCK_HEADING && b->block[k].weight < SHORT_WEIGHT && first_good - k > NEAR) b->block[k].keep = false;
     for (uint32_t k = last_good + 1; k < end; k++)
-        if (k > last_good + 2 || b->block[k].kind == BLOCK_HEADING) b->block[k].keep = false;
+        if (k > last_good + AFTER || b->block[k].kind == BLOCK_HEADING) b->block[k].keep = false;
     /* A heading with nothing kept before the next heading heads nothing. */
     bool any_behind = false;
     for (uint32_t k = end; k-- > from;) {
