@@ -39,7 +39,7 @@ if [ $# -eq 0 ]; then
     set -- "$work/crawl"
 fi
 
-field() { sed -n "s/.*\"$2\": *\"\\{0,1\\}\\([^\",}]*\\).*/\\1/p" "$1" | head -n 1; }
+field() { grep -o "\"$2\": *\"\{0,1\}[^\",}]*" "$1" | head -n 1 | sed 's/^[^:]*: *"\{0,1\}//'; }
 median() { sort -n | awk '{v[NR] = $1} END {print v[int((NR + 1) / 2)]}'; }
 
 # measure NAME OUTPUT COMMAND...: sets seconds, cpu, peak (MB)

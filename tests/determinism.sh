@@ -53,7 +53,7 @@ task_stage() { # STAGE OPTIONS...: as three tasks, the last one first
     stage_dir=$1
     shift
     for i in 2 0 1; do tamis "$@" -q --task $i/3 -o "tasks/$stage_dir" || fail "$1 --task $i/3: status $?"; done
-    tamis commit "tasks/$stage_dir" >/dev/null || fail "tamis commit tasks/$stage_dir: status $?"
+    tamis commit "tasks/$stage_dir" >"$stage_dir.log" 2>&1 || fail "tamis commit tasks/$stage_dir: status $?"
 }
 task_stage docs ingest --keep-lang=en,zh --inputs-per-part=1 crawl
 tamis dedup -q -o tasks/unique tasks/docs

@@ -16,8 +16,10 @@ tmp=$(mktemp -d "${TMPDIR:-/tmp}/tamis-pipe.XXXXXX")
 trap 'rm -rf "$tmp"' EXIT
 trap 'exit 130' INT TERM
 
-# The number or string of a top-level member of a JSON file of ours.
-field() { sed -n "s/.*\"$2\": *\"\\{0,1\\}\\([^\",}]*\\).*/\\1/p" "$1" | head -n 1; }
+# The number or string of a member of a JSON file of ours, its first occurrence.
+field() { grep -o "\"$2\": *\"\{0,1\}[^\",}]*" "$1" | head -n 1 | sed 's/^[^:]*: *"\{0,1\}//'; }
+# The same, its last occurrence: `content` ends a manifest, behind those of its inputs and parts.
+last_field() { grep -o "\"$2\": *\"\{0,1\}[^\",}]*" "$1" | tail -n 1 | sed 's/^[^:]*: *"\{0,1\}//'; }
 
 # Every stage accounts for all it read.
 check_sums() { # DIR
@@ -34,13 +36,15 @@ check_sums() { # DIR
 # What two runs over the same input must have in common, a line each.
 contents() { # DIR
     for stage in docs unique clean mixed tokens; do
-        [ ! -f "$1/$stage/manifest.json" ] || echo "$stage $(field "$1/$stage/manifest.json" content)"
+        [ ! -f "$1/$stage/manifest.json" ] || echo "$stage $(last_field "$1/$stage/manifest.json" content)"
     done
     [ ! -f "$1/tokenizer.json" ] || echo "tokenizer $(cksum <"$1/tokenizer.json")"
     [ ! -f "$1/mixed/mixture.json" ] || echo "mixture $(cksum <"$1/mixed/mixture.json")"
     [ ! -f "$1/ckpt/result.json" ] || for f in loss_first loss_last heldout_loss heldout_bpb steps; do
         echo "$f $(field "$1/ckpt/result.json" $f)"
     done
+    for f in "$1"/ckpt/step-*.ckpt; do [ ! -f "$1/ckpt/result.json" ] || last_checkpoint=$f; done
+    [ ! -f "$1/ckpt/result.json" ] || echo "weights $(cksum <"$last_checkpoint")"
 }
 
 # A recipe for a model of a few steps, so that the whole pipe takes seconds.
