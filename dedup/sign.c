@@ -1,6 +1,7 @@
 #include "dedup/sign.h"
 
 #include "core/unicode.h"
+#include "core/url.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -14,26 +15,6 @@ const char *const sign_column_names[SIGN_BANDS] = {
 void sign_band_name(char out[COL_NAME_MAX + 1], uint32_t band)
 {
     snprintf(out, COL_NAME_MAX + 1, "band_%03" PRIu32, band);
-}
-
-Span url_host(Span url, uint8_t host[256])
-{
-    size_t at = 0;
-
-    while (at + 3 <= url.n && memcmp(url.p + at, "://", 3) != 0) at++;
-    if (at + 3 > url.n) return (Span){NULL, 0};
-    Span rest = span_from(url, at + 3);
-    size_t n = 0, user = 0;
-    while (n < rest.n && rest.p[n] != '/' && rest.p[n] != '?' && rest.p[n] != '#') n++;
-    for (size_t i = 0; i < n; i++)
-        if (rest.p[i] == '@') user = i + 1;
-    Span h = span(rest.p + user, n - user);
-    if (h.n && h.p[0] != '[')
-        h.n = span_find(h, ':'); /* an IPv6 address keeps its colons and, if it has one, its port */
-    while (h.n && h.p[h.n - 1] == '.') h.n--;
-    if (h.n > 255) h.n = 255; /* RFC 1035: no name is longer */
-    for (size_t i = 0; i < h.n; i++) host[i] = ascii_lower(h.p[i]);
-    return span(host, h.n);
 }
 
 /* --- one document */
@@ -132,7 +113,7 @@ static ErrCode sign_map(void *ctx, void *worker, const Doc *doc, DocId id, Stage
 {
     const SignContext *c = ctx;
     Signature *s = worker;
-    uint8_t host[256];
+    uint8_t host[URL_MAX_HOST];
     ErrCode rc = signature_make(s, c->params, c->near ? &c->minhash : NULL, doc->text, err);
 
     (void)id;

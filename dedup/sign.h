@@ -3,7 +3,7 @@
  *   exact     2 x u64  text key's hash (low, high word)
  *   tokens    u32      key tokens          bytes   u32  bytes of text
  *   dump      u64      XXH3-64 of the dump, 0 when unknown
- *   host      u64      XXH3-64 of the URL's host in lower case, without user and port, 0 when unknown
+ *   host      u64      XXH3-64 of the URL's host (core/url.h), 0 when unknown
  * and unless only exact duplicates are asked for
  *   band_000 … u64     keys of the bands; 0 in documents of fewer tokens than a shingle
  *   sketch    128 x u8 dedup/minhash.h
@@ -18,9 +18,6 @@
 enum { SIGN_EXACT, SIGN_TOKENS, SIGN_BYTES, SIGN_DUMP, SIGN_HOST, SIGN_SKETCH, SIGN_BANDS };
 extern const char *const sign_column_names[SIGN_BANDS];
 void sign_band_name(char out[COL_NAME_MAX + 1], uint32_t band);
-
-/* Web host of a URL as it counts for dup_hosts; into the caller's 256 bytes, "" when there is none. */
-Span url_host(Span url, uint8_t host[256]);
 
 MUST_USE ErrCode sign_run(const DedupParams *params, const DatasetSet *in, const char *out_dir,
                           const CommonOptions *common, const Par *par, StageTotals *totals, Err *err);

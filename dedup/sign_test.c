@@ -76,30 +76,3 @@ TEST(signature_bands_differ)
         for (uint32_t k = 0; k < i; k++) CHECK(a.band[i] != a.band[k]);
     signature_clear(&a);
 }
-
-TEST(url_hosts)
-{
-    static const char *const cases[][2] = {
-        {"http://Example.COM/path", "example.com"},
-        {"https://user:secret@example.com:8080/x@y", "example.com"},
-        {"http://example.com?q=http://other.test/", "example.com"},
-        {"http://example.com#f", "example.com"},
-        {"http://example.com.", "example.com"},
-        {"ftp://h", "h"},
-        {"http://[::1]/x", "[::1]"},
-        {"http:///x", ""},
-        {"example.com/x", ""},
-        {"://", ""},
-        {"", ""},
-    };
-    uint8_t host[256];
-
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        Span url = check_edge(span_str(cases[i][0]));
-        CHECK_SPAN(span_str(cases[i][1]), url_host(url, host));
-        check_edge_free(url);
-    }
-    char longest[400] = "http://";
-    memset(longest + 7, 'a', 380);
-    CHECK_INT(255, url_host(span_str(longest), host).n);
-}
