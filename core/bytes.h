@@ -27,7 +27,10 @@ static inline bool span_starts(Span a, Span prefix)
     return a.n >= prefix.n && (prefix.n == 0 || memcmp(a.p, prefix.p, prefix.n) == 0);
 }
 /* The bytes from `from` on; empty when `from` is past the end. */
-static inline Span span_from(Span a, size_t from) { return from >= a.n ? (Span){NULL, 0} : (Span){a.p + from, a.n - from}; }
+static inline Span span_from(Span a, size_t from)
+{
+    return from >= a.n ? (Span){NULL, 0} : (Span){a.p + from, a.n - from};
+}
 /* memcmp order, the shorter first when one is a prefix of the other. */
 int span_cmp(Span a, Span b);
 /* ASCII letters compare equal in either case; other bytes compare as they are. */
@@ -88,6 +91,23 @@ static inline bool ascii_is_alnum(uint8_t c) { return ascii_is_digit(c) || ascii
 static inline bool ascii_is_space(uint8_t c) { return c == ' ' || (c >= 9 && c <= 13); }
 static inline bool ascii_is_punct(uint8_t c) { return c > 32 && c < 127 && !ascii_is_alnum(c); }
 static inline uint8_t ascii_lower(uint8_t c) { return ascii_is_upper(c) ? (uint8_t)(c + 32) : c; }
+/* How many of the first eight bytes are ASCII letters before the first that is none, given as le64_get() reads them.
+ * With bit 5 on and bit 7 off, adding 0x1F carries a byte into bit 7 from 'a' on, adding 5 from '{' on. */
+static inline unsigned ascii_leading_letters(uint64_t eight)
+{
+    const uint64_t high = 0x8080808080808080u;
+    uint64_t lower = eight | 0x2020202020202020u, low7 = lower & ~high;
+    uint64_t other = ~((low7 + 0x1F1F1F1F1F1F1F1Fu) & ~(low7 + 0x0505050505050505u) & ~lower) & high;
+    unsigned n = 0;
+
+    if (other == 0) return 8;
+#ifdef __GNUC__
+    n = (unsigned)__builtin_ctzll(other) / 8;
+#else
+    while (!(other >> (8 * n + 7) & 1)) n++;
+#endif
+    return n;
+}
 /* Value of a hexadecimal digit, or -1. */
 int ascii_hex(uint8_t c);
 

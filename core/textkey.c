@@ -89,24 +89,6 @@ static void put_folded(Splitter *s, uint32_t cp, uint32_t begin, uint32_t end)
     }
 }
 
-/* How many of the eight bytes of `lower` (which has bit 5 set in each) are ASCII small letters before the first that is
- * none. Per byte: with bit 7 off, adding 0x1F carries into bit 7 from 'a' on, adding 5 from '{' on. */
-static inline unsigned leading_letters(uint64_t lower)
-{
-    const uint64_t high = 0x8080808080808080u;
-    uint64_t low7 = lower & ~high, from_a = low7 + 0x1F1F1F1F1F1F1F1Fu, past_z = low7 + 0x0505050505050505u;
-    uint64_t other = ~(from_a & ~past_z & ~lower) & high;
-    unsigned n = 0;
-
-    if (other == 0) return 8;
-#ifdef __GNUC__
-    n = (unsigned)__builtin_ctzll(other) / 8;
-#else
-    while (!(other >> (8 * n + 7) & 1)) n++;
-#endif
-    return n;
-}
-
 /* text[at] is an ASCII letter or digit: takes the run of them. Returns where it ends. */
 static size_t put_ascii(Splitter *s, Span text, size_t at)
 {
@@ -119,9 +101,10 @@ static size_t put_ascii(Splitter *s, Span text, size_t at)
             break;
         }
         if (text.n - at >= 8) {
-            uint64_t lower = le64_get(text.p + at) | 0x2020202020202020u;
-            unsigned n = leading_letters(lower);
-            le64_put(b->p + b->n, lower); /* all eight: those behind the letters are written over */
+            uint64_t eight = le64_get(text.p + at);
+            unsigned n = ascii_leading_letters(eight);
+            le64_put(b->p + b->n,
+                     eight | 0x2020202020202020u); /* all eight: those behind the letters are written over */
             b->n += n;
             at += n;
             if (n) s->after_zero = false;

@@ -163,3 +163,22 @@ TEST(textkey_ngram_rolls_and_tells_order)
     CHECK(textkey_ngram(t, 2) != textkey_ngram(t, 3));
     CHECK(textkey_ngram(t, 1) != textkey_ngram(t + 1, 1));
 }
+
+/* Every byte at every place among letters, and behind a first byte that is none. */
+TEST(ascii_leading_letters_agrees_byte_by_byte)
+{
+    unsigned n_wrong = 0;
+
+    for (unsigned place = 0; place < 8; place++)
+        for (unsigned value = 0; value < 256; value++)
+            for (unsigned fill = 0; fill < 4; fill++) {
+                static const uint8_t around[] = {'a', 'Z', '@', 0xE4};
+                uint8_t bytes[8];
+                unsigned want = 0;
+                memset(bytes, around[fill], 8);
+                bytes[place] = (uint8_t)value;
+                while (want < 8 && ascii_is_alpha(bytes[want])) want++;
+                n_wrong += want != ascii_leading_letters(le64_get(bytes));
+            }
+    CHECK_INT(0, n_wrong);
+}

@@ -1,9 +1,9 @@
 /* core/utf8.c - decoding, validating and repairing UTF-8.
  *
  * Validation with AVX2 is the method of Keiser and Lemire ("Validating UTF-8 in less than one instruction per byte",
- * 2021): three table look-ups of half bytes, and-ed, tell every ill-formed pair of neighbouring bytes; what pairs cannot
- * tell, the missing third and fourth bytes, is compared with the lead bytes two and three places back. It only says
- * whether 32 bytes are good; the exact place of a fault is then found by the plain loop. */
+ * 2021): three table look-ups of half bytes, and-ed, tell every ill-formed pair of neighbouring bytes; what pairs
+ * cannot tell, the missing third and fourth bytes, is compared with the lead bytes two and three places back. It only
+ * says whether 32 bytes are good; the exact place of a fault is then found by the plain loop. */
 #include "core/utf8.h"
 
 #if defined(__x86_64__) && defined(__GNUC__)
@@ -100,8 +100,8 @@ static size_t valid_plain(const uint8_t *p, size_t n, size_t at)
 #ifdef UTF8_HAVE_AVX2
 #define AVX2_FN __attribute__((target("avx2")))
 
-/* Faults of a pair of bytes, one bit each; a pair is bad when all three look-ups have the bit. TWO_TAILS is the odd one:
- * two tail bytes in a row are right or wrong by what stands before them, which is decided apart. */
+/* Faults of a pair of bytes, one bit each; a pair is bad when all three look-ups have the bit. TWO_TAILS is the odd
+ * one: two tail bytes in a row are right or wrong by what stands before them, which is decided apart. */
 enum {
     TOO_SHORT = 1 << 0,  /* lead, then no tail */
     TOO_LONG = 1 << 1,   /* ASCII, then a tail */
@@ -142,8 +142,8 @@ AVX2_FN static inline __m256i block_faults(const PairTables *t, __m256i now, __m
     return _mm256_xor_si256(must, pair);
 }
 
-/* A place, at a boundary of code points, before which all is well-formed: within 35 bytes of the first fault or of the
- * end. */
+/* A place, at a boundary of code points, before which all is well-formed: within 35 bytes of the first fault or of
+ * the end. */
 AVX2_FN static size_t valid_avx2(const uint8_t *p, size_t n)
 {
     static const uint8_t first_high[16] = {TOO_LONG,

@@ -1,10 +1,10 @@
-/* filter/filter.h - quality rules: a view stage that measures every document, exports what it measured as signal columns,
- * and drops the documents whose measures lie beyond the limits of a rule set, each with its reason.
+/* filter/filter.h - quality rules: a view stage that measures every document, exports what it measured as signal
+ * columns, and drops the documents whose measures lie beyond the limits of a rule set, each with its reason.
  *
  * English is judged by the rules of Gopher (Rae et al. 2021): quality and repetition, on words. Chinese has no words
  * without a segmenter, so its rules count characters (kinds and sources in filter/rules.c); rules whose measure
- * depends on the length of a text hold from a length on. Code has light rules of its own. Documents in other languages are
- * dropped or kept by option; without `lang` the script decides between English and Chinese.
+ * depends on the length of a text hold from a length on. Code has light rules of its own. Documents in other
+ * languages are dropped or kept by option; without `lang` the script decides between English and Chinese.
  *
  * A limit can be moved by reason (--limit). Since the measures are columns of the view, a later stage or a person can
  * move it too without reading the texts again. All comparisons are of values rounded to 1e-6. */
@@ -30,8 +30,8 @@ typedef struct {
 /* NULL-terminated names: zh-en gopher fineweb none. */
 extern const char *const filter_rule_sets[];
 
-/* The stage and its parts, for whoever composes stages. The context is made from params, serves any number of threads and
- * outlives the run. */
+/* The stage and its parts, for whoever composes stages. The context is made from params, serves any number of threads
+ * and outlives the run. */
 extern const StageDef filter_stage;
 typedef struct FilterContext FilterContext;
 MUST_USE ErrCode filter_context_new(FilterContext **ctx, const FilterParams *params, Err *err);

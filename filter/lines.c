@@ -98,8 +98,8 @@ static void count_text_line(LineCounts *c, Span line, uint64_t chars, uint32_t s
     c->n_more += is_teaser(trim_right(line));
 }
 
-/* Lines between single '\n': those with text, and the pieces between runs of '\n', which are the lines that are not empty
- * and an empty one at each end of the text where '\n' stands. */
+/* Lines between single '\n': those with text, and the pieces between runs of '\n', which are the lines that are not
+ * empty and an empty one at each end of the text where '\n' stands. */
 static ErrCode count_lines(Repeats *r, LineCounts *c, Span text, uint32_t short_chars, Err *err)
 {
     size_t n_max = 2;

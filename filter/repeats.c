@@ -119,8 +119,9 @@ static uint64_t top_gram(const Repeats *r, const Words *w, size_t n, uint32_t ga
     return (uint64_t)count * (w->chars[begin + n] - w->chars[begin] + (n - 1) * gap);
 }
 
-/* Of n-grams met again, the code points. A scan that steps over a repeat does not see the n-grams inside it, so which ones
- * were seen is marked in the top bit of their count, which is only asked afterwards whether it is more than 1. */
+/* Of n-grams met again, the code points. A scan that steps over a repeat does not see the n-grams inside it, so which
+ * ones were seen is marked in the top bit of their count, which is only asked afterwards whether it is more than 1.
+ */
 static uint64_t dup_grams(const Repeats *r, const Words *w, size_t n)
 {
     uint64_t chars = 0;

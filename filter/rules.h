@@ -1,7 +1,7 @@
 /* filter/rules.h - the rules in one table, and the sets made of them. Private to the room.
  *
- * A rule drops a document when a signal lies beyond its limit; rules are asked in the order of the table and the first
- * that fails gives the reason. A set says which groups of rules judge which kind of text. */
+ * A rule drops a document when a signal lies beyond its limit; rules are asked in the order of the table and the
+ * first that fails gives the reason. A set says which groups of rules judge which kind of text. */
 #ifndef TAMIS_FILTER_RULES_H
 #define TAMIS_FILTER_RULES_H
 

@@ -119,8 +119,8 @@ void signals_clear(SignalScratch *s)
 
 enum { GUESS_BYTES = 64 << 10 };
 
-/* By the script of the first 64 KiB: Chinese when a fifth of the letters are Han. A page of mostly English code or links
- * with Chinese around it lies well above that, an English page that quotes some Chinese below. */
+/* By the script of the first 64 KiB: Chinese when a fifth of the letters are Han. A page of mostly English code or
+ * links with Chinese around it lies well above that, an English page that quotes some Chinese below. */
 static TextKind guess_kind(Span text)
 {
     uint64_t n_han = 0, n_letters = 0;

@@ -1,9 +1,10 @@
-/* filter/signals.h - what is measured of one text: numbers the rules look at, exported as columns so that thresholds can
- * be moved without reading the text again. Private to the room.
+/* filter/signals.h - what is measured of one text: numbers the rules look at, exported as columns so that thresholds
+ * can be moved without reading the text again. Private to the room.
  *
- * Definitions follow Gopher (Rae et al. 2021, appendix A1.1) and FineWeb (Penedo et al. 2024) in the form of the datatrove
- * library, on the words of filter/words.h; lengths are code points. Each value is rounded to 1e-6 (at a half away from
- * zero) before anything is compared with it. A measure that a text's kind does not have is NaN: absent. */
+ * Definitions follow Gopher (Rae et al. 2021, appendix A1.1) and FineWeb (Penedo et al. 2024) in the form of the
+ * datatrove library, on the words of filter/words.h; lengths are code points. Each value is rounded to 1e-6 (at a
+ * half away from zero) before anything is compared with it. A measure that a text's kind does not have is NaN:
+ * absent. */
 #ifndef TAMIS_FILTER_SIGNALS_H
 #define TAMIS_FILTER_SIGNALS_H
 

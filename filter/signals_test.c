@@ -1,5 +1,5 @@
-/* Every signal against a slow version written from the definitions: text as an array of code points, words and lines as
- * ranges of it, n-grams compared word by word. */
+/* Every signal against a slow version written from the definitions: text as an array of code points, words and lines
+ * as ranges of it, n-grams compared word by word. */
 #include "filter/signals.h"
 
 #include "core/hash.h"

@@ -165,7 +165,14 @@ static inline size_t ascii_run_end(Words *w, Span text, size_t at, size_t *n_let
 {
     size_t end = at, letters = 0;
 
-    while (end < text.n && ascii_is_alnum(text.p[end])) letters += ascii_is_alpha(text.p[end++]);
+    while (end < text.n) {
+        unsigned n = text.n - end >= 8 ? ascii_leading_letters(le64_get(text.p + end)) : ascii_is_alpha(text.p[end]);
+        letters += n;
+        end += n;
+        if (n) continue; /* also after the last of a word: then n is 0 at once */
+        if (!ascii_is_digit(text.p[end])) break;
+        end++;
+    }
     w->n_chars += end - at;
     w->n_letters += letters;
     w->n_digits += end - at - letters;
@@ -234,6 +241,13 @@ ErrCode words_split(Words *w, Span text, Err *err)
             size_t n_letters, end = ascii_run_end(w, text, at, &n_letters);
             ok = add_core(w, text, &piece, at, end, (uint32_t)(end - at), n_letters > 0);
             at = end;
+            continue;
+        }
+        if (text.p[at] == ' ') {
+            w->n_chars++;
+            w->n_space++;
+            ok = end_piece(w, text, &piece, at, at + 1);
+            at++;
             continue;
         }
         if (is_common_han(text, at, &cp)) {

@@ -1,13 +1,14 @@
 /* filter/words.h - text becomes words, as the quality rules count them. Private to the room.
  *
- * White space (Unicode White_Space) ends a word. Each Han, kana or Hangul character is a word of its own. Of what lies
- * between, the core is everything from the first letter, mark, digit or number to the last; before and after it stand
- * punctuation, symbols and controls, of which each maximal run of one character is a word. So
+ * White space (Unicode White_Space) ends a word. Each Han, kana or Hangul character is a word of its own. Of what
+ * lies between, the core is everything from the first letter, mark, digit or number to the last; before and after it
+ * stand punctuation, symbols and controls, of which each maximal run of one character is a word. So
  *     "Don't," (he said) -- 3.14…中文    gives    " Don't , " ( he said ) -- 3.14 … 中 文
  * with inner punctuation left in place. This is our own documented splitter: coarser than a linguistic one, the same
  * everywhere, and exactly reproducible. Words are compared with case, unfolded.
  *
- * "Plain" words have a core (they are not punctuation alone); "alpha" words hold a letter. Lengths are code points. */
+ * "Plain" words have a core (they are not punctuation alone); "alpha" words hold a letter. Lengths are code points.
+ */
 #ifndef TAMIS_FILTER_WORDS_H
 #define TAMIS_FILTER_WORDS_H
 

@@ -27,8 +27,8 @@ static size_t put(char *out, size_t n, Span s)
     return n;
 }
 
-/* The pattern with the document's source and language in it. A name is a directory's name too: it neither is empty nor
- * starts with a dot or dash. */
+/* The pattern with the document's source and language in it. A name is a directory's name too: it neither is empty
+ * nor starts with a dot or dash. */
 static Span render(const char *pattern, DomainScratch *s, const Doc *doc)
 {
     size_t n = 0;

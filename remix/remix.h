@@ -1,5 +1,5 @@
-/* remix/remix.h - mixture domains and their weights: a view stage that names each document's domain (column `domain`), and
- * `mixture.json` beside the view, which says how much of training each domain gets.
+/* remix/remix.h - mixture domains and their weights: a view stage that names each document's domain (column
+ * `domain`), and `mixture.json` beside the view, which says how much of training each domain gets.
  *
  * The recipe (YAML), every key optional:
  *
@@ -17,12 +17,12 @@
  *     wiki: 0.2
  *
  * Without a recipe the domain is source-lang. A domain's name becomes the name of a directory, so what comes from a
- * document is reduced to the letters above. Weights: those given are taken as they are; what they leave of 1 is shared among the other
- * domains by alpha; a share beyond max_epochs goes to the domains that have room (water filling). Given weights for all
- * domains need not sum to 1. Shares are of text bytes, which stand for tokens.
+ * document is reduced to the letters above. Weights: those given are taken as they are; what they leave of 1 is
+ * shared among the other domains by alpha; a share beyond max_epochs goes to the domains that have room (water
+ * filling). Given weights for all domains need not sum to 1. Shares are of text bytes, which stand for tokens.
  *
- * The domain column is a function of documents, rules and default alone: alpha, epochs and weights are not part of the
- * stage's key, so changing them rewrites mixture.json and nothing else. */
+ * The domain column is a function of documents, rules and default alone: alpha, epochs and weights are not part of
+ * the stage's key, so changing them rewrites mixture.json and nothing else. */
 #ifndef TAMIS_REMIX_REMIX_H
 #define TAMIS_REMIX_REMIX_H
 
@@ -41,8 +41,8 @@ Span remix_recipe_params(const RemixRecipe *r);
 extern const StageDef remix_stage;
 ErrCode remix_map(void *ctx, void *worker, const Doc *doc, DocId id, StageSink *sink, Err *err);
 
-/* Runs the stage over `in` and, once the view is complete, writes mixture.json (rank 0). Collective. `totals` may be NULL.
- * After `tamis commit` of a job array's tasks a further run finds all parts done and writes it. */
+/* Runs the stage over `in` and, once the view is complete, writes mixture.json (rank 0). Collective. `totals` may be
+ * NULL. After `tamis commit` of a job array's tasks a further run finds all parts done and writes it. */
 MUST_USE ErrCode remix_run(const RemixRecipe *recipe, const DatasetSet *in, const char *out_dir,
                            const CommonOptions *common, const Par *par, StageTotals *totals, Err *err);
 

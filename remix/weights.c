@@ -19,8 +19,8 @@ static double bytes_of(const MixDomain *d) { return d->text_bytes ? (double)d->t
 
 static double mass(const MixDomain *d, double alpha) { return pow(bytes_of(d), alpha); }
 
-/* Shares `rest` among the domains that are not fixed. fixed[i]: its weight stands. Returns whether all ended at their bound
- * with something left. */
+/* Shares `rest` among the domains that are not fixed. fixed[i]: its weight stands. Returns whether all ended at their
+ * bound with something left. */
 static bool fill(MixDomain *d, size_t n, const MixTemperature *t, double rest, bool *fixed)
 {
     double length = t->epochs * total_bytes(d, n);

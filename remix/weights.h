@@ -1,9 +1,9 @@
 /* remix/weights.h - the arithmetic of mixture weights. Private to the room.
  *
  * Domain i has b_i bytes of text, B is their sum. A given weight f_i stays. What the given ones leave, 1 - sum f, is
- * shared among the rest in proportion to b_i^alpha. While training reads `epochs` times B bytes, domain i is read
- * w_i * epochs * B / b_i times; where that is more than max_epochs, its weight is cut to the bound and the excess goes
- * to the others, again in proportion, until none is over. If every domain reaches the bound, all are read equally often
+ * shared among the rest in proportion to b_i^alpha. While training reads `epochs` times B bytes, domain i is read w_i
+ * * epochs * B / b_i times; where that is more than max_epochs, its weight is cut to the bound and the excess goes to
+ * the others, again in proportion, until none is over. If every domain reaches the bound, all are read equally often
  * beyond it. Given weights alone, for all domains, are divided by their sum. The result is rounded to 1e-6, at least
  * 1e-6 where it is not 0 (a domain of less than a millionth may so be read more often); sums run in the order of the
  * array. */
@@ -26,8 +26,8 @@ typedef struct {
     double epochs, max_epochs; /* max_epochs 0: no bound */
 } MixTemperature;
 
-/* ERR_USAGE when given weights leave nothing for domains without one, or are all 0. *over: all domains without a given
- * weight are beyond max_epochs. */
+/* ERR_USAGE when given weights leave nothing for domains without one, or are all 0. *over: all domains without a
+ * given weight are beyond max_epochs. */
 MUST_USE ErrCode weights_compute(MixDomain *d, size_t n, const MixTemperature *t, bool *over, Err *err);
 
 /* How often domain d is read in that training. */
