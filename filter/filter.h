@@ -2,7 +2,7 @@
  * columns, and drops the documents whose measures lie beyond the limits of a rule set, each with its reason.
  *
  * English is judged by the rules of Gopher (Rae et al. 2021): quality and repetition, on words. Chinese has no words
- * without a segmenter, so its rules count characters (kinds and sources in filter/rules.c); rules whose measure
+ * without a segmenter, so its rules count characters (kinds and sources in filter/rules.h); rules whose measure
  * depends on the length of a text hold from a length on. Code has light rules of its own. Documents in other
  * languages are dropped or kept by option; without `lang` the script decides between English and Chinese.
  *
@@ -13,7 +13,6 @@
 
 #include "core/stage.h"
 
-enum { FILTER_MAX_RULES = 250 };
 typedef enum { FILTER_OTHER_DROP, FILTER_OTHER_KEEP } FilterOther;
 
 typedef struct {

@@ -5,8 +5,7 @@ static const char after[] =
     "Every measure becomes a signal of the documents, those dropped too: `tamis docs` shows them, --limit moves a\n"
     "limit by the reason it is counted under (gopher_short_doc=30). Rule sets: zh-en judges English by Gopher, "
     "Chinese by\n"
-    "characters, code by its lines; gopher and fineweb judge every text by words; none only measures.\n"
-    "Exit status: 0 done, 2 usage, 3 system error, 4 bad data or limit, 5 out of memory, 6 interrupted (resumable).";
+    "characters, code by its lines; gopher and fineweb judge every text by words; none only measures.";
 
 int filter_verb(int argc, char **argv)
 {

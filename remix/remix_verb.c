@@ -6,8 +6,7 @@ static const char after[] =
     "  domains: [{name: wiki, hosts: [wikipedia.org], langs: [en, zh]}, {name: code, sources: [code]}]\n"
     "The first rule whose conditions all hold names the domain; without a recipe it is SOURCE-LANG. DIR/mixture.json "
     "then\n"
-    "holds the share of training of each: given by weights, or in proportion to (text bytes)^alpha.\n"
-    "Exit status: 0 done, 2 usage, 3 system error, 4 bad data or limit, 5 out of memory, 6 interrupted (resumable).";
+    "holds the share of training of each: given by weights, or in proportion to (text bytes)^alpha.";
 
 int remix_verb(int argc, char **argv)
 {
