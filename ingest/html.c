@@ -53,8 +53,8 @@ static size_t find_bytes(Span s, size_t from, Span what)
 
 /* What comes at a '<'. */
 typedef enum { AT_TEXT, AT_COMMENT, AT_RAW, AT_TAG } At;
-enum { N_RAW = 2 };
-static const char *const raw_names[N_RAW] = {"script", "style"};
+enum { N_RAW = 3 };
+static const char *const raw_names[N_RAW] = {"script", "style", "svg"};
 
 static At at_of(Span s, size_t i, int *raw)
 {
@@ -72,36 +72,84 @@ static At at_of(Span s, size_t i, int *raw)
     return AT_TAG;
 }
 
-/* Copies the tag at s.p[i] and returns the offset behind it. Quotes hide '>' and blanks, as they do in the parser. */
+/* The attributes that add_attr() below looks at; the others do not reach the parser. */
+static bool is_kept(Span name)
+{
+    static const char *const kept[] = {"class", "id", "role", "href", "name", "content", "itemprop", "lang", "start", "hidden",
+                                       "aria-hidden", "style", "property", "http-equiv", "encoding"};
+
+    if (name.n < 2 || name.n > 11) return false;
+    for (size_t k = 0; k < sizeof kept / sizeof kept[0]; k++)
+        if (ascii_lower(name.p[0]) == (uint8_t)kept[k][0] && span_eq_nocase(name, span_str(kept[k]))) return true;
+    return false;
+}
+
+/* Appends name="value", whose quotes may have been others or none. */
+static void put_attr(Buf *out, Span name, Span value)
+{
+    buf_putc(out, ' ');
+    buf_put_span(out, name);
+    buf_puts(out, "=\"");
+    for (size_t i = 0; i < value.n; i++) {
+        uint8_t c = value.p[i];
+        if (c == '"') buf_puts(out, "&quot;");
+        else buf_putc(out, c < ' ' ? ' ' : c);
+    }
+    buf_putc(out, '"');
+}
+
+static bool ends_name(uint8_t c) { return ascii_is_space(c) || c == '>' || c == '/' || c == 0; }
+
+static size_t skip_blank(Span s, size_t i)
+{
+    while (i < s.n && (ascii_is_space(s.p[i]) || s.p[i] == 0)) i++;
+    return i;
+}
+
+/* An attribute's value at i, behind its '='; false: its quote is never closed. *end is behind it. */
+static bool read_value(Span s, size_t i, Span *value, size_t *end)
+{
+    size_t from = i = skip_blank(s, i);
+
+    if (i < s.n && (s.p[i] == '"' || s.p[i] == '\'')) {
+        const uint8_t *close = memchr(s.p + i + 1, s.p[i], s.n - i - 1);
+        if (!close) return false;
+        *value = span(s.p + i + 1, (size_t)(close - s.p) - i - 1);
+        *end = (size_t)(close - s.p) + 1;
+        return true;
+    }
+    while (i < s.n && !ascii_is_space(s.p[i]) && s.p[i] != '>') i++;
+    *value = span(s.p + from, i - from);
+    *end = i;
+    return true;
+}
+
+/* Copies the tag at s.p[i] with the attributes that are kept and returns the offset behind it. A quote that is never closed
+ * ends with the tag, at the next '>': it would swallow the page. */
 static size_t copy_tag(Buf *out, Span s, size_t i)
 {
-    int n_attrs = 0;
-    uint8_t quote = 0;
-    bool blank = false;
+    size_t n_attrs = 0, name = i + (s.p[i + 1] == '/' ? 2 : 1); /* at_of() saw the byte behind '<' */
 
-    for (; i < s.n; i++) {
-        uint8_t c = s.p[i];
-        if (c < ' ' && c != '\t' && c != '\n' && c != '\r') c = ' ';
-        if (quote) {
-            if (c == quote) quote = 0;
-        } else if (c == '>') {
-            buf_putc(out, c);
-            return i + 1;
-        } else if (ascii_is_space(c)) {
-            blank = true;
-        } else {
-            n_attrs += blank;
-            if (n_attrs > HTML_MAX_ATTRIBUTES) break;
-            blank = false;
-            if ((c == '"' || c == '\'') && out->n && (out->p[out->n - 1] == '=' || ascii_is_space(out->p[out->n - 1])))
-                quote = c;
+    buf_put(out, s.p + i, name - i);
+    for (i = name; i < s.n && !ends_name(s.p[i]); i++) buf_putc(out, s.p[i]);
+    while ((i = skip_blank(s, i)) < s.n && s.p[i] != '>') {
+        Span value = {NULL, 0};
+        if (s.p[i] == '/') {
+            if (i + 1 < s.n && s.p[i + 1] == '>') buf_putc(out, '/');
+            i++;
+            continue;
         }
-        buf_putc(out, c);
+        for (name = i++; i < s.n && !ends_name(s.p[i]) && s.p[i] != '=';) i++;
+        Span key = span(s.p + name, i - name);
+        size_t eq = skip_blank(s, i);
+        if (eq < s.n && s.p[eq] == '=' && !read_value(s, eq + 1, &value, &i)) {
+            i += span_find(span_from(s, i), '>');
+            break;
+        }
+        if (is_kept(key) && n_attrs++ < HTML_MAX_ATTRIBUTES) put_attr(out, key, value);
     }
-    /* Too many attributes, or the page ends inside the tag: the tag ends here, what is left of it goes. */
-    while (i < s.n && s.p[i] != '<' && s.p[i] != '>') i++;
     buf_putc(out, '>');
-    return i < s.n && s.p[i] == '>' ? i + 1 : i;
+    return i < s.n ? i + 1 : i;
 }
 
 static void keep_json_ld(HtmlTree *t, Span tag, Span content)
@@ -121,7 +169,7 @@ static size_t copy_raw(HtmlTree *t, Span s, size_t i, int raw, bool *closed)
     size_t close = *closed ? find_close(s, behind, span_str(raw_names[raw])) : s.n;
 
     if (close < s.n) {
-        if (!t->clean.oom) keep_json_ld(t, span(t->clean.p + from, t->clean.n - from), span(s.p + behind, close - behind));
+        keep_json_ld(t, span(s.p + i, behind - i), span(s.p + behind, close - behind));
         return close;
     }
     *closed = false;
@@ -131,7 +179,7 @@ static size_t copy_raw(HtmlTree *t, Span s, size_t i, int raw, bool *closed)
 
 static void clean(HtmlTree *t, Span s)
 {
-    bool closed[N_RAW] = {true, true}, comment_ends = true;
+    bool closed[N_RAW] = {true, true, true}, comment_ends = true;
     Buf *out = &t->clean;
     size_t i = 0;
     int raw = 0;

@@ -4,9 +4,9 @@
  * by their `end`s. Walking it needs no recursion, so depth is a number and not a stack.
  *
  * Before parsing, the bytes are cleaned: NUL and control characters (libxml2 stops at a NUL) become spaces, the contents of
- * script, style and comments go (JSON-LD is kept aside), and a tag keeps its first HTML_MAX_ATTRIBUTES attributes, since
- * looking for repeated ones takes time quadratic in their number. An unclosed comment or script is text from there on,
- * which is not what the HTML standard says, but it loses a tag and not a page. */
+ * script, style, svg and comments go (JSON-LD is kept aside), and a tag keeps only attributes that are looked at, at most
+ * HTML_MAX_ATTRIBUTES, since the search for repeated ones takes time quadratic in their number. An unclosed comment,
+ * script or quote is text from there on, which is not what the HTML standard says, but it loses a tag and not a page. */
 #ifndef TAMIS_INGEST_HTML_H
 #define TAMIS_INGEST_HTML_H
 

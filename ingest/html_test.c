@@ -95,6 +95,13 @@ TEST(scripts_comments_and_json_ld)
     parse(SPAN_LIT("<body><p>a</p><!-- open <p>b</p><script>c<p>d</p>"), &t);
     all_text(&t, &text);
     CHECK(text.n && memchr(text.p, 'b', text.n) && memchr(text.p, 'd', text.n));
+    parse(SPAN_LIT("<body><p class=\"a' id='b\" title=x\"y id=c\"d lang = 'e'>f<a href='g>h</a>i<b data-x=\"j>k</b>l"), &t);
+    all_text(&t, &text);
+    CHECK_SPAN(SPAN_LIT("f|h|i|k|l"), buf_span(&text));
+    uint32_t p = find_tag(&t, HTML_p);
+    CHECK_SPAN(SPAN_LIT("a' id='b"), html_attr(&t, p, HTML_CLASS));
+    CHECK_SPAN(SPAN_LIT("c\"d"), html_attr(&t, p, HTML_ID));
+    CHECK_SPAN(SPAN_LIT("e"), html_attr(&t, p, HTML_LANG));
     htmltree_clear(&t), buf_clear(&text);
 }
 
@@ -113,7 +120,7 @@ TEST(hostile_pages_end_soon)
     CHECK_INT(HTML_TOO_DEEP, parse(buf_span(&b), &t));
     buf_reset(&b);
     buf_puts(&b, "<body><p ");
-    for (int i = 0; i < 100000; i++) buf_printf(&b, "a%d=1 ", i);
+    for (int i = 0; i < 100000; i++) buf_printf(&b, "a%d=1 class=%d ", i, i);
     buf_puts(&b, ">text</p>");
     CHECK_INT(HTML_FINE, parse(buf_span(&b), &t));
     CHECK(find_tag(&t, HTML_TEXT) != UINT32_MAX);
@@ -122,6 +129,9 @@ TEST(hostile_pages_end_soon)
     CHECK_INT(HTML_FINE, parse(buf_span(&b), &t));
     buf_reset(&b);
     repeat(&b, "<script>", 250000);
+    CHECK_INT(HTML_FINE, parse(buf_span(&b), &t));
+    buf_reset(&b);
+    repeat(&b, "<a b='<a b=\"", 300000);
     CHECK_INT(HTML_FINE, parse(buf_span(&b), &t));
     buf_reset(&b);
     repeat(&b, "<b><i>", 1500);
