@@ -158,7 +158,7 @@ ErrCode dataset_commit(const char *dir, bool *done, uint32_t *n_have, uint32_t *
     if ((rc = publish_stats(dir, &plan, &t, err)) != ERR_OK) goto out;
     if ((rc = publish_manifest(dir, &plan, &t, err)) != ERR_OK) goto out;
     *done = true;
-    rc = store_sweep(dir, err);
+    rc = store_sweep(dir, 0, err);
 out:
     totals_clear(&t);
     arena_clear(&arena);

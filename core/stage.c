@@ -183,7 +183,7 @@ static ErrCode claim(const StageJob *job, Hash128 key, Err *err)
     rc = store_create(path, buf_span(&plan_text), &created, err);
     if (rc == ERR_OK && !created) rc = err_set(err, ERR_DATA, "%s: another job has just started here", job->out_dir);
 out:
-    if (rc == ERR_OK) rc = store_sweep(job->out_dir, err);
+    if (rc == ERR_OK) rc = store_sweep(job->out_dir, 0, err);
     if (rc == ERR_OK && job->common->rejected) rc = store_mkdirs(job->common->rejected, err);
     buf_clear(&plan_text);
     arena_clear(&arena);

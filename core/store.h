@@ -52,8 +52,9 @@ typedef struct {
 MUST_USE ErrCode store_list(const char *dir, StoreList *out, Err *err);
 void storelist_clear(StoreList *l);
 
-/* Deletes temporaries (*.HOST.PID.tmp) in `dir` left by dead processes of this host. */
-MUST_USE ErrCode store_sweep(const char *dir, Err *err);
+/* Deletes temporaries (*.HOST.PID.tmp) that dead processes of this host left in `dir` and in directories at most `depth`
+ * levels below it. Absent is fine. */
+MUST_USE ErrCode store_sweep(const char *dir, int depth, Err *err);
 
 /* "DIR/NAME" into an arena; NULL when there is no memory. */
 char *path_join(Arena *a, const char *dir, const char *name);

@@ -6,6 +6,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -148,6 +149,23 @@ void storelist_clear(StoreList *l)
     *l = (StoreList){0};
 }
 
+/* Whether no process has this number, or one that has ended and only waits to be buried by its parent (a killed child whose
+ * parent was killed with it may stay so for a while). */
+static bool is_dead(pid_t pid)
+{
+    char path[64], stat[512];
+
+    if (kill(pid, 0) != 0) return errno == ESRCH;
+    snprintf(path, sizeof path, "/proc/%ld/stat", (long)pid);
+    FILE *f = fopen(path, "r");
+    if (!f) return errno == ENOENT && kill(pid, 0) != 0;
+    size_t n = fread(stat, 1, sizeof stat - 1, f);
+    fclose(f);
+    stat[n] = 0;
+    const char *name_end = strrchr(stat, ')'); /* "PID (NAME) STATE …" */
+    return name_end && (strncmp(name_end, ") Z", 3) == 0 || strncmp(name_end, ") X", 3) == 0);
+}
+
 /* Whether `name` is BASE.HOST.PID.tmp of this host (`mark` is ".HOST.") and PID no longer runs. */
 static bool is_orphan(const char *name, const char *mark)
 {
@@ -159,10 +177,10 @@ static bool is_orphan(const char *name, const char *mark)
     if (digits == 0 || digits > 9 || n < 4 + digits + m + 1) return false;
     const char *at = name + n - 4 - digits;
     if (strncmp(at - m, mark, m) != 0 || !span_to_u64(span(at, digits), &pid) || pid == 0) return false;
-    return kill((pid_t)pid, 0) != 0 && errno == ESRCH;
+    return is_dead((pid_t)pid);
 }
 
-ErrCode store_sweep(const char *dir, Err *err)
+ErrCode store_sweep(const char *dir, int depth, Err *err)
 {
     char mark[STORE_TMP_SUFFIX];
     StoreList list;
@@ -173,9 +191,10 @@ ErrCode store_sweep(const char *dir, Err *err)
     store_tmp_suffix(mark, 0);
     if ((rc = store_list(dir, &list, err)) != ERR_OK) return rc;
     for (size_t i = 0; i < list.n && rc == ERR_OK; i++) {
-        if (!is_orphan(list.name[i], mark)) continue;
         const char *path = path_join(&list.arena, dir, list.name[i]);
-        rc = path ? store_delete(path, err) : err_nomem(err, dir);
+        if (!path) rc = err_nomem(err, dir);
+        else if (is_orphan(list.name[i], mark)) rc = store_delete(path, err);
+        else if (depth > 0) rc = store_sweep(path, depth - 1, err); /* does nothing where it is no directory */
     }
     storelist_clear(&list);
     return rc;

@@ -282,9 +282,31 @@ TEST(store_sweep_removes_what_the_dead_left)
     const char *stay[] = {"part-000003.elsewhere.1.tmp", "x.tmp", ".tmp", "a.b.0x1.tmp"};
     for (int i = 0; i < 4; i++) CHECK_OK(store_write(in_dir(path, dir, stay[i]), SPAN_LIT("1"), &err), &err);
     CHECK_INT(6, count_names(dir));
-    CHECK_OK(store_sweep(dir, &err), &err);
+    CHECK_OK(store_sweep(dir, 0, &err), &err);
     CHECK_INT(5, count_names(dir));
-    CHECK_OK(store_sweep(in_dir(path, dir, "absent"), &err), &err);
+    CHECK_OK(store_sweep(in_dir(path, dir, "absent"), 0, &err), &err);
+}
+
+TEST(store_sweep_goes_down_and_knows_the_unburied)
+{
+    const char *dir = check_tmpdir();
+    char path[512], suffix[STORE_TMP_SUFFIX];
+    pid_t ended = fork();
+    siginfo_t info;
+    Err err;
+
+    if (ended == 0) _exit(0);
+    CHECK(waitid(P_PID, (id_t)ended, &info, WEXITED | WNOWAIT) == 0); /* ended, not buried */
+    CHECK_OK(store_mkdirs(in_dir(path, dir, "a/b"), &err), &err);
+    store_tmp_suffix(suffix, (long)ended);
+    snprintf(path, sizeof path, "%s/a/b/x%s", dir, suffix);
+    CHECK_OK(store_write(path, SPAN_LIT("1"), &err), &err);
+    in_dir(path, dir, "a/b");
+    CHECK_OK(store_sweep(dir, 1, &err), &err);
+    CHECK_INT(1, count_names(path));
+    CHECK_OK(store_sweep(dir, 2, &err), &err);
+    CHECK_INT(0, count_names(path));
+    CHECK(waitpid(ended, NULL, 0) == ended);
 }
 
 /* Every call that changes the disk fails once, then the disk stays full from the n-th call on: the old content or the

@@ -19,6 +19,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+enum { SWEEP_DEPTH = 3 }; /* DIR/tokens/STREAM holds the deepest files of a run */
+
 typedef struct {
     const char *out, *until;
     uint32_t threads;
@@ -131,6 +133,7 @@ static ErrCode run_chain(const Recipe *r, const RunOptions *o, int *status, Err 
             rc = err_set(err, ERR_INTR, "interrupted behind %s; run it again", r->stage[i].verb);
     }
     if (rc == ERR_OK && *status == 0) rc = report_write(r->out_dir, !o->quiet, err);
+    if (rc == ERR_OK && *status == 0) rc = store_sweep(r->out_dir, SWEEP_DEPTH, err);
 out:
     if (lock >= 0) close(lock);
     arena_clear(&arena);

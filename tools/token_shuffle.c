@@ -289,7 +289,7 @@ static ErrCode make_stream_dirs(const ShuffleSpec *spec, const DomainSet *domain
     for (size_t i = 0; i < domains->n && rc == ERR_OK; i++) {
         const char *path = path_join(&arena, spec->out_dir, domains->v[i].name);
         rc = path ? store_mkdirs(path, err) : err_nomem(err, "a path");
-        if (rc == ERR_OK) rc = store_sweep(path, err);
+        if (rc == ERR_OK) rc = store_sweep(path, 0, err);
     }
     arena_clear(&arena);
     return rc;

@@ -138,7 +138,7 @@ static ErrCode run_start(Run *r, const TrainOptions *o, Err *err)
     ErrCode rc;
 
     if ((rc = store_mkdirs(r->dir, err)) != ERR_OK) return rc;
-    if ((rc = store_sweep(r->dir, err)) != ERR_OK) return rc;
+    if ((rc = store_sweep(r->dir, 0, err)) != ERR_OK) return rc;
     if ((rc = run_alloc(r, o->threads, err)) != ERR_OK) return rc;
     if (o->force && (rc = forget_run(r->dir, true, err)) != ERR_OK) return rc;
     if ((rc = resume(r, err)) != ERR_OK) return rc;
