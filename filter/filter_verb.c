@@ -34,18 +34,11 @@ int filter_verb(int argc, char **argv)
     Err err = {0};
     int first = 0;
 
-    ErrCode rc = options_parse(&verb, argc, argv, &first, &err);
+    ErrCode rc = verb_begin(&verb, argc, argv, &common, &par, &first, &err);
     if (rc == ERR_NO) return 0;
     if (rc != ERR_OK) goto out;
-    if (first == argc) {
-        rc = err_set(&err, ERR_USAGE, "filter: no input (see tamis filter --help)");
-        goto out;
-    }
     params.limits = limits.v;
     params.n_limits = limits.n;
-    if ((rc = par_start(&par, (int)common.threads, &err)) != ERR_OK) goto out;
-    log_setup(common.quiet ? LOG_QUIET : common.verbose ? LOG_VERBOSE : LOG_NORMAL, par.rank);
-    interrupt_install();
     if ((rc = datasetset_open(&set, (const char *const *)argv + first, (size_t)(argc - first), &err)) != ERR_OK)
         goto out;
     StageTotals totals = {0};
