@@ -7,13 +7,53 @@
 bool blocks_is_block(HtmlTag tag)
 {
     switch (tag) {
-    case HTML_address: case HTML_article: case HTML_aside: case HTML_blockquote: case HTML_body: case HTML_caption:
-    case HTML_center: case HTML_dd: case HTML_details: case HTML_dialog: case HTML_dir: case HTML_div: case HTML_dl:
-    case HTML_dt: case HTML_fieldset: case HTML_figcaption: case HTML_figure: case HTML_footer: case HTML_form:
-    case HTML_h1: case HTML_h2: case HTML_h3: case HTML_h4: case HTML_h5: case HTML_h6: case HTML_header:
-    case HTML_hgroup: case HTML_hr: case HTML_html: case HTML_legend: case HTML_li: case HTML_main: case HTML_menu:
-    case HTML_nav: case HTML_ol: case HTML_option: case HTML_p: case HTML_pre: case HTML_section: case HTML_summary:
-    case HTML_table: case HTML_tbody: case HTML_td: case HTML_tfoot: case HTML_th: case HTML_thead: case HTML_tr:
+    case HTML_address:
+    case HTML_article:
+    case HTML_aside:
+    case HTML_blockquote:
+    case HTML_body:
+    case HTML_caption:
+    case HTML_center:
+    case HTML_dd:
+    case HTML_details:
+    case HTML_dialog:
+    case HTML_dir:
+    case HTML_div:
+    case HTML_dl:
+    case HTML_dt:
+    case HTML_fieldset:
+    case HTML_figcaption:
+    case HTML_figure:
+    case HTML_footer:
+    case HTML_form:
+    case HTML_h1:
+    case HTML_h2:
+    case HTML_h3:
+    case HTML_h4:
+    case HTML_h5:
+    case HTML_h6:
+    case HTML_header:
+    case HTML_hgroup:
+    case HTML_hr:
+    case HTML_html:
+    case HTML_legend:
+    case HTML_li:
+    case HTML_main:
+    case HTML_menu:
+    case HTML_nav:
+    case HTML_ol:
+    case HTML_option:
+    case HTML_p:
+    case HTML_pre:
+    case HTML_section:
+    case HTML_summary:
+    case HTML_table:
+    case HTML_tbody:
+    case HTML_td:
+    case HTML_tfoot:
+    case HTML_th:
+    case HTML_thead:
+    case HTML_tr:
     case HTML_ul: return true;
     default: return false;
     }
@@ -25,19 +65,19 @@ enum { MAX_LISTS = 32 }; /* deeper lists share the numbers of the last level */
 typedef struct {
     const HtmlTree *t;
     BlockList *out;
-    Block now;           /* the block under way; its text is the end of out->text */
-    bool space;          /* a blank is owed before the next text */
-    bool owed_newline;   /* … and it came from a line break in the source, which vanishes between Han characters */
-    bool cell;           /* a cell separator is owed */
-    uint32_t last_cp;    /* of the block */
+    Block now;         /* the block under way; its text is the end of out->text */
+    bool space;        /* a blank is owed before the next text */
+    bool owed_newline; /* … and it came from a line break in the source, which vanishes between Han characters */
+    bool cell;         /* a cell separator is owed */
+    uint32_t last_cp;  /* of the block */
     uint32_t links, pres, headings; /* how many of them are open */
-    uint32_t row;        /* the open <tr> of a data table; 0: none */
-    uint32_t table_end;  /* data tables: where the innermost ends */
-    uint32_t item;       /* the open <li> whose marker is owed; 0: none */
-    uint16_t lists;      /* open lists */
-    uint16_t number[MAX_LISTS]; /* per open list: its next item's number; 0: not numbered */
+    uint32_t row;                   /* the open <tr> of a data table; 0: none */
+    uint32_t table_end;             /* data tables: where the innermost ends */
+    uint32_t item;                  /* the open <li> whose marker is owed; 0: none */
+    uint16_t lists;                 /* open lists */
+    uint16_t number[MAX_LISTS];     /* per open list: its next item's number; 0: not numbered */
     uint16_t item_number;
-    uint32_t math_end;   /* of the outermost <math> seen */
+    uint32_t math_end; /* of the outermost <math> seen */
     bool oom;
 } Render;
 
@@ -50,11 +90,15 @@ static void count_char(Render *r, uint32_t cp)
     r->now.weight += w;
     if (r->links) r->now.link_weight += w;
     if (cp == ',' || cp == 0xff0c || cp == 0x3001 || cp == 0xff1b) saturate(&r->now.commas);
-    if (cp == '.' || cp == '?' || cp == '!' || cp == 0x3002 || cp == 0xff01 || cp == 0xff1f) saturate(&r->now.sentences);
+    if (cp == '.' || cp == '?' || cp == '!' || cp == 0x3002 || cp == 0xff01 || cp == 0xff1f)
+        saturate(&r->now.sentences);
     r->last_cp = cp;
 }
 
-static bool is_wide(uint32_t cp) { return weight_of(cp) == 25 || (cp >= 0x3000 && cp <= 0x303f) || (cp >= 0xff00 && cp <= 0xff65); }
+static bool is_wide(uint32_t cp)
+{
+    return weight_of(cp) == 25 || (cp >= 0x3000 && cp <= 0x303f) || (cp >= 0xff00 && cp <= 0xff65);
+}
 
 /* Ends the block under way; one without visible text leaves nothing. */
 static void flush(Render *r)
@@ -68,8 +112,10 @@ static void flush(Render *r)
         if (o->n == o->cap) {
             size_t cap = o->cap ? o->cap * 2 : 1024;
             Block *p = realloc(o->block, cap * sizeof *p);
-            if (p) o->block = p, o->cap = cap;
-            else r->oom = true;
+            if (p)
+                o->block = p, o->cap = cap;
+            else
+                r->oom = true;
         }
         if (o->n < o->cap) o->block[o->n++] = *b;
     }
@@ -85,8 +131,10 @@ static void open_list(Render *r, uint32_t list)
     uint64_t start = 1;
 
     r->lists = (uint16_t)(r->lists + 1);
-    if (r->t->node[list].tag != HTML_ol) start = 0;
-    else if (!span_to_u64(html_attr(r->t, list, HTML_START), &start) || start == 0) start = 1;
+    if (r->t->node[list].tag != HTML_ol)
+        start = 0;
+    else if (!span_to_u64(html_attr(r->t, list, HTML_START), &start) || start == 0)
+        start = 1;
     *list_number(r) = (uint16_t)(start < UINT16_MAX ? start : UINT16_MAX);
 }
 
@@ -117,8 +165,10 @@ static void start_block(Render *r, uint32_t node)
 
 static void owed_blank(Render *r, uint32_t cp)
 {
-    if (r->cell) buf_puts(&r->out->text, " | ");
-    else if (r->space && !(r->owed_newline && is_wide(r->last_cp) && is_wide(cp))) buf_putc(&r->out->text, ' ');
+    if (r->cell)
+        buf_puts(&r->out->text, " | ");
+    else if (r->space && !(r->owed_newline && is_wide(r->last_cp) && is_wide(cp)))
+        buf_putc(&r->out->text, ' ');
     r->space = r->owed_newline = r->cell = false;
 }
 
@@ -139,7 +189,8 @@ static void put_text(Render *r, uint32_t node, Span s)
         uint32_t cp;
         n = utf8_next(s.p + i, s.n - i, &cp);
         if (cp == ' ' || (cp >= 9 && cp <= 13) || cp == 0xa0) {
-            r->owed_newline = (r->space ? r->owed_newline : true) && (cp == '\n' || cp == '\r' || cp == ' ' || cp == '\t');
+            r->owed_newline =
+                (r->space ? r->owed_newline : true) && (cp == '\n' || cp == '\r' || cp == ' ' || cp == '\t');
             r->space = true;
             continue;
         }
@@ -163,11 +214,16 @@ static void line_break(Render *r)
 {
     Buf *text = &r->out->text;
 
-    if (r->row) r->space = true;
-    else if (text->n == r->now.text) return;
-    else if (r->pres) buf_putc(text, '\n');
-    else if (text->p[text->n - 1] == '\n') flush(r);
-    else buf_putc(text, '\n');
+    if (r->row)
+        r->space = true;
+    else if (text->n == r->now.text)
+        return;
+    else if (r->pres)
+        buf_putc(text, '\n');
+    else if (text->p[text->n - 1] == '\n')
+        flush(r);
+    else
+        buf_putc(text, '\n');
     r->space = r->owed_newline = false;
 }
 
@@ -179,10 +235,21 @@ static bool is_data_table(const HtmlTree *t, uint32_t table)
 
     for (uint32_t i = table + 1; i < t->node[table].end; i++) {
         switch (t->node[i].tag) {
-        case HTML_table: case HTML_pre: case HTML_form: case HTML_article: case HTML_section: return false;
+        case HTML_table:
+        case HTML_pre:
+        case HTML_form:
+        case HTML_article:
+        case HTML_section: return false;
         case HTML_tr: rows++; break;
-        case HTML_td: case HTML_th: cells++; break;
-        case HTML_p: case HTML_div: case HTML_li: case HTML_h1: case HTML_h2: case HTML_h3: case HTML_br: blocks++; break;
+        case HTML_td:
+        case HTML_th: cells++; break;
+        case HTML_p:
+        case HTML_div:
+        case HTML_li:
+        case HTML_h1:
+        case HTML_h2:
+        case HTML_h3:
+        case HTML_br: blocks++; break;
         case HTML_TEXT: bytes += t->node[i].text_bytes; break;
         default: break;
         }
@@ -194,10 +261,30 @@ static bool is_data_table(const HtmlTree *t, uint32_t table)
 static bool is_silent(HtmlTag tag)
 {
     switch (tag) {
-    case HTML_script: case HTML_style: case HTML_head: case HTML_template: case HTML_iframe: case HTML_object:
-    case HTML_embed: case HTML_applet: case HTML_svg: case HTML_canvas: case HTML_audio: case HTML_video:
-    case HTML_select: case HTML_option: case HTML_optgroup: case HTML_button: case HTML_input: case HTML_textarea:
-    case HTML_map: case HTML_rt: case HTML_rp: case HTML_title: case HTML_meta: case HTML_link: return true;
+    case HTML_script:
+    case HTML_style:
+    case HTML_head:
+    case HTML_template:
+    case HTML_iframe:
+    case HTML_object:
+    case HTML_embed:
+    case HTML_applet:
+    case HTML_svg:
+    case HTML_canvas:
+    case HTML_audio:
+    case HTML_video:
+    case HTML_select:
+    case HTML_option:
+    case HTML_optgroup:
+    case HTML_button:
+    case HTML_input:
+    case HTML_textarea:
+    case HTML_map:
+    case HTML_rt:
+    case HTML_rp:
+    case HTML_title:
+    case HTML_meta:
+    case HTML_link: return true;
     default: return false;
     }
 }
@@ -223,14 +310,22 @@ static void open_element(Render *r, uint32_t i)
 {
     HtmlTag tag = (HtmlTag)r->t->node[i].tag;
 
-    if (blocks_is_block(tag) && !r->row) flush(r);
-    else if (blocks_is_block(tag)) r->space = true;
+    if (blocks_is_block(tag) && !r->row)
+        flush(r);
+    else if (blocks_is_block(tag))
+        r->space = true;
     switch (tag) {
     case HTML_a: r->links++; break;
     case HTML_br: line_break(r); break;
     case HTML_pre: r->pres++; break;
-    case HTML_h1: case HTML_h2: case HTML_h3: case HTML_h4: case HTML_h5: case HTML_h6: r->headings++; break;
-    case HTML_ul: case HTML_ol: open_list(r, i); break;
+    case HTML_h1:
+    case HTML_h2:
+    case HTML_h3:
+    case HTML_h4:
+    case HTML_h5:
+    case HTML_h6: r->headings++; break;
+    case HTML_ul:
+    case HTML_ol: open_list(r, i); break;
     case HTML_li: open_item(r, i); break;
     case HTML_table:
         if (i >= r->table_end && is_data_table(r->t, i)) r->table_end = r->t->node[i].end;
@@ -241,7 +336,8 @@ static void open_element(Render *r, uint32_t i)
             r->row = i;
         }
         break;
-    case HTML_td: case HTML_th:
+    case HTML_td:
+    case HTML_th:
         if (r->row && r->out->text.n > r->now.text) r->cell = true;
         break;
     default: break;
@@ -256,14 +352,22 @@ static void close_element(Render *r, uint32_t i)
         r->row = 0;
         flush(r);
     } else if (blocks_is_block(tag)) {
-        if (r->row) r->space = true;
-        else flush(r);
+        if (r->row)
+            r->space = true;
+        else
+            flush(r);
     }
     switch (tag) {
     case HTML_a: r->links--; break;
     case HTML_pre: r->pres--; break;
-    case HTML_h1: case HTML_h2: case HTML_h3: case HTML_h4: case HTML_h5: case HTML_h6: r->headings--; break;
-    case HTML_ul: case HTML_ol: r->lists = (uint16_t)(r->lists - 1); break;
+    case HTML_h1:
+    case HTML_h2:
+    case HTML_h3:
+    case HTML_h4:
+    case HTML_h5:
+    case HTML_h6: r->headings--; break;
+    case HTML_ul:
+    case HTML_ol: r->lists = (uint16_t)(r->lists - 1); break;
     case HTML_li:
         if (r->item == i) r->item = 0;
         break;
@@ -300,14 +404,18 @@ ErrCode blocks_render(const HtmlTree *t, const uint8_t *drop, BlockList *out, Er
         uint32_t at = (uint32_t)out->n + (out->text.n > r.now.text);
         for (uint32_t k = i, end = skip ? t->node[i].end : i + 1; k < end; k++) out->first[k] = at;
         if (skip) {
-            if (drop[i] && blocks_is_block(tag) && !r.row) flush(&r);
-            else r.space = true;
+            if (drop[i] && blocks_is_block(tag) && !r.row)
+                flush(&r);
+            else
+                r.space = true;
             i = t->node[i].end;
             continue;
         }
         if (tag == HTML_TEXT) {
-            if (r.pres && !r.row && out->text.n > r.now.text) put_verbatim(&r, html_text(t, i));
-            else put_text(&r, i, html_text(t, i));
+            if (r.pres && !r.row && out->text.n > r.now.text)
+                put_verbatim(&r, html_text(t, i));
+            else
+                put_text(&r, i, html_text(t, i));
         } else {
             out->stack[depth++] = i;
         }

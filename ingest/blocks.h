@@ -12,24 +12,24 @@
 typedef enum { BLOCK_TEXT, BLOCK_HEADING, BLOCK_ITEM, BLOCK_PRE, BLOCK_ROW } BlockKind;
 
 typedef struct {
-    uint32_t node;           /* the innermost block element that holds it */
-    uint32_t text, bytes;    /* in BlockList.text; without the marker */
+    uint32_t node;        /* the innermost block element that holds it */
+    uint32_t text, bytes; /* in BlockList.text; without the marker */
     uint32_t weight, link_weight;
     uint16_t commas, sentences; /* saturating */
-    uint16_t indent;         /* list items: levels above; other blocks inside an item: as deep as its text */
-    uint16_t number;         /* ordered items: their number; else 0 */
+    uint16_t indent;            /* list items: levels above; other blocks inside an item: as deep as its text */
+    uint16_t number;            /* ordered items: their number; else 0 */
     uint8_t kind;
-    bool keep;               /* maintext.c decides */
+    bool keep; /* maintext.c decides */
 } Block;
 
 typedef struct {
     Block *block;
     size_t n, cap;
     Buf text;
-    uint32_t *first;    /* per node: index of the first block at or behind it; n_nodes + 1 entries. Node i has the blocks
+    uint32_t *first; /* per node: index of the first block at or behind it; n_nodes + 1 entries. Node i has the blocks
                            [first[i], first[node[i].end]) */
     size_t cap_first;
-    uint32_t *stack;    /* open elements while rendering */
+    uint32_t *stack; /* open elements while rendering */
     size_t cap_stack;
 } BlockList;
 
@@ -40,8 +40,8 @@ static inline uint32_t weight_of(uint32_t cp)
     if ((cp >= 0x3400 && cp <= 0x9fff) || (cp >= 0x3041 && cp <= 0x30ff) || (cp >= 0xac00 && cp <= 0xd7a3) ||
         (cp >= 0x20000 && cp <= 0x3ffff))
         return 25;
-    if (cp < 0xc0 || (cp >= 0x2000 && cp <= 0x2bff) || (cp >= 0x3000 && cp <= 0x303f) || (cp >= 0xfe30 && cp <= 0xfe4f) ||
-        (cp >= 0xff00 && cp <= 0xff0f) || cp == 0xfffd)
+    if (cp < 0xc0 || (cp >= 0x2000 && cp <= 0x2bff) || (cp >= 0x3000 && cp <= 0x303f) ||
+        (cp >= 0xfe30 && cp <= 0xfe4f) || (cp >= 0xff00 && cp <= 0xff0f) || cp == 0xfffd)
         return 0;
     return 10;
 }
@@ -49,7 +49,7 @@ static inline uint32_t weight_of(uint32_t cp)
 /* drop[i] leaves out the subtree of node i. Errors: memory. */
 MUST_USE ErrCode blocks_render(const HtmlTree *t, const uint8_t *drop, BlockList *out, Err *err);
 /* Appends the kept blocks: a blank line between blocks, one line end between items of a list and rows of a table. */
-void blocks_write(const BlockList *b, Buf *out);
+void blocks_write(const BlockList *list, Buf *out);
 void blocklist_clear(BlockList *b);
 
 /* Whether an element starts and ends a line. */

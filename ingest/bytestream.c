@@ -11,28 +11,28 @@ typedef struct {
 } Member;
 
 struct ByteStream {
-    InFile *file;    /* NULL: `bytes` are read */
+    InFile *file; /* NULL: `bytes` are read */
     Span bytes;
     StreamCoding coding;
     bool warc;
 
-    uint8_t *stored;        /* stored bytes [stored_at, stored_at + stored_n) of the file; used_n of them are done */
+    uint8_t *stored; /* stored bytes [stored_at, stored_at + stored_n) of the file; used_n of them are done */
     size_t stored_cap, stored_n, used_n;
     uint64_t stored_at, size;
 
-    Buf out;                /* decompressed; the window is [out_at, out.n) */
+    Buf out; /* decompressed; the window is [out_at, out.n) */
     size_t out_at;
-    uint64_t out_pos;       /* position of out.p[0] in the decompressed stream */
+    uint64_t out_pos; /* position of out.p[0] in the decompressed stream */
 
-    Member *member;         /* sorted; first_member is the last one at or before the window */
+    Member *member; /* sorted; first_member is the last one at or before the window */
     size_t n_members, cap_members, first_member;
 
-    bool in_member;         /* a member is half decompressed by streaming */
+    bool in_member; /* a member is half decompressed by streaming */
     uint64_t member_in, member_out;
     StreamBreak brk;
     GzipIn *gzip;
     ZSTD_DStream *zstd;
-    size_t zstd_hint;       /* 0: at a frame's start */
+    size_t zstd_hint; /* 0: at a frame's start */
 };
 
 static uint64_t stored_pos(const ByteStream *s) { return s->stored_at + s->used_n; }
@@ -173,8 +173,10 @@ static ErrCode zstd_more(ByteStream *s, Err *err)
     ZSTD_inBuffer in = {v.p, v.n, 0};
     ZSTD_outBuffer out = {s->out.p + s->out.n, STREAM_STEP, 0};
     s->zstd_hint = ZSTD_decompressStream(s->zstd, &out, &in);
-    if (ZSTD_isError(s->zstd_hint)) s->brk = STREAM_CORRUPT;
-    else if (in.pos == 0 && out.pos == 0) s->brk = STREAM_CUT;
+    if (ZSTD_isError(s->zstd_hint))
+        s->brk = STREAM_CORRUPT;
+    else if (in.pos == 0 && out.pos == 0)
+        s->brk = STREAM_CUT;
     account(s, in.pos, out.pos);
     return ERR_OK;
 }
@@ -265,8 +267,10 @@ static const Member *member_at(const ByteStream *s, uint64_t pos)
 
     while (lo + 1 < hi) {
         size_t mid = lo + (hi - lo) / 2;
-        if (s->member[mid].pos <= pos) lo = mid;
-        else hi = mid;
+        if (s->member[mid].pos <= pos)
+            lo = mid;
+        else
+            hi = mid;
     }
     return &s->member[lo];
 }
@@ -311,7 +315,8 @@ bool stream_is_member_start(const ByteStream *s, size_t at)
 static StreamCoding coding_of(Span v)
 {
     if (v.n >= 2 && v.p[0] == 0x1f && v.p[1] == 0x8b) return STREAM_GZIP;
-    if (v.n >= 4 && (le32_get(v.p) == 0xFD2FB528u || (le32_get(v.p) & 0xFFFFFFF0u) == 0x184D2A50u)) return STREAM_ZSTD;
+    if (v.n >= 4 && (le32_get(v.p) == 0xFD2FB528u || (le32_get(v.p) & 0xFFFFFFF0u) == 0x184D2A50u))
+        return STREAM_ZSTD;
     return STREAM_PLAIN;
 }
 
@@ -332,8 +337,10 @@ static ErrCode start(ByteStream **out, ByteStream *s, uint64_t begin, Err *err)
         rc = s->coding == STREAM_GZIP ? find_member(s, begin, err) : seek_stored(s, begin - 1, err);
         if (s->coding == STREAM_PLAIN) s->out_pos = begin - 1 < s->size ? begin - 1 : s->size;
     }
-    if (rc != ERR_OK) stream_close(s);
-    else *out = s;
+    if (rc != ERR_OK)
+        stream_close(s);
+    else
+        *out = s;
     return rc;
 }
 

@@ -130,7 +130,8 @@ TEST(damage_costs_its_member)
     for (size_t hit = begin; hit < end; hit++) {
         Buf bad = {0}, out = {0};
         ByteStream *s;
-        if (hit > begin + 3 && hit < begin + 10) continue; /* flags, time and system of the header change nothing, or its length */
+        if (hit > begin + 3 && hit < begin + 10)
+            continue; /* flags, time and system of the header change nothing, or its length */
         buf_put_span(&bad, buf_span(&gz));
         bad.p[hit] ^= 0x5a;
         CHECK_OK(stream_open_bytes(&s, buf_span(&bad), 0, true, &err), &err);

@@ -10,39 +10,119 @@
 typedef struct {
     const char *name, *iconv;
 } Encoding;
-static const Encoding encodings[] = {
-    {"utf-8", NULL},          {"gb18030", "GB18030"},      {"big5", "BIG5-HKSCS"},  {"windows-1252", "CP1252"},
-    {"shift_jis", "CP932"},   {"euc-jp", "EUC-JP"},        {"iso-2022-jp", "ISO-2022-JP"}, {"euc-kr", "CP949"},
-    {"utf-16le", "UTF-16LE"}, {"utf-16be", "UTF-16BE"},    {"windows-1250", "CP1250"}, {"windows-1251", "CP1251"},
-    {"windows-1253", "CP1253"}, {"windows-1254", "CP1254"}, {"windows-1255", "CP1255"}, {"windows-1256", "CP1256"},
-    {"windows-1257", "CP1257"}, {"windows-1258", "CP1258"}, {"windows-874", "CP874"}, {"koi8-r", "KOI8-R"},
-    {"koi8-u", "KOI8-U"},     {"iso-8859-2", "ISO-8859-2"}, {"iso-8859-3", "ISO-8859-3"}, {"iso-8859-4", "ISO-8859-4"},
-    {"iso-8859-5", "ISO-8859-5"}, {"iso-8859-6", "ISO-8859-6"}, {"iso-8859-7", "ISO-8859-7"}, {"iso-8859-8", "ISO-8859-8"},
-    {"iso-8859-10", "ISO-8859-10"}, {"iso-8859-13", "ISO-8859-13"}, {"iso-8859-14", "ISO-8859-14"},
-    {"iso-8859-15", "ISO-8859-15"}, {"iso-8859-16", "ISO-8859-16"}, {"ibm866", "CP866"}, {"macintosh", "MACINTOSH"}};
+static const Encoding encodings[] = {{"utf-8", NULL},
+                                     {"gb18030", "GB18030"},
+                                     {"big5", "BIG5-HKSCS"},
+                                     {"windows-1252", "CP1252"},
+                                     {"shift_jis", "CP932"},
+                                     {"euc-jp", "EUC-JP"},
+                                     {"iso-2022-jp", "ISO-2022-JP"},
+                                     {"euc-kr", "CP949"},
+                                     {"utf-16le", "UTF-16LE"},
+                                     {"utf-16be", "UTF-16BE"},
+                                     {"windows-1250", "CP1250"},
+                                     {"windows-1251", "CP1251"},
+                                     {"windows-1253", "CP1253"},
+                                     {"windows-1254", "CP1254"},
+                                     {"windows-1255", "CP1255"},
+                                     {"windows-1256", "CP1256"},
+                                     {"windows-1257", "CP1257"},
+                                     {"windows-1258", "CP1258"},
+                                     {"windows-874", "CP874"},
+                                     {"koi8-r", "KOI8-R"},
+                                     {"koi8-u", "KOI8-U"},
+                                     {"iso-8859-2", "ISO-8859-2"},
+                                     {"iso-8859-3", "ISO-8859-3"},
+                                     {"iso-8859-4", "ISO-8859-4"},
+                                     {"iso-8859-5", "ISO-8859-5"},
+                                     {"iso-8859-6", "ISO-8859-6"},
+                                     {"iso-8859-7", "ISO-8859-7"},
+                                     {"iso-8859-8", "ISO-8859-8"},
+                                     {"iso-8859-10", "ISO-8859-10"},
+                                     {"iso-8859-13", "ISO-8859-13"},
+                                     {"iso-8859-14", "ISO-8859-14"},
+                                     {"iso-8859-15", "ISO-8859-15"},
+                                     {"iso-8859-16", "ISO-8859-16"},
+                                     {"ibm866", "CP866"},
+                                     {"macintosh", "MACINTOSH"}};
 enum { N_ENCODINGS = sizeof encodings / sizeof encodings[0] };
 
 /* Labels that are not their encoding's own name (Encoding Standard, section 4.2; the ones that pages carry). */
 static const struct {
     const char *label, *name;
-} labels[] = {
-    {"utf8", "utf-8"}, {"unicode-1-1-utf-8", "utf-8"}, {"gbk", "gb18030"}, {"gb2312", "gb18030"}, {"gb_2312-80", "gb18030"},
-    {"x-gbk", "gb18030"}, {"gb_2312", "gb18030"}, {"chinese", "gb18030"}, {"csgb2312", "gb18030"}, {"iso-ir-58", "gb18030"},
-    {"hz-gb-2312", "gb18030"}, {"cp936", "gb18030"}, {"big5-hkscs", "big5"}, {"cn-big5", "big5"}, {"csbig5", "big5"}, {"x-x-big5", "big5"},
-    {"iso-8859-1", "windows-1252"}, {"iso8859-1", "windows-1252"}, {"iso_8859-1", "windows-1252"}, {"latin1", "windows-1252"},
-    {"l1", "windows-1252"}, {"ascii", "windows-1252"}, {"us-ascii", "windows-1252"}, {"cp1252", "windows-1252"},
-    {"x-cp1252", "windows-1252"}, {"ansi_x3.4-1968", "windows-1252"}, {"ibm819", "windows-1252"},
-    {"shift-jis", "shift_jis"}, {"sjis", "shift_jis"}, {"x-sjis", "shift_jis"}, {"ms_kanji", "shift_jis"},
-    {"windows-31j", "shift_jis"}, {"ms932", "shift_jis"}, {"x-euc-jp", "euc-jp"}, {"csiso2022jp", "iso-2022-jp"},
-    {"ks_c_5601-1987", "euc-kr"}, {"ksc5601", "euc-kr"}, {"ks_c_5601", "euc-kr"}, {"windows-949", "euc-kr"}, {"korean", "euc-kr"},
-    {"utf-16", "utf-16le"}, {"unicode", "utf-16le"}, {"ucs-2", "utf-16le"}, {"unicodefffe", "utf-16be"},
-    {"cp1250", "windows-1250"}, {"cp1251", "windows-1251"}, {"win-1251", "windows-1251"}, {"cp1253", "windows-1253"}, {"cp1254", "windows-1254"},
-    {"iso-8859-9", "windows-1254"}, {"latin5", "windows-1254"}, {"cp1255", "windows-1255"}, {"cp1256", "windows-1256"},
-    {"cp1257", "windows-1257"}, {"cp1258", "windows-1258"}, {"tis-620", "windows-874"}, {"iso-8859-11", "windows-874"},
-    {"dos-874", "windows-874"}, {"koi8", "koi8-r"}, {"koi8-ru", "koi8-u"}, {"latin2", "iso-8859-2"}, {"iso8859-2", "iso-8859-2"},
-    {"iso8859-15", "iso-8859-15"}, {"latin9", "iso-8859-15"}, {"l9", "iso-8859-15"}, {"iso-8859-8-i", "iso-8859-8"},
-    {"greek", "iso-8859-7"}, {"cyrillic", "iso-8859-5"}, {"arabic", "iso-8859-6"}, {"hebrew", "iso-8859-8"}, {"cp866", "ibm866"},
-    {"mac", "macintosh"}, {"x-mac-roman", "macintosh"}};
+} labels[] = {{"utf8", "utf-8"},
+              {"unicode-1-1-utf-8", "utf-8"},
+              {"gbk", "gb18030"},
+              {"gb2312", "gb18030"},
+              {"gb_2312-80", "gb18030"},
+              {"x-gbk", "gb18030"},
+              {"gb_2312", "gb18030"},
+              {"chinese", "gb18030"},
+              {"csgb2312", "gb18030"},
+              {"iso-ir-58", "gb18030"},
+              {"hz-gb-2312", "gb18030"},
+              {"cp936", "gb18030"},
+              {"big5-hkscs", "big5"},
+              {"cn-big5", "big5"},
+              {"csbig5", "big5"},
+              {"x-x-big5", "big5"},
+              {"iso-8859-1", "windows-1252"},
+              {"iso8859-1", "windows-1252"},
+              {"iso_8859-1", "windows-1252"},
+              {"latin1", "windows-1252"},
+              {"l1", "windows-1252"},
+              {"ascii", "windows-1252"},
+              {"us-ascii", "windows-1252"},
+              {"cp1252", "windows-1252"},
+              {"x-cp1252", "windows-1252"},
+              {"ansi_x3.4-1968", "windows-1252"},
+              {"ibm819", "windows-1252"},
+              {"shift-jis", "shift_jis"},
+              {"sjis", "shift_jis"},
+              {"x-sjis", "shift_jis"},
+              {"ms_kanji", "shift_jis"},
+              {"windows-31j", "shift_jis"},
+              {"ms932", "shift_jis"},
+              {"x-euc-jp", "euc-jp"},
+              {"csiso2022jp", "iso-2022-jp"},
+              {"ks_c_5601-1987", "euc-kr"},
+              {"ksc5601", "euc-kr"},
+              {"ks_c_5601", "euc-kr"},
+              {"windows-949", "euc-kr"},
+              {"korean", "euc-kr"},
+              {"utf-16", "utf-16le"},
+              {"unicode", "utf-16le"},
+              {"ucs-2", "utf-16le"},
+              {"unicodefffe", "utf-16be"},
+              {"cp1250", "windows-1250"},
+              {"cp1251", "windows-1251"},
+              {"win-1251", "windows-1251"},
+              {"cp1253", "windows-1253"},
+              {"cp1254", "windows-1254"},
+              {"iso-8859-9", "windows-1254"},
+              {"latin5", "windows-1254"},
+              {"cp1255", "windows-1255"},
+              {"cp1256", "windows-1256"},
+              {"cp1257", "windows-1257"},
+              {"cp1258", "windows-1258"},
+              {"tis-620", "windows-874"},
+              {"iso-8859-11", "windows-874"},
+              {"dos-874", "windows-874"},
+              {"koi8", "koi8-r"},
+              {"koi8-ru", "koi8-u"},
+              {"latin2", "iso-8859-2"},
+              {"iso8859-2", "iso-8859-2"},
+              {"iso8859-15", "iso-8859-15"},
+              {"latin9", "iso-8859-15"},
+              {"l9", "iso-8859-15"},
+              {"iso-8859-8-i", "iso-8859-8"},
+              {"greek", "iso-8859-7"},
+              {"cyrillic", "iso-8859-5"},
+              {"arabic", "iso-8859-6"},
+              {"hebrew", "iso-8859-8"},
+              {"cp866", "ibm866"},
+              {"mac", "macintosh"},
+              {"x-mac-roman", "macintosh"}};
 
 struct Charset {
     iconv_t open[N_ENCODINGS]; /* (iconv_t)-1 until first used */
@@ -92,7 +172,8 @@ static Span value_after(Span s, const char *key)
     v = span_trim(span_from(v, 1));
     if (v.n && (v.p[0] == '"' || v.p[0] == '\'')) v = span_from(v, 1);
     size_t n = 0;
-    while (n < v.n && (ascii_is_alnum(v.p[n]) || v.p[n] == '-' || v.p[n] == '_' || v.p[n] == '.' || v.p[n] == ':')) n++;
+    while (n < v.n && (ascii_is_alnum(v.p[n]) || v.p[n] == '-' || v.p[n] == '_' || v.p[n] == '.' || v.p[n] == ':'))
+        n++;
     return span(v.p, n);
 }
 
@@ -156,8 +237,10 @@ static bool mostly_single(Span s)
     for (size_t i = 0; i < s.n;) {
         size_t run = i;
         while (run < s.n && s.p[run] >= 0x80) run++;
-        if (run - i == 1) n_single++;
-        else if (run > i) n_other += (run - i + 1) / 2;
+        if (run - i == 1)
+            n_single++;
+        else if (run > i)
+            n_other += (run - i + 1) / 2;
         i = run > i ? run : i + 1;
     }
     return n_single > n_other;
@@ -171,8 +254,10 @@ static size_t sample_of(Span body, uint8_t out[CHARSET_SAMPLE])
     for (size_t i = 0; i < body.n && n < CHARSET_SAMPLE; i++) {
         uint8_t c = body.p[i];
         bool near = c >= 0x80 || (i > 0 && body.p[i - 1] >= 0x80);
-        if (near) out[n++] = c;
-        else if (n && out[n - 1] < 0x80 && out[n - 1] != ' ') out[n++] = ' ';
+        if (near)
+            out[n++] = c;
+        else if (n && out[n - 1] < 0x80 && out[n - 1] != ' ')
+            out[n++] = ' ';
     }
     return n;
 }
@@ -302,8 +387,10 @@ ErrCode charset_to_utf8(Charset *c, Span body, Span http_label, Buf *out, Charse
         as_utf8(span_from(body, 3), true, out, r);
         return buf_ok(out, "a page", err);
     }
-    if (span_starts(body, SPAN_LIT("\xff\xfe"))) utf16 = "utf-16le";
-    else if (span_starts(body, SPAN_LIT("\xfe\xff"))) utf16 = "utf-16be";
+    if (span_starts(body, SPAN_LIT("\xff\xfe")))
+        utf16 = "utf-16le";
+    else if (span_starts(body, SPAN_LIT("\xfe\xff")))
+        utf16 = "utf-16be";
     if (utf16) {
         convert(c, encoding_index(utf16), span_from(body, 2), SIZE_MAX, out, r);
         return buf_ok(out, "a page", err);

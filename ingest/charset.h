@@ -15,9 +15,9 @@ MUST_USE ErrCode charset_new(Charset **c, Err *err);
 void charset_free(Charset *c);
 
 enum {
-    CHARSET_PRESCAN = 8 << 10,     /* where <meta> is looked for: the standard says 1 KiB, pages put scripts before it */
-    CHARSET_SAMPLE = 16 << 10,     /* bytes of non-ASCII runs that the detector reads */
-    CHARSET_ERRORS_PER = 200       /* one error in so many characters is noise */
+    CHARSET_PRESCAN = 8 << 10, /* where <meta> is looked for: the standard says 1 KiB, pages put scripts before it */
+    CHARSET_SAMPLE = 16 << 10, /* bytes of non-ASCII runs that the detector reads */
+    CHARSET_ERRORS_PER = 200   /* one error in so many characters is noise */
 };
 
 typedef struct {

@@ -22,12 +22,16 @@ static Buf encode(const char *charset, const char *text)
     return out;
 }
 
-static const char zh_hans[] = "<p>今天天气很好，我们一起去公园散步。孩子们在草地上玩耍，老人们坐在树下聊天，湖面上有几只小船慢慢地划过。</p>";
-static const char zh_hant[] = "<p>今天天氣很好，我們一起去公園散步。孩子們在草地上玩耍，老人們坐在樹下聊天，湖面上有幾隻小船慢慢地划過。</p>";
-static const char ja[] = "<p>これは日本語の文章です。かんたんなテストのために書きました。ひらがなとカタカナがたくさんあります。</p>";
+static const char zh_hans[] =
+    "<p>今天天气很好，我们一起去公园散步。孩子们在草地上玩耍，老人们坐在树下聊天，湖面上有几只小船慢慢地划过。</p>";
+static const char zh_hant[] =
+    "<p>今天天氣很好，我們一起去公園散步。孩子們在草地上玩耍，老人們坐在樹下聊天，湖面上有幾隻小船慢慢地划過。</p>";
+static const char ja[] =
+    "<p>これは日本語の文章です。かんたんなテストのために書きました。ひらがなとカタカナがたくさんあります。</p>";
 static const char fr[] = "<p>Le café est fermé jusqu'à l'été prochain, déjà vu par les élèves à côté de l'école.</p>";
 
-static void check_decodes(const char *to, const char *label, const char *meta, const char *text, const char *want_name)
+static void check_decodes(const char *to, const char *label, const char *meta, const char *text,
+                          const char *want_name)
 {
     Buf raw = encode(to, text), page = {0}, out = {0}, want = {0};
     CharsetResult r;
@@ -50,11 +54,13 @@ static void check_decodes(const char *to, const char *label, const char *meta, c
 TEST(labels_of_http_and_markup_are_followed)
 {
     check_decodes("GB18030", "gb2312", "", zh_hans, "gb18030");
-    check_decodes("GB18030", "", "<meta http-equiv='Content-Type' content='text/html; charset=GBK'>", zh_hans, "gb18030");
+    check_decodes("GB18030", "", "<meta http-equiv='Content-Type' content='text/html; charset=GBK'>", zh_hans,
+                  "gb18030");
     check_decodes("BIG5", "Big5", "", zh_hant, "big5");
     check_decodes("SHIFT_JIS", "", "<META CHARSET=shift_jis>", ja, "shift_jis");
     check_decodes("CP1252", "iso-8859-1", "", fr, "windows-1252");
-    check_decodes("CP1251", "", "<?xml version='1.0' encoding='windows-1251'?>", "<p>Привет, мир, как дела</p>", "windows-1251");
+    check_decodes("CP1251", "", "<?xml version='1.0' encoding='windows-1251'?>", "<p>Привет, мир, как дела</p>",
+                  "windows-1251");
     check_decodes("EUC-KR", "euc-kr", "", "<p>안녕하세요 세계</p>", "euc-kr");
 }
 
@@ -122,7 +128,8 @@ TEST(noise_is_replaced_not_spread)
 
 TEST(prescan_finds_the_label)
 {
-    CHECK_SPAN(SPAN_LIT("gbk"), charset_of_markup(SPAN_LIT("<head><meta name=x><META content='text/html;CHARSET = gbk' >")));
+    CHECK_SPAN(SPAN_LIT("gbk"),
+               charset_of_markup(SPAN_LIT("<head><meta name=x><META content='text/html;CHARSET = gbk' >")));
     CHECK_SPAN(SPAN_LIT("big5"), charset_of_markup(SPAN_LIT("<meta charset=\"big5\">")));
     CHECK_INT(0, charset_of_markup(SPAN_LIT("<p>charset=gbk</p><meta")).n);
     CHECK_STR("gb18030", charset_of_label(SPAN_LIT(" GB2312 ")));

@@ -6,7 +6,7 @@
 #include "core/bytes.h"
 
 typedef enum {
-    HINT_CONTENT = 1 << 0,    /* the body of a page */
+    HINT_CONTENT = 1 << 0, /* the body of a page */
     HINT_NAV = 1 << 1,
     HINT_SIDE = 1 << 2,
     HINT_FOOT = 1 << 3,
@@ -15,7 +15,7 @@ typedef enum {
     HINT_SHARE = 1 << 6,
     HINT_RELATED = 1 << 7,
     HINT_COMMENT = 1 << 8,
-    HINT_META = 1 << 9,       /* author, date, tags */
+    HINT_META = 1 << 9, /* author, date, tags */
     HINT_BREADCRUMB = 1 << 10,
     HINT_PAGER = 1 << 11,
     HINT_COOKIE = 1 << 12,
@@ -24,7 +24,7 @@ typedef enum {
     HINT_HIDDEN = 1 << 15,
     HINT_SEARCH = 1 << 16,
     HINT_CAPTION = 1 << 17,
-    HINT_FORUM = 1 << 18      /* a thread, its topic, its posts */
+    HINT_FORUM = 1 << 18 /* a thread, its topic, its posts */
 } Hint;
 
 /* The union over the words of one attribute. */

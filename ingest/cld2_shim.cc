@@ -13,8 +13,8 @@ void cld2_detect(const char *text, size_t n, Cld2Answer *out)
     int percent[3], text_bytes = 0;
     double score[3];
     bool reliable = false;
-    CLD2::Language best = CLD2::ExtDetectLanguageSummary(text, static_cast<int>(n), true, &hints, 0, language, percent, score,
-                                                         nullptr, &text_bytes, &reliable);
+    CLD2::Language best = CLD2::ExtDetectLanguageSummary(text, static_cast<int>(n), true, &hints, 0, language,
+                                                         percent, score, nullptr, &text_bytes, &reliable);
 
     if (best == CLD2::UNKNOWN_LANGUAGE) best = language[0];
     std::snprintf(out->code, sizeof out->code, "%s", CLD2::LanguageCode(best));

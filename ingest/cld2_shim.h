@@ -10,8 +10,8 @@ extern "C" {
 #endif
 
 typedef struct {
-    char code[16];   /* "en", "zh", "zh-Hant", "un" … */
-    int percent;     /* of the text's bytes, 0..100 */
+    char code[16]; /* "en", "zh", "zh-Hant", "un" … */
+    int percent;   /* of the text's bytes, 0..100 */
     bool reliable;
 } Cld2Answer;
 

@@ -75,7 +75,8 @@ bool gzipin_probe(Span in)
     uint8_t out[LOOK];
     z_stream z = {0};
 
-    if (in.n < 18 || memcmp(in.p, magic, sizeof magic) != 0 || inflateInit2(&z, GZIP_WINDOW_BITS) != Z_OK) return false;
+    if (in.n < 18 || memcmp(in.p, magic, sizeof magic) != 0 || inflateInit2(&z, GZIP_WINDOW_BITS) != Z_OK)
+        return false;
     z.next_in = (Bytef *)(uintptr_t)in.p;
     z.avail_in = as_uint(in.n);
     z.next_out = out;
@@ -106,7 +107,8 @@ bool inflate_body(Span in, DeflateCoding coding, size_t limit, Buf *out, bool *t
         out->n += STEP - z.avail_out;
         if (z.avail_out == STEP && z.avail_in == had) break; /* nothing moved: the input is cut */
         /* Several gzip members make one body (RFC 1952 section 2.2). */
-        if (rc == Z_STREAM_END && coding == CODING_GZIP && in.n - at >= 18 && in.p[at] == 0x1f && in.p[at + 1] == 0x8b)
+        if (rc == Z_STREAM_END && coding == CODING_GZIP && in.n - at >= 18 && in.p[at] == 0x1f &&
+            in.p[at + 1] == 0x8b)
             rc = inflateReset(&z);
         *too_large = out->n - before > limit;
     }

@@ -5,10 +5,9 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-static const char *const tag_names[HTML_N_TAGS] = {
-    "", "",
+static const char *const tag_names[HTML_N_TAGS] = {"", "",
 #define HTML_TAG_NAME(name) #name,
-    HTML_TAGS(HTML_TAG_NAME)
+                                                   HTML_TAGS(HTML_TAG_NAME)
 #undef HTML_TAG_NAME
 };
 
@@ -19,8 +18,10 @@ HtmlTag html_tag_of(const char *name)
     while (lo < hi) {
         int mid = (lo + hi) / 2, c = strcmp(name, tag_names[mid]);
         if (c == 0) return (HtmlTag)mid;
-        if (c < 0) hi = mid;
-        else lo = mid + 1;
+        if (c < 0)
+            hi = mid;
+        else
+            lo = mid + 1;
     }
     return HTML_OTHER;
 }
@@ -75,8 +76,9 @@ static At at_of(Span s, size_t i, int *raw)
 /* The attributes that add_attr() below looks at; the others do not reach the parser. */
 static bool is_kept(Span name)
 {
-    static const char *const kept[] = {"class", "id", "role", "href", "name", "content", "itemprop", "lang", "start", "hidden",
-                                       "aria-hidden", "style", "property", "http-equiv", "encoding"};
+    static const char *const kept[] = {"class",       "id",       "role",     "href",       "name",
+                                       "content",     "itemprop", "lang",     "start",      "hidden",
+                                       "aria-hidden", "style",    "property", "http-equiv", "encoding"};
 
     if (name.n < 2 || name.n > 11) return false;
     for (size_t k = 0; k < sizeof kept / sizeof kept[0]; k++)
@@ -92,8 +94,10 @@ static void put_attr(Buf *out, Span name, Span value)
     buf_puts(out, "=\"");
     for (size_t i = 0; i < value.n; i++) {
         uint8_t c = value.p[i];
-        if (c == '"') buf_puts(out, "&quot;");
-        else buf_putc(out, c < ' ' ? ' ' : c);
+        if (c == '"')
+            buf_puts(out, "&quot;");
+        else
+            buf_putc(out, c < ' ' ? ' ' : c);
     }
     buf_putc(out, '"');
 }
@@ -256,7 +260,8 @@ static uint32_t add_node(HtmlParser *b, HtmlTag tag)
         return UINT32_MAX;
     }
     uint32_t i = (uint32_t)t->n_nodes++;
-    t->node[i] = (HtmlNode){.parent = parent, .end = i + 1, .depth = (uint16_t)depth, .tag = (uint8_t)tag, .attrs = (uint32_t)t->n_attrs};
+    t->node[i] = (HtmlNode){
+        .parent = parent, .end = i + 1, .depth = (uint16_t)depth, .tag = (uint8_t)tag, .attrs = (uint32_t)t->n_attrs};
     return i;
 }
 
@@ -274,7 +279,8 @@ static bool style_hides(const char *style)
 
 static void add_attr(HtmlParser *b, HtmlNode *node, const char *name, const char *value)
 {
-    static const char *const kept[HTML_N_ATTRS] = {"class", "id", "role", "href", "name", "content", "itemprop", "lang", "start"};
+    static const char *const kept[HTML_N_ATTRS] = {"class",   "id",       "role", "href", "name",
+                                                   "content", "itemprop", "lang", "start"};
     HtmlTree *t = b->t;
     size_t a = 0;
 
@@ -385,7 +391,8 @@ ErrCode htmlparser_parse(HtmlParser *p, Span utf8, HtmlTree *t, HtmlStatus *stat
     *status = utf8.n > HTML_MAX_BYTES ? HTML_TOO_LARGE : HTML_FINE;
     if (*status != HTML_FINE) return ERR_OK;
     clean(t, utf8);
-    if (t->clean.oom || !buf_reserve(&t->text, 1)) return err_nomem(err, "a page"); /* spans of no bytes point into it too */
+    if (t->clean.oom || !buf_reserve(&t->text, 1))
+        return err_nomem(err, "a page"); /* spans of no bytes point into it too */
     p->t = t;
     p->open = 0;
     p->status = HTML_FINE;

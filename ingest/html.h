@@ -13,38 +13,53 @@
 #include "core/buf.h"
 
 enum {
-    HTML_MAX_BYTES = 8 << 20,      /* of a page in UTF-8; 99.99 % of pages have less */
-    HTML_MAX_NODES = 1 << 20,      /* 8 bytes of markup a node at that size */
-    HTML_MAX_DEPTH = 4096,         /* beyond it a page is hostile; browsers flatten at 512 */
+    HTML_MAX_BYTES = 8 << 20, /* of a page in UTF-8; 99.99 % of pages have less */
+    HTML_MAX_NODES = 1 << 20, /* 8 bytes of markup a node at that size */
+    HTML_MAX_DEPTH = 4096,    /* beyond it a page is hostile; browsers flatten at 512 */
     HTML_MAX_ATTRIBUTES = 256,
-    HTML_MAX_JSON_LD = 1 << 20     /* bytes kept of <script type="application/ld+json"> */
+    HTML_MAX_JSON_LD = 1 << 20 /* bytes kept of <script type="application/ld+json"> */
 };
 
 /* Elements that the main text looks at; all others are HTML_OTHER. */
-#define HTML_TAGS(X)                                                                                                         \
-    X(a) X(abbr) X(address) X(annotation) X(applet) X(area) X(article) X(aside) X(audio) X(b) X(base) X(blockquote) X(body)  \
-    X(br) X(button) X(canvas) X(caption) X(center) X(cite) X(code) X(col) X(colgroup) X(dd) X(del) X(details) X(dialog)      \
-    X(dir) X(div) X(dl) X(dt) X(em) X(embed) X(fieldset) X(figcaption) X(figure) X(font) X(footer) X(form) X(frame)          \
-    X(frameset) X(h1) X(h2) X(h3) X(h4) X(h5) X(h6) X(head) X(header) X(hgroup) X(hr) X(html) X(i) X(iframe) X(img) X(input) \
-    X(ins) X(kbd) X(label) X(legend) X(li) X(link) X(main) X(map) X(mark) X(math) X(menu) X(meta) X(nav) X(noscript)         \
-    X(object) X(ol) X(optgroup) X(option) X(p) X(param) X(picture) X(pre) X(q) X(rp) X(rt) X(ruby) X(s) X(samp) X(script)    \
-    X(section) X(select) X(small) X(source) X(span) X(strong) X(style) X(sub) X(summary) X(sup) X(svg) X(table) X(tbody)     \
-    X(td) X(template) X(textarea) X(tfoot) X(th) X(thead) X(time) X(title) X(tr) X(tt) X(u) X(ul) X(var) X(video) X(wbr)
+#define HTML_TAGS(X)                                                                                                 \
+    X(a)                                                                                                             \
+    X(abbr) X(address) X(annotation) X(applet) X(area) X(article) X(aside) X(audio) X(b) X(base) X(blockquote)       \
+        X(body) X(br) X(button) X(canvas) X(caption) X(center) X(cite) X(code) X(col) X(colgroup) X(dd) X(del)       \
+            X(details) X(dialog) X(dir) X(div) X(dl) X(dt) X(em) X(embed) X(fieldset) X(figcaption) X(figure)        \
+                X(font) X(footer) X(form) X(frame) X(frameset) X(h1) X(h2) X(h3) X(h4) X(h5) X(h6) X(head) X(header) \
+                    X(hgroup) X(hr) X(html) X(i) X(iframe) X(img) X(input) X(ins) X(kbd) X(label) X(legend) X(li)    \
+                        X(link) X(main) X(map) X(mark) X(math) X(menu) X(meta) X(nav) X(noscript) X(object) X(ol)    \
+                            X(optgroup) X(option) X(p) X(param) X(picture) X(pre) X(q) X(rp) X(rt) X(ruby) X(s)      \
+                                X(samp) X(script) X(section) X(select) X(small) X(source) X(span) X(strong) X(style) \
+                                    X(sub) X(summary) X(sup) X(svg) X(table) X(tbody) X(td) X(template) X(textarea)  \
+                                        X(tfoot) X(th) X(thead) X(time) X(title) X(tr) X(tt) X(u) X(ul) X(var)       \
+                                            X(video) X(wbr)
 
 #define HTML_TAG_ENUM(name) HTML_##name,
 typedef enum { HTML_TEXT, HTML_OTHER, HTML_TAGS(HTML_TAG_ENUM) HTML_N_TAGS } HtmlTag;
 #undef HTML_TAG_ENUM
 
 /* Attributes that are kept. Class and id come as one string each. */
-typedef enum { HTML_CLASS, HTML_ID, HTML_ROLE, HTML_HREF, HTML_NAME, HTML_CONTENT, HTML_ITEMPROP, HTML_LANG, HTML_START, HTML_N_ATTRS } HtmlAttr;
+typedef enum {
+    HTML_CLASS,
+    HTML_ID,
+    HTML_ROLE,
+    HTML_HREF,
+    HTML_NAME,
+    HTML_CONTENT,
+    HTML_ITEMPROP,
+    HTML_LANG,
+    HTML_START,
+    HTML_N_ATTRS
+} HtmlAttr;
 
 typedef struct {
-    uint32_t parent, end;       /* the root (node 0, tag HTML_html) is its own parent */
-    uint32_t text, text_bytes;  /* HTML_TEXT: in HtmlTree.text; with entities decoded */
-    uint32_t attrs;             /* index of its first HtmlAttrValue; those of a node follow each other, the next node's begin */
+    uint32_t parent, end;      /* the root (node 0, tag HTML_html) is its own parent */
+    uint32_t text, text_bytes; /* HTML_TEXT: in HtmlTree.text; with entities decoded */
+    uint32_t attrs; /* index of its first HtmlAttrValue; those of a node follow each other, the next node's begin */
     uint16_t depth;
     uint8_t tag;
-    bool hidden;                /* hidden, aria-hidden="true", style with display:none or visibility:hidden */
+    bool hidden; /* hidden, aria-hidden="true", style with display:none or visibility:hidden */
 } HtmlNode;
 
 typedef struct {

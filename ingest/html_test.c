@@ -55,9 +55,11 @@ TEST(a_page_becomes_a_tree)
     HtmlTree t = {0};
     Buf text = {0};
 
-    CHECK_INT(HTML_FINE, parse(SPAN_LIT("<html><head><title>T &amp; t</title></head><body class='a b' id=main>"
-                                        "<p hidden>one<p style='display : none'>two<a href=x>three</a> fo&uuml;r &#20013;"
-                                        "<div aria-hidden=true>five</div></body></html>"), &t));
+    CHECK_INT(HTML_FINE,
+              parse(SPAN_LIT("<html><head><title>T &amp; t</title></head><body class='a b' id=main>"
+                             "<p hidden>one<p style='display : none'>two<a href=x>three</a> fo&uuml;r &#20013;"
+                             "<div aria-hidden=true>five</div></body></html>"),
+                    &t));
     all_text(&t, &text);
     CHECK_SPAN(SPAN_LIT("T & t|one|two|three| fo\xc3\xbcr \xe4\xb8\xad|five"), buf_span(&text));
     uint32_t body = find_tag(&t, HTML_body), p = find_tag(&t, HTML_p);
@@ -87,7 +89,9 @@ TEST(scripts_comments_and_json_ld)
     HtmlTree t = {0};
     Buf text = {0};
 
-    parse(SPAN_LIT("<body>a<!-- <p>no</p> --><script>if (a<b) x='</p>'</script>b<style>p {}</style><script type='application/ld+json'>{\"x\":1}</script>c"), &t);
+    parse(SPAN_LIT("<body>a<!-- <p>no</p> --><script>if (a<b) x='</p>'</script>b<style>p {}</style><script "
+                   "type='application/ld+json'>{\"x\":1}</script>c"),
+          &t);
     all_text(&t, &text);
     CHECK_SPAN(SPAN_LIT("a|b|c"), buf_span(&text));
     CHECK_SPAN(SPAN_LIT("{\"x\":1}\0"), buf_span(&t.json_ld));
@@ -95,7 +99,9 @@ TEST(scripts_comments_and_json_ld)
     parse(SPAN_LIT("<body><p>a</p><!-- open <p>b</p><script>c<p>d</p>"), &t);
     all_text(&t, &text);
     CHECK(text.n && memchr(text.p, 'b', text.n) && memchr(text.p, 'd', text.n));
-    parse(SPAN_LIT("<body><p class=\"a' id='b\" title=x\"y id=c\"d lang = 'e'>f<a href='g>h</a>i<b data-x=\"j>k</b>l"), &t);
+    parse(
+        SPAN_LIT("<body><p class=\"a' id='b\" title=x\"y id=c\"d lang = 'e'>f<a href='g>h</a>i<b data-x=\"j>k</b>l"),
+        &t);
     all_text(&t, &text);
     CHECK_SPAN(SPAN_LIT("f|h|i|k|l"), buf_span(&text));
     uint32_t p = find_tag(&t, HTML_p);
@@ -153,7 +159,8 @@ TEST(hostile_pages_end_soon)
 /* Cut anywhere, right before an unmapped page. */
 TEST(cut_pages_are_read_to_their_end)
 {
-    Span page = SPAN_LIT("<html><head><title>x</title><script>y</script></head><body><!-- c --><p class=\"z\">&amp;&#x4e2d;<br/></p></body>");
+    Span page = SPAN_LIT("<html><head><title>x</title><script>y</script></head><body><!-- c --><p "
+                         "class=\"z\">&amp;&#x4e2d;<br/></p></body>");
     HtmlTree t = {0};
     Buf text = {0};
 

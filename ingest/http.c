@@ -30,8 +30,10 @@ static void take_codings(HttpResponse *r, Span list)
         Span name = span_trim(span(list.p, n));
         list = span_from(list, n + 1);
         if (name.n == 0 || span_eq_nocase(name, SPAN_LIT("identity"))) continue;
-        if (r->n_codings == HTTP_MAX_CODINGS) r->too_many_codings = true;
-        else r->content_coding[r->n_codings++] = name;
+        if (r->n_codings == HTTP_MAX_CODINGS)
+            r->too_many_codings = true;
+        else
+            r->content_coding[r->n_codings++] = name;
     }
 }
 
@@ -117,7 +119,8 @@ static bool looks_gzip(Span s) { return s.n >= 18 && s.p[0] == 0x1f && s.p[1] ==
 /* CMF and FLG of RFC 1950: method 8, window at most 32 KiB, a multiple of 31, no preset dictionary. */
 static bool looks_zlib(Span s)
 {
-    return s.n >= 6 && (s.p[0] & 15) == 8 && s.p[0] >> 4 <= 7 && (s.p[0] * 256 + s.p[1]) % 31 == 0 && !(s.p[1] & 0x20);
+    return s.n >= 6 && (s.p[0] & 15) == 8 && s.p[0] >> 4 <= 7 && (s.p[0] * 256 + s.p[1]) % 31 == 0 &&
+           !(s.p[1] & 0x20);
 }
 static bool looks_zstd(Span s) { return s.n >= 8 && le32_get(s.p) == 0xFD2FB528u; }
 
@@ -156,11 +159,16 @@ static HttpBody undo(Span name, Span in, Buf *scratch, Span *out)
 
     *out = in;
     buf_reset(scratch);
-    if (looks_gzip(in)) done = inflate_body(in, CODING_GZIP, HTTP_MAX_BODY, scratch, &too_large);
-    else if (looks_zstd(in)) done = unzstd(in, scratch, &too_large);
-    else if (looks_text(in)) return HTTP_BODY_FINE;
-    else if (looks_zlib(in)) done = inflate_body(in, CODING_ZLIB, HTTP_MAX_BODY, scratch, &too_large);
-    else if (span_eq_nocase(name, SPAN_LIT("deflate"))) done = inflate_body(in, CODING_RAW_DEFLATE, HTTP_MAX_BODY, scratch, &too_large);
+    if (looks_gzip(in))
+        done = inflate_body(in, CODING_GZIP, HTTP_MAX_BODY, scratch, &too_large);
+    else if (looks_zstd(in))
+        done = unzstd(in, scratch, &too_large);
+    else if (looks_text(in))
+        return HTTP_BODY_FINE;
+    else if (looks_zlib(in))
+        done = inflate_body(in, CODING_ZLIB, HTTP_MAX_BODY, scratch, &too_large);
+    else if (span_eq_nocase(name, SPAN_LIT("deflate")))
+        done = inflate_body(in, CODING_RAW_DEFLATE, HTTP_MAX_BODY, scratch, &too_large);
     if (too_large) return HTTP_BODY_TOO_LARGE;
     if (!done) return HTTP_BODY_FAILED;
     *out = buf_span(scratch);
@@ -224,12 +232,25 @@ const char *http_sniff_binary(Span body)
         const char *magic;
         size_t n;
         const char *type;
-    } kinds[] = {{"%PDF-", 5, "application/pdf"},     {"\x89PNG", 4, "image/png"},     {"GIF8", 4, "image/gif"},
-                 {"\xff\xd8\xff", 3, "image/jpeg"},   {"PK\3\4", 4, "application/zip"}, {"\x1f\x8b\x08", 3, "application/gzip"},
-                 {"Rar!", 4, "application/x-rar"},    {"7z\xbc\xaf", 4, "application/x-7z"}, {"ID3", 3, "audio/mpeg"},
-                 {"\xd0\xcf\x11\xe0", 4, "application/x-ole"}, {"\x7f" "ELF", 4, "application/x-elf"}, {"wOFF", 4, "font/woff"},
-                 {"wOF2", 4, "font/woff2"},           {"OggS", 4, "audio/ogg"},        {"RIFF", 4, "audio/riff"},
-                 {"CWS", 3, "application/x-flash"},   {"FWS", 3, "application/x-flash"}};
+    } kinds[] = {{"%PDF-", 5, "application/pdf"},
+                 {"\x89PNG", 4, "image/png"},
+                 {"GIF8", 4, "image/gif"},
+                 {"\xff\xd8\xff", 3, "image/jpeg"},
+                 {"PK\3\4", 4, "application/zip"},
+                 {"\x1f\x8b\x08", 3, "application/gzip"},
+                 {"Rar!", 4, "application/x-rar"},
+                 {"7z\xbc\xaf", 4, "application/x-7z"},
+                 {"ID3", 3, "audio/mpeg"},
+                 {"\xd0\xcf\x11\xe0", 4, "application/x-ole"},
+                 {"\x7f"
+                  "ELF",
+                  4, "application/x-elf"},
+                 {"wOFF", 4, "font/woff"},
+                 {"wOF2", 4, "font/woff2"},
+                 {"OggS", 4, "audio/ogg"},
+                 {"RIFF", 4, "audio/riff"},
+                 {"CWS", 3, "application/x-flash"},
+                 {"FWS", 3, "application/x-flash"}};
     enum { LOOK = 512 };
 
     for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)

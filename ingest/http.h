@@ -11,19 +11,19 @@
 enum {
     HTTP_MAX_HEAD = 64 << 10,
     HTTP_MAX_LINES = 1024,
-    HTTP_MAX_CODINGS = 3,        /* stacked; more is an attack */
-    HTTP_MAX_BODY = 32 << 20     /* decoded bytes */
+    HTTP_MAX_CODINGS = 3,    /* stacked; more is an attack */
+    HTTP_MAX_BODY = 32 << 20 /* decoded bytes */
 };
 
 typedef struct {
-    int status;              /* 0: there is no status line, the block is a bare body */
-    Span content_type;       /* "text/html; charset=gbk"; spans point into the block */
+    int status;                            /* 0: there is no status line, the block is a bare body */
+    Span content_type;                     /* "text/html; charset=gbk"; spans point into the block */
     Span content_coding[HTTP_MAX_CODINGS]; /* in the order they were applied */
     int n_codings;
     bool too_many_codings;
     bool chunked;
-    Span language;           /* Content-Language */
-    Span body;               /* as stored */
+    Span language; /* Content-Language */
+    Span body;     /* as stored */
 } HttpResponse;
 
 /* False: starts like a status line but is none, or the head does not end within HTTP_MAX_HEAD. */

@@ -22,7 +22,8 @@ TEST(heads_are_read_leniently)
     HttpResponse r;
 
     CHECK(http_parse(SPAN_LIT("HTTP/1.1 200 OK\r\ncontent-TYPE : text/html;Charset=utf-8;charset=UTF-8\r\njunk\r\n"
-                              "Content-Type: image/png\r\nTransfer-Encoding: chunked\r\n\r\nbody"), &r));
+                              "Content-Type: image/png\r\nTransfer-Encoding: chunked\r\n\r\nbody"),
+                     &r));
     CHECK_INT(200, r.status);
     CHECK_SPAN(SPAN_LIT("text/html"), http_media_type(r.content_type));
     CHECK_SPAN(SPAN_LIT("utf-8"), http_parameter(r.content_type, "charset"));
@@ -62,11 +63,13 @@ TEST(chunks_are_joined_and_lies_are_left)
     HttpBody got;
     const char *head = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
 
-    CHECK_SPAN(SPAN_LIT("hello world"), body_of(head, SPAN_LIT("5\r\nhello\r\n006;ext=1\r\n world\r\n0\r\n\r\n"), s, &got));
+    CHECK_SPAN(SPAN_LIT("hello world"),
+               body_of(head, SPAN_LIT("5\r\nhello\r\n006;ext=1\r\n world\r\n0\r\n\r\n"), s, &got));
     CHECK_SPAN(SPAN_LIT("hello wo"), body_of(head, SPAN_LIT("5\r\nhello\r\n6\r\n wo"), s, &got));
     CHECK_SPAN(SPAN_LIT("hello"), body_of(head, SPAN_LIT("5\r\nhello\r\nzz\r\nmore"), s, &got));
     CHECK_SPAN(SPAN_LIT("<html>stored plain"), body_of(head, SPAN_LIT("<html>stored plain"), s, &got));
-    CHECK_SPAN(SPAN_LIT("fffffffff\r\nx"), body_of(head, SPAN_LIT("fffffffff\r\nx"), s, &got)); /* nine digits: no size */
+    CHECK_SPAN(SPAN_LIT("fffffffff\r\nx"),
+               body_of(head, SPAN_LIT("fffffffff\r\nx"), s, &got)); /* nine digits: no size */
     CHECK_INT(HTTP_BODY_FINE, got);
     buf_clear(&s[0]), buf_clear(&s[1]);
 }
@@ -83,10 +86,13 @@ TEST(codings_are_undone_where_they_are)
     buf_put_span(&chunked, buf_span(&gz));
     buf_puts(&chunked, "\r\n0\r\n\r\n");
     CHECK_SPAN(text, body_of("HTTP/1.1 200 OK\r\nContent-Encoding: GZIP\r\n\r\n", buf_span(&gz), s, &got));
-    CHECK_SPAN(text, body_of("HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\n", text, s, &got)); /* stored decoded */
+    CHECK_SPAN(text,
+               body_of("HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\n", text, s, &got)); /* stored decoded */
     CHECK_SPAN(text, body_of("HTTP/1.1 200 OK\r\nContent-Encoding: gzip, gzip\r\n\r\n", buf_span(&twice), s, &got));
-    CHECK_SPAN(text, body_of("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nContent-Encoding: gzip\r\n\r\n", buf_span(&chunked), s, &got));
-    CHECK_SPAN(text, body_of("HTTP/1.1 200 OK\r\nContent-Encoding: deflate\r\n\r\n", span(gz.p + 10, gz.n - 18), s, &got));
+    CHECK_SPAN(text, body_of("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nContent-Encoding: gzip\r\n\r\n",
+                             buf_span(&chunked), s, &got));
+    CHECK_SPAN(text,
+               body_of("HTTP/1.1 200 OK\r\nContent-Encoding: deflate\r\n\r\n", span(gz.p + 10, gz.n - 18), s, &got));
     CHECK_INT(HTTP_BODY_FINE, got);
     Span cut = body_of("HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\n", span(gz.p, gz.n - 12), s, &got);
     CHECK_INT(HTTP_BODY_FINE, got); /* what inflates is kept */

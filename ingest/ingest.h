@@ -21,7 +21,7 @@
 
 /* Why a record yields no document. The order is the index given to sink_drop(); names are in ingest_reasons[]. */
 typedef enum {
-    INGEST_WARCINFO,       /* records that hold no page, by their WARC-Type … */
+    INGEST_WARCINFO, /* records that hold no page, by their WARC-Type … */
     INGEST_REQUEST,
     INGEST_METADATA,
     INGEST_REVISIT,
@@ -50,13 +50,16 @@ extern const char *const ingest_reasons[INGEST_N_REASONS];
 enum { INGEST_VERSION = 1 };
 
 typedef struct {
-    const char *dump;      /* NULL: the CC-MAIN-YYYY-WW of the path, else "local" */
-    const char *source;    /* NULL: "web" for archives; a line's own source, else "local", for lines */
-    const char *keep_lang; /* comma-separated: en zh zh-Hans zh-Hant code other; NULL: all */
+    const char *dump;         /* NULL: the CC-MAIN-YYYY-WW of the path, else "local" */
+    const char *source;       /* NULL: "web" for archives; a line's own source, else "local", for lines */
+    const char *keep_lang;    /* comma-separated: en zh zh-Hans zh-Hant code other; NULL: all */
     uint32_t inputs_per_part; /* 0: as many as part_bytes hold */
-    uint64_t part_bytes;   /* stored bytes a part; a larger archive is cut */
+    uint64_t part_bytes;      /* stored bytes a part; a larger archive is cut */
 } IngestParams;
-#define INGEST_PARAMS_DEFAULT {.part_bytes = (uint64_t)1 << 30}
+#define INGEST_PARAMS_DEFAULT           \
+    {                                   \
+        .part_bytes = (uint64_t)1 << 30 \
+    }
 
 /* Runs the stage over `n` operands (file, directory, @LIST). Collective: every rank calls it with equal arguments.
  * `totals` may be NULL. ERR_USAGE for no input or two of one name, ERR_SYS for one that cannot be read. */

@@ -10,9 +10,10 @@
 #include <stdio.h>
 
 const char *const ingest_reasons[INGEST_N_REASONS] = {
-    "warcinfo",     "request",       "metadata",  "revisit",  "other_type", "http_malformed", "http_status",
-    "no_payload",   "not_html",      "decode_failed", "charset", "too_large", "too_deep",     "empty_text",
-    "language",     "truncated",     "warc_malformed", "gzip_corrupt", "bomb", "unknown_format", "bad_json", "no_text"};
+    "warcinfo",    "request",        "metadata", "revisit",       "other_type",     "http_malformed",
+    "http_status", "no_payload",     "not_html", "decode_failed", "charset",        "too_large",
+    "too_deep",    "empty_text",     "language", "truncated",     "warc_malformed", "gzip_corrupt",
+    "bomb",        "unknown_format", "bad_json", "no_text"};
 
 typedef struct {
     const IngestParams *params;
@@ -88,9 +89,13 @@ static void count(StageSink *sink, const RecordItem *item, const PageResult *p)
     if (p->charset) sink_count(sink, "charset", span_str(p->charset), 1, item->bytes);
 }
 
-static Span bytes_of(const StageBlock *b, size_t at, size_t n) { return n ? span(b->bytes.p + at, n) : (Span){NULL, 0}; }
+static Span bytes_of(const StageBlock *b, size_t at, size_t n)
+{
+    return n ? span(b->bytes.p + at, n) : (Span){NULL, 0};
+}
 
-static ErrCode map_item(const IngestRun *r, PageWorker *w, const StageBlock *b, const RecordItem *item, StageSink *sink, Err *err)
+static ErrCode map_item(const IngestRun *r, PageWorker *w, const StageBlock *b, const RecordItem *item,
+                        StageSink *sink, Err *err)
 {
     Span head = bytes_of(b, item->at, item->head_n), block = bytes_of(b, item->at + item->head_n, item->block_n);
     Span id = item_id(w, r, item);
@@ -100,8 +105,10 @@ static ErrCode map_item(const IngestRun *r, PageWorker *w, const StageBlock *b, 
     if (rc != ERR_OK) return rc;
     sink_in(sink, id, item->bytes);
     if (p.reason == INGEST_N_REASONS) {
-        if (item->kind == INPUT_LINES) rc = page_from_line(w, block, &p, err);
-        else rc = page_from_record(w, head, block, &p, err);
+        if (item->kind == INPUT_LINES)
+            rc = page_from_line(w, block, &p, err);
+        else
+            rc = page_from_record(w, head, block, &p, err);
         if (rc != ERR_OK) return rc;
     }
     count(sink, item, &p);
@@ -117,19 +124,26 @@ static ErrCode map_item(const IngestRun *r, PageWorker *w, const StageBlock *b, 
 
 /* --- the source of the map engine */
 
-static uint64_t source_part_bytes(void *ctx, uint32_t part) { return inputs_part_bytes(&((IngestRun *)ctx)->inputs, part); }
+static uint64_t source_part_bytes(void *ctx, uint32_t part)
+{
+    return inputs_part_bytes(&((IngestRun *)ctx)->inputs, part);
+}
 static ErrCode source_open(void *ctx, uint32_t part, void **cursor, Err *err)
 {
     return records_open(&((IngestRun *)ctx)->inputs, part, (RecordCursor **)cursor, err);
 }
-static ErrCode source_next(void *cursor, StageBlock *b, bool *end, Err *err) { return records_next(cursor, b, end, err); }
+static ErrCode source_next(void *cursor, StageBlock *b, bool *end, Err *err)
+{
+    return records_next(cursor, b, end, err);
+}
 static void source_close(void *cursor) { records_close(cursor); }
 
 static ErrCode source_map(void *ctx, void *worker, const StageBlock *b, StageSink *sink, Err *err)
 {
     ErrCode rc = ERR_OK;
 
-    for (size_t i = 0; i < records_n_items(b) && rc == ERR_OK; i++) rc = map_item(ctx, worker, b, records_item(b, i), sink, err);
+    for (size_t i = 0; i < records_n_items(b) && rc == ERR_OK; i++)
+        rc = map_item(ctx, worker, b, records_item(b, i), sink, err);
     return rc;
 }
 
@@ -141,8 +155,10 @@ static void put_params(Buf *b, const IngestParams *p, const bool keep[LANG_N])
     bool first = true;
 
     buf_puts(b, "{\"dump\":");
-    if (p->dump) json_put_cstr(b, p->dump);
-    else buf_puts(b, "null");
+    if (p->dump)
+        json_put_cstr(b, p->dump);
+    else
+        buf_puts(b, "null");
     buf_printf(b, ",\"inputs_per_part\":%u,\"keep_lang\":[", p->inputs_per_part);
     for (int i = 0; i < LANG_N; i++) {
         if (!keep[i]) continue;
@@ -153,8 +169,10 @@ static void put_params(Buf *b, const IngestParams *p, const bool keep[LANG_N])
     buf_puts(b, "],\"part_bytes\":");
     buf_put_u64(b, p->inputs_per_part ? 0 : p->part_bytes); /* it decides nothing when files are counted */
     buf_puts(b, ",\"source\":");
-    if (p->source) json_put_cstr(b, p->source);
-    else buf_puts(b, "null");
+    if (p->source)
+        json_put_cstr(b, p->source);
+    else
+        buf_puts(b, "null");
     buf_putc(b, '}');
 }
 
@@ -189,10 +207,14 @@ static ErrCode check_params(const IngestParams *p, bool keep[LANG_N], Err *err)
 {
     for (int i = 0; i < LANG_N; i++) keep[i] = true;
     if (p->keep_lang && !lang_set_parse(p->keep_lang, keep))
-        return err_set(err, ERR_USAGE, "--keep-lang %s: languages are en, zh, zh-Hans, zh-Hant, code, other", p->keep_lang);
-    if (p->dump && (!*p->dump || !utf8_valid(span_str(p->dump)))) return err_set(err, ERR_USAGE, "--dump must be a name in UTF-8");
-    if (p->source && (!*p->source || !utf8_valid(span_str(p->source)))) return err_set(err, ERR_USAGE, "--source must be a name in UTF-8");
-    if (!p->inputs_per_part && p->part_bytes < 1 << 10) return err_set(err, ERR_USAGE, "--part-bytes must be at least 1K");
+        return err_set(err, ERR_USAGE, "--keep-lang %s: languages are en, zh, zh-Hans, zh-Hant, code, other",
+                       p->keep_lang);
+    if (p->dump && (!*p->dump || !utf8_valid(span_str(p->dump))))
+        return err_set(err, ERR_USAGE, "--dump must be a name in UTF-8");
+    if (p->source && (!*p->source || !utf8_valid(span_str(p->source))))
+        return err_set(err, ERR_USAGE, "--source must be a name in UTF-8");
+    if (!p->inputs_per_part && p->part_bytes < 1 << 10)
+        return err_set(err, ERR_USAGE, "--part-bytes must be at least 1K");
     return ERR_OK;
 }
 
@@ -203,7 +225,8 @@ ErrCode ingest_run(const IngestParams *params, const char *const *operands, size
     Buf text = {0}, inputs = {0};
     ErrCode rc;
 
-    if ((rc = check_params(params, run.keep, err)) == ERR_OK) rc = inputs_gather(&run.inputs, operands, n, params->dump, err);
+    if ((rc = check_params(params, run.keep, err)) == ERR_OK)
+        rc = inputs_gather(&run.inputs, operands, n, params->dump, err);
     if (rc == ERR_OK) rc = inputs_cut(&run.inputs, params->inputs_per_part, params->part_bytes, err);
     /* A list that differs between ranks (a directory that is written to) shows as a different key. */
     if ((rc = par_agree(par, rc, err)) != ERR_OK) goto out;
@@ -212,7 +235,8 @@ ErrCode ingest_run(const IngestParams *params, const char *const *operands, size
     rc = buf_ok(&text, "the parameters", err);
     if (rc == ERR_OK) rc = buf_ok(&inputs, "the inputs", err);
     if (rc != ERR_OK) goto out;
-    if (run.inputs.n_skipped) log_info("%zu files in directories are neither archives nor lines and are not read", run.inputs.n_skipped);
+    if (run.inputs.n_skipped)
+        log_info("%zu files in directories are neither archives nor lines and are not read", run.inputs.n_skipped);
     StageSource source = {.ctx = &run,
                           .n_parts = run.inputs.n_parts,
                           .part_bytes = source_part_bytes,

@@ -7,11 +7,19 @@
 
 #include <stdio.h>
 
-#define PROSE "The river rises in the hills to the north, and for most of its way it runs through open meadows, where cattle graze in summer. " \
-              "In spring the water comes up over the banks, sometimes as far as the road, and the farmers build their barns higher."
-#define ZH "这条河发源于北面的山里，大部分河道穿过开阔的草地，夏天有牛羊在那里吃草，冬天有大雁在那里歇脚，附近的村民世世代代都靠这条河生活。"
-#define GERMAN "Der Fluss entspringt in den Bergen im Norden und fließt die meiste Zeit durch offene Wiesen, auf denen im Sommer Kühe grasen " \
-               "und im Winter Gänse rasten. Im Frühjahr steigt das Wasser über die Ufer, manchmal bis an die Straße, und die Bauern bauen höher."
+#define PROSE                                                                                                        \
+    "The river rises in the hills to the north, and for most of its way it runs through open meadows, where cattle " \
+    "graze in summer. "                                                                                              \
+    "In spring the water comes up over the banks, sometimes as far as the road, and the farmers build their barns "  \
+    "higher."
+#define ZH                                                                                                                                                                  \
+    "这条河发源于北面的山里，大部分河道穿过开阔的草地，夏天有牛羊在那里吃草，冬天有大雁在那里歇脚，附近的村民世世代" \
+    "代都靠这条河生活。"
+#define GERMAN                                                                                                          \
+    "Der Fluss entspringt in den Bergen im Norden und fließt die meiste Zeit durch offene Wiesen, auf denen im "       \
+    "Sommer Kühe grasen "                                                                                              \
+    "und im Winter Gänse rasten. Im Frühjahr steigt das Wasser über die Ufer, manchmal bis an die Straße, und die " \
+    "Bauern bauen höher."
 
 static void page(Buf *block, const char *type, const char *text)
 {
@@ -59,11 +67,14 @@ static void add_bad_pages(Crawl *c)
     buf_reset(b);
     pack_http(b, "text/html", SPAN_LIT("%PDF-1.7\n%\xe2\xe3\xcf\xd3 and so on"));
     add(c, "response", buf_span(b), INGEST_NOT_HTML);
-    add(c, "response", SPAN_LIT("HTTP/1.1 404 Not Found\r\nContent-Type: text/html\r\n\r\n<p>nothing"), INGEST_HTTP_STATUS);
+    add(c, "response", SPAN_LIT("HTTP/1.1 404 Not Found\r\nContent-Type: text/html\r\n\r\n<p>nothing"),
+        INGEST_HTTP_STATUS);
     add(c, "response", SPAN_LIT("HTTP/1.1 OK\r\n\r\n<p>nothing"), INGEST_HTTP_MALFORMED);
     add(c, "response", SPAN_LIT("HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n"), INGEST_NO_PAYLOAD);
     add(c, "response", SPAN_LIT(""), INGEST_NO_PAYLOAD);
-    add(c, "response", SPAN_LIT("HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Encoding: br\r\n\r\n\x1b\x01\x02\x03"), INGEST_DECODE_FAILED);
+    add(c, "response",
+        SPAN_LIT("HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Encoding: br\r\n\r\n\x1b\x01\x02\x03"),
+        INGEST_DECODE_FAILED);
     repeated(b, "<body>", "<div>", 100000, "deep");
     add(c, "response", buf_span(b), INGEST_TOO_DEEP);
     repeated(b, "<body><p>", "0123456789", 1 << 20, "");
@@ -86,7 +97,8 @@ static void add_good_pages(Crawl *c)
     page(b, "text/html; charset=gb2312", ZH); /* a wrong label */
     add(c, "response", buf_span(b), INGEST_N_REASONS);
     buf_reset(b);
-    pack_http(b, "text/html", SPAN_LIT("<body>\0<p>\0" PROSE "\0 \xff</p>")); /* NULs, one bad byte in a page of ASCII */
+    pack_http(b, "text/html",
+              SPAN_LIT("<body>\0<p>\0" PROSE "\0 \xff</p>")); /* NULs, one bad byte in a page of ASCII */
     add(c, "response", buf_span(b), INGEST_N_REASONS);
     pack_gzip(&gz, SPAN_LIT("<body><p>" PROSE "</p>"));
     buf_reset(b);
@@ -297,15 +309,17 @@ TEST(foreign_lines_keep_what_they_have)
     DocId docid;
     bool end;
     Err err = {0};
-    static const char lines[] = "{\"id\": \"a-1\", \"text\": \"one \\u4e2d\", \"url\": \"http://x.test/\", \"lang\": \"zh\", \"source\": \"book\", \"stars\": [1, 2]}\n"
-                                "\n"
-                                "{\"text\": \"" PROSE "\", \"id\": 17, \"meta\": {\"a\": 1, \"id\": \"old\"}, \"url\": null}\n"
-                                "not json\n"
-                                "{\"id\": \"b\", \"body\": \"no text\"}\n"
-                                "{\"id\": \"c\", \"text\": \"x\", \"text\": \"y\"}\n"
-                                "{\"id\": \"d\", \"text\": \"  \"}\n"
-                                "{\"id\": \"e\", \"text\": \"\xff\"}\n"
-                                "{\"text\": \"last line\", \"lang\": \"en\"}";
+    static const char lines[] =
+        "{\"id\": \"a-1\", \"text\": \"one \\u4e2d\", \"url\": \"http://x.test/\", \"lang\": \"zh\", \"source\": "
+        "\"book\", \"stars\": [1, 2]}\n"
+        "\n"
+        "{\"text\": \"" PROSE "\", \"id\": 17, \"meta\": {\"a\": 1, \"id\": \"old\"}, \"url\": null}\n"
+        "not json\n"
+        "{\"id\": \"b\", \"body\": \"no text\"}\n"
+        "{\"id\": \"c\", \"text\": \"x\", \"text\": \"y\"}\n"
+        "{\"id\": \"d\", \"text\": \"  \"}\n"
+        "{\"id\": \"e\", \"text\": \"\xff\"}\n"
+        "{\"text\": \"last line\", \"lang\": \"en\"}";
 
     snprintf(in, sizeof in, "%s/b.jsonl", dir);
     snprintf(out, sizeof out, "%s/out", dir);
@@ -338,7 +352,8 @@ TEST(foreign_lines_keep_what_they_have)
     } want[] = {{"bad_json", 3}, {"no_text", 1}, {"empty_text", 1}};
     for (int i = 0; i < 3; i++) {
         uint64_t n;
-        CHECK_OK(json_get_u64(json_get(dataset_manifest(ds), "dropped"), want[i].reason, 0, "manifest", &n, &err), &err);
+        CHECK_OK(json_get_u64(json_get(dataset_manifest(ds), "dropped"), want[i].reason, 0, "manifest", &n, &err),
+                 &err);
         CHECK_INT(want[i].n, n);
     }
     dataset_close(ds);

@@ -3,7 +3,8 @@
 
 static const char after[] =
     "INPUT: WARC or WET archive (plain, gzip, zstd), JSON Lines of documents (same), directory, or @LIST of files.\n"
-    "Archives in the middle of which a reader can start (plain, gzip) are cut into parts of --part-bytes; others are whole.\n"
+    "Archives in the middle of which a reader can start (plain, gzip) are cut into parts of --part-bytes; others are "
+    "whole.\n"
     "A record that yields no document is counted by its reason; --rejected shows them one by one.\n"
     "Exit status: 0 done, 2 usage, 3 system error, 4 bad data or limit, 5 out of memory, 6 interrupted (resumable).";
 
@@ -15,7 +16,8 @@ int ingest_verb(int argc, char **argv)
     const OptSpec specs[] = {
         OPT_NEED('o', "out", &out, "DIR", "the dataset goes here (created)"),
         OPT_STR(0, "dump", &params.dump, "NAME", "the crawl of all inputs; else CC-MAIN-… of the path, else local"),
-        OPT_STR('l', "keep-lang", &params.keep_lang, "LIST", "keep these of en,zh,zh-Hans,zh-Hant,code,other; else all"),
+        OPT_STR('l', "keep-lang", &params.keep_lang, "LIST",
+                "keep these of en,zh,zh-Hans,zh-Hant,code,other; else all"),
         OPT_STR(0, "source", &params.source, "NAME", "what kind of place it is from; else web, for lines their own"),
         OPT_U32(0, "inputs-per-part", &params.inputs_per_part, "K", "consecutive inputs a part; 0: by bytes"),
         OPT_SIZE(0, "part-bytes", &params.part_bytes, "SIZE", "stored bytes of input a part"),
@@ -43,7 +45,8 @@ int ingest_verb(int argc, char **argv)
     log_setup(common.quiet ? LOG_QUIET : common.verbose ? LOG_VERBOSE : LOG_NORMAL, par.rank);
     interrupt_install();
     StageTotals totals = {0};
-    rc = ingest_run(&params, (const char *const *)argv + first, (size_t)(argc - first), out, &common, &par, &totals, &err);
+    rc = ingest_run(&params, (const char *const *)argv + first, (size_t)(argc - first), out, &common, &par, &totals,
+                    &err);
     if (rc == ERR_OK && totals.complete && par.rank == 0 && !common.quiet) rc = stage_summary(out, &err);
 out:
     par_stop(&par);

@@ -21,7 +21,8 @@ static bool ends_with_any(const char *s, const char *const *tails)
 
 static bool is_lines(const char *name)
 {
-    static const char *const tails[] = {".jsonl", ".jsonl.gz", ".jsonl.zst", ".ndjson", ".ndjson.gz", ".ndjson.zst", NULL};
+    static const char *const tails[] = {".jsonl",     ".jsonl.gz",   ".jsonl.zst", ".ndjson",
+                                        ".ndjson.gz", ".ndjson.zst", NULL};
 
     return ends_with_any(name, tails);
 }
@@ -92,11 +93,16 @@ static ErrCode add_directory(Inputs *in, const char *path, const char *inside, c
         bool is_dir;
         const char *below = path_join(&in->arena, path, list.name[i]);
         const char *name = *inside ? path_join(&in->arena, inside, list.name[i]) : list.name[i];
-        if (!below || !name) rc = err_nomem(err, "the list of inputs");
-        else if ((rc = store_is_dir(below, &is_dir, err)) != ERR_OK) break;
-        else if (is_dir) rc = add_directory(in, below, name, dump, depth + 1, err);
-        else if (is_lines(name) || is_archive(name)) rc = add_input(in, below, name, dump, err);
-        else in->n_skipped++;
+        if (!below || !name)
+            rc = err_nomem(err, "the list of inputs");
+        else if ((rc = store_is_dir(below, &is_dir, err)) != ERR_OK)
+            break;
+        else if (is_dir)
+            rc = add_directory(in, below, name, dump, depth + 1, err);
+        else if (is_lines(name) || is_archive(name))
+            rc = add_input(in, below, name, dump, err);
+        else
+            in->n_skipped++;
     }
     storelist_clear(&list);
     return rc;
@@ -137,8 +143,8 @@ static ErrCode check_names(const Inputs *in, Err *err)
     qsort(order, in->n, sizeof *order, by_dump_and_name);
     for (size_t i = 1; i < in->n && rc == ERR_OK; i++)
         if (by_dump_and_name(&order[i - 1], &order[i]) == 0)
-            rc = err_set(err, ERR_USAGE, "%s and %s: two inputs named %s in dump %s would share ids", order[i - 1]->path,
-                         order[i]->path, order[i]->name, order[i]->dump);
+            rc = err_set(err, ERR_USAGE, "%s and %s: two inputs named %s in dump %s would share ids",
+                         order[i - 1]->path, order[i]->path, order[i]->name, order[i]->dump);
     free(order);
     return rc;
 }
@@ -149,10 +155,14 @@ ErrCode inputs_gather(Inputs *in, const char *const *operands, size_t n, const c
 
     for (size_t i = 0; i < n && rc == ERR_OK; i++) {
         bool is_dir = false;
-        if (operands[i][0] == '@') rc = add_list(in, operands[i] + 1, dump, err);
-        else if ((rc = store_is_dir(operands[i], &is_dir, err)) != ERR_OK) break;
-        else if (is_dir) rc = add_directory(in, operands[i], "", dump, 0, err);
-        else rc = add_input(in, operands[i], path_base(operands[i]), dump, err);
+        if (operands[i][0] == '@')
+            rc = add_list(in, operands[i] + 1, dump, err);
+        else if ((rc = store_is_dir(operands[i], &is_dir, err)) != ERR_OK)
+            break;
+        else if (is_dir)
+            rc = add_directory(in, operands[i], "", dump, 0, err);
+        else
+            rc = add_input(in, operands[i], path_base(operands[i]), dump, err);
     }
     if (rc != ERR_OK) return rc;
     if (in->n == 0) return err_set(err, ERR_USAGE, "no input: name archives, directories of archives, or @LIST");
@@ -165,7 +175,8 @@ static bool can_be_cut(const Input *i) { return i->kind == INPUT_ARCHIVE && !end
 
 static ErrCode add_slice(Inputs *in, InputSlice s, Err *err)
 {
-    if (!grow((void **)&in->slice, in->n_slices, &in->cap_slices, sizeof s)) return err_nomem(err, "the list of parts");
+    if (!grow((void **)&in->slice, in->n_slices, &in->cap_slices, sizeof s))
+        return err_nomem(err, "the list of parts");
     in->slice[in->n_slices++] = s;
     return ERR_OK;
 }
@@ -174,7 +185,8 @@ static ErrCode add_slice(Inputs *in, InputSlice s, Err *err)
 static ErrCode start_part(Inputs *in, Err *err)
 {
     if (in->n_parts == INPUTS_MAX_PARTS)
-        return err_set(err, ERR_LIMIT, "more than %d parts: raise --part-bytes or --inputs-per-part", INPUTS_MAX_PARTS);
+        return err_set(err, ERR_LIMIT, "more than %d parts: raise --part-bytes or --inputs-per-part",
+                       INPUTS_MAX_PARTS);
     if ((in->n_parts & (in->n_parts + 1)) == 0) { /* room for a power of two, one more than n_parts used */
         uint32_t *p = realloc(in->part_first, ((size_t)in->n_parts + 1) * 2 * sizeof *p);
         if (!p) return err_nomem(err, "the list of parts");

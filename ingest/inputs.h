@@ -34,9 +34,9 @@ typedef struct {
 } Inputs;
 
 enum {
-    INPUTS_MAX_DEPTH = 32,        /* directories below an operand */
-    INPUTS_MAX_LIST = 256 << 20,  /* bytes of a list: 10^6 lines of 100 bytes fit twice */
-    INPUTS_MAX_PARTS = 1 << 22    /* what a DocId can number */
+    INPUTS_MAX_DEPTH = 32,       /* directories below an operand */
+    INPUTS_MAX_LIST = 256 << 20, /* bytes of a list: 10^6 lines of 100 bytes fit twice */
+    INPUTS_MAX_PARTS = 1 << 22   /* what a DocId can number */
 };
 
 /* `dump` as in IngestParams. */

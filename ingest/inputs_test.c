@@ -23,7 +23,8 @@ static void put_file(const char *dir, const char *name, size_t n)
 
 TEST(crawl_names_are_found_in_paths)
 {
-    CHECK_SPAN(span_str("CC-MAIN-2023-06"), inputs_crawl_name("crawl-data/CC-MAIN-2023-06/segments/1/warc/CC-MAIN-20230126210844-00000.warc.gz"));
+    CHECK_SPAN(span_str("CC-MAIN-2023-06"),
+               inputs_crawl_name("crawl-data/CC-MAIN-2023-06/segments/1/warc/CC-MAIN-20230126210844-00000.warc.gz"));
     CHECK_SPAN(span_str("CC-MAIN-2014-10"), inputs_crawl_name("CC-MAIN-2014-10"));
     CHECK_INT(0, inputs_crawl_name("CC-MAIN-20230126210844-00000.warc.gz").n);
     CHECK_INT(0, inputs_crawl_name("CC-MAIN-2023-061/x").n);
@@ -108,22 +109,26 @@ static void check_cut(Inputs *in, uint32_t per_part, uint64_t part_bytes)
     for (uint32_t k = 0; k < in->n_parts; k++) {
         uint32_t n = in->part_first[k + 1] - in->part_first[k];
         CHECK(n > 0);
-        if (per_part) CHECK(n <= per_part);
-        else CHECK(n == 1 || inputs_part_bytes(in, k) <= part_bytes);
+        if (per_part)
+            CHECK(n <= per_part);
+        else
+            CHECK(n == 1 || inputs_part_bytes(in, k) <= part_bytes);
     }
 }
 
 TEST(parts_cover_the_inputs)
 {
     static const uint64_t sizes[] = {10, 0, 500, 499, 1, 7000, 0, 64};
-    static const char *const names[] = {"a.warc", "b.warc.gz", "c.warc.zst", "d.jsonl", "e.wet", "f.warc.gz", "g.warc", "h.warc"};
+    static const char *const names[] = {"a.warc", "b.warc.gz", "c.warc.zst", "d.jsonl",
+                                        "e.wet",  "f.warc.gz", "g.warc",     "h.warc"};
     static const uint64_t bytes[] = {1, 63, 500, 1000, 7000, 100000};
 
     for (uint32_t per = 0; per < 9; per++) {
         for (size_t b = 0; b < sizeof bytes / sizeof bytes[0]; b++) {
             Input input[8];
             for (int i = 0; i < 8; i++)
-                input[i] = (Input){names[i], names[i], "local", sizes[i], strstr(names[i], "json") ? INPUT_LINES : INPUT_ARCHIVE};
+                input[i] = (Input){names[i], names[i], "local", sizes[i],
+                                   strstr(names[i], "json") ? INPUT_LINES : INPUT_ARCHIVE};
             Inputs in = {.input = input, .n = 8};
             check_cut(&in, per, bytes[b]);
             if (per) CHECK_INT((8 + per - 1) / per, in.n_parts);

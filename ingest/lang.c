@@ -58,7 +58,8 @@ static size_t sample_of(Span text, uint8_t out[LANG_SAMPLE])
 typedef struct {
     uint32_t letters, han, kana, hangul, latin; /* letters: of all scripts */
     uint32_t hans, hant;                        /* characters that one side alone writes */
-    uint32_t symbols, lines, code_lines;        /* ASCII marks of code; lines with text; lines that end or start as code does */
+    uint32_t symbols, lines,
+        code_lines; /* ASCII marks of code; lines with text; lines that end or start as code does */
     uint32_t bytes;
 } Histogram;
 
@@ -114,9 +115,12 @@ static bool contains_assignment(Span line)
 /* How lines of programs start and end. */
 static bool is_code_line(Span line)
 {
-    static const char *const starts[] = {"#include", "#define", "#if", "#endif", "import ", "from ", "package ", "use ", "using ", "//", "/*", "*/",
-                                         "#!", "@", "my ", "var ", "let ", "const ", "static ", "return", "else", "try:", "self.", "$", "sub "};
-    static const char *const blocks[] = {"def ", "class ", "if ", "for ", "while ", "else:", "elif ", "except", "try:", "with ", "function "};
+    static const char *const starts[] = {"#include", "#define", "#if",  "#endif", "import ", "from ",  "package ",
+                                         "use ",     "using ",  "//",   "/*",     "*/",      "#!",     "@",
+                                         "my ",      "var ",    "let ", "const ", "static ", "return", "else",
+                                         "try:",     "self.",   "$",    "sub "};
+    static const char *const blocks[] = {
+        "def ", "class ", "if ", "for ", "while ", "else:", "elif ", "except", "try:", "with ", "function "};
     uint8_t last = line.p[line.n - 1];
 
     if (last == ';' || last == '{' || last == '}') return true;
@@ -124,7 +128,8 @@ static bool is_code_line(Span line)
     for (size_t i = 0; last == ':' && i < sizeof blocks / sizeof blocks[0]; i++)
         if (span_starts(line, span_str(blocks[i]))) return true;
     for (size_t i = 0; i < sizeof starts / sizeof starts[0]; i++)
-        if (span_starts(line, span_str(starts[i]))) return line.n < 80 && last != '.' && last != ',' && last != '?' && last != '!';
+        if (span_starts(line, span_str(starts[i])))
+            return line.n < 80 && last != '.' && last != ',' && last != '?' && last != '!';
     return contains_assignment(line);
 }
 
@@ -156,10 +161,12 @@ LangAnswer lang_detect(Span text)
     uint64_t wide = h.han + h.kana + h.hangul;
     if (h.han && h.kana * 50 <= h.han && h.hangul * 10 <= h.han && h.han * 100 >= h.letters * 15) {
         bool hant = h.hant > h.hans && h.hant >= 3;
-        return (LangAnswer){hant ? LANG_ZH_HANT : LANG_ZH_HANS, share(h.han * 5 / 2, h.han * 5 / 2 + h.letters - h.han)};
+        return (LangAnswer){hant ? LANG_ZH_HANT : LANG_ZH_HANS,
+                            share(h.han * 5 / 2, h.han * 5 / 2 + h.letters - h.han)};
     }
     count_code(s, &h);
-    if (h.lines >= 3 && h.code_lines * 3 >= h.lines && h.symbols * 25 >= h.bytes) return (LangAnswer){LANG_CODE, share(h.code_lines, h.lines)};
+    if (h.lines >= 3 && h.code_lines * 3 >= h.lines && h.symbols * 25 >= h.bytes)
+        return (LangAnswer){LANG_CODE, share(h.code_lines, h.lines)};
     if (wide * 2 > h.letters) return (LangAnswer){LANG_OTHER, share(wide, h.letters)};
     cld2_detect((const char *)s.p, s.n, &answer);
     double score = (double)answer.percent / 100;

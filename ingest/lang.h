@@ -15,7 +15,7 @@ enum { LANG_SAMPLE = 16 << 10 }; /* bytes looked at: the start, the middle and t
 
 typedef struct {
     Lang lang;
-    double score;  /* 0..1, in hundredths: how much of the text speaks for it */
+    double score; /* 0..1, in hundredths: how much of the text speaks for it */
 } LangAnswer;
 
 /* `text` is well-formed UTF-8. */

@@ -7,12 +7,17 @@ static const char *lang(const char *text) { return lang_names[lang_detect(span_s
 
 TEST(languages_are_told)
 {
-    CHECK_STR("en", lang("The river rises in the hills to the north, and for most of its way it runs through open meadows."));
+    CHECK_STR(
+        "en",
+        lang("The river rises in the hills to the north, and for most of its way it runs through open meadows."));
     CHECK_STR("zh-Hans", lang("这条河发源于北面的山里，大部分河道穿过开阔的草地，夏天有牛羊在那里吃草。"));
     CHECK_STR("zh-Hant", lang("這條河發源於北面的山裡，大部分河道穿過開闊的草地，夏天有牛羊在那裡吃草。"));
-    CHECK_STR("zh-Hans", lang("在 Linux 系统里安装 Python 需要先运行 apt update，然后运行 apt install python3 命令。"));
-    CHECK_STR("other", lang("Der Fluss entspringt in den Bergen im Norden und fließt meist durch offene Wiesen, auf denen Kühe grasen."));
-    CHECK_STR("other", lang("この川は北の山から流れ出て、広い草原を通り抜けていきます。夏には牛が草を食べています。"));
+    CHECK_STR("zh-Hans",
+              lang("在 Linux 系统里安装 Python 需要先运行 apt update，然后运行 apt install python3 命令。"));
+    CHECK_STR("other", lang("Der Fluss entspringt in den Bergen im Norden und fließt meist durch offene Wiesen, auf "
+                            "denen Kühe grasen."));
+    CHECK_STR("other",
+              lang("この川は北の山から流れ出て、広い草原を通り抜けていきます。夏には牛が草を食べています。"));
     CHECK_STR("other", lang("이 강은 북쪽 산에서 시작하여 대부분 넓은 초원을 지나 흐릅니다."));
     CHECK_STR("other", lang("Река берёт начало в горах на севере и течёт через луга."));
     CHECK_STR("other", lang("12345 !!! ---"));
@@ -21,9 +26,11 @@ TEST(languages_are_told)
 
 TEST(code_is_no_english)
 {
-    CHECK_STR("code", lang("#include <stdio.h>\n\nint main(int argc, char **argv)\n{\n    for (int i = 0; i < argc; i++) {\n"
-                           "        printf(\"%s\\n\", argv[i]);\n    }\n    return 0;\n}\n"));
-    CHECK_STR("code", lang("import os\nfrom sys import argv\n\ndef walk(top):\n    for name in os.listdir(top):\n        print(os.path.join(top, name))\n"
+    CHECK_STR("code",
+              lang("#include <stdio.h>\n\nint main(int argc, char **argv)\n{\n    for (int i = 0; i < argc; i++) {\n"
+                   "        printf(\"%s\\n\", argv[i]);\n    }\n    return 0;\n}\n"));
+    CHECK_STR("code", lang("import os\nfrom sys import argv\n\ndef walk(top):\n    for name in os.listdir(top):\n    "
+                           "    print(os.path.join(top, name))\n"
                            "        if os.path.isdir(name):\n            walk(name)\n\nwalk(argv[1])\n"));
 }
 

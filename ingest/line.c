@@ -9,8 +9,8 @@ static bool may_stay(Span key, uint8_t first)
     static const struct {
         const char *key;
         uint8_t first;
-    } known[] = {{"id", '"'},   {"text", '"'},   {"url", '"'},     {"date", '"'}, {"dump", '"'}, {"source", '"'}, {"domain", '"'},
-                 {"lang", '"'}, {"meta", '{'}, {"edits", 0}, {"signals", 0}, {"lang_score", 0}};
+    } known[] = {{"id", '"'},     {"text", '"'}, {"url", '"'},  {"date", '"'}, {"dump", '"'},  {"source", '"'},
+                 {"domain", '"'}, {"lang", '"'}, {"meta", '{'}, {"edits", 0},  {"signals", 0}, {"lang_score", 0}};
 
     for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
         if (span_is(key, known[i].key)) return known[i].first == first;

@@ -7,18 +7,19 @@
 
 /* All thresholds are in tenths of a Latin letter (blocks.h). */
 enum {
-    GOOD_WEIGHT = 1600,    /* a block of prose: two lines */
-    SHORT_WEIGHT = 600,    /* less says little about what it is */
-    MIN_TEXT = 2500,       /* a page's main text; below it the drops were wrong */
-    PHRASE_WEIGHT = 2000,  /* boilerplate phrases are looked for in blocks below this */
-    MIN_LEFT = 30,         /* percent of the text outside links; drops that leave less were wrong */
-    NEAR = 1, AFTER = 2,   /* short blocks so many before the first prose and behind the last are kept */
-    SPREAD = 35,           /* percent of the text outside links: below it the choice fits the page badly */
-    LONG_CAPTION = 5000,   /* a caption with more tells a story of its own */
-    TEASER = 300,          /* a link with so much text may be a card's headline */
-    ROOT_PERCENT = 50,     /* of the page's prose that the root must hold */
-    FORUM_MARKS = 8,       /* elements of a page whose class speaks of threads and posts */
-    CARD_WEIGHT = 1000     /* a link with so much text is a teaser, not a menu entry */
+    GOOD_WEIGHT = 1600,   /* a block of prose: two lines */
+    SHORT_WEIGHT = 600,   /* less says little about what it is */
+    MIN_TEXT = 2500,      /* a page's main text; below it the drops were wrong */
+    PHRASE_WEIGHT = 2000, /* boilerplate phrases are looked for in blocks below this */
+    MIN_LEFT = 30,        /* percent of the text outside links; drops that leave less were wrong */
+    NEAR = 1,
+    AFTER = 2,           /* short blocks so many before the first prose and behind the last are kept */
+    SPREAD = 35,         /* percent of the text outside links: below it the choice fits the page badly */
+    LONG_CAPTION = 5000, /* a caption with more tells a story of its own */
+    TEASER = 300,        /* a link with so much text may be a card's headline */
+    ROOT_PERCENT = 50,   /* of the page's prose that the root must hold */
+    FORUM_MARKS = 8,     /* elements of a page whose class speaks of threads and posts */
+    CARD_WEIGHT = 1000   /* a link with so much text is a teaser, not a menu entry */
 };
 
 void maintext_clear(MainText *m)
@@ -55,7 +56,8 @@ static uint32_t text_weight(Span s)
 {
     uint32_t w = 0, cp;
 
-    for (size_t i = 0; i < s.n; i += utf8_next(s.p + i, s.n - i, &cp), w += weight_of(cp)) {}
+    for (size_t i = 0; i < s.n; i += utf8_next(s.p + i, s.n - i, &cp), w += weight_of(cp)) {
+    }
     return w;
 }
 
@@ -91,8 +93,9 @@ static void protect(MainText *m, const HtmlTree *t, uint32_t i)
 /* Elements whose text nobody reads. */
 static bool is_unread(HtmlTag tag)
 {
-    return tag == HTML_script || tag == HTML_style || tag == HTML_head || tag == HTML_select || tag == HTML_textarea ||
-           tag == HTML_svg || tag == HTML_iframe || tag == HTML_template || tag == HTML_button;
+    return tag == HTML_script || tag == HTML_style || tag == HTML_head || tag == HTML_select ||
+           tag == HTML_textarea || tag == HTML_svg || tag == HTML_iframe || tag == HTML_template ||
+           tag == HTML_button;
 }
 
 /* Prefix sums of text weight and linked text weight, and the hints. With without_noscript, what is in <noscript> counts as
@@ -130,20 +133,46 @@ static uint64_t measure(MainText *m, const HtmlTree *t, bool without_noscript)
     return noscript;
 }
 
-static uint32_t weight_in(const MainText *m, const HtmlTree *t, uint32_t i) { return m->weight[t->node[i].end] - m->weight[i]; }
-static uint32_t link_in(const MainText *m, const HtmlTree *t, uint32_t i) { return m->link[t->node[i].end] - m->link[i]; }
+static uint32_t weight_in(const MainText *m, const HtmlTree *t, uint32_t i)
+{
+    return m->weight[t->node[i].end] - m->weight[i];
+}
+static uint32_t link_in(const MainText *m, const HtmlTree *t, uint32_t i)
+{
+    return m->link[t->node[i].end] - m->link[i];
+}
 
 enum {
-    ALWAYS_BAD = HINT_COOKIE | HINT_MODAL | HINT_LOGIN | HINT_BREADCRUMB | HINT_PAGER | HINT_HIDDEN | HINT_SHARE | HINT_AD | HINT_SEARCH,
+    ALWAYS_BAD = HINT_COOKIE | HINT_MODAL | HINT_LOGIN | HINT_BREADCRUMB | HINT_PAGER | HINT_HIDDEN | HINT_SHARE |
+                 HINT_AD | HINT_SEARCH,
     MOSTLY_BAD = HINT_NAV | HINT_SIDE | HINT_FOOT | HINT_RELATED | HINT_COMMENT
 };
 
 static bool may_be_hinted(HtmlTag tag)
 {
     switch (tag) {
-    case HTML_div: case HTML_section: case HTML_ul: case HTML_ol: case HTML_dl: case HTML_table: case HTML_td: case HTML_tr:
-    case HTML_p: case HTML_span: case HTML_header: case HTML_footer: case HTML_li: case HTML_aside: case HTML_nav:
-    case HTML_a: case HTML_form: case HTML_h2: case HTML_h3: case HTML_h4: case HTML_OTHER: case HTML_figure: return true;
+    case HTML_div:
+    case HTML_section:
+    case HTML_ul:
+    case HTML_ol:
+    case HTML_dl:
+    case HTML_table:
+    case HTML_td:
+    case HTML_tr:
+    case HTML_p:
+    case HTML_span:
+    case HTML_header:
+    case HTML_footer:
+    case HTML_li:
+    case HTML_aside:
+    case HTML_nav:
+    case HTML_a:
+    case HTML_form:
+    case HTML_h2:
+    case HTML_h3:
+    case HTML_h4:
+    case HTML_OTHER:
+    case HTML_figure: return true;
     default: return false;
     }
 }
@@ -161,7 +190,9 @@ static bool is_hard_drop(const MainText *m, const HtmlTree *t, uint32_t i, unsig
     if (gentle) h &= ~(uint32_t)MOSTLY_BAD;
     if ((h & HINT_PROTECTED) && l * 2 < w) return false;
     switch (tag) {
-    case HTML_nav: case HTML_dialog: case HTML_menu: return share < 50;
+    case HTML_nav:
+    case HTML_dialog:
+    case HTML_menu: return share < 50;
     case HTML_aside: return share < 30;
     case HTML_footer: return share < 30;
     case HTML_header:
@@ -186,7 +217,8 @@ static unsigned drop_hard(MainText *m, const HtmlTree *t, bool gentle)
 
     for (uint32_t i = 1; i < t->n_nodes;) {
         const HtmlNode *n = &t->node[i];
-        bool structural = n->tag == HTML_html || n->tag == HTML_body || n->tag == HTML_main || n->tag == HTML_article || n->tag == HTML_TEXT;
+        bool structural = n->tag == HTML_html || n->tag == HTML_body || n->tag == HTML_main ||
+                          n->tag == HTML_article || n->tag == HTML_TEXT;
         uint64_t text = weight_in(m, t, i) - link_in(m, t, i);
         unsigned share = total ? (unsigned)(text * 100 / total) : 0;
         if (n->tag != HTML_noscript) m->drop[i] = !structural && is_hard_drop(m, t, i, share, gentle);
@@ -242,11 +274,39 @@ static bool contains(Span s, const char *what)
 /* Phrases that only boilerplate holds, in short blocks. */
 static bool has_phrase(Span s)
 {
-    static const char *const phrases[] = {
-        "ICP备", "公网安备", "版权所有", "责任编辑", "上一篇", "下一篇", "相关阅读", "扫一扫", "分享到", "友情链接",
-        "网站地图", "关于我们", "联系我们", "免责声明", "返回顶部", "点击查看更多", "©", "All rights reserved", "All Rights Reserved",
-        "Copyright ", "Privacy Policy", "Terms of Use", "Terms of Service", "Share this", "Sign up for", "Follow us",
-        "Click here to", "Read more:", "Leave a comment", "Leave a Reply", "Powered by", "Skip to", "cookies"};
+    static const char *const phrases[] = {"ICP备",
+                                          "公网安备",
+                                          "版权所有",
+                                          "责任编辑",
+                                          "上一篇",
+                                          "下一篇",
+                                          "相关阅读",
+                                          "扫一扫",
+                                          "分享到",
+                                          "友情链接",
+                                          "网站地图",
+                                          "关于我们",
+                                          "联系我们",
+                                          "免责声明",
+                                          "返回顶部",
+                                          "点击查看更多",
+                                          "©",
+                                          "All rights reserved",
+                                          "All Rights Reserved",
+                                          "Copyright ",
+                                          "Privacy Policy",
+                                          "Terms of Use",
+                                          "Terms of Service",
+                                          "Share this",
+                                          "Sign up for",
+                                          "Follow us",
+                                          "Click here to",
+                                          "Read more:",
+                                          "Leave a comment",
+                                          "Leave a Reply",
+                                          "Powered by",
+                                          "Skip to",
+                                          "cookies"};
 
     for (size_t i = 0; i < sizeof phrases / sizeof phrases[0]; i++)
         if (contains(s, phrases[i])) return true;
@@ -261,7 +321,8 @@ static bool is_link_block(const Block *k) { return k->link_weight * 2 > k->weigh
 static bool is_good(const Block *k)
 {
     if (k->kind == BLOCK_HEADING || is_link_block(k)) return false;
-    return k->weight >= GOOD_WEIGHT || (k->weight >= SHORT_WEIGHT && k->commas + k->sentences >= 2) || (k->kind == BLOCK_PRE && k->weight >= SHORT_WEIGHT);
+    return k->weight >= GOOD_WEIGHT || (k->weight >= SHORT_WEIGHT && k->commas + k->sentences >= 2) ||
+           (k->kind == BLOCK_PRE && k->weight >= SHORT_WEIGHT);
 }
 
 static int64_t value_of(const MainText *m, const Block *k)
@@ -273,7 +334,9 @@ static int64_t value_of(const MainText *m, const Block *k)
     if (k->weight < PHRASE_WEIGHT && has_phrase(block_text(b, k))) return -SHORT_WEIGHT;
     if (is_good(k)) return text + 200;
     if (k->kind == BLOCK_HEADING || m->forum) return 0;
-    return k->weight >= SHORT_WEIGHT ? text / 2 : k->kind == BLOCK_ROW || k->kind == BLOCK_ITEM ? (int64_t)text / 4 - 50 : (int64_t)text / 4 - 150;
+    return k->weight >= SHORT_WEIGHT                       ? text / 2
+           : k->kind == BLOCK_ROW || k->kind == BLOCK_ITEM ? (int64_t)text / 4 - 50
+                                                           : (int64_t)text / 4 - 150;
 }
 
 static bool sum_values(MainText *m)
@@ -300,8 +363,10 @@ static int64_t node_value(const MainText *m, const HtmlTree *t, uint32_t i)
     HtmlTag tag = (HtmlTag)t->node[i].tag;
 
     if (v <= 0) return v;
-    if (tag == HTML_article || tag == HTML_main) v += v / 5;
-    else if (m->hints[i] & HINT_CONTENT) v += v / 10;
+    if (tag == HTML_article || tag == HTML_main)
+        v += v / 5;
+    else if (m->hints[i] & HINT_CONTENT)
+        v += v / 10;
     return v;
 }
 
@@ -316,7 +381,9 @@ static uint32_t find_root(const MainText *m, const HtmlTree *t)
             i = t->node[i].end - 1;
             continue;
         }
-        if (tag == HTML_TEXT || !blocks_is_block(tag) || tag == HTML_p || tag == HTML_pre || tag == HTML_li || tag == HTML_tr) continue;
+        if (tag == HTML_TEXT || !blocks_is_block(tag) || tag == HTML_p || tag == HTML_pre || tag == HTML_li ||
+            tag == HTML_tr)
+            continue;
         int64_t v = node_value(m, t, i);
         if (v >= best_value && v > 0) { /* of equals the innermost */
             best = i;
@@ -342,7 +409,8 @@ static uint32_t widen_root(const MainText *m, const HtmlTree *t, uint32_t root)
     const BlockList *b = &m->blocks;
     int64_t all = good_value(m, 0, (uint32_t)b->n);
 
-    while (root != 0 && good_value(m, b->first[root], b->first[t->node[root].end]) * 100 < all * ROOT_PERCENT) root = t->node[root].parent;
+    while (root != 0 && good_value(m, b->first[root], b->first[t->node[root].end]) * 100 < all * ROOT_PERCENT)
+        root = t->node[root].parent;
     return root;
 }
 
@@ -365,7 +433,8 @@ static void choose(MainText *m, const HtmlTree *t, uint32_t root)
 
     for (uint32_t k = from; k < end; k++) {
         Block *c = &b->block[k];
-        c->keep = !is_link_block(c) && !(c->weight < PHRASE_WEIGHT && has_phrase(block_text(b, c))) && !is_meta_block(m, t, c, root);
+        c->keep = !is_link_block(c) && !(c->weight < PHRASE_WEIGHT && has_phrase(block_text(b, c))) &&
+                  !is_meta_block(m, t, c, root);
         if (!c->keep || !is_good(c)) continue;
         if (first_good == end) first_good = k;
         last_good = k;
@@ -373,7 +442,8 @@ static void choose(MainText *m, const HtmlTree *t, uint32_t root)
     if (first_good == end) return;
     /* Before the first prose stand title and by-line, behind the last what belongs to the site. */
     for (uint32_t k = from; k < first_good; k++)
-        if (b->block[k].kind != BLOCK_HEADING && b->block[k].weight < SHORT_WEIGHT && first_good - k > NEAR) b->block[k].keep = false;
+        if (b->block[k].kind != BLOCK_HEADING && b->block[k].weight < SHORT_WEIGHT && first_good - k > NEAR)
+            b->block[k].keep = false;
     for (uint32_t k = last_good + 1; k < end; k++)
         if (k > last_good + AFTER || b->block[k].kind == BLOCK_HEADING) b->block[k].keep = false;
     /* A heading with nothing kept before the next heading heads nothing. */
@@ -429,7 +499,8 @@ ErrCode maintext_extract(MainText *m, const HtmlTree *t, Buf *out, Err *err)
 
     if (!reserve_nodes(m, t->n_nodes)) return err_nomem(err, "a page");
     uint64_t noscript = measure(m, t, true);
-    if (noscript >= MIN_TEXT && noscript > m->weight[t->n_nodes]) measure(m, t, false); /* forums show crawlers their threads there */
+    if (noscript >= MIN_TEXT && noscript > m->weight[t->n_nodes])
+        measure(m, t, false); /* forums show crawlers their threads there */
     if (drop_hard(m, t, false) < MIN_LEFT) drop_hard(m, t, true);
     if ((rc = blocks_of_page(m, t, err)) != ERR_OK) return rc;
     uint32_t root = widen_root(m, t, find_root(m, t));
@@ -477,7 +548,8 @@ ErrCode maintext_title(const HtmlTree *t, Buf *out, Err *err)
                 return buf_ok(out, "a title", err);
             }
         }
-        if (n->tag == HTML_title && title.n == 0 && i + 1 < n->end && t->node[i + 1].tag == HTML_TEXT) title = span_trim(html_text(t, i + 1));
+        if (n->tag == HTML_title && title.n == 0 && i + 1 < n->end && t->node[i + 1].tag == HTML_TEXT)
+            title = span_trim(html_text(t, i + 1));
         if (n->tag == HTML_body && title.n) break;
     }
     put_line(out, title, LIMIT);

@@ -16,12 +16,12 @@
 /* Scratch of one thread; zero-initialise. */
 typedef struct {
     BlockList blocks;
-    uint32_t *hints;       /* per node */
-    uint8_t *drop;         /* per node */
+    uint32_t *hints;         /* per node */
+    uint8_t *drop;           /* per node */
     uint32_t *weight, *link; /* per node + 1: weight of text before it, of linked text before it */
-    int64_t *value;        /* per block + 1: prefix sums */
+    int64_t *value;          /* per block + 1: prefix sums */
     size_t cap_nodes, cap_blocks;
-    bool forum;            /* many elements call themselves thread, post, answer: comments are content */
+    bool forum; /* many elements call themselves thread, post, answer: comments are content */
 } MainText;
 void maintext_clear(MainText *m);
 

@@ -30,21 +30,36 @@ static bool has(const Buf *b, const char *what)
     return false;
 }
 
-#define PROSE_1 "The river rises in the hills to the north, and for most of its way it runs through open meadows, where cattle graze in summer and geese rest in winter."
-#define PROSE_2 "In spring the water comes up over the banks, sometimes as far as the road, and the farmers have learned to build their barns a little higher than they think they must."
-#define PROSE_3 "Nobody can say when the first bridge was built; the present one is of stone, with three arches, and it has been mended so often that little of it is old."
-#define ZH_1 "这条河发源于北面的山里，大部分河道穿过开阔的草地，夏天有牛羊在那里吃草，冬天有大雁在那里歇脚，附近的村民世世代代都靠这条河生活。"
-#define ZH_2 "春天的时候河水会漫过两岸，有时一直漫到大路边上，农民们早就学会了把谷仓建得比自己想象的还要高一些，免得粮食被水泡坏。"
+#define PROSE_1                                                                                                      \
+    "The river rises in the hills to the north, and for most of its way it runs through open meadows, where cattle " \
+    "graze in summer and geese rest in winter."
+#define PROSE_2                                                                                                   \
+    "In spring the water comes up over the banks, sometimes as far as the road, and the farmers have learned to " \
+    "build their barns a little higher than they think they must."
+#define PROSE_3                                                                                                   \
+    "Nobody can say when the first bridge was built; the present one is of stone, with three arches, and it has " \
+    "been mended so often that little of it is old."
+#define ZH_1                                                                                                                                                                \
+    "这条河发源于北面的山里，大部分河道穿过开阔的草地，夏天有牛羊在那里吃草，冬天有大雁在那里歇脚，附近的村民世世代" \
+    "代都靠这条河生活。"
+#define ZH_2                                                                                                                                                                \
+    "春天的时候河水会漫过两岸，有时一直漫到大路边上，农民们早就学会了把谷仓建得比自己想象的还要高一些，免得粮食被水" \
+    "泡坏。"
 
 TEST(prose_stays_and_what_surrounds_it_goes)
 {
     Buf out = {0};
 
-    extract("<body><div id=nav><ul><li><a href=1>Home</a><li><a href=2>Products</a><li><a href=3>Contact</a></ul></div>"
-            "<div class=main><h1>The river</h1><p>" PROSE_1 "</p><h2>Floods</h2><p>" PROSE_2 "</p><p>" PROSE_3 "</p></div>"
-            "<div class=sidebar><h3>Popular</h3><a href=4>Ten bridges you must see before you are old</a></div>"
-            "<div class=comments><p>I like this very much, and I have told all my friends about it, thank you so much for it.</p></div>"
-            "<div id=footer>Copyright 2020 A Company, all rights reserved, no part of it may be used anywhere.</div></body>", &out);
+    extract(
+        "<body><div id=nav><ul><li><a href=1>Home</a><li><a href=2>Products</a><li><a href=3>Contact</a></ul></div>"
+        "<div class=main><h1>The river</h1><p>" PROSE_1 "</p><h2>Floods</h2><p>" PROSE_2 "</p><p>" PROSE_3
+        "</p></div>"
+        "<div class=sidebar><h3>Popular</h3><a href=4>Ten bridges you must see before you are old</a></div>"
+        "<div class=comments><p>I like this very much, and I have told all my friends about it, thank you so much "
+        "for it.</p></div>"
+        "<div id=footer>Copyright 2020 A Company, all rights reserved, no part of it may be used "
+        "anywhere.</div></body>",
+        &out);
     CHECK_SPAN(SPAN_LIT("The river\n\n" PROSE_1 "\n\nFloods\n\n" PROSE_2 "\n\n" PROSE_3), buf_span(&out));
     buf_clear(&out);
 }
@@ -54,8 +69,11 @@ TEST(chinese_pages_of_breaks_and_indents)
     Buf out = {0};
 
     extract("<body><table><tr><td><a href=1>首页</a> <a href=2>新闻</a> <a href=3>论坛</a></td></tr><tr><td>"
-            "<div class=TRS_Editor>\xe3\x80\x80\xe3\x80\x80" ZH_1 "<br>\n<br>\xe3\x80\x80\xe3\x80\x80" ZH_2 "</div></td></tr></table>"
-            "<div>友情链接：<a href=4>网站一</a> <a href=5>网站二</a></div><div>版权所有 某某公司 京ICP备00000000号</div></body>", &out);
+            "<div class=TRS_Editor>\xe3\x80\x80\xe3\x80\x80" ZH_1 "<br>\n<br>\xe3\x80\x80\xe3\x80\x80" ZH_2
+            "</div></td></tr></table>"
+            "<div>友情链接：<a href=4>网站一</a> <a href=5>网站二</a></div><div>版权所有 某某公司 "
+            "京ICP备00000000号</div></body>",
+            &out);
     CHECK_SPAN(SPAN_LIT(ZH_1 "\n\n" ZH_2), buf_span(&out));
     buf_clear(&out);
 }
@@ -64,13 +82,19 @@ TEST(lists_code_and_tables_keep_their_form)
 {
     Buf out = {0};
 
-    extract("<body><article><p>" PROSE_1 "</p><ol start=3><li>" PROSE_2 "<li><p>" PROSE_3 "</p></ol>"
-            "<ul><li>Take one of them and put it on the table<ul><li>then turn it around, slowly, twice</ul><li>Now take the other one as well</ul>"
-            "<pre>int main(void)\n{\n    return  0;\n}\n</pre><p>" PROSE_2 "</p>"
-            "<table><tr><th>Year<th>Height</tr><tr><td>1990<td>4.5\n m</tr><tr><td>1991<td>3.9 m</tr></table><p>" PROSE_1 "</p></article></body>", &out);
+    extract(
+        "<body><article><p>" PROSE_1 "</p><ol start=3><li>" PROSE_2 "<li><p>" PROSE_3 "</p></ol>"
+        "<ul><li>Take one of them and put it on the table<ul><li>then turn it around, slowly, twice</ul><li>Now take "
+        "the other one as well</ul>"
+        "<pre>int main(void)\n{\n    return  0;\n}\n</pre><p>" PROSE_2 "</p>"
+        "<table><tr><th>Year<th>Height</tr><tr><td>1990<td>4.5\n m</tr><tr><td>1991<td>3.9 m</tr></table><p>" PROSE_1
+        "</p></article></body>",
+        &out);
     CHECK_SPAN(SPAN_LIT(PROSE_1 "\n\n3. " PROSE_2 "\n4. " PROSE_3 "\n"
-                        "- Take one of them and put it on the table\n  - then turn it around, slowly, twice\n- Now take the other one as well\n\n"
-                        "int main(void)\n{\n    return  0;\n}\n\n" PROSE_2 "\n\nYear | Height\n1990 | 4.5 m\n1991 | 3.9 m\n\n" PROSE_1),
+                                "- Take one of them and put it on the table\n  - then turn it around, slowly, "
+                                "twice\n- Now take the other one as well\n\n"
+                                "int main(void)\n{\n    return  0;\n}\n\n" PROSE_2
+                                "\n\nYear | Height\n1990 | 4.5 m\n1991 | 3.9 m\n\n" PROSE_1),
                buf_span(&out));
     buf_clear(&out);
 }
@@ -79,8 +103,10 @@ TEST(blanks_are_put_where_words_need_them)
 {
     Buf out = {0};
 
-    extract("<body><p>One\n  <b>two</b> three,<i> four</i>&nbsp;five so that this is a long paragraph, " PROSE_1 "</p>"
-            "<p>这条河发源于北面的\n山里，<b>大部分</b>\n河道穿过 open\nmeadows 草地，soft&shy;en。" ZH_1 "</p></body>", &out);
+    extract(
+        "<body><p>One\n  <b>two</b> three,<i> four</i>&nbsp;five so that this is a long paragraph, " PROSE_1 "</p>"
+        "<p>这条河发源于北面的\n山里，<b>大部分</b>\n河道穿过 open\nmeadows 草地，soft&shy;en。" ZH_1 "</p></body>",
+        &out);
     CHECK(has(&out, "One two three, four five so"));
     CHECK(has(&out, "北面的山里，大部分河道穿过 open meadows 草地，soften。"));
     buf_clear(&out);
@@ -93,7 +119,9 @@ TEST(a_drop_never_takes_the_page)
     /* Everything sits in an element whose class says menu, and in a form. */
     extract("<body><form><div class=menu><p>" PROSE_1 "</p><p>" PROSE_2 "</p></div></form></body>", &out);
     CHECK_SPAN(SPAN_LIT(PROSE_1 "\n\n" PROSE_2), buf_span(&out));
-    extract("<body><p hidden>" PROSE_1 "</p><p>" PROSE_2 "</p><p>" PROSE_3 "</p><p>" PROSE_2 "</p><p>" PROSE_3 "</p></body>", &out);
+    extract("<body><p hidden>" PROSE_1 "</p><p>" PROSE_2 "</p><p>" PROSE_3 "</p><p>" PROSE_2 "</p><p>" PROSE_3
+            "</p></body>",
+            &out);
     CHECK(!has(&out, PROSE_1) && has(&out, PROSE_2));
     extract("<body></body>", &out);
     CHECK_INT(0, out.n);
@@ -132,5 +160,6 @@ TEST(class_words_are_split)
     CHECK_INT(HINT_CONTENT, class_hints(SPAN_LIT("x zhengwen_2")));
     CHECK_INT(0, class_hints(SPAN_LIT("download shadow navigator")));
     CHECK_INT(0, class_hints((Span){NULL, 0}));
-    for (const char *w = "abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyz"; *w; w++) CHECK_INT(0, class_hints(span_str(w)) & HINT_AD);
+    for (const char *w = "abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyz"; *w; w++)
+        CHECK_INT(0, class_hints(span_str(w)) & HINT_AD);
 }

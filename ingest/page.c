@@ -14,8 +14,10 @@ ErrCode pageworker_new(PageWorker **out, Err *err)
     if (!w) return err_nomem(err, "a worker");
     rc = charset_new(&w->charset, err);
     if (rc == ERR_OK) rc = htmlparser_new(&w->html, err);
-    if (rc != ERR_OK) pageworker_free(w);
-    else *out = w;
+    if (rc != ERR_OK)
+        pageworker_free(w);
+    else
+        *out = w;
     return rc;
 }
 
@@ -27,7 +29,8 @@ void pageworker_free(PageWorker *w)
     htmltree_clear(&w->tree);
     maintext_clear(&w->main);
     docscratch_clear(&w->doc);
-    Buf *bufs[] = {&w->body[0], &w->body[1], &w->utf8, &w->text, &w->title, &w->url, &w->date, &w->meta, &w->id, &w->line, &w->own_id};
+    Buf *bufs[] = {&w->body[0], &w->body[1], &w->utf8, &w->text, &w->title, &w->url,
+                   &w->date,    &w->meta,    &w->id,   &w->line, &w->own_id};
     for (size_t i = 0; i < sizeof bufs / sizeof bufs[0]; i++) buf_clear(bufs[i]);
     free(w);
 }
@@ -42,7 +45,8 @@ static Span clean_url(Buf *out, Span uri)
     for (size_t i = 0, n; i < uri.n; i += n) {
         uint32_t cp;
         n = utf8_next(uri.p + i, uri.n - i, &cp);
-        if (cp != UTF8_BAD && cp > ' ' && cp != 0x7f) buf_put(out, uri.p + i, n);
+        if (cp != UTF8_BAD && cp > ' ' && cp != 0x7f)
+            buf_put(out, uri.p + i, n);
         else
             for (size_t k = 0; k < n; k++) buf_printf(out, "%%%02X", uri.p[i + k]);
     }
@@ -71,13 +75,14 @@ static Span clean_date(Buf *out, Span d)
 {
     buf_reset(out);
     if (all_digits(d, "99999999999999") && d.n == 14)
-        buf_printf(out, "%.4s-%.2s-%.2sT%.2s:%.2s:%.2sZ", (const char *)d.p, (const char *)d.p + 4, (const char *)d.p + 6,
-                   (const char *)d.p + 8, (const char *)d.p + 10, (const char *)d.p + 12);
+        buf_printf(out, "%.4s-%.2s-%.2sT%.2s:%.2s:%.2sZ", (const char *)d.p, (const char *)d.p + 4,
+                   (const char *)d.p + 6, (const char *)d.p + 8, (const char *)d.p + 10, (const char *)d.p + 12);
     else if (all_digits(d, "9999-99-99T99:99:99") && d.p[d.n - 1] == 'Z')
         buf_printf(out, "%.19sZ", (const char *)d.p);
     if (out->oom || out->n != 20) return (Span){NULL, 0};
     const uint8_t *p = out->p;
-    bool fine = in_range(p + 5, 1, 12) && in_range(p + 8, 1, 31) && in_range(p + 11, 0, 23) && in_range(p + 14, 0, 59) && in_range(p + 17, 0, 60);
+    bool fine = in_range(p + 5, 1, 12) && in_range(p + 8, 1, 31) && in_range(p + 11, 0, 23) &&
+                in_range(p + 14, 0, 59) && in_range(p + 17, 0, 60);
     return fine ? buf_span(out) : (Span){NULL, 0};
 }
 
@@ -197,10 +202,14 @@ static ErrCode from_http(PageWorker *w, const WarcHead *h, Span block, PageResul
     }
     HttpBody got = http_body(&http, w->body, &body);
     if (w->body[0].oom || w->body[1].oom) return err_nomem(err, "a page's body");
-    if (got != HTTP_BODY_FINE) out->reason = got == HTTP_BODY_TOO_LARGE ? INGEST_TOO_LARGE : INGEST_DECODE_FAILED;
-    else if (is_blank(body) && (out->mime.n == 0 || is_html(out->mime, body))) out->reason = INGEST_NO_PAYLOAD;
-    else if (!is_html(out->mime, body)) out->reason = INGEST_NOT_HTML;
-    else return from_html(w, h, body, http_parameter(http.content_type, "charset"), out, err);
+    if (got != HTTP_BODY_FINE)
+        out->reason = got == HTTP_BODY_TOO_LARGE ? INGEST_TOO_LARGE : INGEST_DECODE_FAILED;
+    else if (is_blank(body) && (out->mime.n == 0 || is_html(out->mime, body)))
+        out->reason = INGEST_NO_PAYLOAD;
+    else if (!is_html(out->mime, body))
+        out->reason = INGEST_NOT_HTML;
+    else
+        return from_html(w, h, body, http_parameter(http.content_type, "charset"), out, err);
     return ERR_OK;
 }
 

@@ -10,8 +10,8 @@
 #include "ingest/warc.h"
 
 enum {
-    PAGE_MAX_URL = 8 << 10,    /* a longer one is a trap for crawlers; the document keeps its id */
-    PAGE_MAX_BAD_PERCENT = 1,  /* U+FFFD among the characters of the text */
+    PAGE_MAX_URL = 8 << 10,   /* a longer one is a trap for crawlers; the document keeps its id */
+    PAGE_MAX_BAD_PERCENT = 1, /* U+FFFD among the characters of the text */
     PAGE_MAX_ID = 4 << 10
 };
 

@@ -7,7 +7,7 @@ struct RecordCursor {
     uint32_t slice, end_slice; /* of the part: the one that is read, one past the last */
     ByteStream *stream;        /* of that slice; NULL between slices */
     WarcReader warc;
-    uint64_t line;             /* number of the next line */
+    uint64_t line; /* number of the next line */
 };
 
 ErrCode records_open(const Inputs *in, uint32_t part, RecordCursor **out, Err *err)
@@ -30,7 +30,10 @@ void records_close(RecordCursor *c)
 size_t records_n_items(const StageBlock *b) { return b->items.n / sizeof(RecordItem); }
 
 /* items.p comes from malloc and holds nothing but RecordItems, so it is aligned for them. */
-const RecordItem *records_item(const StageBlock *b, size_t i) { return (const RecordItem *)(const void *)b->items.p + i; }
+const RecordItem *records_item(const StageBlock *b, size_t i)
+{
+    return (const RecordItem *)(const void *)b->items.p + i;
+}
 
 static void put_item(StageBlock *b, RecordItem item, Span head, Span block)
 {
@@ -107,8 +110,10 @@ static ErrCode next_line(RecordCursor *c, StageBlock *b, bool *more, Err *err)
     *more = true;
     if (n == stream_view(c->stream).n) { /* no line end: the last line, or a break */
         brk = stream_break(c->stream, NULL);
-        if (brk != STREAM_FINE) item.reason = brk == STREAM_CORRUPT ? INGEST_GZIP_CORRUPT : INGEST_TRUNCATED;
-        else if (n == 0 && item.reason == INGEST_N_REASONS) *more = false;
+        if (brk != STREAM_FINE)
+            item.reason = brk == STREAM_CORRUPT ? INGEST_GZIP_CORRUPT : INGEST_TRUNCATED;
+        else if (n == 0 && item.reason == INGEST_N_REASONS)
+            *more = false;
     }
     if (item.reason != INGEST_N_REASONS || span_trim(line).n) {
         item.bytes += n + 1;
@@ -162,8 +167,10 @@ ErrCode records_next(RecordCursor *c, StageBlock *b, bool *end, Err *err)
             rc = open_slice(c, b, err);
             continue;
         }
-        if (c->in->input[c->in->slice[c->slice].input].kind == INPUT_LINES) rc = next_line(c, b, &more, err);
-        else rc = next_record(c, b, &more, err);
+        if (c->in->input[c->in->slice[c->slice].input].kind == INPUT_LINES)
+            rc = next_line(c, b, &more, err);
+        else
+            rc = next_record(c, b, &more, err);
         if (rc == ERR_OK && !more) {
             stream_close(c->stream);
             c->stream = NULL;

@@ -15,11 +15,11 @@ enum {
 };
 
 typedef struct {
-    uint32_t input;        /* index into Inputs */
+    uint32_t input; /* index into Inputs */
     InputKind kind;
-    IngestReason reason;   /* INGEST_N_REASONS: look into it */
-    uint64_t stored, inner; /* a record's address; a line: its number, 0 */
-    uint64_t bytes;        /* it takes in the decompressed input */
+    IngestReason reason;        /* INGEST_N_REASONS: look into it */
+    uint64_t stored, inner;     /* a record's address; a line: its number, 0 */
+    uint64_t bytes;             /* it takes in the decompressed input */
     size_t at, head_n, block_n; /* in StageBlock.bytes: the head (a line: empty), then the block */
 } RecordItem;
 

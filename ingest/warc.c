@@ -2,7 +2,8 @@
 
 bool warc_is_version_line(Span s)
 {
-    return s.n >= 8 && memcmp(s.p, "WARC/", 5) == 0 && ascii_is_digit(s.p[5]) && s.p[6] == '.' && ascii_is_digit(s.p[7]);
+    return s.n >= 8 && memcmp(s.p, "WARC/", 5) == 0 && ascii_is_digit(s.p[5]) && s.p[6] == '.' &&
+           ascii_is_digit(s.p[7]);
 }
 
 static WarcType type_of(Span v)
@@ -10,8 +11,8 @@ static WarcType type_of(Span v)
     static const struct {
         const char *name;
         WarcType type;
-    } types[] = {{"response", WARC_RESPONSE}, {"request", WARC_REQUEST},   {"metadata", WARC_METADATA},
-                 {"warcinfo", WARC_INFO},     {"revisit", WARC_REVISIT},   {"resource", WARC_RESOURCE},
+    } types[] = {{"response", WARC_RESPONSE},    {"request", WARC_REQUEST}, {"metadata", WARC_METADATA},
+                 {"warcinfo", WARC_INFO},        {"revisit", WARC_REVISIT}, {"resource", WARC_RESOURCE},
                  {"conversion", WARC_CONVERSION}};
 
     for (size_t i = 0; i < sizeof types / sizeof types[0]; i++)
@@ -51,7 +52,8 @@ WarcHeadStatus warc_head(Span s, WarcHead *out)
     for (int line = 0; line < WARC_MAX_LINES; line++) {
         Span rest = span_from(s, at);
         size_t n = span_find(rest, '\n');
-        if (n == rest.n || at + n >= WARC_MAX_HEAD) return s.n < WARC_MAX_HEAD && n == rest.n ? WARC_HEAD_CUT : WARC_HEAD_BAD;
+        if (n == rest.n || at + n >= WARC_MAX_HEAD)
+            return s.n < WARC_MAX_HEAD && n == rest.n ? WARC_HEAD_CUT : WARC_HEAD_BAD;
         Span text = span_trim(span(rest.p, n));
         at += n + 1;
         if (text.n == 0) {
@@ -60,7 +62,8 @@ WarcHeadStatus warc_head(Span s, WarcHead *out)
         }
         size_t colon = span_find(text, ':');
         /* Lines without a colon (continuations whose indent was lost, junk) are passed over. */
-        if (line > 0 && colon < text.n) take_field(out, span_trim(span(text.p, colon)), span_trim(span_from(text, colon + 1)));
+        if (line > 0 && colon < text.n)
+            take_field(out, span_trim(span(text.p, colon)), span_trim(span_from(text, colon + 1)));
     }
     return WARC_HEAD_BAD;
 }
@@ -178,7 +181,8 @@ static ErrCode read_record(WarcReader *r, WarcRecord *rec, const WarcHead *h, Er
     size_t next = stream_next_member(r->s, h->head_bytes, v.n < total ? v.n : total);
     if (v.n < total || next < total) {
         /* Cut, or a length that reaches into the next record: only a record inside the block tells. */
-        IngestReason cut = stream_break(r->s, NULL) != STREAM_FINE ? reason_of(stream_break(r->s, NULL)) : INGEST_TRUNCATED;
+        IngestReason cut =
+            stream_break(r->s, NULL) != STREAM_FINE ? reason_of(stream_break(r->s, NULL)) : INGEST_TRUNCATED;
         size_t inside = find_record(r->s, h->head_bytes, v.n < total ? v.n : total);
         return malformed(r, rec, h->head_bytes, inside < v.n ? INGEST_WARC_MALFORMED : cut, err);
     }

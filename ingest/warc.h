@@ -10,10 +10,10 @@
 #include "ingest/ingest.h"
 
 enum {
-    WARC_MAX_HEAD = 64 << 10,   /* bytes of header; real ones have below 2 KiB, cookies in metadata a few more */
+    WARC_MAX_HEAD = 64 << 10, /* bytes of header; real ones have below 2 KiB, cookies in metadata a few more */
     WARC_MAX_LINES = 1024,
-    WARC_MAX_BLOCK = 32 << 20,  /* bytes of a block we look into; Common Crawl cuts at 1 to 5 MiB */
-    WARC_MAX_TAIL = 64          /* line ends between two records: 4 by the standard */
+    WARC_MAX_BLOCK = 32 << 20, /* bytes of a block we look into; Common Crawl cuts at 1 to 5 MiB */
+    WARC_MAX_TAIL = 64         /* line ends between two records: 4 by the standard */
 };
 
 typedef enum {
@@ -52,9 +52,9 @@ typedef struct {
 
 typedef struct {
     ByteStream *s;
-    size_t skip;   /* bytes of the window that the record returned last takes */
-    uint64_t end;  /* records that start at or behind this stored byte belong to the next slice */
-    bool mid;      /* entered in the middle: bytes before the first record are nobody's loss */
+    size_t skip;  /* bytes of the window that the record returned last takes */
+    uint64_t end; /* records that start at or behind this stored byte belong to the next slice */
+    bool mid;     /* entered in the middle: bytes before the first record are nobody's loss */
 } WarcReader;
 
 /* `begin` > 0 says that the stream was entered there. */

@@ -8,9 +8,10 @@
 TEST(heads_of_all_kinds_are_read)
 {
     WarcHead h;
-    Span s = SPAN_LIT("WARC/0.18\r\nWARC-Type: response\nWARC-Target-URI:  http://a.test/ b \r\n"
-                      "warc-date: 2009-03-65T08:43:19-0800\r\nno colon here\r\nContent-Length: 12 \r\ncontent-length: 13\r\n"
-                      "WARC-Truncated: length\r\n\r\nbody");
+    Span s = SPAN_LIT(
+        "WARC/0.18\r\nWARC-Type: response\nWARC-Target-URI:  http://a.test/ b \r\n"
+        "warc-date: 2009-03-65T08:43:19-0800\r\nno colon here\r\nContent-Length: 12 \r\ncontent-length: 13\r\n"
+        "WARC-Truncated: length\r\n\r\nbody");
     CHECK_INT(WARC_HEAD_FINE, warc_head(s, &h));
     CHECK_INT(WARC_RESPONSE, h.type);
     CHECK_SPAN(SPAN_LIT("http://a.test/ b"), h.target_uri);
@@ -56,7 +57,8 @@ static void list_records(Span stored, uint64_t begin, uint64_t end, Buf *out)
     for (;;) {
         CHECK_OK(warc_next(&r, &rec, &more, &err), &err);
         if (!more) break;
-        buf_printf(out, "%llu+%llu %d ", (unsigned long long)rec.stored, (unsigned long long)rec.inner, (int)rec.reason);
+        buf_printf(out, "%llu+%llu %d ", (unsigned long long)rec.stored, (unsigned long long)rec.inner,
+                   (int)rec.reason);
         buf_put(out, rec.block.p, rec.block.n < 12 ? rec.block.n : 12);
         buf_putc(out, '\n');
     }
@@ -90,7 +92,8 @@ static void make_archive(Packing how, Buf *out, uint64_t stored[N], uint64_t inn
     if (how == PLAIN) buf_put_span(out, buf_span(&raw));
     if (how == BY_FILE) pack_gzip(out, buf_span(&raw));
     if (how == ACROSS)
-        for (size_t at = 0; at < raw.n; at += 1000) pack_gzip(out, span(raw.p + at, raw.n - at < 1000 ? raw.n - at : 1000));
+        for (size_t at = 0; at < raw.n; at += 1000)
+            pack_gzip(out, span(raw.p + at, raw.n - at < 1000 ? raw.n - at : 1000));
     buf_clear(&raw), buf_clear(&block);
 }
 
@@ -107,7 +110,8 @@ TEST(records_are_the_same_however_they_are_packed)
             CHECK_INT(N, n);
         } else {
             for (int i = 0; i < N; i++)
-                buf_printf(&want, "%llu+%llu %d block %02d wor\n", (unsigned long long)stored[i], (unsigned long long)inner[i], INGEST_N_REASONS, i);
+                buf_printf(&want, "%llu+%llu %d block %02d wor\n", (unsigned long long)stored[i],
+                           (unsigned long long)inner[i], INGEST_N_REASONS, i);
             CHECK_SPAN(buf_span(&want), buf_span(&got));
         }
         buf_clear(&archive), buf_clear(&got), buf_clear(&want);
@@ -145,16 +149,21 @@ TEST(a_wrong_length_costs_its_record)
             for (int i = 0; i < 3; i++) {
                 buf_reset(&raw);
                 put_block(&block, i + 1);
-                pack_record(&raw, "response", NULL, buf_span(&block), i == 1 ? (size_t)((long)block.n + off[k]) : block.n);
+                pack_record(&raw, "response", NULL, buf_span(&block),
+                            i == 1 ? (size_t)((long)block.n + off[k]) : block.n);
                 at[i] = archive.n;
-                if (gz) pack_gzip(&archive, buf_span(&raw));
-                else buf_put_span(&archive, buf_span(&raw));
+                if (gz)
+                    pack_gzip(&archive, buf_span(&raw));
+                else
+                    buf_put_span(&archive, buf_span(&raw));
             }
             list_records(buf_span(&archive), 0, UINT64_MAX, &got);
             buf_printf(&want, "0+0 %d block 01 wor\n", INGEST_N_REASONS);
             /* Up to four bytes more are the line ends behind the block. */
-            if (off[k] > 0 && off[k] <= 4) buf_printf(&want, "%d+0 %d block 02 wor\n", (int)at[1], INGEST_N_REASONS);
-            else buf_printf(&want, "%d+0 %d \n", (int)at[1], INGEST_WARC_MALFORMED);
+            if (off[k] > 0 && off[k] <= 4)
+                buf_printf(&want, "%d+0 %d block 02 wor\n", (int)at[1], INGEST_N_REASONS);
+            else
+                buf_printf(&want, "%d+0 %d \n", (int)at[1], INGEST_WARC_MALFORMED);
             buf_printf(&want, "%d+0 %d block 03 wor\n", (int)at[2], INGEST_N_REASONS);
             CHECK_SPAN(buf_span(&want), buf_span(&got));
             buf_clear(&archive), buf_clear(&block), buf_clear(&got), buf_clear(&raw), buf_clear(&want);
@@ -178,8 +187,8 @@ TEST(junk_cuts_and_giants_are_counted)
     pack_record(&archive, "response", NULL, SPAN_LIT("second block"), 12);
     archive.n -= 10; /* cut inside the last block */
     list_records(buf_span(&archive), 0, UINT64_MAX, &got);
-    buf_printf(&want, "0+0 %d \n%zu+0 %d first block\n%zu+0 %d \n%zu+0 %d \n", INGEST_WARC_MALFORMED, a, INGEST_N_REASONS, b,
-               INGEST_TOO_LARGE, c, INGEST_TRUNCATED);
+    buf_printf(&want, "0+0 %d \n%zu+0 %d first block\n%zu+0 %d \n%zu+0 %d \n", INGEST_WARC_MALFORMED, a,
+               INGEST_N_REASONS, b, INGEST_TOO_LARGE, c, INGEST_TRUNCATED);
     CHECK_SPAN(buf_span(&want), buf_span(&got));
     buf_clear(&archive), buf_clear(&got), buf_clear(&want), buf_clear(&giant);
 }
@@ -199,8 +208,8 @@ TEST(a_corrupt_member_is_a_record_of_its_own)
     archive.p[at[1] + 10] = 0xff; /* the first block of the deflate stream: of a type that does not exist */
     archive.p[at[2] + 80] ^= 0xff;
     list_records(buf_span(&archive), 0, UINT64_MAX, &got);
-    buf_printf(&want, "0+0 %d block 00 wor\n%zu+0 %d \n%zu+0 %d \n%zu+0 %d block 03 wor\n", INGEST_N_REASONS, at[1], INGEST_GZIP_CORRUPT,
-               at[2], INGEST_GZIP_CORRUPT, at[3], INGEST_N_REASONS);
+    buf_printf(&want, "0+0 %d block 00 wor\n%zu+0 %d \n%zu+0 %d \n%zu+0 %d block 03 wor\n", INGEST_N_REASONS, at[1],
+               INGEST_GZIP_CORRUPT, at[2], INGEST_GZIP_CORRUPT, at[3], INGEST_N_REASONS);
     CHECK_SPAN(buf_span(&want), buf_span(&got));
     buf_clear(&archive), buf_clear(&got), buf_clear(&want), buf_clear(&raw), buf_clear(&block);
 }
