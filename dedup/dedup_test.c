@@ -244,12 +244,15 @@ static bool share_band(const Signature *a, const Signature *b, uint32_t bands)
     return false;
 }
 
-/* verdict and keeper of every document, all pairs compared. */
-static void slow_dedup(const Corpus *c, const DedupParams *p, uint8_t *verdict, uint32_t *keeper)
+/* verdict and keeper of every document, all pairs compared. *most_leaders: kept documents one was compared with. */
+static void slow_dedup(const Corpus *c, const DedupParams *p, uint8_t *verdict, uint32_t *keeper,
+                       uint32_t *most_leaders)
 {
     Signature *s = sign_all(c, p);
     uint32_t *label = calloc(c->n, sizeof *label), *order = calloc(c->n, sizeof *order), n_order = 0;
     uint8_t *active = calloc(c->n, 1);
+
+    *most_leaders = 0;
 
     for (uint32_t i = 0; i < c->n; i++) { /* exact: the first in keep order of all with the same key */
         keeper[i] = i;
@@ -277,14 +280,18 @@ static void slow_dedup(const Corpus *c, const DedupParams *p, uint8_t *verdict, 
     }
     for (uint32_t i = 0; i < c->n; i++) { /* each against those kept before it in its component */
         uint32_t doc = order[i];
+        uint32_t n_leaders = 0;
         if (!active[doc]) continue;
         for (uint32_t k = 0; k < i && verdict[doc] == 0; k++) {
             uint32_t other = order[k];
-            if (!active[other] || verdict[other] || label[other] != label[doc]) continue;
+            if (!active[other] || verdict[other] || label[other] != label[doc] || n_leaders == DEDUP_MAX_LEADERS)
+                continue;
+            n_leaders++;
             if (!sketch_near(s[other].sketch, s[doc].sketch, (uint32_t)(p->verify * 1e6 + 0.5))) continue;
             keeper[doc] = other;
             verdict[doc] = 2;
         }
+        if (n_leaders > *most_leaders) *most_leaders = n_leaders;
     }
     for (uint32_t i = 0; i < c->n; i++)
         if (verdict[i] == 1) keeper[i] = keeper[keeper[i]];
@@ -329,13 +336,14 @@ static void check_signals(const Corpus *c, const Result *r)
     free(hosts);
 }
 
-static void compare_with_slow(const Corpus *c, const DedupParams *p, const char *in, int threads, uint64_t memory)
+static DedupTotals compare_with_slow(const Corpus *c, const DedupParams *p, const char *in, int threads,
+                                     uint64_t memory, uint32_t *most_leaders)
 {
     uint8_t *verdict = calloc(c->n + 1, 1);
     uint32_t *keeper = calloc(c->n + 1, 4);
     Result r = dedup(c, p, in, threads, memory);
 
-    slow_dedup(c, p, verdict, keeper);
+    slow_dedup(c, p, verdict, keeper, most_leaders);
     for (uint32_t i = 0; i < c->n; i++) {
         CHECK_INT(verdict[i], r.verdict[i]);
         CHECK_INT(keeper[i], r.keeper[i]);
@@ -344,6 +352,7 @@ static void compare_with_slow(const Corpus *c, const DedupParams *p, const char 
     result_clear(&r);
     free(verdict);
     free(keeper);
+    return r.totals;
 }
 
 /* --- made texts: words of a family, some of them replaced */
@@ -396,17 +405,37 @@ TEST(dedup_equals_all_pairs)
     Corpus c = mixed_corpus(400, 5);
     const char *in = check_tmpdir();
     DedupParams p = DEDUP_PARAMS_DEFAULT;
+    uint32_t leaders;
 
     write_corpus(&c, in);
-    compare_with_slow(&c, &p, in, 2, 1 << 30);
+    DedupTotals n = compare_with_slow(&c, &p, in, 2, 1 << 30, &leaders);
+    CHECK(n.n_exact > 20 && n.n_near > 20 && n.n_short > 3 && leaders > 1); /* the mixture has all of them */
     p.keep = DEDUP_KEEP_LONGEST;
-    compare_with_slow(&c, &p, in, 1, 1 << 30);
+    compare_with_slow(&c, &p, in, 1, 1 << 30, &leaders);
     p.scope = DEDUP_SCOPE_DUMP;
     p.bands = 20;
     p.verify = 0.9;
-    compare_with_slow(&c, &p, in, 7, 1 << 30);
+    compare_with_slow(&c, &p, in, 7, 1 << 30, &leaders);
     p.exact_only = true;
-    compare_with_slow(&c, &p, in, 2, 1 << 30);
+    n = compare_with_slow(&c, &p, in, 2, 1 << 30, &leaders);
+    CHECK(n.n_exact > 0 && n.n_near == 0);
+    corpus_clear(&c);
+}
+
+/* One large component of documents that are hardly like one another: the list of those compared with fills up. */
+TEST(dedup_bounds_its_comparisons)
+{
+    Corpus c = {.n_parts = 2};
+    const char *in = check_tmpdir();
+    DedupParams p = DEDUP_PARAMS_DEFAULT;
+    uint32_t leaders;
+
+    for (uint32_t i = 0; i < 200; i++) corpus_add(&c, make_text(&c, 1, 400, i, i % 10), 1, 1);
+    write_corpus(&c, in);
+    p.verify = 0.96;
+    DedupTotals n = compare_with_slow(&c, &p, in, 2, 1 << 30, &leaders);
+    CHECK_INT(DEDUP_MAX_LEADERS, leaders);
+    CHECK(n.n_near > 5);
     corpus_clear(&c);
 }
 
@@ -458,23 +487,22 @@ TEST(dedup_in_slices_equals_dedup_at_once)
     CommonOptions common = {0};
     Par par = par_alone(2);
     uint8_t *verdict = calloc(c.n, 1);
-    uint32_t *keeper = calloc(c.n, 4);
+    uint32_t *keeper = calloc(c.n, 4), leaders;
     DatasetSet *set;
     DocTable t;
     Err err;
 
     write_corpus(&c, in);
-    slow_dedup(&c, &p, verdict, keeper);
+    slow_dedup(&c, &p, verdict, keeper, &leaders);
     CHECK_OK(datasetset_open(&set, &in, 1, &err), &err);
     CHECK_OK(sign_run(&p, set, out, &common, &par, NULL, &err), &err);
     CHECK_OK(doctable_open(&t, &p, set, out, (uint64_t)256 << 20, &par, &err), &err);
-    t.memory = 768 << 10; /* two lanes of blocks, and several slices for the members */
     ExchangeSpec spec;
     uint32_t n_slices;
     t.memory = 16 << 10;
     CHECK_OK(doctable_exchange(&t, "x", 400, 8, &n_slices, &spec, &err), &err);
     CHECK(n_slices > 1);
-    t.memory = 1 << 20;
+    t.memory = 512 << 10; /* two lanes of blocks; the members of components take several slices */
     CHECK_OK(exact_find(&t, &err), &err);
     CHECK_OK(bands_join(&t, &err), &err);
     CHECK_OK(verify_components(&t, &err), &err);
