@@ -192,9 +192,12 @@ ErrCode store_sweep(const char *dir, int depth, Err *err)
     if ((rc = store_list(dir, &list, err)) != ERR_OK) return rc;
     for (size_t i = 0; i < list.n && rc == ERR_OK; i++) {
         const char *path = path_join(&list.arena, dir, list.name[i]);
-        if (!path) rc = err_nomem(err, dir);
-        else if (is_orphan(list.name[i], mark)) rc = store_delete(path, err);
-        else if (depth > 0) rc = store_sweep(path, depth - 1, err); /* does nothing where it is no directory */
+        if (!path)
+            rc = err_nomem(err, dir);
+        else if (is_orphan(list.name[i], mark))
+            rc = store_delete(path, err);
+        else if (depth > 0)
+            rc = store_sweep(path, depth - 1, err); /* does nothing where it is no directory */
     }
     storelist_clear(&list);
     return rc;
