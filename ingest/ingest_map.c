@@ -126,7 +126,7 @@ static ErrCode map_item(const IngestRun *r, PageWorker *w, const StageBlock *b, 
 
 static uint64_t source_part_bytes(void *ctx, uint32_t part)
 {
-    return inputs_part_bytes(&((IngestRun *)ctx)->inputs, part);
+    return inputs_part_work(&((IngestRun *)ctx)->inputs, part);
 }
 static ErrCode source_open(void *ctx, uint32_t part, void **cursor, Err *err)
 {

@@ -5,8 +5,7 @@ static const char after[] =
     "INPUT: WARC or WET archive (plain, gzip, zstd), JSON Lines of documents (same), directory, or @LIST of files.\n"
     "Archives in the middle of which a reader can start (plain, gzip) are cut into parts of --part-bytes; others are "
     "whole.\n"
-    "A record that yields no document is counted by its reason; --rejected shows them one by one.\n"
-    "Exit status: 0 done, 2 usage, 3 system error, 4 bad data or limit, 5 out of memory, 6 interrupted (resumable).";
+    "A record that yields no document is counted by its reason; --rejected shows them one by one.";
 
 int ingest_verb(int argc, char **argv)
 {

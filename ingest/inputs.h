@@ -46,6 +46,8 @@ MUST_USE ErrCode inputs_gather(Inputs *in, const char *const *operands, size_t n
 MUST_USE ErrCode inputs_cut(Inputs *in, uint32_t inputs_per_part, uint64_t part_bytes, Err *err);
 void inputs_clear(Inputs *in);
 uint64_t inputs_part_bytes(const Inputs *in, uint32_t part);
+/* About how many bytes the part decompresses to: what the work is split and progress is shown by. */
+uint64_t inputs_part_work(const Inputs *in, uint32_t part);
 
 /* The first CC-MAIN-YYYY-WW in a path; empty when there is none. */
 Span inputs_crawl_name(const char *path);
