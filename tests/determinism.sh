@@ -40,7 +40,9 @@ if tamis --version | grep -q 'MPI [0-9]' && command -v mpirun >/dev/null 2>&1; t
     for ranks in 1 3; do
         for threads in 1 2; do
             mkdir "r$ranks$threads"
-            OMP_NUM_THREADS=$threads chain "r$ranks$threads" mpirun -q -n $ranks || fail "ranks $ranks, threads $threads"
+            # Open MPI unloads its plugins, so that what they leaked has no name to suppress.
+            ASAN_OPTIONS=detect_leaks=0 OMP_NUM_THREADS=$threads chain "r$ranks$threads" mpirun -q -n $ranks ||
+                fail "ranks $ranks, threads $threads"
             same "r$ranks$threads"
         done
     done
