@@ -68,8 +68,10 @@ static Span compact(DocScratch *scratch, Span raw)
         uint8_t c = raw.p[i];
         if (!in_string && ascii_is_space(c)) continue;
         *q++ = c;
-        if (in_string && c == '\\') *q++ = raw.p[++i]; /* checked JSON: something follows */
-        else if (c == '"') in_string = !in_string;
+        if (in_string && c == '\\')
+            *q++ = raw.p[++i]; /* checked JSON: something follows */
+        else if (c == '"')
+            in_string = !in_string;
     }
     scratch->text.n += (size_t)(q - begin);
     return (Span){begin, (size_t)(q - begin)};

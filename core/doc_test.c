@@ -39,27 +39,39 @@ static void refused(const char *want, const char *line)
 TEST(doc_canonical_order)
 {
     becomes("{\"id\":\"i\",\"text\":\"t\"}\n", " { \"text\" : \"t\" ,\r\n \"id\":\"i\" } \r\n");
-    becomes("{\"id\":\"i\",\"text\":\"t\",\"url\":\"u\",\"date\":\"2023-01-02T03:04:05Z\",\"dump\":\"d\",\"source\":\"s\",\"domain\":\"m\","
-            "\"lang\":\"en\",\"lang_score\":0.5,\"signals\":{\"a\":1,\"b\":-2.5},\"edits\":[\"e\"],\"meta\":{\"k\":1},\"zz\":1,\"aa\":[2]}\n",
-            "{\"zz\":1,\"meta\":{\"k\":1},\"edits\":[\"e\"],\"signals\":{\"b\":-2.5,\"a\":1},\"lang_score\":0.5,\"lang\":\"en\",\"aa\":[2],"
-            "\"domain\":\"m\",\"source\":\"s\",\"dump\":\"d\",\"date\":\"2023-01-02T03:04:05Z\",\"url\":\"u\",\"text\":\"t\",\"id\":\"i\"}");
-    becomes("{\"id\":\"\",\"text\":\"\",\"edits\":[],\"meta\":{}}\n", "{\"signals\":{},\"id\":\"\",\"text\":\"\",\"meta\":{},\"edits\":[]}");
+    becomes("{\"id\":\"i\",\"text\":\"t\",\"url\":\"u\",\"date\":\"2023-01-02T03:04:05Z\",\"dump\":\"d\",\"source\":"
+            "\"s\",\"domain\":\"m\","
+            "\"lang\":\"en\",\"lang_score\":0.5,\"signals\":{\"a\":1,\"b\":-2.5},\"edits\":[\"e\"],\"meta\":{\"k\":1}"
+            ",\"zz\":1,\"aa\":[2]}\n",
+            "{\"zz\":1,\"meta\":{\"k\":1},\"edits\":[\"e\"],\"signals\":{\"b\":-2.5,\"a\":1},\"lang_score\":0.5,"
+            "\"lang\":\"en\",\"aa\":[2],"
+            "\"domain\":\"m\",\"source\":\"s\",\"dump\":\"d\",\"date\":\"2023-01-02T03:04:05Z\",\"url\":\"u\","
+            "\"text\":\"t\",\"id\":\"i\"}");
+    becomes("{\"id\":\"\",\"text\":\"\",\"edits\":[],\"meta\":{}}\n",
+            "{\"signals\":{},\"id\":\"\",\"text\":\"\",\"meta\":{},\"edits\":[]}");
 }
 
 TEST(doc_strings)
 {
-    becomes("{\"id\":\"i\",\"text\":\"\xe4\xbd\xa0\xe5\xa5\xbd \xf0\x9f\x98\x80 \\\"\\\\/\\b\\f\\n\\r\\t\\u0000\\u001f\x7f\"}\n",
-            "{\"id\":\"\\u0069\",\"text\":\"\\u4f60\\u597D \\ud83d\\uDE00 \\\"\\\\\\/\\b\\f\\n\\r\\t\\u0000\\u001F\\u007f\"}");
+    becomes("{\"id\":\"i\",\"text\":\"\xe4\xbd\xa0\xe5\xa5\xbd \xf0\x9f\x98\x80 "
+            "\\\"\\\\/\\b\\f\\n\\r\\t\\u0000\\u001f\x7f\"}\n",
+            "{\"id\":\"\\u0069\",\"text\":\"\\u4f60\\u597D \\ud83d\\uDE00 "
+            "\\\"\\\\\\/\\b\\f\\n\\r\\t\\u0000\\u001F\\u007f\"}");
     /* unknown members keep their spelling, white space outside strings apart */
-    becomes("{\"id\":\"i\",\"text\":\"t\",\"\\u006bey\":\"\\u4f60 \\/ x\",\"n\":[1.50e+1,{\"a b\":\"c \\\" d\"},0.1000]}\n",
-            "{\"id\":\"i\",\"\\u006bey\" : \"\\u4f60 \\/ x\", \"text\":\"t\",\"n\":[ 1.50e+1 ,\n{ \"a b\" :\t\"c \\\" d\" } ,0.1000 ]}");
-    becomes("{\"id\":\"i\",\"text\":\"t\",\"meta\":{\"a\":[1,2]}}\n", "{\"id\":\"i\",\"text\":\"t\",\"meta\": { \"a\" : [ 1, 2 ] } }");
+    becomes("{\"id\":\"i\",\"text\":\"t\",\"\\u006bey\":\"\\u4f60 \\/ x\",\"n\":[1.50e+1,{\"a b\":\"c \\\" "
+            "d\"},0.1000]}\n",
+            "{\"id\":\"i\",\"\\u006bey\" : \"\\u4f60 \\/ x\", \"text\":\"t\",\"n\":[ 1.50e+1 ,\n{ \"a b\" :\t\"c "
+            "\\\" d\" } ,0.1000 ]}");
+    becomes("{\"id\":\"i\",\"text\":\"t\",\"meta\":{\"a\":[1,2]}}\n",
+            "{\"id\":\"i\",\"text\":\"t\",\"meta\": { \"a\" : [ 1, 2 ] } }");
 }
 
 TEST(doc_numbers)
 {
-    becomes("{\"id\":\"i\",\"text\":\"t\",\"lang_score\":0.333333,\"signals\":{\"a\":0.1,\"b\":1000000,\"c\":0,\"d\":-0.5,\"e\":999999999999999}}\n",
-            "{\"id\":\"i\",\"text\":\"t\",\"lang_score\":0.33333333333,\"signals\":{\"a\":1.0e-1,\"b\":1e6,\"c\":-0.0000001,\"d\":-0.50,\"e\":999999999999999}}");
+    becomes("{\"id\":\"i\",\"text\":\"t\",\"lang_score\":0.333333,\"signals\":{\"a\":0.1,\"b\":1000000,\"c\":0,\"d\":"
+            "-0.5,\"e\":999999999999999}}\n",
+            "{\"id\":\"i\",\"text\":\"t\",\"lang_score\":0.33333333333,\"signals\":{\"a\":1.0e-1,\"b\":1e6,\"c\":-0."
+            "0000001,\"d\":-0.50,\"e\":999999999999999}}");
     refused("bad_field", "{\"id\":\"i\",\"text\":\"t\",\"signals\":{\"a\":1e15}}");
     refused("bad_field", "{\"id\":\"i\",\"text\":\"t\",\"lang_score\":1.01}");
     refused("bad_field", "{\"id\":\"i\",\"text\":\"t\",\"lang_score\":-0.01}");
@@ -79,15 +91,34 @@ TEST(doc_duplicates)
 
 TEST(doc_refuses)
 {
-    static const char *const wrong_type[] = {"\"url\":1", "\"url\":null", "\"date\":[]", "\"lang_score\":\"1\"", "\"signals\":[]",
-                                             "\"signals\":{\"a\":\"1\"}", "\"signals\":{\"a\":true}", "\"edits\":{}", "\"meta\":[]", "\"meta\":\"x\""};
-    static const char *const malformed[] = {"", "{", "[]", "null", "{\"id\":\"i\",\"text\":\"t\"", "{\"id\":\"i\",\"text\":\"t\"}}",
-                                            "{\"id\":\"i\",\"text\":\"t\"}{}", "{\"id\":\"i\",\"text\":\"t\",}", "{\"id\":\"i\" \"text\":\"t\"}",
-                                            "{\"id\":\"i\",\"text\":\"\\ud800\"}", "{\"id\":\"i\",\"text\":\"\\udc00\\ud800\"}",
-                                            "{\"id\":\"i\",\"text\":\"a\nb\"}", "{\"id\":\"i\",\"text\":\"\\q\"}", "{\"id\":\"i\",\"text\":\"t\",\"x\":[1,]}",
+    static const char *const wrong_type[] = {"\"url\":1",
+                                             "\"url\":null",
+                                             "\"date\":[]",
+                                             "\"lang_score\":\"1\"",
+                                             "\"signals\":[]",
+                                             "\"signals\":{\"a\":\"1\"}",
+                                             "\"signals\":{\"a\":true}",
+                                             "\"edits\":{}",
+                                             "\"meta\":[]",
+                                             "\"meta\":\"x\""};
+    static const char *const malformed[] = {"",
+                                            "{",
+                                            "[]",
+                                            "null",
+                                            "{\"id\":\"i\",\"text\":\"t\"",
+                                            "{\"id\":\"i\",\"text\":\"t\"}}",
+                                            "{\"id\":\"i\",\"text\":\"t\"}{}",
+                                            "{\"id\":\"i\",\"text\":\"t\",}",
+                                            "{\"id\":\"i\" \"text\":\"t\"}",
+                                            "{\"id\":\"i\",\"text\":\"\\ud800\"}",
+                                            "{\"id\":\"i\",\"text\":\"\\udc00\\ud800\"}",
+                                            "{\"id\":\"i\",\"text\":\"a\nb\"}",
+                                            "{\"id\":\"i\",\"text\":\"\\q\"}",
+                                            "{\"id\":\"i\",\"text\":\"t\",\"x\":[1,]}",
                                             "{\"id\":\"i\",\"text\":\"t\",\"x\":\"\\ud800\"}"};
-    static const char *const not_utf8[] = {"{\"id\":\"i\",\"text\":\"\xff\"}", "{\"id\":\"i\",\"text\":\"\xed\xa0\x80\"}",
-                                           "{\"id\":\"i\",\"text\":\"t\",\"x\":[\"\xc0\x80\"]}", "{\"id\":\"i\",\"text\":\"t\",\"\xe4\xbd\":1}"};
+    static const char *const not_utf8[] = {
+        "{\"id\":\"i\",\"text\":\"\xff\"}", "{\"id\":\"i\",\"text\":\"\xed\xa0\x80\"}",
+        "{\"id\":\"i\",\"text\":\"t\",\"x\":[\"\xc0\x80\"]}", "{\"id\":\"i\",\"text\":\"t\",\"\xe4\xbd\":1}"};
     char line[128];
 
     for (size_t i = 0; i < sizeof wrong_type / sizeof *wrong_type; i++) {
@@ -142,8 +173,10 @@ TEST(doc_limits)
 
 TEST(doc_joined)
 {
-    static const char line[] = "{\"id\":\"i\",\"text\":\"t\",\"domain\":\"old\",\"signals\":{\"b\":1,\"d\":2,\"f\":3}}";
-    static const Signal more[] = {{SPAN_LIT("a"), 10}, {SPAN_LIT("d"), 20}, {SPAN_LIT("dd"), 30}, {SPAN_LIT("g"), 40}};
+    static const char line[] =
+        "{\"id\":\"i\",\"text\":\"t\",\"domain\":\"old\",\"signals\":{\"b\":1,\"d\":2,\"f\":3}}";
+    static const Signal more[] = {
+        {SPAN_LIT("a"), 10}, {SPAN_LIT("d"), 20}, {SPAN_LIT("dd"), 30}, {SPAN_LIT("g"), 40}};
     DocScratch s = {0};
     const char *why;
     Buf b = {0};
@@ -151,10 +184,13 @@ TEST(doc_joined)
 
     CHECK(doc_read(&s, span_str(line), &d, &why));
     doc_write_joined(&b, &d, more, 4, SPAN_LIT("new"));
-    CHECK_STR("{\"id\":\"i\",\"text\":\"t\",\"domain\":\"new\",\"signals\":{\"a\":10,\"b\":1,\"d\":20,\"dd\":30,\"f\":3,\"g\":40}}\n", buf_cstr(&b));
+    CHECK_STR("{\"id\":\"i\",\"text\":\"t\",\"domain\":\"new\",\"signals\":{\"a\":10,\"b\":1,\"d\":20,\"dd\":30,"
+              "\"f\":3,\"g\":40}}\n",
+              buf_cstr(&b));
     buf_reset(&b);
     doc_write_joined(&b, &d, more, 0, (Span){NULL, 0});
-    CHECK_STR("{\"id\":\"i\",\"text\":\"t\",\"domain\":\"old\",\"signals\":{\"b\":1,\"d\":2,\"f\":3}}\n", buf_cstr(&b));
+    CHECK_STR("{\"id\":\"i\",\"text\":\"t\",\"domain\":\"old\",\"signals\":{\"b\":1,\"d\":2,\"f\":3}}\n",
+              buf_cstr(&b));
     d.n_signals = 0;
     buf_reset(&b);
     doc_write_joined(&b, &d, more, 1, (Span){NULL, 0});
@@ -166,7 +202,8 @@ TEST(doc_joined)
 /* Random documents: what is written reads back equal, whatever bytes of UTF-8 the text has, at every alignment. */
 TEST(doc_round_trip_random)
 {
-    static const char *const piece[] = {"a", "\xe4\xbd\xa0", "\n", "\"", "\\", "\x01", "\xf0\x9f\x98\x80", "plain words here ", "\xc3\xa9", "\x7f"};
+    static const char *const piece[] = {
+        "a", "\xe4\xbd\xa0", "\n", "\"", "\\", "\x01", "\xf0\x9f\x98\x80", "plain words here ", "\xc3\xa9", "\x7f"};
     uint64_t seed = 11;
     Buf text = {0}, line = {0};
     DocScratch s = {0};
@@ -180,8 +217,13 @@ TEST(doc_round_trip_random)
             buf_puts(&text, piece[(seed >> 33) % 10]);
         }
         Signal signals[] = {{SPAN_LIT("p"), (double)(int64_t)(seed >> 32) / 1e6}, {SPAN_LIT("q"), -1}};
-        Doc d = {.id = SPAN_LIT("i#1"), .text = {text.p ? text.p : (const uint8_t *)"", text.n}, .signals = signals, .n_signals = 2,
-                 .has_lang_score = true, .lang_score = (double)(seed >> 50) / 16384, .meta = SPAN_LIT("{\"parent\":\"x\"}")};
+        Doc d = {.id = SPAN_LIT("i#1"),
+                 .text = {text.p ? text.p : (const uint8_t *)"", text.n},
+                 .signals = signals,
+                 .n_signals = 2,
+                 .has_lang_score = true,
+                 .lang_score = (double)(seed >> 50) / 16384,
+                 .meta = SPAN_LIT("{\"parent\":\"x\"}")};
         buf_reset(&line);
         doc_write(&line, &d);
         Span edge = check_edge(buf_span(&line));

@@ -48,11 +48,11 @@ struct Json {
     JsonType type;
     bool boolean;
     double number;
-    Span string;  /* JSON_STRING: decoded, NUL-terminated; JSON_NUMBER: as written */
-    Span key;     /* when it is a member of an object; NUL-terminated */
-    uint32_t n;   /* children of an array or object */
-    Json *child;  /* first child */
-    Json *next;   /* next sibling */
+    Span string; /* JSON_STRING: decoded, NUL-terminated; JSON_NUMBER: as written */
+    Span key;    /* when it is a member of an object; NUL-terminated */
+    uint32_t n;  /* children of an array or object */
+    Json *child; /* first child */
+    Json *next;  /* next sibling */
 };
 
 /* `name` (a path) goes into the message with the line and column. Duplicate keys are refused. */
@@ -62,9 +62,12 @@ MUST_USE ErrCode json_parse(Arena *a, Span text, const char *name, Json **out, E
 const Json *json_get(const Json *obj, const char *key);
 /* Typed member access with a default for an absent member; a member of another type is an error naming `name`
  * and the key. */
-MUST_USE ErrCode json_get_u64(const Json *obj, const char *key, uint64_t fallback, const char *name, uint64_t *out, Err *err);
-MUST_USE ErrCode json_get_f64(const Json *obj, const char *key, double fallback, const char *name, double *out, Err *err);
-MUST_USE ErrCode json_get_bool(const Json *obj, const char *key, bool fallback, const char *name, bool *out, Err *err);
+MUST_USE ErrCode json_get_u64(const Json *obj, const char *key, uint64_t fallback, const char *name, uint64_t *out,
+                              Err *err);
+MUST_USE ErrCode json_get_f64(const Json *obj, const char *key, double fallback, const char *name, double *out,
+                              Err *err);
+MUST_USE ErrCode json_get_bool(const Json *obj, const char *key, bool fallback, const char *name, bool *out,
+                               Err *err);
 /* NULL when absent. The string lives as long as the tree. */
 MUST_USE ErrCode json_get_str(const Json *obj, const char *key, const char *name, const char **out, Err *err);
 

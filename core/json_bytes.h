@@ -49,7 +49,8 @@ static inline size_t json_copy_plain(uint8_t *out, const uint8_t *p, size_t n)
     /* Lines of text are some 50 bytes apart: looking at 64 without a branch in between costs less than the branch that
      * is guessed wrong at the end of each. */
     for (; n - i >= 64; i += 64) {
-        __m128i a = json_load16(p + i), b = json_load16(p + i + 16), c = json_load16(p + i + 32), d = json_load16(p + i + 48);
+        __m128i a = json_load16(p + i), b = json_load16(p + i + 16), c = json_load16(p + i + 32),
+                d = json_load16(p + i + 48);
         json_store16(out + i, a);
         json_store16(out + i + 16, b);
         json_store16(out + i + 32, c);

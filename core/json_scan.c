@@ -8,7 +8,11 @@
 
 const char JSON_BAD_UTF8[] = "invalid UTF-8";
 
-JsonScan json_scan(Span text) { return (JsonScan){.p = text.p, .end = text.p + text.n}; }
+JsonScan json_scan(Span text)
+{
+    if (!text.p) text = SPAN_LIT(""); /* arithmetic on NULL is undefined, even by 0 */
+    return (JsonScan){.p = text.p, .end = text.p + text.n};
+}
 
 static bool fail(JsonScan *s, const uint8_t *at, const char *why)
 {
@@ -119,8 +123,10 @@ static bool string_decode(JsonScan *s, const uint8_t *begin, const uint8_t *p, B
     while (*p == '\\') {
         if ((n = escape_at(s, p, end, &cp)) == 0) return false;
         p += n;
-        if (cp < 0x80) *q++ = (uint8_t)cp;
-        else q += utf8_put(q, cp); /* two to four bytes for at least six */
+        if (cp < 0x80)
+            *q++ = (uint8_t)cp;
+        else
+            q += utf8_put(q, cp); /* two to four bytes for at least six */
         n = json_copy_plain(q, p, (size_t)(end - p));
         p += n;
         q += n;
@@ -128,7 +134,8 @@ static bool string_decode(JsonScan *s, const uint8_t *begin, const uint8_t *p, B
     }
     if (*p != '"') return fail(s, p, "control character in a string");
     *out = (Span){first, (size_t)(q - first)};
-    if (!utf8_valid(*out)) return fail(s, begin + utf8_valid_prefix((Span){begin, (size_t)(p - begin)}), JSON_BAD_UTF8);
+    if (!utf8_valid(*out))
+        return fail(s, begin + utf8_valid_prefix((Span){begin, (size_t)(p - begin)}), JSON_BAD_UTF8);
     scratch->n += out->n;
     s->p = p + 1;
     return true;
@@ -200,7 +207,8 @@ static bool number_lex(JsonScan *s, Span *raw, Decimal *d)
     if ((size_t)(end - p) > JSON_MAX_NUMBER) end = p + JSON_MAX_NUMBER;
     if (p < end && *p == '-') d->negative = true, p++;
     if (p == end || !ascii_is_digit(*p)) return fail(s, begin, "a value expected");
-    if (*p == '0') p++; /* no digit may follow */
+    if (*p == '0')
+        p++; /* no digit may follow */
     else
         while (p < end && ascii_is_digit(*p)) decimal_digit(d, *p++, false);
     if (p < end && *p == '.') {

@@ -25,7 +25,8 @@ static uint32_t slow_hex(Slow *s)
 
     for (int i = 0; i < 4; i++) {
         int c = slow_next(s);
-        const char *digits = "0123456789abcdef", *at = c > 0 ? strchr(digits, c >= 'A' && c <= 'F' ? c + 32 : c) : NULL;
+        const char *digits = "0123456789abcdef",
+                   *at = c > 0 ? strchr(digits, c >= 'A' && c <= 'F' ? c + 32 : c) : NULL;
         if (!at) return s->bad = true, 0;
         v = v * 16 + (uint32_t)(at - digits);
     }
@@ -63,7 +64,8 @@ static void slow_multibyte(Slow *s, int c)
         if (d < 0x80 || d > 0xbf) s->bad = true;
         v = v << 6 | ((uint32_t)d & 63);
     }
-    if ((n == 3 && v < 0x800) || (n == 4 && v < 0x10000) || v > 0x10ffff || (v >= 0xd800 && v <= 0xdfff)) s->bad = true;
+    if ((n == 3 && v < 0x800) || (n == 4 && v < 0x10000) || v > 0x10ffff || (v >= 0xd800 && v <= 0xdfff))
+        s->bad = true;
     if (!s->bad) slow_utf8(s->out, v);
 }
 
@@ -75,16 +77,20 @@ static void slow_escape(Slow *s)
 
     if (c != 'u') {
         const char *at = c > 0 ? strchr(from, c) : NULL;
-        if (at) buf_putc(s->out, (uint8_t)to[at - from]);
-        else s->bad = true;
+        if (at)
+            buf_putc(s->out, (uint8_t)to[at - from]);
+        else
+            s->bad = true;
         return;
     }
     hi = slow_hex(s);
     if (hi >= 0xd800 && hi < 0xdc00) {
         if (slow_next(s) != '\\' || slow_next(s) != 'u') s->bad = true;
         lo = slow_hex(s);
-        if (lo < 0xdc00 || lo > 0xdfff) s->bad = true;
-        else hi = 0x10000 + (hi - 0xd800) * 0x400 + (lo - 0xdc00);
+        if (lo < 0xdc00 || lo > 0xdfff)
+            s->bad = true;
+        else
+            hi = 0x10000 + (hi - 0xd800) * 0x400 + (lo - 0xdc00);
     } else if (hi >= 0xdc00 && hi < 0xe000) {
         s->bad = true;
     }
@@ -97,10 +103,14 @@ static void slow_string(Slow *s)
     while (!s->bad) {
         int c = slow_next(s);
         if (c == '"') return;
-        if (c < 0x20) s->bad = true;
-        else if (c == '\\') slow_escape(s);
-        else if (c < 0x80) buf_putc(s->out, (uint8_t)c);
-        else slow_multibyte(s, c);
+        if (c < 0x20)
+            s->bad = true;
+        else if (c == '\\')
+            slow_escape(s);
+        else if (c < 0x80)
+            buf_putc(s->out, (uint8_t)c);
+        else
+            slow_multibyte(s, c);
     }
 }
 
@@ -113,8 +123,10 @@ static void slow_digits(Slow *s)
 static void slow_number(Slow *s)
 {
     if (slow_peek(s) == '-') s->p++;
-    if (slow_peek(s) == '0') s->p++;
-    else slow_digits(s);
+    if (slow_peek(s) == '0')
+        s->p++;
+    else
+        slow_digits(s);
     if (slow_peek(s) == '.') {
         s->p++;
         slow_digits(s);
@@ -200,7 +212,8 @@ static void agree(Span text)
     bool skipped = json_skip(&s, &raw) && json_at_end(&s);
     bool parsed = json_parse(&a, edge, "t", &tree, &err) == ERR_OK;
     CHECK_INT(valid, skipped);
-    if (!parsed && has_duplicate(&err)) parsed = valid; /* only the tree looks for those */
+    if (!parsed && has_duplicate(&err))
+        parsed = valid; /* only the tree looks for those */
     else if (parsed) {
         buf_reset(&got);
         tree_strings(tree, &got);
@@ -213,16 +226,79 @@ static void agree(Span text)
 }
 
 static const char *const accepted[] = {
-    "0", "-0", "1.5e-3", "1E+2", "12345678901234567890123", "\"\"", "\"a\\u0000b\"", "\"\\ud83d\\ude00\"", " [ ] ", "{}",
-    "[1,[2,{\"a\":null}],true,false]", "{\"a\":{\"b\":[]},\"c\":\"\\\"\\\\\\/\\b\\f\\n\\r\\t\"}", "\"\xe4\xbd\xa0\xe5\xa5\xbd\"",
-    "\"\xf0\x9f\x98\x80\"", "\"0123456789abcdef0123456789abcdef\\n0123456789abcdef\"", "0e999999999999", "\t\r\n 1 \n",
+    "0",
+    "-0",
+    "1.5e-3",
+    "1E+2",
+    "12345678901234567890123",
+    "\"\"",
+    "\"a\\u0000b\"",
+    "\"\\ud83d\\ude00\"",
+    " [ ] ",
+    "{}",
+    "[1,[2,{\"a\":null}],true,false]",
+    "{\"a\":{\"b\":[]},\"c\":\"\\\"\\\\\\/\\b\\f\\n\\r\\t\"}",
+    "\"\xe4\xbd\xa0\xe5\xa5\xbd\"",
+    "\"\xf0\x9f\x98\x80\"",
+    "\"0123456789abcdef0123456789abcdef\\n0123456789abcdef\"",
+    "0e999999999999",
+    "\t\r\n 1 \n",
 };
 static const char *const refused[] = {
-    "", " ", "01", "-", "+1", ".5", "1.", "1e", "1e+", "1x", "0x10", "NaN", "nul", "truex", "[1,]", "[,1]", "[1 2]", "{\"a\":1,}",
-    "{\"a\" 1}", "{a:1}", "{1:1}", "[", "{", "[1", "{\"a\":1", "\"", "\"\\", "\"\\\"", "\"\\x\"", "\"\\u12\"", "\"\\u12g4\"",
-    "\"\\ud800\"", "\"\\ud800x\"", "\"\\ud800\\n\"", "\"\\ud800\\u0041\"", "\"\\udc00\"", "\"\\udc00\\ud800\"", "\"\\ud800\\ud800\"",
-    "\"a\nb\"", "\"\x1f\"", "\"\xc0\x80\"", "\"\xed\xa0\x80\"", "\"\xf4\x90\x80\x80\"", "\"\xe4\xbd\"", "\"\xff\"", "[1]]", "1 1",
-    "//c\n1", "[1}", "{\"a\":1]", "1.5.5", "1e5e5", "--1", "'a'",
+    "",
+    " ",
+    "01",
+    "-",
+    "+1",
+    ".5",
+    "1.",
+    "1e",
+    "1e+",
+    "1x",
+    "0x10",
+    "NaN",
+    "nul",
+    "truex",
+    "[1,]",
+    "[,1]",
+    "[1 2]",
+    "{\"a\":1,}",
+    "{\"a\" 1}",
+    "{a:1}",
+    "{1:1}",
+    "[",
+    "{",
+    "[1",
+    "{\"a\":1",
+    "\"",
+    "\"\\",
+    "\"\\\"",
+    "\"\\x\"",
+    "\"\\u12\"",
+    "\"\\u12g4\"",
+    "\"\\ud800\"",
+    "\"\\ud800x\"",
+    "\"\\ud800\\n\"",
+    "\"\\ud800\\u0041\"",
+    "\"\\udc00\"",
+    "\"\\udc00\\ud800\"",
+    "\"\\ud800\\ud800\"",
+    "\"a\nb\"",
+    "\"\x1f\"",
+    "\"\xc0\x80\"",
+    "\"\xed\xa0\x80\"",
+    "\"\xf4\x90\x80\x80\"",
+    "\"\xe4\xbd\"",
+    "\"\xff\"",
+    "[1]]",
+    "1 1",
+    "//c\n1",
+    "[1}",
+    "{\"a\":1]",
+    "1.5.5",
+    "1e5e5",
+    "--1",
+    "'a'",
 };
 
 TEST(json_accepts_and_refuses)
@@ -243,10 +319,12 @@ TEST(json_accepts_and_refuses)
 /* Every prefix, and every byte replaced by each of some, of a text that has everything. */
 TEST(json_damaged_everywhere)
 {
-    static const char text[] = "{\"k\":[1,-2.5e3,true,null,\"\xe4\xbd\xa0\\ud83d\\ude00 abcdefghijklmnopqrst\\n\"],\"\\u006bk\":{}}";
+    static const char text[] =
+        "{\"k\":[1,-2.5e3,true,null,\"\xe4\xbd\xa0\\ud83d\\ude00 abcdefghijklmnopqrst\\n\"],\"\\u006bk\":{}}";
     static const uint8_t with[] = {'"', '\\', 0, 0x1f, ' ', ',', '}', ']', '{', '[', '0', 'u', 0x80, 0xe4, 0xff};
     uint8_t copy[sizeof text];
 
+    agree((Span){NULL, 0});
     for (size_t n = 0; n < sizeof text; n++) agree(span(text, n));
     for (size_t i = 0; i + 1 < sizeof text; i++)
         for (size_t k = 0; k < sizeof with; k++) {
@@ -279,7 +357,8 @@ TEST(json_string_at_every_length)
 
 TEST(json_random_tokens)
 {
-    static const char *const piece[] = {"{", "}", "[", "]", ",", ":", "\"a\"", "\"\\u00e9\"", "1", "-0.5e1", "true", "null", " ", "\"", "\\"};
+    static const char *const piece[] = {"{", "}",      "[",    "]",    ",", ":",  "\"a\"", "\"\\u00e9\"",
+                                        "1", "-0.5e1", "true", "null", " ", "\"", "\\"};
     uint64_t seed = 1;
     Buf text = {0};
 
@@ -316,14 +395,27 @@ TEST(json_depth)
 /* Against strtod, in the "C" locale the reference for correct rounding. */
 TEST(json_numbers)
 {
-    static const char *const special[] = {"9007199254740993", "0.1", "1e22", "1e23", "123456789012345678e-5", "5e-324", "2.2250738585072011e-308",
-                                          "1.7976931348623157e308", "0.30000000000000004", "1000000000000000000000000", "4.35", "-1e-400",
-                                          "18446744073709551616", "9999999999999999999999e-22", "0.000000000000000000000000001"};
+    static const char *const special[] = {"9007199254740993",
+                                          "0.1",
+                                          "1e22",
+                                          "1e23",
+                                          "123456789012345678e-5",
+                                          "5e-324",
+                                          "2.2250738585072011e-308",
+                                          "1.7976931348623157e308",
+                                          "0.30000000000000004",
+                                          "1000000000000000000000000",
+                                          "4.35",
+                                          "-1e-400",
+                                          "18446744073709551616",
+                                          "9999999999999999999999e-22",
+                                          "0.000000000000000000000000001"};
     uint64_t seed = 7;
     char text[64];
 
     for (int i = 0; i < 20000; i++) {
-        if (i < (int)(sizeof special / sizeof *special)) snprintf(text, sizeof text, "%s", special[i]);
+        if (i < (int)(sizeof special / sizeof *special))
+            snprintf(text, sizeof text, "%s", special[i]);
         else {
             uint64_t a = seed = seed * 6364136223846793005u + 1442695040888963407u;
             int digits = (int)(a >> 60) + 4, exponent = (int)(a >> 50 & 63) - 32;
@@ -373,7 +465,7 @@ TEST(json_writes_numbers)
     number_is("1", 0.9999995000001);
     number_is("0.999999", 0.9999994);
     number_is("999999999999999", 999999999999999.0);
-    number_is("0", 5e-7); /* the double is 4.99999999999999977e-7 */
+    number_is("0", 5e-7);          /* the double is 4.99999999999999977e-7 */
     number_is("0.000002", 1.5e-6); /* and this one 1.50000000000000004e-6 */
     /* The only ties are odd multiples of 1/128: they go away from zero. */
     number_is("0.007813", 1.0 / 128);
@@ -429,10 +521,14 @@ TEST(json_writes_strings)
             for (size_t i = 0; i < edge.n; i++) {
                 const char *const shorts[] = {[8] = "\\b", [9] = "\\t", [10] = "\\n", [12] = "\\f", [13] = "\\r"};
                 uint8_t d = edge.p[i];
-                if (d == '"' || d == '\\') buf_putc(&want, '\\'), buf_putc(&want, d);
-                else if (d < 14 && shorts[d]) buf_puts(&want, shorts[d]);
-                else if (d < 0x20) buf_printf(&want, "\\u%04x", d);
-                else buf_putc(&want, d);
+                if (d == '"' || d == '\\')
+                    buf_putc(&want, '\\'), buf_putc(&want, d);
+                else if (d < 14 && shorts[d])
+                    buf_puts(&want, shorts[d]);
+                else if (d < 0x20)
+                    buf_printf(&want, "\\u%04x", d);
+                else
+                    buf_putc(&want, d);
             }
             buf_putc(&want, '"');
             CHECK_SPAN(buf_span(&want), buf_span(&got));
@@ -506,7 +602,8 @@ TEST(json_tree_many_keys)
 
 TEST(json_getters)
 {
-    static const char text[] = "{\"n\":18446744073709551615,\"f\":-2.5,\"t\":true,\"s\":\"x\",\"z\":\"a\\u0000b\",\"neg\":-1,\"big\":18446744073709551616}";
+    static const char text[] = "{\"n\":18446744073709551615,\"f\":-2.5,\"t\":true,\"s\":\"x\",\"z\":\"a\\u0000b\","
+                               "\"neg\":-1,\"big\":18446744073709551616}";
     Arena a = {0};
     const char *s;
     uint64_t u;

@@ -186,7 +186,8 @@ ErrCode json_get_str(const Json *obj, const char *key, const char *name, const c
 
     *out = NULL;
     if (!m) return ERR_OK;
-    if (m->type != JSON_STRING || memchr(m->string.p, 0, m->string.n)) return wrong_type(name, key, "a string without NUL", err);
+    if (m->type != JSON_STRING || memchr(m->string.p, 0, m->string.n))
+        return wrong_type(name, key, "a string without NUL", err);
     *out = (const char *)m->string.p;
     return ERR_OK;
 }

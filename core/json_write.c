@@ -10,13 +10,17 @@ typedef struct {
     char text[7];
     uint8_t n;
 } Escape;
-#define ESCAPE_U(xx) {"\\u00" xx, 6}
+#define ESCAPE_U(xx)  \
+    {                 \
+        "\\u00" xx, 6 \
+    }
 static const Escape escapes[256] = {
-    ESCAPE_U("00"), ESCAPE_U("01"), ESCAPE_U("02"), ESCAPE_U("03"), ESCAPE_U("04"), ESCAPE_U("05"), ESCAPE_U("06"),
-    ESCAPE_U("07"), {"\\b", 2},     {"\\t", 2},     {"\\n", 2},     ESCAPE_U("0b"), {"\\f", 2},     {"\\r", 2},
-    ESCAPE_U("0e"), ESCAPE_U("0f"), ESCAPE_U("10"), ESCAPE_U("11"), ESCAPE_U("12"), ESCAPE_U("13"), ESCAPE_U("14"),
-    ESCAPE_U("15"), ESCAPE_U("16"), ESCAPE_U("17"), ESCAPE_U("18"), ESCAPE_U("19"), ESCAPE_U("1a"), ESCAPE_U("1b"),
-    ESCAPE_U("1c"), ESCAPE_U("1d"), ESCAPE_U("1e"), ESCAPE_U("1f"), ['"'] = {"\\\"", 2},    ['\\'] = {"\\\\", 2},
+    ESCAPE_U("00"), ESCAPE_U("01"), ESCAPE_U("02"),      ESCAPE_U("03"),       ESCAPE_U("04"), ESCAPE_U("05"),
+    ESCAPE_U("06"), ESCAPE_U("07"), {"\\b", 2},          {"\\t", 2},           {"\\n", 2},     ESCAPE_U("0b"),
+    {"\\f", 2},     {"\\r", 2},     ESCAPE_U("0e"),      ESCAPE_U("0f"),       ESCAPE_U("10"), ESCAPE_U("11"),
+    ESCAPE_U("12"), ESCAPE_U("13"), ESCAPE_U("14"),      ESCAPE_U("15"),       ESCAPE_U("16"), ESCAPE_U("17"),
+    ESCAPE_U("18"), ESCAPE_U("19"), ESCAPE_U("1a"),      ESCAPE_U("1b"),       ESCAPE_U("1c"), ESCAPE_U("1d"),
+    ESCAPE_U("1e"), ESCAPE_U("1f"), ['"'] = {"\\\"", 2}, ['\\'] = {"\\\\", 2},
 };
 
 void json_put_string(Buf *b, Span s)

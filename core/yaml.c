@@ -95,8 +95,8 @@ static ErrCode read_members(Yaml *y, Json *parent, yaml_event_type_t closing, un
     if (parent->type == JSON_OBJECT) {
         if (!json_find_duplicate(y->arena, parent, &twice)) return err_nomem(y->err, y->name);
         if (twice)
-            return err_set(y->err, ERR_USAGE, "%s: line %zu: the mapping that ends here has the key %.60s twice", y->name,
-                           y->event.start_mark.line + 1, (const char *)twice->key.p);
+            return err_set(y->err, ERR_USAGE, "%s: line %zu: the mapping that ends here has the key %.60s twice",
+                           y->name, y->event.start_mark.line + 1, (const char *)twice->key.p);
     }
     return next_event(y);
 }

@@ -32,14 +32,17 @@ static void refused(const char *want, const char *text)
 
 TEST(yaml_recipe)
 {
-    becomes("{\"out\":\"run\",\"ingest\":{\"keep-lang\":[\"en\",\"zh\",\"no\"],\"dump\":\"2023-06\",\"threads\":2},\"on\":true,\"text\":\"a\\nb\\n\"}",
-            "# a recipe\nout: run\ningest:\n  keep-lang: [en, zh, no]\n  dump: 2023-06\n  threads: 2 # two\non: true\ntext: |\n  a\n  b\n");
+    becomes("{\"out\":\"run\",\"ingest\":{\"keep-lang\":[\"en\",\"zh\",\"no\"],\"dump\":\"2023-06\",\"threads\":2},"
+            "\"on\":true,\"text\":\"a\\nb\\n\"}",
+            "# a recipe\nout: run\ningest:\n  keep-lang: [en, zh, no]\n  dump: 2023-06\n  threads: 2 # two\non: "
+            "true\ntext: |\n  a\n  b\n");
     becomes("[{\"a\":1,\"b\":[[]]},{\"c\":{}}]", "- a: 1\n  b:\n  - []\n- c: {}\n");
 }
 
 TEST(yaml_scalars)
 {
-    becomes("[null,null,true,false,\"yes\",\"NO\",\"~\",\"true\",\"1\"]", "[~, null, True, false, yes, NO, '~', \"true\", '1']");
+    becomes("[null,null,true,false,\"yes\",\"NO\",\"~\",\"true\",\"1\"]",
+            "[~, null, True, false, yes, NO, '~', \"true\", '1']");
     becomes("[0,-1,2.50,1e-4,\"+1\",\".5\",\"0x10\",\"012\",\"1_000\",\"1.2.3\",\".inf\"]",
             "[0, -1, 2.50, 1e-4, +1, .5, 0x10, 012, 1_000, 1.2.3, .inf]");
     becomes("{\"1\":\"a\",\"true\":\"\xe4\xbd\xa0\",\"n\":null}", "1: a\ntrue: \xe4\xbd\xa0\nn:\n");

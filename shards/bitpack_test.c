@@ -5,7 +5,10 @@
 
 #include <stdlib.h>
 
-static uint32_t value(uint64_t i, unsigned bits) { return (uint32_t)(mix64(i * 33 + bits) & ((UINT64_C(1) << bits) - 1)); }
+static uint32_t value(uint64_t i, unsigned bits)
+{
+    return (uint32_t)(mix64(i * 33 + bits) & ((UINT64_C(1) << bits) - 1));
+}
 
 /* One bit at a time. */
 static void put_bits(uint8_t *out, const uint32_t *v, size_t n, unsigned bits)

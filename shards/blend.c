@@ -76,8 +76,8 @@ static ErrCode settle_weights(Blend *b, Err *err)
             sum += p->weight[i];
         }
         if (!(sum > 0))
-            return err_set(err, ERR_LIMIT, "no stream with weight has a sample of %" PRIu32 " tokens%s", b->spec.context + 1,
-                           b->spec.heldout > 0 ? " beside the held-out ones" : "");
+            return err_set(err, ERR_LIMIT, "no stream with weight has a sample of %" PRIu32 " tokens%s",
+                           b->spec.context + 1, b->spec.heldout > 0 ? " beside the held-out ones" : "");
         ErrCode rc = mixture_plant(&b->arena, p, b->n_streams, err);
         if (rc != ERR_OK) return rc;
     }
@@ -127,8 +127,10 @@ ErrCode blend_open(Blend **out, const TokensDir *t, Span mixture, const BlendSpe
     if (rc == ERR_OK) rc = read_mixture(b, mixture, err);
     if (rc == ERR_OK) rc = settle_weights(b, err);
     if (rc == ERR_OK) rc = lay_out_phases(b, err);
-    if (rc == ERR_OK) *out = b;
-    else blend_close(b);
+    if (rc == ERR_OK)
+        *out = b;
+    else
+        blend_close(b);
     return rc;
 }
 
@@ -155,14 +157,18 @@ static uint64_t order_sample(const StreamOrder *o, uint64_t epoch, uint64_t j)
         w = (j + missing) / full; /* right behind it; inside it one of the two is */
         if (j < (short_window + 1) * full - missing) w = short_window;
     }
-    uint64_t first_block = w * o->window, n_blocks = o->n_blocks - first_block < o->window ? o->n_blocks - first_block : o->window;
-    uint64_t begin = w * full - (w > short_window ? missing : 0), n = n_blocks * s - (w == short_window ? missing : 0);
+    uint64_t first_block = w * o->window,
+             n_blocks = o->n_blocks - first_block < o->window ? o->n_blocks - first_block : o->window;
+    uint64_t begin = w * full - (w > short_window ? missing : 0),
+             n = n_blocks * s - (w == short_window ? missing : 0);
     Permute inside = permute_make(n, mix64(mix64(o->key ^ mix64(2 * epoch + 1)) + w));
     uint64_t at = permute_at(&inside, j - begin), slot = at / s;
     if (w == short_window) { /* as if the short block stood last in its window */
         uint64_t short_slot = place - first_block;
-        if (slot == n_blocks - 1) slot = short_slot;
-        else if (slot >= short_slot) slot++;
+        if (slot == n_blocks - 1)
+            slot = short_slot;
+        else if (slot >= short_slot)
+            slot++;
     }
     return permute_at(&blocks, first_block + slot) * s + at % s;
 }
@@ -174,8 +180,10 @@ BlendPick blend_pick(const Blend *b, uint64_t s)
 
     while (high - low > 1) { /* the last phase that begins at s or before */
         uint32_t middle = low + (high - low) / 2;
-        if (b->first_sample[middle] <= s) low = middle;
-        else high = middle;
+        if (b->first_sample[middle] <= s)
+            low = middle;
+        else
+            high = middle;
     }
     uint32_t stream = mixture_pick(&b->mixture.phase[low], s - b->first_sample[low], &index);
     const StreamOrder *o = &b->order[stream];
@@ -200,7 +208,8 @@ uint64_t blend_n_heldout(const Blend *b) { return b->n_heldout; }
 
 ErrCode blend_heldout(const Blend *b, uint64_t i, uint32_t *stream, uint32_t *out, Err *err)
 {
-    if (i >= b->n_heldout) return err_set(err, ERR_LIMIT, "held-out sample %" PRIu64 " asked for; there are %" PRIu64, i, b->n_heldout);
+    if (i >= b->n_heldout)
+        return err_set(err, ERR_LIMIT, "held-out sample %" PRIu64 " asked for; there are %" PRIu64, i, b->n_heldout);
     for (*stream = 0; i >= b->order[*stream].n_heldout; ++*stream) i -= b->order[*stream].n_heldout;
     return read_sample(b, *stream, b->order[*stream].n_samples + i, out, err);
 }

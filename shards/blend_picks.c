@@ -15,8 +15,11 @@ int main(int argc, char **argv)
     Err err;
 
     if (argc != 9) return 2;
-    const BlendSpec spec = {.context = (uint32_t)strtoul(argv[3], NULL, 10), .seed = strtoull(argv[4], NULL, 10), .block_bytes = strtoull(argv[5], NULL, 10),
-                            .window = (uint32_t)strtoul(argv[6], NULL, 10), .heldout = strtod(argv[7], NULL)};
+    const BlendSpec spec = {.context = (uint32_t)strtoul(argv[3], NULL, 10),
+                            .seed = strtoull(argv[4], NULL, 10),
+                            .block_bytes = strtoull(argv[5], NULL, 10),
+                            .window = (uint32_t)strtoul(argv[6], NULL, 10),
+                            .heldout = strtod(argv[7], NULL)};
     ErrCode rc = store_read(argv[2], 1 << 20, &mixture, &err);
     if (rc == ERR_OK) rc = tokensdir_open(&t, argv[1], &err);
     if (rc == ERR_OK) rc = blend_open(&b, t, buf_span(&mixture), &spec, &err);

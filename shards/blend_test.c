@@ -25,7 +25,8 @@ TEST(permute_is_a_bijection)
             }
         }
     Permute large = permute_make(UINT64_C(1) << 47 | 12345, 9);
-    for (uint64_t i = 0; i < 1000; i++) CHECK(permute_at(&large, i) < large.n && permute_index(&large, permute_at(&large, i)) == i);
+    for (uint64_t i = 0; i < 1000; i++)
+        CHECK(permute_at(&large, i) < large.n && permute_index(&large, permute_at(&large, i)) == i);
 }
 
 /* Over many keys every value is as often first as any other: chi-square with 15 degrees of freedom has mean 15 and
@@ -53,7 +54,11 @@ static uint32_t depth_of(const Phase *p, int64_t at)
 
 TEST(mixture_follows_weights)
 {
-    static const double weights[][6] = {{1, 0, 0, 0, 0, 0}, {0.5, 0.5, 0, 0, 0, 0}, {0.7, 0.2, 0.1, 0, 0, 0}, {1, 2, 3, 4, 5, 6}, {1e-12, 1, 1e-3, 0, 5, 0.1}};
+    static const double weights[][6] = {{1, 0, 0, 0, 0, 0},
+                                        {0.5, 0.5, 0, 0, 0, 0},
+                                        {0.7, 0.2, 0.1, 0, 0, 0},
+                                        {1, 2, 3, 4, 5, 6},
+                                        {1e-12, 1, 1e-3, 0, 5, 0.1}};
     Arena a = {0};
     Err err;
 
@@ -132,7 +137,9 @@ static TokensDir *make_dir(const char *const *names, const uint64_t *n_tokens, u
                 uint32_t tokens[50];
                 size_t m = end - begin < 50 ? (size_t)(end - begin) : 50;
                 for (size_t j = 0; j + 1 < m; j++) tokens[j] = (uint32_t)((begin + j) % 60000) + 1;
-                CHECK_OK(shardwriter_add(w, &(ShardDoc){.id = SPAN_LIT("d"), .domain = span_str(names[i])}, tokens, m - 1, &err), &err);
+                CHECK_OK(shardwriter_add(w, &(ShardDoc){.id = SPAN_LIT("d"), .domain = span_str(names[i])}, tokens,
+                                         m - 1, &err),
+                         &err);
                 begin += m;
             }
             CHECK_OK(shardwriter_commit(&w, NULL, &err), &err);
@@ -167,7 +174,8 @@ static void reads_everything_once(const TokensDir *t, BlendSpec spec)
     for (uint64_t s = 0; s < 3 * total; s++) {
         BlendPick p = blend_pick(b, s);
         CHECK(p.stream < 3 && p.sample < blend_stream_samples(b, p.stream));
-        if (p.stream < 3 && p.sample < 1200) CHECK_INT(p.epoch, seen[p.stream][p.sample]++); /* all of epoch e before e + 1 */
+        if (p.stream < 3 && p.sample < 1200)
+            CHECK_INT(p.epoch, seen[p.stream][p.sample]++); /* all of epoch e before e + 1 */
         if (s % 37) continue;
         CHECK_OK(blend_sample(b, s, tokens, &err), &err);
         CHECK_OK(tokensdir_read(t, p.stream, p.sample * spec.context, spec.context + 1, want, &err), &err);
@@ -192,7 +200,8 @@ TEST(blend_every_sample_once_an_epoch)
 
     for (size_t k = 0; k < sizeof block_bytes / sizeof *block_bytes; k++)
         for (size_t w = 0; w < sizeof windows / sizeof *windows; w++)
-            reads_everything_once(t, (BlendSpec){.context = 16, .seed = k, .block_bytes = block_bytes[k], .window = windows[w]});
+            reads_everything_once(
+                t, (BlendSpec){.context = 16, .seed = k, .block_bytes = block_bytes[k], .window = windows[w]});
     reads_everything_once(t, (BlendSpec){.context = 16, .heldout = 0.1, .block_bytes = 333, .window = 3});
     reads_everything_once(t, (BlendSpec){.context = 64, .heldout = 0.5, .block_bytes = 333, .window = 2});
     reads_everything_once(t, (BlendSpec){.context = 9, .heldout = 0.25});
@@ -204,7 +213,8 @@ TEST(blend_windows_keep_reads_together)
 {
     static const uint64_t one_size[] = {20001};
     TokensDir *t = make_dir(names, one_size, 1);
-    BlendSpec spec = {.context = 10, .block_bytes = (10 * 17 * 10 + 7) / 8, .window = 4}; /* 10 samples a block, 40 a window */
+    BlendSpec spec = {
+        .context = 10, .block_bytes = (10 * 17 * 10 + 7) / 8, .window = 4}; /* 10 samples a block, 40 a window */
     Blend *b;
     Err err;
 
@@ -261,11 +271,11 @@ TEST(blend_picks_are_pure)
 
 TEST(blend_phases)
 {
-    static const char mixture[] =
-        "{\"format\":\"tamis-mixture\",\"version\":1,\"domains\":[{\"name\":\"gone\",\"docs\":0,\"text_bytes\":0}],\"phases\":["
-        "{\"from\":0,\"to\":1600,\"weights\":{\"web\":1,\"short\":5,\"gone\":1}},"
-        "{\"from\":1600,\"to\":4801,\"weights\":{\"web\":1,\"books\":3}},"
-        "{\"from\":4801,\"to\":null,\"weights\":{\"code\":2,\"books\":2}}]}";
+    static const char mixture[] = "{\"format\":\"tamis-mixture\",\"version\":1,\"domains\":[{\"name\":\"gone\","
+                                  "\"docs\":0,\"text_bytes\":0}],\"phases\":["
+                                  "{\"from\":0,\"to\":1600,\"weights\":{\"web\":1,\"short\":5,\"gone\":1}},"
+                                  "{\"from\":1600,\"to\":4801,\"weights\":{\"web\":1,\"books\":3}},"
+                                  "{\"from\":4801,\"to\":null,\"weights\":{\"code\":2,\"books\":2}}]}";
     TokensDir *t = make_dir(names, sizes, 4);
     BlendSpec spec = {.context = 16};
     uint64_t count[4] = {0}, next[4] = {0}, n_samples;
@@ -276,7 +286,8 @@ TEST(blend_phases)
     for (uint64_t s = 0; s < 701; s++) {
         BlendPick p = blend_pick(b, s);
         if (s == 100) CHECK(count[0] == 100); /* 1600 tokens of 16: the stream that is too short has no weight */
-        if (s == 301) CHECK(count[0] >= 149 && count[0] <= 151 && count[1] >= 150 && count[1] <= 152); /* 4801 rounded up */
+        if (s == 301)
+            CHECK(count[0] >= 149 && count[0] <= 151 && count[1] >= 150 && count[1] <= 152); /* 4801 rounded up */
         n_samples = blend_stream_samples(b, p.stream);
         CHECK_INT(next[p.stream] / n_samples, p.epoch); /* counted through across phases */
         next[p.stream]++;
@@ -292,13 +303,17 @@ TEST(blend_refuses)
     static const struct {
         const char *phases, *want;
     } cases[] = {
-        {"[{\"from\":0,\"weights\":{\"nowhere\":1}}]", "mixture.json: a weight for nowhere, but there is no such stream"},
+        {"[{\"from\":0,\"weights\":{\"nowhere\":1}}]",
+         "mixture.json: a weight for nowhere, but there is no such stream"},
         {"[{\"from\":0,\"weights\":{\"web\":-1}}]", "mixture.json: the weight of web is not a number from 0 on"},
         {"[{\"from\":0,\"weights\":{\"web\":0}}]", "mixture.json: a phase in which no stream has weight"},
         {"[{\"from\":0}]", "mixture.json: a phase without weights"},
-        {"[{\"from\":5,\"weights\":{\"web\":1}}]", "mixture.json: a phase must begin at token 0, where the one before ends"},
-        {"[{\"from\":0,\"to\":0,\"weights\":{\"web\":1}}]", "mixture.json: a phase ends at token 0, where it begins or before"},
-        {"[{\"from\":0,\"weights\":{\"web\":1}},{\"from\":1,\"weights\":{\"web\":1}}]", "mixture.json: a phase behind one that lasts for ever"},
+        {"[{\"from\":5,\"weights\":{\"web\":1}}]",
+         "mixture.json: a phase must begin at token 0, where the one before ends"},
+        {"[{\"from\":0,\"to\":0,\"weights\":{\"web\":1}}]",
+         "mixture.json: a phase ends at token 0, where it begins or before"},
+        {"[{\"from\":0,\"weights\":{\"web\":1}},{\"from\":1,\"weights\":{\"web\":1}}]",
+         "mixture.json: a phase behind one that lasts for ever"},
         {"[]", "mixture.json: 1 to 1024 phases expected"},
         {"[{\"from\":0,\"weights\":{\"short\":1}}]", "no stream with weight has a sample of 17 tokens"},
     };

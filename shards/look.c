@@ -52,9 +52,18 @@ void look_close(Look *l)
 }
 
 uint32_t look_n_streams(const Look *l) { return l->dir ? tokensdir_n_streams(l->dir) : 1; }
-const char *look_stream(const Look *l, uint32_t stream) { return l->dir ? tokensdir_stream(l->dir, stream)->name : l->path; }
-uint32_t look_n_shards(const Look *l, uint32_t stream) { return l->dir ? tokensdir_stream(l->dir, stream)->n_shards : 1; }
-const Shard *look_shard(const Look *l, uint32_t stream, uint32_t shard) { return l->dir ? tokensdir_shard(l->dir, stream, shard) : l->file; }
+const char *look_stream(const Look *l, uint32_t stream)
+{
+    return l->dir ? tokensdir_stream(l->dir, stream)->name : l->path;
+}
+uint32_t look_n_shards(const Look *l, uint32_t stream)
+{
+    return l->dir ? tokensdir_stream(l->dir, stream)->n_shards : 1;
+}
+const Shard *look_shard(const Look *l, uint32_t stream, uint32_t shard)
+{
+    return l->dir ? tokensdir_shard(l->dir, stream, shard) : l->file;
+}
 
 ErrCode look_find(const Look *l, const char *name, uint32_t *begin, uint32_t *end, Err *err)
 {
@@ -87,6 +96,7 @@ ErrCode look_docs(const Look *l, uint32_t stream, uint64_t first, uint64_t limit
         before += n;
     }
     if (first > 0 && first >= before)
-        return err_set(err, ERR_LIMIT, "%s: document %" PRIu64 " asked for; it has %" PRIu64, look_stream(l, stream), first, before);
+        return err_set(err, ERR_LIMIT, "%s: document %" PRIu64 " asked for; it has %" PRIu64, look_stream(l, stream),
+                       first, before);
     return ERR_OK;
 }

@@ -26,8 +26,10 @@ MUST_USE ErrCode look_find(const Look *l, const char *name, uint32_t *begin, uin
 
 /* Documents [first, first + limit) of a stream, numbered through its shards. `each` stops the walk by an error. ERR_LIMIT
  * when `first` is behind the last one. */
-typedef ErrCode (*LookEach)(void *ctx, const Shard *s, uint64_t number, const ShardDoc *doc, uint64_t begin, uint64_t end, Err *err);
-MUST_USE ErrCode look_docs(const Look *l, uint32_t stream, uint64_t first, uint64_t limit, LookEach each, void *ctx, Err *err);
+typedef ErrCode (*LookEach)(void *ctx, const Shard *s, uint64_t number, const ShardDoc *doc, uint64_t begin,
+                            uint64_t end, Err *err);
+MUST_USE ErrCode look_docs(const Look *l, uint32_t stream, uint64_t first, uint64_t limit, LookEach each, void *ctx,
+                           Err *err);
 
 /* --- showing bytes of unknown origin: what moves the cursor or is not UTF-8 becomes \xNN; '\n' and '\t' stay when `lines`. */
 void look_put_text(Buf *out, Span text, bool lines);
@@ -37,8 +39,8 @@ typedef struct {
     uint32_t max_tokens; /* of one document; 0: all */
 } ShowStyle;
 /* One document on stdout: a head line, then its tokens. */
-MUST_USE ErrCode look_show(const Shard *s, const Vocab *v, uint64_t number, const ShardDoc *doc, uint64_t begin, uint64_t end, const ShowStyle *style,
-                           Err *err);
+MUST_USE ErrCode look_show(const Shard *s, const Vocab *v, uint64_t number, const ShardDoc *doc, uint64_t begin,
+                           uint64_t end, const ShowStyle *style, Err *err);
 
 /* --- the subcommands */
 typedef struct {

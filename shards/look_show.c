@@ -8,8 +8,8 @@
 /* C0, DEL, C1, and what turns the direction of text: they can rewrite what a person sees. */
 static bool is_dangerous(uint32_t cp)
 {
-    return cp < 0x20 || (cp >= 0x7f && cp < 0xa0) || cp == 0x061c || (cp >= 0x200e && cp <= 0x200f) || (cp >= 0x2028 && cp <= 0x202e) ||
-           (cp >= 0x2066 && cp <= 0x2069) || cp == 0xfeff;
+    return cp < 0x20 || (cp >= 0x7f && cp < 0xa0) || cp == 0x061c || (cp >= 0x200e && cp <= 0x200f) ||
+           (cp >= 0x2028 && cp <= 0x202e) || (cp >= 0x2066 && cp <= 0x2069) || cp == 0xfeff;
 }
 
 void look_put_text(Buf *out, Span text, bool lines)
@@ -18,8 +18,10 @@ void look_put_text(Buf *out, Span text, bool lines)
         uint32_t cp;
         unsigned n = utf8_next(text.p, text.n, &cp);
         bool plain = cp != UTF8_BAD && (!is_dangerous(cp) || (lines && (cp == '\n' || cp == '\t')));
-        if (plain) buf_put(out, text.p, n);
-        else if (!lines && cp == '\n') buf_puts(out, "\\n");
+        if (plain)
+            buf_put(out, text.p, n);
+        else if (!lines && cp == '\n')
+            buf_puts(out, "\\n");
         else
             for (unsigned i = 0; i < n; i++) buf_printf(out, "\\x%02x", text.p[i]);
         text = span_from(text, n);
@@ -30,7 +32,8 @@ static ErrCode flush(Buf *b, Err *err)
 {
     ErrCode rc = buf_ok(b, "a line", err);
 
-    if (rc == ERR_OK && b->n && fwrite(b->p, 1, b->n, stdout) != b->n) rc = err_sys(err, "cannot write to standard output");
+    if (rc == ERR_OK && b->n && fwrite(b->p, 1, b->n, stdout) != b->n)
+        rc = err_sys(err, "cannot write to standard output");
     buf_reset(b);
     return rc;
 }
@@ -83,7 +86,8 @@ static void paint(Painter *p, Buf *out, Span token, bool last)
     buf_reset(&p->held);
 }
 
-static ErrCode show_tokens(const Shard *s, const Vocab *v, uint64_t begin, uint64_t end, const ShowStyle *style, Err *err)
+static ErrCode show_tokens(const Shard *s, const Vocab *v, uint64_t begin, uint64_t end, const ShowStyle *style,
+                           Err *err)
 {
     enum { AT_ONCE = 4096 };
     uint32_t tokens[AT_ONCE];
@@ -95,9 +99,12 @@ static ErrCode show_tokens(const Shard *s, const Vocab *v, uint64_t begin, uint6
         size_t n = end - at < AT_ONCE ? (size_t)(end - at) : AT_ONCE;
         if ((rc = shard_read(s, at, n, tokens, err)) != ERR_OK) break;
         for (size_t i = 0; i < n; i++) {
-            if (style->tokens) put_token_line(&out, v, at + i, tokens[i]);
-            else if (v) paint(&painter, &out, vocab_bytes(v, tokens[i]), at + i + 1 == end);
-            else buf_printf(&out, "%s%" PRIu32, at + i > begin ? " " : "", tokens[i]);
+            if (style->tokens)
+                put_token_line(&out, v, at + i, tokens[i]);
+            else if (v)
+                paint(&painter, &out, vocab_bytes(v, tokens[i]), at + i + 1 == end);
+            else
+                buf_printf(&out, "%s%" PRIu32, at + i > begin ? " " : "", tokens[i]);
         }
         at += n;
         rc = flush(&out, err);
@@ -107,7 +114,8 @@ static ErrCode show_tokens(const Shard *s, const Vocab *v, uint64_t begin, uint6
     return rc;
 }
 
-ErrCode look_show(const Shard *s, const Vocab *v, uint64_t number, const ShardDoc *doc, uint64_t begin, uint64_t end, const ShowStyle *style, Err *err)
+ErrCode look_show(const Shard *s, const Vocab *v, uint64_t number, const ShardDoc *doc, uint64_t begin, uint64_t end,
+                  const ShowStyle *style, Err *err)
 {
     uint64_t shown = style->max_tokens && end - begin > style->max_tokens ? begin + style->max_tokens : end;
     Buf out = {0};

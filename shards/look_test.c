@@ -50,10 +50,12 @@ static const char *make_dir(void)
         ShardWriter *w;
         snprintf(path, sizeof path, "%s/s/shard-%06u.tok", dir, k);
         CHECK_OK(shardwriter_open(&w, path, &spec, &err), &err);
-        for (int i = 0; i < 3; i++, d++) CHECK_OK(shardwriter_add(w, &(ShardDoc){.id = SPAN_LIT("i")}, as, d, &err), &err);
+        for (int i = 0; i < 3; i++, d++)
+            CHECK_OK(shardwriter_add(w, &(ShardDoc){.id = SPAN_LIT("i")}, as, d, &err), &err);
         CHECK_OK(shardwriter_commit(&w, NULL, &err), &err);
     }
-    CHECK_OK(tokensdir_commit(dir, spec.key, (Span){NULL, 0}, (Span){NULL, 0}, (Span){NULL, 0}, &plan, 1, &err), &err);
+    CHECK_OK(tokensdir_commit(dir, spec.key, (Span){NULL, 0}, (Span){NULL, 0}, (Span){NULL, 0}, &plan, 1, &err),
+             &err);
     return dir;
 }
 
@@ -61,7 +63,8 @@ typedef struct {
     uint64_t next, n;
 } Seen;
 
-static ErrCode see(void *ctx, const Shard *s, uint64_t number, const ShardDoc *doc, uint64_t begin, uint64_t end, Err *err)
+static ErrCode see(void *ctx, const Shard *s, uint64_t number, const ShardDoc *doc, uint64_t begin, uint64_t end,
+                   Err *err)
 {
     Seen *seen = ctx;
 
@@ -128,7 +131,8 @@ TEST(tokensdir_notices_strangers)
     CHECK_OK(store_write(first, buf_span(&a), &err), &err);
     CHECK_OK(tokensdir_open(&t, dir, &err), &err);
     tokensdir_close(t);
-    size_t stage_version = (size_t)(strstr(buf_cstr(&manifest), "\"stage_version\":") - (const char *)manifest.p) + 16;
+    size_t stage_version =
+        (size_t)(strstr(buf_cstr(&manifest), "\"stage_version\":") - (const char *)manifest.p) + 16;
     for (size_t i = 0; i + 1 < manifest.n; i++) { /* any digit of the manifest changed */
         uint8_t was = manifest.p[i];
         if (!ascii_is_digit(was) || i == stage_version) continue; /* which no shard says */

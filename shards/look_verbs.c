@@ -31,7 +31,9 @@ static void print_spec(const ShardSpec *spec, const Vocab *v)
 static void print_directory(const Look *l)
 {
     const TokensDir *t = l->dir;
-    const ShardSpec spec = {.vocab_size = vocab_size(l->vocab), .eos_id = vocab_eos(l->vocab), .tokenizer_id = vocab_tokenizer_id(l->vocab)};
+    const ShardSpec spec = {.vocab_size = vocab_size(l->vocab),
+                            .eos_id = vocab_eos(l->vocab),
+                            .tokenizer_id = vocab_tokenizer_id(l->vocab)};
     uint64_t n_docs = 0;
 
     for (uint32_t i = 0; i < tokensdir_n_streams(t); i++) n_docs += tokensdir_stream(t, i)->n_docs;
@@ -42,8 +44,8 @@ static void print_directory(const Look *l)
     printf("%-24s %7s %15s %12s %9s %7s\n", "stream", "shards", "tokens", "documents", "tok/doc", "share");
     for (uint32_t i = 0; i < tokensdir_n_streams(t); i++) {
         const StreamInfo *s = tokensdir_stream(t, i);
-        printf("%-24s %7" PRIu32 " %15" PRIu64 " %12" PRIu64 " %9.1f %6.2f%%\n", s->name, s->n_shards, s->n_tokens, s->n_docs,
-               s->n_docs ? (double)s->n_tokens / (double)s->n_docs : 0.0,
+        printf("%-24s %7" PRIu32 " %15" PRIu64 " %12" PRIu64 " %9.1f %6.2f%%\n", s->name, s->n_shards, s->n_tokens,
+               s->n_docs, s->n_docs ? (double)s->n_tokens / (double)s->n_docs : 0.0,
                tokensdir_n_tokens(t) ? 100.0 * (double)s->n_tokens / (double)tokensdir_n_tokens(t) : 0.0);
     }
 }
@@ -57,16 +59,17 @@ static void print_shard(const Look *l)
     print_spec(shard_spec(s), l->vocab);
     print_hash("key", shard_spec(s)->key);
     print_hash("content", shard_content(s));
-    printf("%-14s%" PRIu64 " of %u bits in %" PRIu64 " documents, blocks of %" PRIu32 "\n\n", "tokens", s->n_tokens, s->token_bits, s->n_docs,
-           s->block_tokens);
+    printf("%-14s%" PRIu64 " of %u bits in %" PRIu64 " documents, blocks of %" PRIu32 "\n\n", "tokens", s->n_tokens,
+           s->token_bits, s->n_docs, s->block_tokens);
     printf("%-14s %15s %15s  %s\n", "section", "offset", "bytes", "xxh3");
     for (uint32_t i = 0; i < s->n_sections; i++) {
         const uint8_t *entry = s->bytes.p + SHARD_HEADER + (size_t)i * SHARD_ENTRY;
         uint32_t kind = le32_get(entry);
         char unknown[24];
         snprintf(unknown, sizeof unknown, "unknown %" PRIu32, kind);
-        printf("%-14s %15" PRIu64 " %15" PRIu64 "  %016" PRIx64 "\n", kind > 0 && kind < SEC_END ? section_name(kind) : unknown, le64_get(entry + 8),
-               le64_get(entry + 16), le64_get(entry + 24));
+        printf("%-14s %15" PRIu64 " %15" PRIu64 "  %016" PRIx64 "\n",
+               kind > 0 && kind < SEC_END ? section_name(kind) : unknown, le64_get(entry + 8), le64_get(entry + 16),
+               le64_get(entry + 24));
     }
 }
 
@@ -76,7 +79,8 @@ typedef struct {
     Buf out; /* cat */
 } Walk;
 
-static ErrCode show_one(void *ctx, const Shard *s, uint64_t number, const ShardDoc *doc, uint64_t begin, uint64_t end, Err *err)
+static ErrCode show_one(void *ctx, const Shard *s, uint64_t number, const ShardDoc *doc, uint64_t begin, uint64_t end,
+                        Err *err)
 {
     const Walk *w = ctx;
 
@@ -91,8 +95,10 @@ ErrCode look_inspect(const Look *l, const LookOptions *o, Err *err)
     ErrCode rc = look_find(l, o->stream, &begin, &end, err);
 
     if (rc != ERR_OK) return rc;
-    if (l->dir) print_directory(l);
-    else print_shard(l);
+    if (l->dir)
+        print_directory(l);
+    else
+        print_shard(l);
     for (uint32_t i = begin; i < end && rc == ERR_OK; i++) {
         if (l->dir && o->limit) printf("\nstream %s\n", look_stream(l, i));
         rc = look_docs(l, i, o->doc, o->limit, show_one, &w, err);
@@ -139,7 +145,8 @@ static ErrCode put_ids(Buf *out, const Shard *s, uint64_t begin, uint64_t end, E
 }
 
 /* A document line. Tokens need not spell UTF-8; lines must. */
-static ErrCode put_json(Buf *out, const Shard *s, const Vocab *v, const ShardDoc *doc, uint64_t begin, uint64_t end, Err *err)
+static ErrCode put_json(Buf *out, const Shard *s, const Vocab *v, const ShardDoc *doc, uint64_t begin, uint64_t end,
+                        Err *err)
 {
     Buf raw = {0}, text = {0};
     ErrCode rc = put_text(&raw, s, v, begin, end, err);
@@ -155,7 +162,8 @@ static ErrCode put_json(Buf *out, const Shard *s, const Vocab *v, const ShardDoc
     return rc;
 }
 
-static ErrCode cat_one(void *ctx, const Shard *s, uint64_t number, const ShardDoc *doc, uint64_t begin, uint64_t end, Err *err)
+static ErrCode cat_one(void *ctx, const Shard *s, uint64_t number, const ShardDoc *doc, uint64_t begin, uint64_t end,
+                       Err *err)
 {
     Walk *w = ctx;
     const Vocab *v = w->look->vocab;
@@ -172,7 +180,8 @@ static ErrCode cat_one(void *ctx, const Shard *s, uint64_t number, const ShardDo
         buf_putc(&w->out, '\n');
     }
     if (rc == ERR_OK) rc = buf_ok(&w->out, "a document", err);
-    if (rc == ERR_OK && w->out.n && fwrite(w->out.p, 1, w->out.n, stdout) != w->out.n) rc = err_sys(err, "cannot write to standard output");
+    if (rc == ERR_OK && w->out.n && fwrite(w->out.p, 1, w->out.n, stdout) != w->out.n)
+        rc = err_sys(err, "cannot write to standard output");
     return rc;
 }
 
@@ -183,9 +192,12 @@ ErrCode look_cat(const Look *l, const LookOptions *o, Err *err)
     ErrCode rc = look_find(l, o->stream, &begin, &end, err);
 
     if (rc == ERR_OK && !l->vocab && !o->ids)
-        rc = err_set(err, ERR_DATA, "%s: no vocab.bin in the directory above it, so only --ids can be shown", l->path);
-    if (rc == ERR_OK && o->has_doc && end - begin > 1) rc = err_set(err, ERR_USAGE, "%s has several streams: --doc needs --stream", l->path);
-    for (uint32_t i = begin; i < end && rc == ERR_OK; i++) rc = look_docs(l, i, o->doc, o->has_doc ? 1 : UINT64_MAX, cat_one, &w, err);
+        rc =
+            err_set(err, ERR_DATA, "%s: no vocab.bin in the directory above it, so only --ids can be shown", l->path);
+    if (rc == ERR_OK && o->has_doc && end - begin > 1)
+        rc = err_set(err, ERR_USAGE, "%s has several streams: --doc needs --stream", l->path);
+    for (uint32_t i = begin; i < end && rc == ERR_OK; i++)
+        rc = look_docs(l, i, o->doc, o->has_doc ? 1 : UINT64_MAX, cat_one, &w, err);
     buf_clear(&w.out);
     return rc;
 }

@@ -104,7 +104,7 @@ uint32_t mixture_pick(const Phase *p, uint64_t n, uint64_t *index)
         at = s->side[!goes_left];
     }
     *index = n;
-    return (uint32_t)-(at + 1);
+    return (uint32_t) - (at + 1);
 }
 
 static void count_below(const Phase *p, int64_t at, uint64_t n, uint64_t *count)
@@ -123,7 +123,8 @@ void mixture_count(const Phase *p, uint64_t n, uint64_t *count) { count_below(p,
 /* --- mixture.json */
 
 /* The stream that a name of the mixture means: of that very name, else of the name made safe. */
-static bool find_stream(Span name, const char *(*name_of)(const void *ctx, uint32_t stream), const void *ctx, uint32_t n_streams, uint32_t *out)
+static bool find_stream(Span name, const char *(*name_of)(const void *ctx, uint32_t stream), const void *ctx,
+                        uint32_t n_streams, uint32_t *out)
 {
     char safe[STREAM_NAME_MAX + 1];
     bool has_safe = stream_name(name, safe);
@@ -148,7 +149,8 @@ static bool domain_is_empty(const Json *root, Span name)
     return false;
 }
 
-static ErrCode read_weights(const Json *root, const Json *weights, const char *(*name_of)(const void *ctx, uint32_t stream), const void *ctx,
+static ErrCode read_weights(const Json *root, const Json *weights,
+                            const char *(*name_of)(const void *ctx, uint32_t stream), const void *ctx,
                             uint32_t n_streams, double *weight, Err *err)
 {
     double sum = 0;
@@ -158,11 +160,13 @@ static ErrCode read_weights(const Json *root, const Json *weights, const char *(
     for (uint32_t k = 0; k < n_streams; k++) weight[k] = 0;
     for (const Json *w = weights->child; w; w = w->next) {
         if (w->type != JSON_NUMBER || !(w->number >= 0) || w->number > 1e15)
-            return err_set(err, ERR_DATA, "%s: the weight of %.100s is not a number from 0 on", file, (const char *)w->key.p);
+            return err_set(err, ERR_DATA, "%s: the weight of %.100s is not a number from 0 on", file,
+                           (const char *)w->key.p);
         if (w->number == 0) continue;
         if (!find_stream(w->key, name_of, ctx, n_streams, &i)) {
             if (domain_is_empty(root, w->key)) continue;
-            return err_set(err, ERR_DATA, "%s: a weight for %.100s, but there is no such stream", file, (const char *)w->key.p);
+            return err_set(err, ERR_DATA, "%s: a weight for %.100s, but there is no such stream", file,
+                           (const char *)w->key.p);
         }
         if (weight[i] > 0) return err_set(err, ERR_DATA, "%s: two weights for stream %s", file, name_of(ctx, i));
         weight[i] = w->number;
@@ -180,15 +184,18 @@ static ErrCode read_range(const Json *phase, uint64_t expected, uint64_t *to, Er
 
     if ((rc = json_get_u64(phase, "from", UINT64_MAX, file, &from, err)) != ERR_OK) return rc;
     if (from != expected)
-        return err_set(err, ERR_DATA, "%s: a phase must begin at token %" PRIu64 ", where the one before ends", file, expected);
+        return err_set(err, ERR_DATA, "%s: a phase must begin at token %" PRIu64 ", where the one before ends", file,
+                       expected);
     *to = UINT64_MAX;
     if (!end || end->type == JSON_NULL) return ERR_OK;
     if ((rc = json_get_u64(phase, "to", 0, file, to, err)) != ERR_OK) return rc;
-    return *to > from ? ERR_OK : err_set(err, ERR_DATA, "%s: a phase ends at token %" PRIu64 ", where it begins or before", file, *to);
+    return *to > from ? ERR_OK
+                      : err_set(err, ERR_DATA, "%s: a phase ends at token %" PRIu64 ", where it begins or before",
+                                file, *to);
 }
 
-ErrCode mixture_parse(Arena *a, Span text, const char *(*name_of)(const void *ctx, uint32_t stream), const void *ctx, uint32_t n_streams, Mixture *out,
-                      Err *err)
+ErrCode mixture_parse(Arena *a, Span text, const char *(*name_of)(const void *ctx, uint32_t stream), const void *ctx,
+                      uint32_t n_streams, Mixture *out, Err *err)
 {
     const Json *phases;
     const char *format;
@@ -200,7 +207,8 @@ ErrCode mixture_parse(Arena *a, Span text, const char *(*name_of)(const void *ct
     if ((rc = json_get_str(root, "format", file, &format, err)) != ERR_OK) return rc;
     if ((rc = json_get_u64(root, "version", 0, file, &version, err)) != ERR_OK) return rc;
     if (!format || strcmp(format, "tamis-mixture") != 0) return err_set(err, ERR_DATA, "%s: not a mixture", file);
-    if (version != 1) return err_set(err, ERR_DATA, "%s: mixture version %" PRIu64 "; this program knows 1", file, version);
+    if (version != 1)
+        return err_set(err, ERR_DATA, "%s: mixture version %" PRIu64 "; this program knows 1", file, version);
     phases = json_get(root, "phases");
     if (!phases || phases->type != JSON_ARRAY || phases->n == 0 || phases->n > MIXTURE_MAX_PHASES)
         return err_set(err, ERR_DATA, "%s: 1 to %d phases expected", file, MIXTURE_MAX_PHASES);
@@ -212,7 +220,8 @@ ErrCode mixture_parse(Arena *a, Span text, const char *(*name_of)(const void *ct
         if (!phase->weight) return err_nomem(err, file);
         if (to == UINT64_MAX) return err_set(err, ERR_DATA, "%s: a phase behind one that lasts for ever", file);
         if ((rc = read_range(p, to, &to, err)) != ERR_OK) return rc;
-        if ((rc = read_weights(root, json_get(p, "weights"), name_of, ctx, n_streams, phase->weight, err)) != ERR_OK) return rc;
+        if ((rc = read_weights(root, json_get(p, "weights"), name_of, ctx, n_streams, phase->weight, err)) != ERR_OK)
+            return rc;
     }
     return ERR_OK;
 }

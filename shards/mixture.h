@@ -21,10 +21,10 @@ typedef struct {
 } SplitNode;
 
 typedef struct {
-    uint64_t from;     /* first training token */
-    double *weight;    /* a stream; 0: not read */
-    SplitNode *node;   /* the root first */
-    int64_t root;      /* like a side */
+    uint64_t from;   /* first training token */
+    double *weight;  /* a stream; 0: not read */
+    SplitNode *node; /* the root first */
+    int64_t root;    /* like a side */
 } Phase;
 
 typedef struct {
@@ -33,8 +33,8 @@ typedef struct {
 } Mixture;
 
 /* Reads mixture.json (docs/formats.md). `name_of` gives the names of streams 0 .. n_streams - 1. Lives in the arena. */
-MUST_USE ErrCode mixture_parse(Arena *a, Span text, const char *(*name_of)(const void *ctx, uint32_t stream), const void *ctx, uint32_t n_streams,
-                               Mixture *out, Err *err);
+MUST_USE ErrCode mixture_parse(Arena *a, Span text, const char *(*name_of)(const void *ctx, uint32_t stream),
+                               const void *ctx, uint32_t n_streams, Mixture *out, Err *err);
 
 /* Builds a phase's tree from its weights; at least one must be positive. */
 MUST_USE ErrCode mixture_plant(Arena *a, Phase *p, uint32_t n_streams, Err *err);

@@ -8,7 +8,7 @@
 enum { PERMUTE_ROUNDS = 6 };
 
 typedef struct {
-    uint64_t n; /* >= 1 */
+    uint64_t n;                   /* >= 1 */
     uint64_t low_mask, high_mask; /* the two halves of a word of the network, low half first */
     unsigned low_bits;
     uint64_t key[PERMUTE_ROUNDS];

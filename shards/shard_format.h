@@ -8,8 +8,8 @@
 #include "shards/shards.h"
 
 enum {
-    SHARD_HEADER = 80,       /* bytes before the directory */
-    SHARD_ENTRY = 32,        /* one section in the directory */
+    SHARD_HEADER = 80, /* bytes before the directory */
+    SHARD_ENTRY = 32,  /* one section in the directory */
     SHARD_ALIGN = 64,
     SHARD_MAX_SECTIONS = 64,
     SHARD_META_BYTES = 16,
@@ -35,7 +35,7 @@ const char *section_name(SectionKind kind);
 static inline uint64_t shard_align(uint64_t n) { return (n + SHARD_ALIGN - 1) & ~(uint64_t)(SHARD_ALIGN - 1); }
 
 struct Shard {
-    Span bytes; /* the whole file */
+    Span bytes;  /* the whole file */
     char *name;  /* its path, for messages */
     bool mapped; /* else the bytes are borrowed */
     ShardSpec spec;

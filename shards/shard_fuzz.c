@@ -18,7 +18,8 @@ static void open_and_read(Span bytes)
     uint64_t n = shard_n_tokens(s), n_docs = shard_n_docs(s);
     for (uint64_t first = 0; first < n; first += 64)
         if (shard_read(s, first, n - first < 64 ? (size_t)(n - first) : 64, tokens, &err) != ERR_OK) abort();
-    if (shard_read(s, n, 1, tokens, &err) == ERR_OK || shard_doc(s, n_docs, &doc, &begin, &end, &err) == ERR_OK) abort();
+    if (shard_read(s, n, 1, tokens, &err) == ERR_OK || shard_doc(s, n_docs, &doc, &begin, &end, &err) == ERR_OK)
+        abort();
     for (uint64_t d = 0; d < n_docs; d++) {
         if (shard_doc(s, d, &doc, &begin, &end, &err) != ERR_OK) continue;
         if (begin >= end || end > n) abort();
@@ -29,7 +30,9 @@ static void open_and_read(Span bytes)
     }
     if (shard_verify(s, &err) == ERR_OK)
         for (uint64_t d = 0; d < n_docs; d++)
-            if (shard_doc(s, d, &doc, &begin, &end, &err) != ERR_OK || shard_doc_at(s, end - 1, &at, &err) != ERR_OK || at != d) abort();
+            if (shard_doc(s, d, &doc, &begin, &end, &err) != ERR_OK ||
+                shard_doc_at(s, end - 1, &at, &err) != ERR_OK || at != d)
+                abort();
     shard_close(s);
 }
 

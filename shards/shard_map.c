@@ -21,8 +21,10 @@ ErrCode shard_map(const char *path, Span *bytes, Err *err)
         rc = err_set(err, ERR_SYS, "%s is not a regular file", path);
     } else if (st.st_size > 0) { /* an empty file cannot be mapped; it has no bytes */
         void *map = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_SHARED, fd, 0);
-        if (map == MAP_FAILED) rc = err_sys(err, "cannot map %s", path);
-        else *bytes = span(map, (size_t)st.st_size);
+        if (map == MAP_FAILED)
+            rc = err_sys(err, "cannot map %s", path);
+        else
+            *bytes = span(map, (size_t)st.st_size);
     }
     close(fd);
     return rc;

@@ -19,7 +19,10 @@ static void describe(uint32_t d, char id[64], ShardDoc *doc)
     static const char *const langs[] = {"en", "zh-Hans", ""};
 
     snprintf(id, 64, "dump-%u/file#%u", d % 3, d * 100);
-    *doc = (ShardDoc){.doc = docid(1, d / 10, d % 10), .id = span_str(id), .domain = span_str(d % 2 ? "web" : "manuals"), .lang = span_str(langs[d % 3])};
+    *doc = (ShardDoc){.doc = docid(1, d / 10, d % 10),
+                      .id = span_str(id),
+                      .domain = span_str(d % 2 ? "web" : "manuals"),
+                      .lang = span_str(langs[d % 3])};
 }
 
 static void write_shard(const char *path, uint32_t n_docs, uint32_t scale, Hash128 *content)
@@ -114,19 +117,27 @@ TEST(shard_round_trip)
 TEST(shard_header_bytes)
 {
     static const uint8_t header[48] = {
-        'T', 'A', 'M', 'I', 'S', 'H', 'R', 'D', 1, 0, 0, 0, 17, 0, 0, 0, 4, 0, 0, 0, 0, 0, 0, 0, /* version, bits, 4 tokens */
-        2,   0,   0,   0,   0,   0,   0,   0,   0xaf, 0x86, 1, 0, 0x9f, 0x86, 1, 0, 0, 0x80, 0, 0, 7, 0, 0, 0}; /* 2 documents … */
+        'T',  'A',  'M', 'I', 'S', 'H',  'R', 'D', 1,    0,    0, 0,
+        17,   0,    0,   0,   4,   0,    0,   0,   0,    0,    0, 0, /* version, bits, 4 tokens */
+        2,    0,    0,   0,   0,   0,    0,   0,   0xaf, 0x86, 1, 0,
+        0x9f, 0x86, 1,   0,   0,   0x80, 0,   0,   7,    0,    0, 0}; /* 2 documents … */
     static const uint32_t tokens[] = {1, 65536};
     /* 1, 65536, 99999, 99999 in 17 bits each, then 4 unused bits, then the eight zero bytes */
     static const uint8_t packed[] = {0x01, 0x00, 0x00, 0x00, 0x7e, 0x1a, 0xfe, 0x34, 0x0c, 0, 0, 0, 0, 0, 0, 0, 0};
-    const ShardDoc docs[] = {{.doc = 5, .id = SPAN_LIT("a#0"), .domain = SPAN_LIT("web"), .lang = SPAN_LIT("en")},
-                             {.doc = 6, .id = SPAN_LIT("b#12"), .domain = SPAN_LIT("web"), .lang = SPAN_LIT("zh-Hans")}};
-    static const uint8_t names[] = {1, 0, 0, 0, 2, 0, 0, 0, 3, 0, 0, 0, 5, 0, 0, 0, 12, 0, 0, 0, 'w', 'e', 'b', 'e', 'n', 'z', 'h', '-', 'H', 'a', 'n', 's'};
+    const ShardDoc docs[] = {
+        {.doc = 5, .id = SPAN_LIT("a#0"), .domain = SPAN_LIT("web"), .lang = SPAN_LIT("en")},
+        {.doc = 6, .id = SPAN_LIT("b#12"), .domain = SPAN_LIT("web"), .lang = SPAN_LIT("zh-Hans")}};
+    static const uint8_t names[] = {1,  0, 0, 0, 2,   0,   0,   0,   3,   0,   0,   0,   5,   0,   0,   0,
+                                    12, 0, 0, 0, 'w', 'e', 'b', 'e', 'n', 'z', 'h', '-', 'H', 'a', 'n', 's'};
     static const uint8_t ids[] = {3, 0, 0, 0, 0, 0, 0, 0, 7, 0, 0, 0, 0, 0, 0, 0, 'a', '#', '0', 'b', '#', '1', '2'};
-    static const uint8_t meta[] = {5, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 6, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0};
+    static const uint8_t meta[] = {5, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+                                   6, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0};
     static const uint8_t first[] = {0, 0, 0, 0, 0, 0, 0, 0, 3, 0, 0, 0, 0, 0, 0, 0, 4, 0, 0, 0, 0, 0, 0, 0};
-    const Span want[SEC_END] = {[SEC_TOKENS] = {packed, sizeof packed}, [SEC_DOC_FIRST] = {first, sizeof first}, [SEC_DOC_META] = {meta, sizeof meta},
-                                [SEC_NAMES] = {names, sizeof names},    [SEC_IDS] = {ids, sizeof ids}};
+    const Span want[SEC_END] = {[SEC_TOKENS] = {packed, sizeof packed},
+                                [SEC_DOC_FIRST] = {first, sizeof first},
+                                [SEC_DOC_META] = {meta, sizeof meta},
+                                [SEC_NAMES] = {names, sizeof names},
+                                [SEC_IDS] = {ids, sizeof ids}};
     ShardWriter *w;
     char path[512];
     Buf file = {0};
@@ -163,10 +174,14 @@ static uint64_t read_all(const Shard *s)
     if (shard_n_tokens(s) > 512 || shard_read(s, 0, (size_t)shard_n_tokens(s), tokens, &err) != ERR_OK) return 0;
     h = hash64_seed(span(tokens, 4 * (size_t)shard_n_tokens(s)), h);
     for (uint64_t i = 0; i < shard_n_docs(s); i++) {
-        if (shard_doc(s, i, &d, &begin, &end, &err) != ERR_OK || shard_doc_at(s, begin, &doc, &err) != ERR_OK || doc != i) return 0;
-        h = mix64(h ^ hash64(d.id) ^ hash64(d.domain) << 1 ^ hash64(d.lang) << 2 ^ d.doc << 3 ^ begin << 4 ^ end << 5);
+        if (shard_doc(s, i, &d, &begin, &end, &err) != ERR_OK || shard_doc_at(s, begin, &doc, &err) != ERR_OK ||
+            doc != i)
+            return 0;
+        h = mix64(h ^ hash64(d.id) ^ hash64(d.domain) << 1 ^ hash64(d.lang) << 2 ^ d.doc << 3 ^ begin << 4 ^
+                  end << 5);
     }
-    h = mix64(h ^ shard_spec(s)->eos_id ^ shard_spec(s)->vocab_size ^ shard_spec(s)->key.lo ^ shard_spec(s)->tokenizer_id.lo);
+    h = mix64(h ^ shard_spec(s)->eos_id ^ shard_spec(s)->vocab_size ^ shard_spec(s)->key.lo ^
+              shard_spec(s)->tokenizer_id.lo);
     return h ? h : 1;
 }
 

@@ -27,14 +27,16 @@ static ErrCode verify_bytes(const Shard *s, Err *err)
 
     for (uint32_t i = 0; i <= s->n_sections; i++) {
         const uint8_t *entry = s->bytes.p + SHARD_HEADER + (size_t)i * SHARD_ENTRY;
-        uint64_t offset = i < s->n_sections ? le64_get(entry + 8) : end, bytes = i < s->n_sections ? le64_get(entry + 16) : 0;
+        uint64_t offset = i < s->n_sections ? le64_get(entry + 8) : end,
+                 bytes = i < s->n_sections ? le64_get(entry + 16) : 0;
         for (; at < offset; at++)
             if (s->bytes.p[at] != 0) return wrong(s, err, "byte %" PRIu64 " between two sections is not zero", at);
         at = offset + bytes;
         if (i == s->n_sections) break;
         uint32_t kind = le32_get(entry); /* the sum of TOKENS: verify_tokens, which can say in which block */
         if (kind != SEC_TOKENS && hash64((Span){s->bytes.p + offset, (size_t)bytes}) != le64_get(entry + 24)) {
-            if (kind > 0 && kind < SEC_END) return wrong(s, err, "section %s differs from its sum", section_name(kind));
+            if (kind > 0 && kind < SEC_END)
+                return wrong(s, err, "section %s differs from its sum", section_name(kind));
             return wrong(s, err, "section %" PRIu32 " of an unknown kind differs from its sum", i);
         }
     }
@@ -69,13 +71,15 @@ static ErrCode verify_tokens(const Shard *s, HashStream *content, uint32_t *toke
             return wrong(s, err, "block %" PRIu64 " of 32768 tokens differs from its sum", block);
         hashstream_add(content, (Span){plain, 4 * n});
         for (size_t i = 0; i < n; i++)
-            if (tokens[i] >= s->spec.vocab_size) return wrong(s, err, "token %" PRIu64 " is not in the vocabulary", first + i);
+            if (tokens[i] >= s->spec.vocab_size)
+                return wrong(s, err, "token %" PRIu64 " is not in the vocabulary", first + i);
         for (; doc < s->n_docs && le64_get(doc_end + 8 * doc) <= first + n; doc++)
             if (tokens[le64_get(doc_end + 8 * doc) - 1 - first] != s->spec.eos_id)
                 return wrong(s, err, "document %" PRIu64 " does not end with eos", doc);
     }
     if (!tail_is_zero(s)) return wrong(s, err, "bits behind the last token are not zero");
-    if (hash64(s->section[SEC_TOKENS]) != s->sum[SEC_TOKENS]) return wrong(s, err, "section TOKENS differs from its sum");
+    if (hash64(s->section[SEC_TOKENS]) != s->sum[SEC_TOKENS])
+        return wrong(s, err, "section TOKENS differs from its sum");
     return ERR_OK;
 }
 

@@ -48,7 +48,7 @@ static Span name_at(const NameList *l, uint32_t i)
 {
     uint32_t begin = i ? le32_get(l->ends.p + 4 * (size_t)(i - 1)) : 0;
 
-    return (Span){l->text.p + begin, le32_get(l->ends.p + 4 * (size_t)i) - begin};
+    return (Span){l->text.p ? l->text.p + begin : NULL, le32_get(l->ends.p + 4 * (size_t)i) - begin};
 }
 
 /* The number of a name; `max` when the list is full. A shard has one domain or few, so looking is cheap. */
@@ -161,7 +161,8 @@ ErrCode shardwriter_add(ShardWriter *w, const ShardDoc *doc, const uint32_t *tok
     if (n >= SHARD_MAX_TOKENS - w->n_tokens)
         return err_set(err, ERR_LIMIT, "%s: more tokens than a shard can hold", w->path);
     if (domain == SHARD_MAX_DOMAINS || lang == SHARD_MAX_LANGS)
-        return err_set(err, ERR_LIMIT, "%s: more than %d domains or %d languages", w->path, SHARD_MAX_DOMAINS, SHARD_MAX_LANGS);
+        return err_set(err, ERR_LIMIT, "%s: more than %d domains or %d languages", w->path, SHARD_MAX_DOMAINS,
+                       SHARD_MAX_LANGS);
     put_le64(&w->doc_first, w->n_tokens);
     le64_put(meta, doc->doc);
     le16_put(meta + 8, (uint16_t)domain);
@@ -185,8 +186,8 @@ static void put_names(const ShardWriter *w, Buf *b)
     buf_put_span(b, buf_span(&w->langs.text));
 }
 
-static void put_header(const ShardWriter *w, uint8_t header[HEADER_BYTES], const uint64_t offset[SEC_END], const uint64_t bytes[SEC_END],
-                       const uint64_t sum[SEC_END])
+static void put_header(const ShardWriter *w, uint8_t header[HEADER_BYTES], const uint64_t offset[SEC_END],
+                       const uint64_t bytes[SEC_END], const uint64_t sum[SEC_END])
 {
     memcpy(header, shard_magic, 8);
     le32_put(header + 8, SHARD_VERSION);

@@ -47,7 +47,8 @@ void shardwriter_abandon(ShardWriter *w);
 
 /* --- reading one shard: memory-mapped, any number of threads after opening. */
 typedef struct Shard Shard;
-MUST_USE ErrCode shard_open(Shard **s, const char *path, Err *err); /* checks header, sections, trailer; not the tokens' sums */
+MUST_USE ErrCode shard_open(Shard **s, const char *path,
+                            Err *err); /* checks header, sections, trailer; not the tokens' sums */
 /* The same over bytes in memory, borrowed until shard_close; `name` is for messages. */
 MUST_USE ErrCode shard_open_bytes(Shard **s, Span bytes, const char *name, Err *err);
 void shard_close(Shard *s); /* NULL is fine */
@@ -68,7 +69,8 @@ MUST_USE ErrCode shard_verify(const Shard *s, Err *err);
  * u64 offsets[n + 1], bytes, u64 XXH3-64 of all before it. */
 typedef struct Vocab Vocab;
 typedef Span (*VocabBytes)(const void *ctx, uint32_t id);
-MUST_USE ErrCode vocab_write(const char *path, uint32_t n, uint32_t eos_id, Hash128 tokenizer_id, VocabBytes bytes_of, const void *ctx, Err *err);
+MUST_USE ErrCode vocab_write(const char *path, uint32_t n, uint32_t eos_id, Hash128 tokenizer_id, VocabBytes bytes_of,
+                             const void *ctx, Err *err);
 MUST_USE ErrCode vocab_open(Vocab **v, const char *path, Err *err);
 /* Over bytes in memory, borrowed until vocab_close; `name` is for messages. */
 MUST_USE ErrCode vocab_open_bytes(Vocab **v, Span bytes, const char *name, Err *err);
@@ -95,7 +97,8 @@ const Vocab *tokensdir_vocab(const TokensDir *t);
 uint64_t tokensdir_n_tokens(const TokensDir *t);
 Hash128 tokensdir_content(const TokensDir *t);
 /* Tokens [first, first + n) of a stream, across its shards. */
-MUST_USE ErrCode tokensdir_read(const TokensDir *t, uint32_t stream, uint64_t first, size_t n, uint32_t *out, Err *err);
+MUST_USE ErrCode tokensdir_read(const TokensDir *t, uint32_t stream, uint64_t first, size_t n, uint32_t *out,
+                                Err *err);
 /* The shard that token `at` of a stream lies in (at < its n_tokens), and where in it. */
 void tokensdir_locate(const TokensDir *t, uint32_t stream, uint64_t at, uint32_t *shard, uint64_t *local);
 /* The stream of a domain: its name with every byte but letters, digits, '-', '_' and '.' (not in front) turned into '_', so
@@ -108,8 +111,8 @@ typedef struct {
     const char *name;
     uint32_t n_shards;
 } StreamPlan;
-MUST_USE ErrCode tokensdir_commit(const char *dir, Hash128 key, Span params, Span inputs, Span mixture, const StreamPlan *streams,
-                                  uint32_t n_streams, Err *err);
+MUST_USE ErrCode tokensdir_commit(const char *dir, Hash128 key, Span params, Span inputs, Span mixture,
+                                  const StreamPlan *streams, uint32_t n_streams, Err *err);
 
 /* --- blending: sample s of training -> (stream, sample of that stream), a pure function of s (DESIGN: Sample).
  * mixture.json: {"format":"tamis-mixture","version":1,"domains":[{"name","docs","text_bytes"}…],
@@ -118,7 +121,7 @@ MUST_USE ErrCode tokensdir_commit(const char *dir, Hash128 key, Span params, Spa
  * `domains` says that it has no documents. A stream too short for one sample loses its weight to the others. Phases follow
  * each other without gap, the first from 0; the last lasts for ever. NAME is a domain; its stream is stream_name(NAME). */
 typedef struct {
-    uint32_t context;     /* T: a sample is T + 1 tokens */
+    uint32_t context; /* T: a sample is T + 1 tokens */
     uint64_t seed;
     uint64_t block_bytes; /* permuted unit, by TOKENS bytes; 0: 64 MiB */
     uint32_t window;      /* blocks shuffled together; 0: all */

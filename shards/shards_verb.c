@@ -45,16 +45,22 @@ static ErrCode verify(const Look *l, const LookOptions *o, Err *err)
             rc = shard_verify(s, &found);
             if (rc == ERR_NOMEM) return err_set(err, rc, "%s", found.msg);
             n_bad += rc != ERR_OK;
-            if (rc != ERR_OK) printf("damaged %s\n", found.msg);
-            else if (l->dir) printf("ok %s/shard-%06" PRIu32 ".tok %" PRIu64 " tokens %" PRIu64 " documents\n", look_stream(l, i), k, shard_n_tokens(s), shard_n_docs(s));
-            else printf("ok %s %" PRIu64 " tokens %" PRIu64 " documents\n", l->path, shard_n_tokens(s), shard_n_docs(s));
+            if (rc != ERR_OK)
+                printf("damaged %s\n", found.msg);
+            else if (l->dir)
+                printf("ok %s/shard-%06" PRIu32 ".tok %" PRIu64 " tokens %" PRIu64 " documents\n", look_stream(l, i),
+                       k, shard_n_tokens(s), shard_n_docs(s));
+            else
+                printf("ok %s %" PRIu64 " tokens %" PRIu64 " documents\n", l->path, shard_n_tokens(s),
+                       shard_n_docs(s));
             rc = ERR_OK;
         }
     if (rc == ERR_OK && l->dir && verify_mixture(l, &found) != ERR_OK) {
         printf("damaged %s\n", found.msg);
         return err_set(err, ERR_NO, "%s: the mixture does not fit", l->path);
     }
-    if (rc == ERR_OK && n_bad) rc = err_set(err, ERR_NO, "%s: %" PRIu64 " of %" PRIu64 " shards damaged", l->path, n_bad, n_shards);
+    if (rc == ERR_OK && n_bad)
+        rc = err_set(err, ERR_NO, "%s: %" PRIu64 " of %" PRIu64 " shards damaged", l->path, n_bad, n_shards);
     return rc;
 }
 
@@ -64,14 +70,20 @@ static ErrCode run(const char *what, const char *path, const LookOptions *o, Err
     ErrCode rc = look_open(&l, path, err);
 
     if (rc != ERR_OK) return rc;
-    if (strcmp(what, "inspect") == 0) rc = look_inspect(&l, o, err);
-    else if (strcmp(what, "verify") == 0) rc = verify(&l, o, err);
-    else rc = look_cat(&l, o, err);
+    if (strcmp(what, "inspect") == 0)
+        rc = look_inspect(&l, o, err);
+    else if (strcmp(what, "verify") == 0)
+        rc = verify(&l, o, err);
+    else
+        rc = look_cat(&l, o, err);
     look_close(&l);
     return rc;
 }
 
-static bool is_subcommand(const char *s) { return strcmp(s, "inspect") == 0 || strcmp(s, "verify") == 0 || strcmp(s, "cat") == 0; }
+static bool is_subcommand(const char *s)
+{
+    return strcmp(s, "inspect") == 0 || strcmp(s, "verify") == 0 || strcmp(s, "cat") == 0;
+}
 
 static ErrCode settle(LookOptions *o, const char *doc, uint32_t color, Err *err)
 {
@@ -80,7 +92,9 @@ static ErrCode settle(LookOptions *o, const char *doc, uint32_t color, Err *err)
     o->style.color = color == 1 || (color == 0 && isatty(STDOUT_FILENO) && !(no_color && *no_color));
     if (!doc) return ERR_OK;
     o->has_doc = true;
-    return span_to_u64(span_str(doc), &o->doc) ? ERR_OK : err_set(err, ERR_USAGE, "shards: --doc wants a number, not %.100s", doc);
+    return span_to_u64(span_str(doc), &o->doc)
+               ? ERR_OK
+               : err_set(err, ERR_USAGE, "shards: --doc wants a number, not %.100s", doc);
 }
 
 int shards_verb(int argc, char **argv)
@@ -104,11 +118,14 @@ int shards_verb(int argc, char **argv)
         OPT_COMMON_TALK(&common),
         OPT_END,
     };
-    const OptVerb verb = {"shards", "inspect|verify|cat [options] DIR|FILE...",
-                          "Look into token shards. inspect: header, streams, counts, the first documents token by token. verify: every sum\n"
-                          "and every rule of the format. cat: documents back as text, each followed by a line end.",
-                          specs, "DIR: a tokens directory. FILE: one shard; its text needs vocab.bin in the directory above.\n"
-                          "Exit status of verify: 0 all well, 1 damage found, 4 not a shard or directory of tokens at all."};
+    const OptVerb verb = {
+        "shards", "inspect|verify|cat [options] DIR|FILE...",
+        "Look into token shards. inspect: header, streams, counts, the first documents token by token. verify: every "
+        "sum\n"
+        "and every rule of the format. cat: documents back as text, each followed by a line end.",
+        specs,
+        "DIR: a tokens directory. FILE: one shard; its text needs vocab.bin in the directory above.\n"
+        "Exit status of verify: 0 all well, 1 damage found, 4 not a shard or directory of tokens at all."};
     Err err = {.code = ERR_OK};
     int first;
     ErrCode rc = options_parse(&verb, argc, argv, &first, &err);
@@ -116,7 +133,8 @@ int shards_verb(int argc, char **argv)
     if (rc == ERR_NO) return verb_exit(ERR_OK, &err);
     if (rc == ERR_OK && (first == argc || !is_subcommand(argv[first])))
         rc = err_set(&err, ERR_USAGE, "shards: inspect, verify or cat wanted; try tamis shards --help");
-    if (rc == ERR_OK && first + 1 == argc) rc = err_set(&err, ERR_USAGE, "shards %s: no directory or file; try tamis shards --help", argv[first]);
+    if (rc == ERR_OK && first + 1 == argc)
+        rc = err_set(&err, ERR_USAGE, "shards %s: no directory or file; try tamis shards --help", argv[first]);
     if (rc == ERR_OK && o.ids && o.json) rc = err_set(&err, ERR_USAGE, "shards cat: --ids or --json, not both");
     if (rc == ERR_OK) rc = settle(&o, doc, color, &err);
     if (rc == ERR_OK) log_setup(common.quiet ? LOG_QUIET : common.verbose ? LOG_VERBOSE : LOG_NORMAL, 0);

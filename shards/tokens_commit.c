@@ -22,7 +22,8 @@ static void put_hash(Buf *b, Hash128 h)
 }
 
 /* One shard's line of the manifest, from the file itself. */
-static ErrCode add_shard(Commit *c, const char *stream, uint32_t k, uint64_t *n_tokens, uint64_t *n_docs, Buf *line, Err *err)
+static ErrCode add_shard(Commit *c, const char *stream, uint32_t k, uint64_t *n_tokens, uint64_t *n_docs, Buf *line,
+                         Err *err)
 {
     const char *path = tokens_path(&c->arena, c->dir, stream, k);
     ErrCode rc;
@@ -37,7 +38,8 @@ static ErrCode add_shard(Commit *c, const char *stream, uint32_t k, uint64_t *n_
     } else if (!hash128_eq(spec->key, c->key)) {
         rc = err_set(err, ERR_DATA, "%s: belongs to another run", path);
     } else {
-        buf_printf(line, "%s{\"n_tokens\":%" PRIu64 ",\"n_docs\":%" PRIu64 ",\"content\":", k ? "," : "", shard_n_tokens(s), shard_n_docs(s));
+        buf_printf(line, "%s{\"n_tokens\":%" PRIu64 ",\"n_docs\":%" PRIu64 ",\"content\":", k ? "," : "",
+                   shard_n_tokens(s), shard_n_docs(s));
         put_hash(line, shard_content(s));
         buf_putc(line, '}');
         tokens_hash_id(c->content, shard_content(s));
@@ -55,11 +57,13 @@ static ErrCode add_stream(Commit *c, const StreamPlan *plan, bool first, Err *er
     ErrCode rc = ERR_OK;
 
     tokens_hash_stream(c->content, plan->name, plan->n_shards);
-    for (uint32_t k = 0; k < plan->n_shards && rc == ERR_OK; k++) rc = add_shard(c, plan->name, k, &n_tokens, &n_docs, &line, err);
+    for (uint32_t k = 0; k < plan->n_shards && rc == ERR_OK; k++)
+        rc = add_shard(c, plan->name, k, &n_tokens, &n_docs, &line, err);
     if (!first) buf_putc(&c->streams, ',');
     buf_puts(&c->streams, "{\"name\":");
     json_put_cstr(&c->streams, plan->name);
-    buf_printf(&c->streams, ",\"n_shards\":%" PRIu32 ",\"n_tokens\":%" PRIu64 ",\"n_docs\":%" PRIu64 ",\"shards\":[", plan->n_shards, n_tokens, n_docs);
+    buf_printf(&c->streams, ",\"n_shards\":%" PRIu32 ",\"n_tokens\":%" PRIu64 ",\"n_docs\":%" PRIu64 ",\"shards\":[",
+               plan->n_shards, n_tokens, n_docs);
     buf_put_span(&c->streams, buf_span(&line));
     buf_puts(&c->streams, "]}");
     if (rc == ERR_OK) rc = buf_ok(&line, "a manifest", err);
@@ -72,13 +76,15 @@ static ErrCode add_stream(Commit *c, const StreamPlan *plan, bool first, Err *er
 static void put_manifest(const Commit *c, Buf *b, Span params, Span inputs)
 {
     buf_puts(b, "{\"format\":\"" TOKENS_FORMAT "\"");
-    buf_printf(b, ",\"version\":%d,\"stage\":\"tokenize\",\"stage_version\":%d,\"key\":", TOKENS_VERSION, TOKENS_STAGE_VERSION);
+    buf_printf(b, ",\"version\":%d,\"stage\":\"tokenize\",\"stage_version\":%d,\"key\":", TOKENS_VERSION,
+               TOKENS_STAGE_VERSION);
     put_hash(b, c->key);
     buf_puts(b, ",\"params\":");
     buf_put_span(b, params.n ? params : SPAN_LIT("{}"));
     buf_puts(b, ",\"inputs\":");
     buf_put_span(b, inputs.n ? inputs : SPAN_LIT("[]"));
-    buf_printf(b, ",\"vocab_size\":%" PRIu32 ",\"eos_id\":%" PRIu32 ",\"tokenizer_id\":", vocab_size(c->vocab), vocab_eos(c->vocab));
+    buf_printf(b, ",\"vocab_size\":%" PRIu32 ",\"eos_id\":%" PRIu32 ",\"tokenizer_id\":", vocab_size(c->vocab),
+               vocab_eos(c->vocab));
     put_hash(b, vocab_tokenizer_id(c->vocab));
     buf_printf(b, ",\"n_tokens\":%" PRIu64 ",\"n_docs\":%" PRIu64 ",\"streams\":[", c->n_tokens, c->n_docs);
     buf_put_span(b, buf_span(&c->streams));
@@ -89,24 +95,28 @@ static void put_manifest(const Commit *c, Buf *b, Span params, Span inputs)
 
 static ErrCode check_plan(const char *dir, const StreamPlan *streams, uint32_t n_streams, Err *err)
 {
-    if (n_streams > SHARD_MAX_STREAMS) return err_set(err, ERR_LIMIT, "%s: %" PRIu32 " streams, at most %d", dir, n_streams, SHARD_MAX_STREAMS);
+    if (n_streams > SHARD_MAX_STREAMS)
+        return err_set(err, ERR_LIMIT, "%s: %" PRIu32 " streams, at most %d", dir, n_streams, SHARD_MAX_STREAMS);
     for (uint32_t i = 0; i < n_streams; i++) {
-        if (!stream_name_ok(streams[i].name)) return err_set(err, ERR_DATA, "%s: %.100s cannot be the name of a stream", dir, streams[i].name);
+        if (!stream_name_ok(streams[i].name))
+            return err_set(err, ERR_DATA, "%s: %.100s cannot be the name of a stream", dir, streams[i].name);
         for (uint32_t k = 0; k < i; k++)
-            if (strcmp(streams[i].name, streams[k].name) == 0) return err_set(err, ERR_DATA, "%s: stream %s stands twice", dir, streams[i].name);
+            if (strcmp(streams[i].name, streams[k].name) == 0)
+                return err_set(err, ERR_DATA, "%s: stream %s stands twice", dir, streams[i].name);
     }
     return ERR_OK;
 }
 
-ErrCode tokensdir_commit(const char *dir, Hash128 key, Span params, Span inputs, Span mixture, const StreamPlan *streams, uint32_t n_streams,
-                         Err *err)
+ErrCode tokensdir_commit(const char *dir, Hash128 key, Span params, Span inputs, Span mixture,
+                         const StreamPlan *streams, uint32_t n_streams, Err *err)
 {
     Commit c = {.dir = dir, .key = key};
     Vocab *vocab = NULL;
     Buf manifest = {0};
     ErrCode rc;
 
-    const char *vocab_path = path_join(&c.arena, dir, "vocab.bin"), *mixture_path = path_join(&c.arena, dir, "mixture.json"),
+    const char *vocab_path = path_join(&c.arena, dir, "vocab.bin"),
+               *mixture_path = path_join(&c.arena, dir, "mixture.json"),
                *manifest_path = path_join(&c.arena, dir, "manifest.json");
     if (!vocab_path || !mixture_path || !manifest_path) return err_nomem(err, "a path");
     if ((rc = check_plan(dir, streams, n_streams, err)) != ERR_OK) goto out;
@@ -118,7 +128,9 @@ ErrCode tokensdir_commit(const char *dir, Hash128 key, Span params, Span inputs,
         if ((rc = add_stream(&c, &streams[i], i == 0, err)) != ERR_OK) goto out;
     if (mixture.n && (rc = store_write(mixture_path, mixture, err)) != ERR_OK) goto out;
     put_manifest(&c, &manifest, params, inputs);
-    if ((rc = buf_ok(&c.streams, "a manifest", err)) != ERR_OK || (rc = buf_ok(&manifest, "a manifest", err)) != ERR_OK) goto out;
+    if ((rc = buf_ok(&c.streams, "a manifest", err)) != ERR_OK ||
+        (rc = buf_ok(&manifest, "a manifest", err)) != ERR_OK)
+        goto out;
     rc = store_write(manifest_path, buf_span(&manifest), err);
 out:
     buf_clear(&manifest);

@@ -69,7 +69,8 @@ void tokensdir_close(TokensDir *t)
 {
     if (!t) return;
     for (uint32_t i = 0; i < t->n_streams; i++)
-        for (uint32_t k = 0; t->stream[i].shard && k < t->stream[i].info.n_shards; k++) shard_close(t->stream[i].shard[k]);
+        for (uint32_t k = 0; t->stream[i].shard && k < t->stream[i].info.n_shards; k++)
+            shard_close(t->stream[i].shard[k]);
     vocab_close(t->vocab);
     arena_clear(&t->arena);
     free(t);
@@ -87,16 +88,20 @@ static ErrCode open_shard(TokensDir *t, Stream *s, uint32_t k, const Json *entry
     if ((rc = json_get_u64(entry, "n_tokens", 0, manifest, &n_tokens, err)) != ERR_OK) return rc;
     if ((rc = json_get_u64(entry, "n_docs", 0, manifest, &n_docs, err)) != ERR_OK) return rc;
     if ((rc = json_get_str(entry, "content", manifest, &content, err)) != ERR_OK) return rc;
-    if (!content || !hash128_parse(span_str(content), &h)) return err_set(err, ERR_DATA, "%s: a shard without content", manifest);
+    if (!content || !hash128_parse(span_str(content), &h))
+        return err_set(err, ERR_DATA, "%s: a shard without content", manifest);
     if ((rc = shard_open(&s->shard[k], path, err)) != ERR_OK) return rc;
     const ShardSpec *spec = shard_spec(s->shard[k]);
     if (spec->vocab_size != vocab_size(t->vocab) || spec->eos_id != vocab_eos(t->vocab) ||
         !hash128_eq(spec->tokenizer_id, vocab_tokenizer_id(t->vocab)))
         return err_set(err, ERR_DATA, "%s: made with another vocabulary than vocab.bin beside it", path);
-    if (!hash128_eq(spec->key, t->key)) return err_set(err, ERR_DATA, "%s: belongs to another run than %s", path, manifest);
-    if (n_tokens != shard_n_tokens(s->shard[k]) || n_docs != shard_n_docs(s->shard[k]) || !hash128_eq(h, shard_content(s->shard[k])))
+    if (!hash128_eq(spec->key, t->key))
+        return err_set(err, ERR_DATA, "%s: belongs to another run than %s", path, manifest);
+    if (n_tokens != shard_n_tokens(s->shard[k]) || n_docs != shard_n_docs(s->shard[k]) ||
+        !hash128_eq(h, shard_content(s->shard[k])))
         return err_set(err, ERR_DATA, "%s: not the shard that %s names", path, manifest);
-    s->first[k + 1] = s->first[k] + n_tokens; /* 2^32 shards of 2^48 tokens could overflow; files that large cannot be */
+    s->first[k + 1] =
+        s->first[k] + n_tokens; /* 2^32 shards of 2^48 tokens could overflow; files that large cannot be */
     s->info.n_docs += n_docs;
     return ERR_OK;
 }
@@ -115,7 +120,8 @@ static ErrCode open_stream(TokensDir *t, Stream *s, const Json *entry, const cha
     if (!name || !stream_name_ok(name) || !shards || shards->type != JSON_ARRAY)
         return err_set(err, ERR_DATA, "%s: a stream without a safe name or without shards", manifest);
     for (const Stream *other = t->stream; other != s; other++)
-        if (strcmp(other->info.name, name) == 0) return err_set(err, ERR_DATA, "%s: stream %s stands twice", manifest, name);
+        if (strcmp(other->info.name, name) == 0)
+            return err_set(err, ERR_DATA, "%s: stream %s stands twice", manifest, name);
     s->shard = arena_array(&t->arena, shards->n, sizeof *s->shard);
     s->first = arena_array(&t->arena, (size_t)shards->n + 1, sizeof *s->first);
     if (!s->shard || !s->first) return err_nomem(err, "a stream");
@@ -143,7 +149,8 @@ static ErrCode check_content(const TokensDir *t, const char *path, Err *err)
     tokens_hash_id(h, vocab_tokenizer_id(t->vocab));
     for (uint32_t i = 0; i < t->n_streams; i++) {
         tokens_hash_stream(h, t->stream[i].info.name, t->stream[i].info.n_shards);
-        for (uint32_t k = 0; k < t->stream[i].info.n_shards; k++) tokens_hash_id(h, shard_content(t->stream[i].shard[k]));
+        for (uint32_t k = 0; k < t->stream[i].info.n_shards; k++)
+            tokens_hash_id(h, shard_content(t->stream[i].shard[k]));
     }
     bool same = hash128_eq(hashstream_digest(h), t->content);
     hashstream_free(h);
@@ -175,24 +182,28 @@ static ErrCode read_manifest(TokensDir *t, const Json *m, const char *path, Err 
     ErrCode rc;
 
     if ((rc = json_get_str(m, "format", path, &format, err)) != ERR_OK) return rc;
-    if (!format || strcmp(format, TOKENS_FORMAT) != 0) return err_set(err, ERR_DATA, "%s: not the manifest of a tokens directory", path);
+    if (!format || strcmp(format, TOKENS_FORMAT) != 0)
+        return err_set(err, ERR_DATA, "%s: not the manifest of a tokens directory", path);
     if ((rc = json_get_u64(m, "version", 0, path, &version, err)) != ERR_OK) return rc;
     if (version != TOKENS_VERSION)
-        return err_set(err, ERR_DATA, "%s: tokens directory version %" PRIu64 "; this program knows %d", path, version, TOKENS_VERSION);
+        return err_set(err, ERR_DATA, "%s: tokens directory version %" PRIu64 "; this program knows %d", path,
+                       version, TOKENS_VERSION);
     if ((rc = check_vocab(t, m, path, err)) != ERR_OK) return rc;
     if ((rc = json_get_str(m, "key", path, &key, err)) != ERR_OK) return rc;
     if ((rc = json_get_str(m, "content", path, &content, err)) != ERR_OK) return rc;
     if ((rc = json_get_u64(m, "n_tokens", 0, path, &n_tokens, err)) != ERR_OK) return rc;
     if ((rc = json_get_u64(m, "n_docs", 0, path, &n_docs, err)) != ERR_OK) return rc;
-    if (!key || !hash128_parse(span_str(key), &t->key) || !content || !hash128_parse(span_str(content), &t->content) || !streams ||
-        streams->type != JSON_ARRAY || streams->n > SHARD_MAX_STREAMS)
+    if (!key || !hash128_parse(span_str(key), &t->key) || !content ||
+        !hash128_parse(span_str(content), &t->content) || !streams || streams->type != JSON_ARRAY ||
+        streams->n > SHARD_MAX_STREAMS)
         return err_set(err, ERR_DATA, "%s: key, content or streams are missing or wrong", path);
     t->stream = arena_array(&t->arena, streams->n, sizeof *t->stream);
     if (!t->stream) return err_nomem(err, "streams");
     if (streams->n) memset(t->stream, 0, streams->n * sizeof *t->stream);
     for (const Json *e = streams->child; e; e = e->next)
         if ((rc = open_stream(t, &t->stream[t->n_streams++], e, path, err)) != ERR_OK) return rc;
-    if (n_tokens != t->n_tokens || n_docs != t->n_docs) return err_set(err, ERR_DATA, "%s: its totals are not the sum of its shards", path);
+    if (n_tokens != t->n_tokens || n_docs != t->n_docs)
+        return err_set(err, ERR_DATA, "%s: its totals are not the sum of its shards", path);
     return check_content(t, path, err);
 }
 
@@ -230,14 +241,19 @@ ErrCode tokensdir_open(TokensDir **out, const char *dir, Err *err)
     rc = read_manifest(t, manifest, path, err);
 out:
     buf_clear(&text);
-    if (rc == ERR_OK) *out = t;
-    else tokensdir_close(t);
+    if (rc == ERR_OK)
+        *out = t;
+    else
+        tokensdir_close(t);
     return rc;
 }
 
 uint32_t tokensdir_n_streams(const TokensDir *t) { return t->n_streams; }
 const StreamInfo *tokensdir_stream(const TokensDir *t, uint32_t stream) { return &t->stream[stream].info; }
-const Shard *tokensdir_shard(const TokensDir *t, uint32_t stream, uint32_t shard) { return t->stream[stream].shard[shard]; }
+const Shard *tokensdir_shard(const TokensDir *t, uint32_t stream, uint32_t shard)
+{
+    return t->stream[stream].shard[shard];
+}
 const Vocab *tokensdir_vocab(const TokensDir *t) { return t->vocab; }
 uint64_t tokensdir_n_tokens(const TokensDir *t) { return t->n_tokens; }
 Hash128 tokensdir_content(const TokensDir *t) { return t->content; }
@@ -249,8 +265,10 @@ void tokensdir_locate(const TokensDir *t, uint32_t stream, uint64_t at, uint32_t
 
     while (high - low > 1) {
         uint32_t middle = low + (high - low) / 2;
-        if (s->first[middle] <= at) low = middle;
-        else high = middle;
+        if (s->first[middle] <= at)
+            low = middle;
+        else
+            high = middle;
     }
     *shard = low;
     *local = at - s->first[low];
@@ -263,8 +281,8 @@ ErrCode tokensdir_read(const TokensDir *t, uint32_t stream, uint64_t first, size
     uint32_t k;
 
     if (first > s->info.n_tokens || n > s->info.n_tokens - first)
-        return err_set(err, ERR_LIMIT, "%s: stream %s has %" PRIu64 " tokens; %zu from %" PRIu64 " asked for", t->dir, s->info.name,
-                       s->info.n_tokens, n, first);
+        return err_set(err, ERR_LIMIT, "%s: stream %s has %" PRIu64 " tokens; %zu from %" PRIu64 " asked for", t->dir,
+                       s->info.name, s->info.n_tokens, n, first);
     while (n) {
         tokensdir_locate(t, stream, first, &k, &local);
         uint64_t there = s->first[k + 1] - first;

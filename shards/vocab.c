@@ -22,7 +22,8 @@ struct Vocab {
     Span text;
 };
 
-ErrCode vocab_write(const char *path, uint32_t n, uint32_t eos_id, Hash128 tokenizer_id, VocabBytes bytes_of, const void *ctx, Err *err)
+ErrCode vocab_write(const char *path, uint32_t n, uint32_t eos_id, Hash128 tokenizer_id, VocabBytes bytes_of,
+                    const void *ctx, Err *err)
 {
     uint8_t header[VOCAB_HEADER] = {0}, word[8];
     uint64_t end = 0;
@@ -58,9 +59,11 @@ static ErrCode check(Vocab *v, const char *name, Err *err)
     const uint8_t *p = v->bytes.p;
     uint64_t before = 0;
 
-    if (v->bytes.n < VOCAB_HEADER + 24 || memcmp(p, vocab_magic, 8) != 0) return err_set(err, ERR_DATA, "%s: not a vocabulary", name);
+    if (v->bytes.n < VOCAB_HEADER + 24 || memcmp(p, vocab_magic, 8) != 0)
+        return err_set(err, ERR_DATA, "%s: not a vocabulary", name);
     if (le32_get(p + 8) != VOCAB_VERSION)
-        return err_set(err, ERR_DATA, "%s: vocabulary version %" PRIu32 "; this program knows %d", name, le32_get(p + 8), VOCAB_VERSION);
+        return err_set(err, ERR_DATA, "%s: vocabulary version %" PRIu32 "; this program knows %d", name,
+                       le32_get(p + 8), VOCAB_VERSION);
     if (hash64((Span){p, v->bytes.n - 8}) != le64_get(p + v->bytes.n - 8))
         return err_set(err, ERR_DATA, "%s: damaged vocabulary: its sum differs", name);
     v->n = le32_get(p + 12);
@@ -74,10 +77,12 @@ static ErrCode check(Vocab *v, const char *name, Err *err)
     for (uint32_t id = 0; id <= v->n; id++) {
         uint64_t at = le64_get(v->offsets + 8 * (size_t)id);
         if (at < before || at > v->text.n || (id == 0 && at != 0))
-            return err_set(err, ERR_DATA, "%s: damaged vocabulary: the bytes of token %" PRIu32 " are out of order", name, id);
+            return err_set(err, ERR_DATA, "%s: damaged vocabulary: the bytes of token %" PRIu32 " are out of order",
+                           name, id);
         before = at;
     }
-    return before == v->text.n ? ERR_OK : err_set(err, ERR_DATA, "%s: damaged vocabulary: bytes behind the last token", name);
+    return before == v->text.n ? ERR_OK
+                               : err_set(err, ERR_DATA, "%s: damaged vocabulary: bytes behind the last token", name);
 }
 
 ErrCode vocab_open_bytes(Vocab **out, Span bytes, const char *name, Err *err)
@@ -88,8 +93,10 @@ ErrCode vocab_open_bytes(Vocab **out, Span bytes, const char *name, Err *err)
     *out = NULL;
     if (!v) return err_nomem(err, "a vocabulary");
     v->bytes = bytes;
-    if ((rc = check(v, name, err)) == ERR_OK) *out = v;
-    else free(v);
+    if ((rc = check(v, name, err)) == ERR_OK)
+        *out = v;
+    else
+        free(v);
     return rc;
 }
 
@@ -99,9 +106,12 @@ ErrCode vocab_open(Vocab **out, const char *path, Err *err)
     ErrCode rc;
 
     *out = NULL;
-    if ((rc = store_read(path, VOCAB_MAX_BYTES, &file, err)) == ERR_OK) rc = vocab_open_bytes(out, buf_span(&file), path, err);
-    if (rc == ERR_OK) (*out)->own = file;
-    else buf_clear(&file);
+    if ((rc = store_read(path, VOCAB_MAX_BYTES, &file, err)) == ERR_OK)
+        rc = vocab_open_bytes(out, buf_span(&file), path, err);
+    if (rc == ERR_OK)
+        (*out)->own = file;
+    else
+        buf_clear(&file);
     return rc;
 }
 
