@@ -2,8 +2,10 @@
 #include "shards/shards.h"
 
 #include "core/store.h"
+#include "core/store_fault.h"
 #include "tests/check.h"
 
+#include <errno.h>
 #include <stdlib.h>
 
 enum { VOCAB = 100015, EOS = 99999 };
@@ -366,4 +368,47 @@ TEST(shard_too_many_languages)
     bool exists;
     CHECK_OK(store_exists(path, &exists, &err), &err);
     CHECK(!exists);
+}
+
+/* One document, more than a block, so that every kind of write happens. */
+static ErrCode try_to_write(const char *path, Err *err)
+{
+    static const uint32_t tokens[SHARD_BLOCK_TOKENS + 1];
+    ShardWriter *w = NULL;
+    ErrCode rc = shardwriter_open(&w, path, &spec, err);
+
+    if (rc == ERR_OK) rc = shardwriter_add(w, &(ShardDoc){.id = SPAN_LIT("i")}, tokens, SHARD_BLOCK_TOKENS + 1, err);
+    if (rc == ERR_OK) return shardwriter_commit(&w, NULL, err);
+    shardwriter_abandon(w);
+    return rc;
+}
+
+/* Whichever write fails, there is a whole shard under the name or nothing, and no temporary beside it. */
+TEST(shard_every_write_fails)
+{
+    bool through = false;
+
+    for (uint64_t n = 1; !through && n < 1000; n++) {
+        const char *dir = check_tmpdir();
+        StoreList names;
+        char path[512];
+        Shard *s;
+        Err err = {0};
+        snprintf(path, sizeof path, "%s/s.tok", dir);
+        store_fault_arm(n, ENOSPC, true);
+        ErrCode rc = try_to_write(path, &err);
+        through = !store_fault_hit();
+        store_fault_arm(0, 0, false);
+        CHECK_INT(through ? ERR_OK : ERR_SYS, rc);
+        CHECK_OK(store_list(dir, &names, &err), &err);
+        bool published = names.n == 1 && strcmp(names.name[0], "s.tok") == 0;
+        CHECK(published || (names.n == 0 && rc != ERR_OK));
+        if (published) {
+            CHECK_OK(shard_open(&s, path, &err), &err);
+            CHECK_OK(shard_verify(s, &err), &err);
+            shard_close(s);
+        }
+        storelist_clear(&names);
+    }
+    CHECK(through);
 }
