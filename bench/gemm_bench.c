@@ -13,9 +13,12 @@ typedef struct {
 } Shape;
 
 static const Shape shapes[] = {
-    {"Y = X W^T, 2048 x 768, k 256", GEMM_NT, 2048, 768, 256},  {"dX = dY W, 2048 x 256, k 768", GEMM_NN, 2048, 256, 768},
-    {"dW = dY^T X, 768 x 256, k 2048", GEMM_TN, 768, 256, 2048}, {"logits, 512 x 8192, k 256", GEMM_NT, 512, 8192, 256},
-    {"dW head, 8192 x 256, k 512", GEMM_TN, 8192, 256, 512},      {"square, 1024^3", GEMM_NN, 1024, 1024, 1024},
+    {"Y = X W^T, 2048 x 768, k 256", GEMM_NT, 2048, 768, 256},
+    {"dX = dY W, 2048 x 256, k 768", GEMM_NN, 2048, 256, 768},
+    {"dW = dY^T X, 768 x 256, k 2048", GEMM_TN, 768, 256, 2048},
+    {"logits, 512 x 8192, k 256", GEMM_NT, 512, 8192, 256},
+    {"dW head, 8192 x 256, k 512", GEMM_TN, 8192, 256, 512},
+    {"square, 1024^3", GEMM_NN, 1024, 1024, 1024},
 };
 
 static float *filled(size_t n)

@@ -42,8 +42,8 @@ typedef struct {
     float b1, b2, eps, scale, step, root, shrink; /* step = lr / (1 - b1^t); root = 1 / sqrt(1 - b2^t) */
 } UpdateFactors;
 
-ROW_KERNEL static void update_block(const UpdateFactors *f, uint64_t n, float *restrict w, float *restrict g, float *restrict m,
-                         float *restrict v)
+ROW_KERNEL static void update_block(const UpdateFactors *f, uint64_t n, float *restrict w, float *restrict g,
+                                    float *restrict m, float *restrict v)
 {
     for (uint64_t i = 0; i < n; i++) {
         const float gi = g[i] * f->scale;
@@ -63,8 +63,12 @@ void adamw_update(const ModelSpec *spec, const AdamWParams *p, uint64_t step, do
     for (uint32_t i = 0; i < spec->n_tensors; i++) {
         const TensorSpec *s = &spec->tensor[i];
         const uint64_t n = s->rows * s->cols;
-        const UpdateFactors f = {(float)p->beta1, (float)p->beta2, (float)p->eps, (float)scale,
-                                 (float)(lr / (1 - pow(p->beta1, t))), (float)(1 / sqrt(1 - pow(p->beta2, t))),
+        const UpdateFactors f = {(float)p->beta1,
+                                 (float)p->beta2,
+                                 (float)p->eps,
+                                 (float)scale,
+                                 (float)(lr / (1 - pow(p->beta1, t))),
+                                 (float)(1 / sqrt(1 - pow(p->beta2, t))),
                                  (float)(s->decay ? 1 - lr * p->weight_decay : 1)};
 #pragma omp parallel for schedule(static) num_threads(threads)
         for (uint64_t at = 0; at < n; at += UPDATE_BLOCK) {

@@ -21,15 +21,12 @@ static int thread_index(void)
 
 /* Scratch of one thread: probabilities and their gradients for a block, a block of outputs, row statistics. */
 typedef struct {
-    real *p, *dp; /* [BLOCK, BLOCK] */
-    real *acc;    /* [BLOCK, head_dim] */
+    real *p, *dp;    /* [BLOCK, BLOCK] */
+    real *acc;       /* [BLOCK, head_dim] */
     real *top, *sum; /* [BLOCK] */
 } BlockScratch;
 
-size_t attention_scratch(size_t head_dim)
-{
-    return (size_t)ATTENTION_BLOCK * (2 * ATTENTION_BLOCK + head_dim + 2);
-}
+size_t attention_scratch(size_t head_dim) { return (size_t)ATTENTION_BLOCK * (2 * ATTENTION_BLOCK + head_dim + 2); }
 
 static BlockScratch block_scratch(const Ops *o, size_t head_dim)
 {
@@ -62,7 +59,8 @@ static size_t visible(size_t i0, size_t r, size_t j0, size_t cols) { return i0 =
 
 /* Takes a block of raw scores into the running softmax of `rows` queries: s becomes exp(scale * score - top), the sums
  * and outputs so far are rescaled to the new maximum. */
-static void online_softmax(const BlockScratch *b, size_t rows, size_t cols, size_t i0, size_t j0, size_t hd, real scale)
+static void online_softmax(const BlockScratch *b, size_t rows, size_t cols, size_t i0, size_t j0, size_t hd,
+                           real scale)
 {
     for (size_t r = 0; r < rows; r++) {
         real *p = b->p + r * cols, *acc = b->acc + r * hd, top, sum;
@@ -99,7 +97,8 @@ void op_attention(Ops *o, const AttentionShape *s, real *out, real *lse, const r
             const size_t rows = block_rows(s->seq, i0);
             for (size_t j0 = 0; j0 <= i0; j0 += ATTENTION_BLOCK) {
                 const size_t cols = block_rows(s->seq, j0);
-                small_gemm(o, GEMM_NT, rows, cols, hd, q + i0 * width, width, k + j0 * width, width, b.p, cols, false);
+                small_gemm(o, GEMM_NT, rows, cols, hd, q + i0 * width, width, k + j0 * width, width, b.p, cols,
+                           false);
                 online_softmax(&b, rows, cols, i0, j0, hd, scale);
                 small_gemm(o, GEMM_NN, rows, hd, cols, b.p, cols, v + j0 * width, width, b.acc, hd, j0 > 0);
             }
@@ -123,7 +122,8 @@ typedef struct {
 
 /* The block of queries at i0 against the block of keys at j0. With P = exp(scale * Q K^T - lse) and
  * D = rowsum(d_out * out):  dV += P^T d_out,  dS = P * (d_out V^T - D) * scale,  dQ += dS K,  dK += dS^T Q. */
-static void block_back(Ops *o, const AttentionShape *s, const HeadBack *g, const BlockScratch *b, size_t i0, size_t j0)
+static void block_back(Ops *o, const AttentionShape *s, const HeadBack *g, const BlockScratch *b, size_t i0,
+                       size_t j0)
 {
     const size_t hd = s->head_dim, w = g->width, rows = block_rows(s->seq, i0), cols = block_rows(s->seq, j0);
     const real *d_out = g->d_out + i0 * g->out_width;
@@ -152,8 +152,8 @@ static void head_back(Ops *o, const AttentionShape *s, const HeadBack *g)
     }
 }
 
-void op_attention_back(Ops *o, const AttentionShape *s, real *d_qkv, const real *d_out, const real *out, const real *lse,
-                       const real *qkv)
+void op_attention_back(Ops *o, const AttentionShape *s, real *d_qkv, const real *d_out, const real *out,
+                       const real *lse, const real *qkv)
 {
     const size_t hd = s->head_dim, group = s->heads / s->kv_heads;
     const size_t width = (s->heads + 2 * s->kv_heads) * hd, out_width = s->heads * hd;
@@ -169,10 +169,10 @@ void op_attention_back(Ops *o, const AttentionShape *s, real *d_qkv, const real 
             const size_t at_k = row0 * width + (s->heads + kv) * hd, at_v = at_k + s->kv_heads * hd;
             for (size_t h = kv * group; h < (kv + 1) * group; h++) {
                 const size_t at_q = row0 * width + h * hd, at_out = row0 * out_width + h * hd;
-                const HeadBack g = {qkv + at_q,   qkv + at_k,   qkv + at_v, out + at_out, d_out + at_out,
-                                    lse + (seq_index * s->heads + h) * s->seq,
-                                    d_qkv + at_q, d_qkv + at_k, d_qkv + at_v, width, out_width,
-                                    (real)(1.0 / sqrt((double)hd))};
+                const HeadBack g = {qkv + at_q,   qkv + at_k,     qkv + at_v,
+                                    out + at_out, d_out + at_out, lse + (seq_index * s->heads + h) * s->seq,
+                                    d_qkv + at_q, d_qkv + at_k,   d_qkv + at_v,
+                                    width,        out_width,      (real)(1.0 / sqrt((double)hd))};
                 head_back(o, s, &g);
             }
         }

@@ -44,7 +44,8 @@ static void from_bytes(float *x, const uint8_t *in, size_t n)
 /* --- writing */
 
 /* Sum of n values as they will stand in the file; with `f` they are also put there. */
-static ErrCode put_values(OutFile *f, HashStream *h, uint8_t *chunk, const float *x, uint64_t n, Hash128 *sum, Err *err)
+static ErrCode put_values(OutFile *f, HashStream *h, uint8_t *chunk, const float *x, uint64_t n, Hash128 *sum,
+                          Err *err)
 {
     ErrCode rc = ERR_OK;
 
@@ -77,8 +78,8 @@ static void put_fixed(Buf *b, const CheckpointInfo *info, const ModelSpec *spec,
     buf_put(b, fixed, sizeof fixed);
 }
 
-static ErrCode build_header(Buf *b, const CheckpointInfo *info, const ModelSpec *spec, const float *const set[3], HashStream *h,
-                            uint8_t *chunk, Err *err)
+static ErrCode build_header(Buf *b, const CheckpointInfo *info, const ModelSpec *spec, const float *const set[3],
+                            HashStream *h, uint8_t *chunk, Err *err)
 {
     Buf config = {0};
     uint8_t entry[ENTRY_BYTES], sum[8];
@@ -99,7 +100,8 @@ static ErrCode build_header(Buf *b, const CheckpointInfo *info, const ModelSpec 
         le64_put(entry + SPEC_NAME_BYTES + 16, values + 12 * t->first);
         for (int s = 0; s < 3; s++) {
             Hash128 hash;
-            if ((rc = put_values(NULL, h, chunk, set[s] + t->first, t->rows * t->cols, &hash, err)) != ERR_OK) goto out;
+            if ((rc = put_values(NULL, h, chunk, set[s] + t->first, t->rows * t->cols, &hash, err)) != ERR_OK)
+                goto out;
             hash128_put(entry + SPEC_NAME_BYTES + 24 + 16 * s, hash);
         }
         buf_put(b, entry, sizeof entry);
@@ -112,7 +114,8 @@ out:
     return rc;
 }
 
-static ErrCode write_file(const char *path, const CheckpointInfo *info, const ModelSpec *spec, const float *const set[3], Err *err)
+static ErrCode write_file(const char *path, const CheckpointInfo *info, const ModelSpec *spec,
+                          const float *const set[3], Err *err)
 {
     OutFile *f = NULL;
     HashStream *h = NULL;
@@ -140,8 +143,8 @@ out:
     return rc;
 }
 
-ErrCode checkpoint_write(const char *dir, const CheckpointInfo *info, const ModelSpec *spec, const float *w, const float *m,
-                         const float *v, uint32_t keep, Err *err)
+ErrCode checkpoint_write(const char *dir, const CheckpointInfo *info, const ModelSpec *spec, const float *w,
+                         const float *m, const float *v, uint32_t keep, Err *err)
 {
     const float *const set[3] = {w, m, v};
     Arena arena = {0};
@@ -163,7 +166,8 @@ static bool parse_name(const char *name, uint64_t *step)
 {
     const Span s = span_str(name), head = SPAN_LIT("step-"), tail = SPAN_LIT(".ckpt");
 
-    if (s.n != head.n + 12 + tail.n || !span_starts(s, head) || !span_eq(span_from(s, s.n - tail.n), tail)) return false;
+    if (s.n != head.n + 12 + tail.n || !span_starts(s, head) || !span_eq(span_from(s, s.n - tail.n), tail))
+        return false;
     return span_to_u64(span(s.p + head.n, 12), step);
 }
 
@@ -219,7 +223,8 @@ static ErrCode check_directory(const uint8_t *entry, uint64_t values, uint64_t f
     for (uint32_t i = 0; i < spec->n_tensors; i++, entry += ENTRY_BYTES) {
         const TensorSpec *t = &spec->tensor[i];
         if (memcmp(entry, t->name, SPEC_NAME_BYTES) != 0 || le64_get(entry + SPEC_NAME_BYTES) != t->rows ||
-            le64_get(entry + SPEC_NAME_BYTES + 8) != t->cols || le64_get(entry + SPEC_NAME_BYTES + 16) != values + 12 * t->first)
+            le64_get(entry + SPEC_NAME_BYTES + 8) != t->cols ||
+            le64_get(entry + SPEC_NAME_BYTES + 16) != values + 12 * t->first)
             return err_set(err, ERR_DATA, "%s: tensor %" PRIu32 " is not %s of this model", path, i, t->name);
     }
     return values + 12 * spec->n_params + 8 == file_bytes ? ERR_OK : bad(path, "truncated, or bytes added", err);
@@ -234,15 +239,18 @@ ErrCode checkpoint_parse_header(Span header, uint64_t file_bytes, const char *pa
     if (header.n < FIXED_BYTES) return bad(path, "truncated", err);
     if (memcmp(header.p, MAGIC, sizeof MAGIC) != 0) return err_set(err, ERR_DATA, "%s: not a checkpoint", path);
     if (le32_get(header.p + 8) != CHECKPOINT_VERSION)
-        return err_set(err, ERR_DATA, "%s: checkpoint version %" PRIu32 "; this program knows %d", path, le32_get(header.p + 8),
-                       CHECKPOINT_VERSION);
-    if (!header_bytes(header.p, file_bytes, &directory, &total) || header.n < total) return bad(path, "truncated", err);
-    if (hash64(span(header.p, total - 8)) != le64_get(header.p + total - 8)) return bad(path, "wrong header sum", err);
+        return err_set(err, ERR_DATA, "%s: checkpoint version %" PRIu32 "; this program knows %d", path,
+                       le32_get(header.p + 8), CHECKPOINT_VERSION);
+    if (!header_bytes(header.p, file_bytes, &directory, &total) || header.n < total)
+        return bad(path, "truncated", err);
+    if (hash64(span(header.p, total - 8)) != le64_get(header.p + total - 8))
+        return bad(path, "wrong header sum", err);
     info->step = le64_get(header.p + 16);
     info->samples = le64_get(header.p + 24);
     info->tokens = le64_get(header.p + 32);
     info->data = hash128_get(header.p + 48);
-    if ((rc = config_read_json(&info->config, span(header.p + FIXED_BYTES, (size_t)le64_get(header.p + 64)), path, err)) != ERR_OK)
+    if ((rc = config_read_json(&info->config, span(header.p + FIXED_BYTES, (size_t)le64_get(header.p + 64)), path,
+                               err)) != ERR_OK)
         return rc;
     if ((rc = modelspec_init(&spec, &info->config.model, err)) != ERR_OK)
         return rc == ERR_USAGE ? bad(path, "a configuration that is none", err) : rc;
@@ -288,7 +296,8 @@ ErrCode checkpoint_info(const char *dir, uint64_t step, CheckpointInfo *info, Er
     return rc;
 }
 
-static ErrCode get_values(InFile *f, HashStream *h, uint8_t *chunk, uint64_t offset, float *x, uint64_t n, Hash128 want, Err *err)
+static ErrCode get_values(InFile *f, HashStream *h, uint8_t *chunk, uint64_t offset, float *x, uint64_t n,
+                          Hash128 want, Err *err)
 {
     ErrCode rc;
 

@@ -46,12 +46,14 @@ MUST_USE ErrCode checkpoint_list(const char *dir, uint64_t **steps, size_t *n, E
 MUST_USE ErrCode checkpoint_info(const char *dir, uint64_t step, CheckpointInfo *info, Err *err);
 /* Values into arrays of spec->n_params; m and v NULL: weights only. Every value's sum is checked. ERR_DATA names a
  * damaged file, a tensor that `spec` does not have, or another version. */
-MUST_USE ErrCode checkpoint_load(const char *dir, uint64_t step, const ModelSpec *spec, float *w, float *m, float *v, Err *err);
+MUST_USE ErrCode checkpoint_load(const char *dir, uint64_t step, const ModelSpec *spec, float *w, float *m, float *v,
+                                 Err *err);
 
 /* Deletes one. */
 MUST_USE ErrCode checkpoint_delete(const char *dir, uint64_t step, Err *err);
 
 /* The bytes before the values, for checkpoint_info() and the fuzzer; `path` is for messages. */
-MUST_USE ErrCode checkpoint_parse_header(Span header, uint64_t file_bytes, const char *path, CheckpointInfo *info, Err *err);
+MUST_USE ErrCode checkpoint_parse_header(Span header, uint64_t file_bytes, const char *path, CheckpointInfo *info,
+                                         Err *err);
 
 #endif

@@ -23,7 +23,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (mode & 1 && n >= 80) {
         const uint64_t n_tensors = le32_get(copy + 12), n_config = le64_get(copy + 64);
         const uint64_t total = 72 + (n_config + 7) / 8 * 8 + n_tensors * 136 + 8;
-        if (n_tensors < n && n_config < n && total <= n) le64_put(copy + total - 8, hash64(span(copy, (size_t)total - 8)));
+        if (n_tensors < n && n_config < n && total <= n)
+            le64_put(copy + total - 8, hash64(span(copy, (size_t)total - 8)));
     }
     const uint64_t whole = n + 8 + (n >= 48 ? 12 * le64_get(copy + 40) : 0);
     ErrCode rc = checkpoint_parse_header(span(copy, n), mode & 2 ? whole : (uint64_t)mode << 12, "fuzz", &info, &err);

@@ -22,12 +22,23 @@ static State state(const char *name)
 
     CHECK_OK(store_mkdirs(s.dir, &err), &err);
     CHECK_OK(config_load(&s.info.config, "tiny", &err), &err);
-    s.info.config.model = (ModelShape){.layers = 2, .d_model = 8, .heads = 2, .kv_heads = 1, .head_dim = 4, .ffn = 6, .context = 4,
-                                       .vocab_rows = 64, .rope_theta = 100, .norm_eps = 1e-5, .init_std = 0.3};
+    s.info.config.model = (ModelShape){.layers = 2,
+                                       .d_model = 8,
+                                       .heads = 2,
+                                       .kv_heads = 1,
+                                       .head_dim = 4,
+                                       .ffn = 6,
+                                       .context = 4,
+                                       .vocab_rows = 64,
+                                       .rope_theta = 100,
+                                       .norm_eps = 1e-5,
+                                       .init_std = 0.3};
     s.info.step = 7, s.info.samples = 56, s.info.tokens = 224, s.info.data = (Hash128){5, 6};
     CHECK_OK(modelspec_init(&s.spec, &s.info.config.model, &err), &err);
-    s.w = malloc(s.spec.n_params * sizeof(float)), s.m = malloc(s.spec.n_params * sizeof(float)), s.v = malloc(s.spec.n_params * sizeof(float));
-    for (uint64_t i = 0; i < s.spec.n_params; i++) s.w[i] = (float)i * 0.25f, s.m[i] = -(float)i, s.v[i] = 1.0f / (float)(i + 1);
+    s.w = malloc(s.spec.n_params * sizeof(float)), s.m = malloc(s.spec.n_params * sizeof(float)),
+    s.v = malloc(s.spec.n_params * sizeof(float));
+    for (uint64_t i = 0; i < s.spec.n_params; i++)
+        s.w[i] = (float)i * 0.25f, s.m[i] = -(float)i, s.v[i] = 1.0f / (float)(i + 1);
     return s;
 }
 
@@ -58,7 +69,8 @@ TEST(checkpoint_round_trip)
     CHECK_OK(checkpoint_info(s.dir, 7, &info, &err), &err);
     CHECK(info.step == 7 && info.samples == 56 && info.tokens == 224 && hash128_eq(info.data, s.info.data));
     CHECK(config_difference(&info.config, &s.info.config) == NULL);
-    CHECK_OK(checkpoint_load(s.dir, 7, &s.spec, back, back + s.spec.n_params, back + 2 * s.spec.n_params, &err), &err);
+    CHECK_OK(checkpoint_load(s.dir, 7, &s.spec, back, back + s.spec.n_params, back + 2 * s.spec.n_params, &err),
+             &err);
     CHECK(memcmp(back, s.w, bytes) == 0 && memcmp(back + s.spec.n_params, s.m, bytes) == 0 &&
           memcmp(back + 2 * s.spec.n_params, s.v, bytes) == 0);
     CHECK_OK(checkpoint_load(s.dir, 7, &s.spec, back, NULL, NULL, &err), &err);
@@ -99,7 +111,8 @@ TEST(damage_is_found_everywhere)
     for (size_t at = 0; at < whole.n; at += at < 2000 ? 37 : 211) {
         whole.p[at] ^= 0x10;
         CHECK_OK(store_write(path, buf_span(&whole), &err), &err);
-        ErrCode rc = checkpoint_load(s.dir, 7, &s.spec, back, back + s.spec.n_params, back + 2 * s.spec.n_params, &err);
+        ErrCode rc =
+            checkpoint_load(s.dir, 7, &s.spec, back, back + s.spec.n_params, back + 2 * s.spec.n_params, &err);
         whole.p[at] ^= 0x10;
         if (rc != ERR_DATA) printf("byte %zu changed: code %d\n", at, rc);
         CHECK_INT(ERR_DATA, rc);

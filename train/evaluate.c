@@ -12,7 +12,8 @@ static uint64_t spread(uint64_t i, uint64_t n, uint64_t total)
 
 static uint64_t at_most(uint64_t a, uint64_t b) { return a < b ? a : b; }
 
-static void add_losses(EvalResult *r, uint32_t stream, const DataSource *d, const uint32_t *target, const double *loss, size_t n)
+static void add_losses(EvalResult *r, uint32_t stream, const DataSource *d, const uint32_t *target,
+                       const double *loss, size_t n)
 {
     EvalSum s = {.tokens = n};
 
@@ -59,7 +60,8 @@ void evalresult_clear(EvalResult *r)
     *r = (EvalResult){.stream = NULL};
 }
 
-ErrCode unigram_entropy(const DataSource *d, uint32_t context, uint64_t n_samples, uint64_t max_heldout, double *nats, Err *err)
+ErrCode unigram_entropy(const DataSource *d, uint32_t context, uint64_t n_samples, uint64_t max_heldout, double *nats,
+                        Err *err)
 {
     const uint64_t n_train = at_most(n_samples, UNIGRAM_MAX_SAMPLES), n = at_most(max_heldout, d->n_heldout);
     uint32_t *sample = malloc(((size_t)context + 1) * sizeof *sample), stream;

@@ -30,7 +30,7 @@ void evalresult_clear(EvalResult *r);
  * training samples 0 <= s < n_samples (of UNIGRAM_MAX_SAMPLES of them, evenly, when there are more), one added to every
  * count: what a model knows that has learnt only how frequent each token is. */
 enum { UNIGRAM_MAX_SAMPLES = 1 << 20 };
-MUST_USE ErrCode unigram_entropy(const DataSource *d, uint32_t context, uint64_t n_samples, uint64_t max_heldout, double *nats,
-                                 Err *err);
+MUST_USE ErrCode unigram_entropy(const DataSource *d, uint32_t context, uint64_t n_samples, uint64_t max_heldout,
+                                 double *nats, Err *err);
 
 #endif

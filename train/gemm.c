@@ -169,8 +169,8 @@ static void run_blocks(const Product *p)
     for (size_t j0 = 0; j0 < p->n; j0 += p->w->cols)
         for (size_t k0 = 0; k0 < p->k; k0 += GEMM_KC)
             for (size_t i0 = 0; i0 < p->m; i0 += p->w->rows) {
-                const Block b = {i0, min_size(p->w->rows, p->m - i0), j0, min_size(p->w->cols, p->n - j0), k0,
-                                 min_size(GEMM_KC, p->k - k0)};
+                const Block b = {i0, min_size(p->w->rows, p->m - i0), j0, min_size(p->w->cols, p->n - j0),
+                                 k0, min_size(GEMM_KC, p->k - k0)};
                 if (i0 == 0) {
 #pragma omp for schedule(static) nowait
                     for (size_t t = 0; t < ceil_div(b.nb, nr); t++) pack_b(p, &b, t);

@@ -22,14 +22,15 @@ typedef struct {
     size_t m, n, k;
 } Size;
 
-static const Size sizes[] = {{1, 1, 1},   {1, 40, 7},    {13, 33, 5},   {12, 32, 256},  {25, 65, 257},
-                             {7, 3, 520}, {70, 97, 11}, {64, 64, 64}, {5, 0, 3}, {3, 5, 0}};
+static const Size sizes[] = {{1, 1, 1},   {1, 40, 7},   {13, 33, 5},  {12, 32, 256}, {25, 65, 257},
+                             {7, 3, 520}, {70, 97, 11}, {64, 64, 64}, {5, 0, 3},     {3, 5, 0}};
 enum { N_SIZES = sizeof sizes / sizeof *sizes, PAD = 3 };
 
 /* Rows are PAD longer than needed and the padding must survive. */
 static void one(const GemmKernel *kernel, GemmForm form, Size s, int threads, bool add, float *out)
 {
-    const size_t lda = (form == GEMM_TN ? s.m : s.k) + PAD, ldb = (form == GEMM_NT ? s.k : s.n) + PAD, ldc = s.n + PAD;
+    const size_t lda = (form == GEMM_TN ? s.m : s.k) + PAD, ldb = (form == GEMM_NT ? s.k : s.n) + PAD,
+                 ldc = s.n + PAD;
     const size_t na = (form == GEMM_TN ? s.k : s.m) * lda, nb = (form == GEMM_NT ? s.n : s.k) * ldb;
     float *a = malloc((na + 1) * sizeof *a), *b = malloc((nb + 1) * sizeof *b);
     GemmWork w;
@@ -45,7 +46,8 @@ static void one(const GemmKernel *kernel, GemmForm form, Size s, int threads, bo
 
 static void check_against_loops(const GemmKernel *kernel, GemmForm form, Size s, bool add)
 {
-    const size_t lda = (form == GEMM_TN ? s.m : s.k) + PAD, ldb = (form == GEMM_NT ? s.k : s.n) + PAD, ldc = s.n + PAD;
+    const size_t lda = (form == GEMM_TN ? s.m : s.k) + PAD, ldb = (form == GEMM_NT ? s.k : s.n) + PAD,
+                 ldc = s.n + PAD;
     const size_t na = (form == GEMM_TN ? s.k : s.m) * lda, nb = (form == GEMM_NT ? s.n : s.k) * ldb;
     float *a = malloc((na + 1) * sizeof *a), *b = malloc((nb + 1) * sizeof *b);
     float *c = malloc((s.m * ldc + 1) * sizeof *c), *old = malloc((s.m * ldc + 1) * sizeof *old);
@@ -60,8 +62,7 @@ static void check_against_loops(const GemmKernel *kernel, GemmForm form, Size s,
                 padding = padding && c[i * ldc + j] == old[i * ldc + j];
                 continue;
             }
-            for (size_t k = 0; k < s.k; k++)
-                want += at(form, true, a, lda, i, k) * at(form, false, b, ldb, k, j);
+            for (size_t k = 0; k < s.k; k++) want += at(form, true, a, lda, i, k) * at(form, false, b, ldb, k, j);
             /* |terms| <= 1, so k terms err by less than k * k * 2^-24 even in the worst case. */
             good = good && fabs(want - c[i * ldc + j]) <= 1e-6 + (double)s.k * 1e-6;
         }

@@ -170,10 +170,11 @@ static const float *feed_all(Decoder *d, const uint32_t *text, size_t n)
     return logits;
 }
 
-ErrCode generate(Model *m, const SampleParams *p, uint32_t vocab_size, uint32_t stop, const uint32_t *prompt, size_t n_prompt,
-                 uint32_t *out, size_t n, size_t *n_out, Err *err)
+ErrCode generate(Model *m, const SampleParams *p, uint32_t vocab_size, uint32_t stop, const uint32_t *prompt,
+                 size_t n_prompt, uint32_t *out, size_t n, size_t *n_out, Err *err)
 {
-    uint32_t *text = malloc((n_prompt + n) * sizeof *text), *scratch = malloc(((size_t)vocab_size + 1) * sizeof *scratch);
+    uint32_t *text = malloc((n_prompt + n) * sizeof *text),
+             *scratch = malloc(((size_t)vocab_size + 1) * sizeof *scratch);
     Decoder *d = NULL;
     ErrCode rc = text && scratch ? decoder_new(&d, m, err) : err_nomem(err, "generated text");
 

@@ -189,7 +189,10 @@ TEST(linear_gradient)
     optest_free(t);
 }
 
-static size_t n_qkv(const AttentionShape *s) { return s->batch * s->seq * (s->heads + 2 * s->kv_heads) * s->head_dim; }
+static size_t n_qkv(const AttentionShape *s)
+{
+    return s->batch * s->seq * (s->heads + 2 * s->kv_heads) * s->head_dim;
+}
 
 static double f_attention(void *ctx)
 {
@@ -253,16 +256,23 @@ TEST(attention_gradient)
         op_attention_back(&t->ops, s, t->dx, t->dy, t->y, t->lse, t->x);
         /* Differences cost n * n: of long inputs the first and last 60 numbers. */
         CHECK(worst_error(f_attention, t, t->x, t->dx, n_qkv(s) < 60 ? n_qkv(s) : 60) < 1e-8);
-        if (n_qkv(s) > 60)
-            CHECK(worst_error(f_attention, t, t->x + n_qkv(s) - 60, t->dx + n_qkv(s) - 60, 60) < 1e-8);
+        if (n_qkv(s) > 60) CHECK(worst_error(f_attention, t, t->x + n_qkv(s) - 60, t->dx + n_qkv(s) - 60, 60) < 1e-8);
         optest_free(t);
     }
 }
 
 /* --- the whole model */
 
-static const ModelShape tiny_shape = {.layers = 2, .d_model = 12, .heads = 4, .kv_heads = 2, .head_dim = 4, .ffn = 10,
-                                      .context = 9, .vocab_rows = 13, .rope_theta = 100, .norm_eps = 1e-5,
+static const ModelShape tiny_shape = {.layers = 2,
+                                      .d_model = 12,
+                                      .heads = 4,
+                                      .kv_heads = 2,
+                                      .head_dim = 4,
+                                      .ffn = 10,
+                                      .context = 9,
+                                      .vocab_rows = 13,
+                                      .rope_theta = 100,
+                                      .norm_eps = 1e-5,
                                       .init_std = 0.3};
 
 static void make_samples(uint32_t *samples, uint32_t batch)
@@ -333,10 +343,10 @@ TEST(micro_batches_accumulate)
 }
 
 /* --- hands the double-precision results to the test of the single-precision build (model_test.c). */
-void reference_step(const ModelShape *shape, const float *params, const uint32_t *samples, uint32_t batch, double *grads,
-                    double *loss);
-void reference_step(const ModelShape *shape, const float *params, const uint32_t *samples, uint32_t batch, double *grads,
-                    double *loss)
+void reference_step(const ModelShape *shape, const float *params, const uint32_t *samples, uint32_t batch,
+                    double *grads, double *loss);
+void reference_step(const ModelShape *shape, const float *params, const uint32_t *samples, uint32_t batch,
+                    double *grads, double *loss)
 {
     Model *m;
     Err err;

@@ -69,10 +69,12 @@ out:
 static void put_config(Buf *b, const ModelShape *s, uint32_t eos_id)
 {
     buf_printf(b,
-               "{\"architectures\":[\"LlamaForCausalLM\"],\"model_type\":\"llama\",\"torch_dtype\":\"float32\",\"hidden_act\":\"silu\","
-               "\"vocab_size\":%" PRIu32 ",\"hidden_size\":%" PRIu32 ",\"intermediate_size\":%" PRIu32 ",\"num_hidden_layers\":%" PRIu32
-               ",\"num_attention_heads\":%" PRIu32 ",\"num_key_value_heads\":%" PRIu32 ",\"head_dim\":%" PRIu32
-               ",\"max_position_embeddings\":%" PRIu32 ",",
+               "{\"architectures\":[\"LlamaForCausalLM\"],\"model_type\":\"llama\",\"torch_dtype\":\"float32\","
+               "\"hidden_act\":\"silu\","
+               "\"vocab_size\":%" PRIu32 ",\"hidden_size\":%" PRIu32 ",\"intermediate_size\":%" PRIu32
+               ",\"num_hidden_layers\":%" PRIu32 ",\"num_attention_heads\":%" PRIu32
+               ",\"num_key_value_heads\":%" PRIu32 ",\"head_dim\":%" PRIu32 ",\"max_position_embeddings\":%" PRIu32
+               ",",
                s->vocab_rows, s->d_model, s->ffn, s->layers, s->heads, s->kv_heads, s->head_dim, s->context);
     buf_printf(b,
                "\"rms_norm_eps\":%.9g,\"rope_theta\":%.9g,\"initializer_range\":%.9g,\"tie_word_embeddings\":false,"
@@ -86,7 +88,8 @@ ErrCode hf_export(const Model *m, uint32_t eos_id, const char *out_dir, Err *err
 {
     Arena arena = {0};
     Buf config = {0};
-    char *weights = path_join(&arena, out_dir, "model.safetensors"), *json = path_join(&arena, out_dir, "config.json");
+    char *weights = path_join(&arena, out_dir, "model.safetensors"),
+         *json = path_join(&arena, out_dir, "config.json");
     ErrCode rc = weights && json ? store_mkdirs(out_dir, err) : err_nomem(err, "paths");
 
     put_config(&config, &m->spec.shape, eos_id);

@@ -14,8 +14,8 @@ typedef struct {
 static Widths widths_of(const ModelShape *s)
 {
     const size_t hd = s->head_dim;
-    return (Widths){s->d_model, s->ffn, s->heads * hd, (s->heads + 2 * (size_t)s->kv_heads) * hd, s->vocab_rows,
-                    s->context};
+    return (Widths){s->d_model,    s->ffn,    s->heads * hd, (s->heads + 2 * (size_t)s->kv_heads) * hd,
+                    s->vocab_rows, s->context};
 }
 
 /* --- memory: one walk over the activations either counts them or hands out their places. */
@@ -38,11 +38,16 @@ static size_t place_acts(Model *m, LayerActs *layer, const ModelShape *s, size_t
 
     for (size_t l = 0; l < keep; l++) {
         const LayerActs a = {
-            .x_in = take(base, &n, rows * w.d),       .attention_norm = take(base, &n, rows * w.d),
-            .qkv = take(base, &n, rows * w.qkv),      .attention = take(base, &n, rows * w.q),
-            .lse = take(base, &n, rows * s->heads),   .x_mid = take(base, &n, rows * w.d),
-            .ffn_norm = take(base, &n, rows * w.d),   .gate_up = take(base, &n, rows * 2 * w.ffn),
-            .swiglu = take(base, &n, rows * w.ffn),   .inv_rms1 = take(base, &n, rows),
+            .x_in = take(base, &n, rows * w.d),
+            .attention_norm = take(base, &n, rows * w.d),
+            .qkv = take(base, &n, rows * w.qkv),
+            .attention = take(base, &n, rows * w.q),
+            .lse = take(base, &n, rows * s->heads),
+            .x_mid = take(base, &n, rows * w.d),
+            .ffn_norm = take(base, &n, rows * w.d),
+            .gate_up = take(base, &n, rows * 2 * w.ffn),
+            .swiglu = take(base, &n, rows * w.ffn),
+            .inv_rms1 = take(base, &n, rows),
             .inv_rms2 = take(base, &n, rows),
         };
         if (layer) layer[l] = a;
@@ -66,8 +71,8 @@ uint64_t model_bytes(const ModelSpec *spec, uint32_t max_batch, bool train)
     Model unused = {0};
     const uint64_t rows = (uint64_t)max_batch * spec->shape.context;
 
-    return sizeof(real) * (spec->n_params * (train ? 2 : 1) +
-                           place_acts(&unused, NULL, &spec->shape, max_batch, train, NULL)) +
+    return sizeof(real) *
+               (spec->n_params * (train ? 2 : 1) + place_acts(&unused, NULL, &spec->shape, max_batch, train, NULL)) +
            rows * (sizeof(double) + 2 * sizeof(uint32_t));
 }
 
@@ -159,8 +164,8 @@ static void linear(Model *m, real *y, const real *x, const real *w, size_t rows,
 }
 
 /* dx = dy W;  dW += dy^T x */
-static void linear_back(Model *m, real *dx, real *dw, const real *dy, const real *x, const real *w, size_t rows, size_t in,
-                        size_t out)
+static void linear_back(Model *m, real *dx, real *dw, const real *dy, const real *x, const real *w, size_t rows,
+                        size_t in, size_t out)
 {
     op_gemm(&m->ops, GEMM_TN, out, in, rows, dy, out, x, in, dw, in, true);
     op_gemm(&m->ops, GEMM_NN, rows, in, out, dy, out, w, in, dx, in, false);
@@ -182,7 +187,8 @@ static void layer_forward(Model *m, uint32_t l, real *next, uint32_t batch, size
     const AttentionShape shape = attention_shape(m, batch, seq);
     Ops *o = &m->ops;
 
-    op_rmsnorm(o, a->attention_norm, a->inv_rms1, a->x_in, model_weight(m, TENSOR_ATTENTION_NORM, l), rows, w.d, s->norm_eps);
+    op_rmsnorm(o, a->attention_norm, a->inv_rms1, a->x_in, model_weight(m, TENSOR_ATTENTION_NORM, l), rows, w.d,
+               s->norm_eps);
     linear(m, a->qkv, a->attention_norm, model_weight(m, TENSOR_Q, l), rows, w.d, w.qkv, false);
     op_rope(o, a->qkv, &m->rope, rows, seq, 0, (size_t)s->heads + s->kv_heads, w.qkv, false);
     op_attention(o, &shape, a->attention, a->lse, a->qkv);
@@ -204,7 +210,8 @@ static void trunk_forward(Model *m, uint32_t batch, size_t seq)
     op_embed(&m->ops, m->layer[0].x_in, model_weight(m, TENSOR_EMBED, 0), m->token, rows, d);
     for (uint32_t l = 0; l < s->layers; l++)
         layer_forward(m, l, l + 1 < s->layers ? m->layer[l + 1].x_in : m->x_out, batch, seq);
-    op_rmsnorm(&m->ops, m->final_norm, m->inv_rms, m->x_out, model_weight(m, TENSOR_FINAL_NORM, 0), rows, d, s->norm_eps);
+    op_rmsnorm(&m->ops, m->final_norm, m->inv_rms, m->x_out, model_weight(m, TENSOR_FINAL_NORM, 0), rows, d,
+               s->norm_eps);
 }
 
 /* Logits and loss of all rows, chunk by chunk; with scale != 0 also d_norm and the gradient of the output matrix. */
@@ -234,18 +241,20 @@ static void layer_back(Model *m, uint32_t l, uint32_t batch, size_t seq)
     const AttentionShape shape = attention_shape(m, batch, seq);
     Ops *o = &m->ops;
 
-    linear_back(m, m->d_wide, grad(m, TENSOR_DOWN, l), m->dx, a->swiglu, model_weight(m, TENSOR_DOWN, l), rows, w.ffn, w.d);
+    linear_back(m, m->d_wide, grad(m, TENSOR_DOWN, l), m->dx, a->swiglu, model_weight(m, TENSOR_DOWN, l), rows, w.ffn,
+                w.d);
     op_swiglu_back(o, a->gate_up, m->d_wide, rows, w.ffn);
-    linear_back(m, m->d_norm, grad(m, TENSOR_GATE, l), a->gate_up, a->ffn_norm, model_weight(m, TENSOR_GATE, l), rows, w.d,
-                2 * w.ffn);
+    linear_back(m, m->d_norm, grad(m, TENSOR_GATE, l), a->gate_up, a->ffn_norm, model_weight(m, TENSOR_GATE, l), rows,
+                w.d, 2 * w.ffn);
     op_rmsnorm_back(o, m->dx, grad(m, TENSOR_FFN_NORM, l), m->d_norm, a->x_mid, model_weight(m, TENSOR_FFN_NORM, l),
                     a->inv_rms2, rows, w.d);
 
-    linear_back(m, m->d_wide, grad(m, TENSOR_O, l), m->dx, a->attention, model_weight(m, TENSOR_O, l), rows, w.q, w.d);
+    linear_back(m, m->d_wide, grad(m, TENSOR_O, l), m->dx, a->attention, model_weight(m, TENSOR_O, l), rows, w.q,
+                w.d);
     op_attention_back(o, &shape, m->d_qkv, m->d_wide, a->attention, a->lse, a->qkv);
     op_rope(o, m->d_qkv, &m->rope, rows, seq, 0, (size_t)s->heads + s->kv_heads, w.qkv, true);
-    linear_back(m, m->d_norm, grad(m, TENSOR_Q, l), m->d_qkv, a->attention_norm, model_weight(m, TENSOR_Q, l), rows, w.d,
-                w.qkv);
+    linear_back(m, m->d_norm, grad(m, TENSOR_Q, l), m->d_qkv, a->attention_norm, model_weight(m, TENSOR_Q, l), rows,
+                w.d, w.qkv);
     op_rmsnorm_back(o, m->dx, grad(m, TENSOR_ATTENTION_NORM, l), m->d_norm, a->x_in,
                     model_weight(m, TENSOR_ATTENTION_NORM, l), a->inv_rms1, rows, w.d);
 }

@@ -16,15 +16,15 @@ enum { HEAD_ROWS = 512 };
 
 /* Activations that one layer keeps for the way back; rows = batch * context. */
 typedef struct {
-    real *x_in;               /* [rows, d] input of the layer */
-    real *attention_norm;     /* [rows, d] */
-    real *qkv;                /* [rows, (heads + 2 kv_heads) * head_dim], rotated */
-    real *attention;          /* [rows, heads * head_dim] */
-    real *lse;                /* [batch, heads, context] */
-    real *x_mid;              /* [rows, d] after attention */
-    real *ffn_norm;           /* [rows, d] */
-    real *gate_up;            /* [rows, 2 ffn]; backward leaves its gradient here */
-    real *swiglu;             /* [rows, ffn] */
+    real *x_in;                /* [rows, d] input of the layer */
+    real *attention_norm;      /* [rows, d] */
+    real *qkv;                 /* [rows, (heads + 2 kv_heads) * head_dim], rotated */
+    real *attention;           /* [rows, heads * head_dim] */
+    real *lse;                 /* [batch, heads, context] */
+    real *x_mid;               /* [rows, d] after attention */
+    real *ffn_norm;            /* [rows, d] */
+    real *gate_up;             /* [rows, 2 ffn]; backward leaves its gradient here */
+    real *swiglu;              /* [rows, ffn] */
     real *inv_rms1, *inv_rms2; /* [rows] */
 } LayerActs;
 

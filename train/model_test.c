@@ -10,18 +10,28 @@
 #include <stdlib.h>
 
 /* grad_test.c: the same model in double. */
-void reference_step(const ModelShape *shape, const float *params, const uint32_t *samples, uint32_t batch, double *grads,
-                    double *loss);
+void reference_step(const ModelShape *shape, const float *params, const uint32_t *samples, uint32_t batch,
+                    double *grads, double *loss);
 
 /* Wide enough for several blocks everywhere: 130 positions cross attention's blocks, 8 * 3 head rows those of packing. */
-static const ModelShape shape = {.layers = 2, .d_model = 40, .heads = 4, .kv_heads = 2, .head_dim = 8, .ffn = 72, .context = 130,
-                                 .vocab_rows = 100, .rope_theta = 10000, .norm_eps = 1e-6, .init_std = 0.1};
+static const ModelShape shape = {.layers = 2,
+                                 .d_model = 40,
+                                 .heads = 4,
+                                 .kv_heads = 2,
+                                 .head_dim = 8,
+                                 .ffn = 72,
+                                 .context = 130,
+                                 .vocab_rows = 100,
+                                 .rope_theta = 10000,
+                                 .norm_eps = 1e-6,
+                                 .init_std = 0.1};
 enum { BATCH = 3 };
 
 static uint32_t *make_samples(uint64_t seed)
 {
     uint32_t *s = malloc(BATCH * (shape.context + 1) * sizeof *s);
-    for (uint32_t i = 0; i < BATCH * (shape.context + 1); i++) s[i] = (uint32_t)(mix64(seed * 1000 + i) % shape.vocab_rows);
+    for (uint32_t i = 0; i < BATCH * (shape.context + 1); i++)
+        s[i] = (uint32_t)(mix64(seed * 1000 + i) % shape.vocab_rows);
     return s;
 }
 
@@ -74,7 +84,8 @@ TEST(bits_do_not_depend_on_threads)
         for (uint64_t step = 1; step <= 3; step++) {
             model_step(m, samples, BATCH, 0.01f);
             norm = gradient_norm(m->grads, m->spec.n_params, threads[i]);
-            adamw_update(&m->spec, &adamw, step, 1e-3, 0.9, m->params, m->grads, moments, moments + m->spec.n_params, threads[i]);
+            adamw_update(&m->spec, &adamw, step, 1e-3, 0.9, m->params, m->grads, moments, moments + m->spec.n_params,
+                         threads[i]);
         }
         if (!want) {
             want = malloc(bytes);
@@ -131,8 +142,17 @@ TEST(decoder_equals_the_whole_pass)
 /* Learns 64 tokens by heart, then says them. */
 TEST(overfits_a_sequence_of_64_tokens)
 {
-    const ModelShape small = {.layers = 2, .d_model = 32, .heads = 2, .kv_heads = 1, .head_dim = 16, .ffn = 64, .context = 64,
-                              .vocab_rows = 64, .rope_theta = 10000, .norm_eps = 1e-6, .init_std = 0.1};
+    const ModelShape small = {.layers = 2,
+                              .d_model = 32,
+                              .heads = 2,
+                              .kv_heads = 1,
+                              .head_dim = 16,
+                              .ffn = 64,
+                              .context = 64,
+                              .vocab_rows = 64,
+                              .rope_theta = 10000,
+                              .norm_eps = 1e-6,
+                              .init_std = 0.1};
     const AdamWParams adamw = {0.9, 0.95, 1e-8, 0};
     const SampleParams greedy = {.temperature = 0};
     uint32_t sample[65], said[60];

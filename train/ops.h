@@ -36,8 +36,8 @@ MUST_USE ErrCode ops_init(Ops *o, int threads, size_t head_dim, Err *err);
 void ops_clear(Ops *o);
 
 /* C = or += the product of row-major matrices (train/gemm.h). All threads. */
-void op_gemm(Ops *o, GemmForm form, size_t m, size_t n, size_t k, const real *a, size_t lda, const real *b, size_t ldb,
-             real *c, size_t ldc, bool add);
+void op_gemm(Ops *o, GemmForm form, size_t m, size_t n, size_t k, const real *a, size_t lda, const real *b,
+             size_t ldb, real *c, size_t ldc, bool add);
 /* y[n] = W[n, k] x[k]: one token's share of a linear layer, for decoding. All threads. */
 void op_matvec(Ops *o, size_t n, size_t k, const real *w, const real *x, real *y);
 
@@ -48,8 +48,8 @@ void op_embed_back(Ops *o, real *d_table, const real *d_out, const uint32_t *tok
 /* RMSNorm (Zhang and Sennrich 2019): out = x * w / rms, rms = sqrt(mean(x^2) + eps). inv_rms[rows] is kept for the way
  * back, which adds to d_x (the residual path's gradient is already there) and to d_w. */
 void op_rmsnorm(Ops *o, real *out, real *inv_rms, const real *x, const real *w, size_t rows, size_t d, double eps);
-void op_rmsnorm_back(Ops *o, real *d_x, real *d_w, const real *d_out, const real *x, const real *w, const real *inv_rms,
-                     size_t rows, size_t d);
+void op_rmsnorm_back(Ops *o, real *d_x, real *d_w, const real *d_out, const real *x, const real *w,
+                     const real *inv_rms, size_t rows, size_t d);
 
 /* Rotary position embedding (Su et al. 2021) in the half-split layout of Hugging Face's LLaMA: lanes i and
  * i + head_dim/2 turn together by position * theta^(-2i/head_dim). */
@@ -83,8 +83,8 @@ typedef struct {
 /* out [batch * seq, heads * head_dim]; lse [batch, heads, seq]: log of the sum of exponentials, kept for the way back. */
 void op_attention(Ops *o, const AttentionShape *s, real *out, real *lse, const real *qkv);
 /* d_qkv is stored whole. */
-void op_attention_back(Ops *o, const AttentionShape *s, real *d_qkv, const real *d_out, const real *out, const real *lse,
-                       const real *qkv);
+void op_attention_back(Ops *o, const AttentionShape *s, real *d_qkv, const real *d_out, const real *out,
+                       const real *lse, const real *qkv);
 /* Scratch of one thread, in reals. */
 size_t attention_scratch(size_t head_dim);
 

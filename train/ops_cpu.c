@@ -20,7 +20,8 @@ ErrCode ops_init(Ops *o, int threads, size_t head_dim, Err *err)
     o->small = calloc((size_t)threads, sizeof *o->small);
     if (!o->small) rc = err_nomem(err, "scratch of operations");
     for (int i = 0; i < threads && rc == ERR_OK; i++)
-        rc = gemmwork_init(&o->small[i], NULL, ATTENTION_BLOCK, head_dim > ATTENTION_BLOCK ? head_dim : ATTENTION_BLOCK, err);
+        rc = gemmwork_init(&o->small[i], NULL, ATTENTION_BLOCK,
+                           head_dim > ATTENTION_BLOCK ? head_dim : ATTENTION_BLOCK, err);
     if (rc == ERR_OK) rc = gemmwork_init(&o->big, NULL, 1024, 1024, err);
 #endif
     if (rc != ERR_OK) ops_clear(o);
@@ -40,8 +41,8 @@ void ops_clear(Ops *o)
 
 #ifdef TRAIN_F64
 /* The plain product, for the double-precision twin that gradients are checked with. */
-static void plain_gemm(GemmForm form, size_t m, size_t n, size_t k, const real *a, size_t lda, const real *b, size_t ldb,
-                       real *c, size_t ldc, bool add)
+static void plain_gemm(GemmForm form, size_t m, size_t n, size_t k, const real *a, size_t lda, const real *b,
+                       size_t ldb, real *c, size_t ldc, bool add)
 {
     for (size_t i = 0; i < m; i++)
         for (size_t j = 0; j < n; j++) {
@@ -54,8 +55,8 @@ static void plain_gemm(GemmForm form, size_t m, size_t n, size_t k, const real *
 }
 #endif
 
-void op_gemm(Ops *o, GemmForm form, size_t m, size_t n, size_t k, const real *a, size_t lda, const real *b, size_t ldb,
-             real *c, size_t ldc, bool add)
+void op_gemm(Ops *o, GemmForm form, size_t m, size_t n, size_t k, const real *a, size_t lda, const real *b,
+             size_t ldb, real *c, size_t ldc, bool add)
 {
 #ifdef TRAIN_F64
     (void)o;
@@ -103,8 +104,8 @@ void op_rmsnorm(Ops *o, real *out, real *inv_rms, const real *x, const real *w, 
 
 /* With n = x * inv (inv = 1 / rms) and g = d_out * w:  d_x += inv * (g - n * mean(g * n)),  d_w += sum over rows of
  * d_out * n. */
-void op_rmsnorm_back(Ops *o, real *d_x, real *d_w, const real *d_out, const real *x, const real *w, const real *inv_rms,
-                     size_t rows, size_t d)
+void op_rmsnorm_back(Ops *o, real *d_x, real *d_w, const real *d_out, const real *x, const real *w,
+                     const real *inv_rms, size_t rows, size_t d)
 {
 #pragma omp parallel num_threads(o->threads)
     {

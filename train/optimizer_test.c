@@ -8,8 +8,17 @@
 #include <math.h>
 #include <stdlib.h>
 
-static const ModelShape tiny = {.layers = 1, .d_model = 6, .heads = 1, .kv_heads = 1, .head_dim = 4, .ffn = 5, .context = 4,
-                                .vocab_rows = 7, .rope_theta = 100, .norm_eps = 1e-5, .init_std = 0.3};
+static const ModelShape tiny = {.layers = 1,
+                                .d_model = 6,
+                                .heads = 1,
+                                .kv_heads = 1,
+                                .head_dim = 4,
+                                .ffn = 5,
+                                .context = 4,
+                                .vocab_rows = 7,
+                                .rope_theta = 100,
+                                .norm_eps = 1e-5,
+                                .init_std = 0.3};
 
 static float value(uint64_t i) { return (float)((double)(mix64(i + 1) >> 40) / (1 << 23) - 1); }
 
@@ -21,18 +30,21 @@ TEST(adamw_equals_its_formula)
 
     CHECK_OK(modelspec_init(&spec, &tiny, &err), &err);
     const size_t n = spec.n_params;
-    float *w = malloc(n * sizeof *w), *g = malloc(n * sizeof *g), *m = calloc(n, sizeof *m), *v = calloc(n, sizeof *v);
+    float *w = malloc(n * sizeof *w), *g = malloc(n * sizeof *g), *m = calloc(n, sizeof *m),
+          *v = calloc(n, sizeof *v);
     double *ww = malloc(n * sizeof *ww), *mm = calloc(n, sizeof *mm), *vv = calloc(n, sizeof *vv);
     for (size_t i = 0; i < n; i++) ww[i] = w[i] = value(i);
     for (uint64_t t = 1; t <= 4; t++) {
         const double lr = 0.01 / (double)t, clip = 0.5;
         for (size_t i = 0; i < n; i++) g[i] = value(1000 * t + i);
         for (uint32_t k = 0; k < spec.n_tensors; k++)
-            for (uint64_t i = spec.tensor[k].first; i < spec.tensor[k].first + spec.tensor[k].rows * spec.tensor[k].cols; i++) {
+            for (uint64_t i = spec.tensor[k].first;
+                 i < spec.tensor[k].first + spec.tensor[k].rows * spec.tensor[k].cols; i++) {
                 const double gi = clip * g[i], decay = strstr(spec.tensor[k].name, "norm") ? 0 : 0.1;
                 mm[i] = 0.9 * mm[i] + 0.1 * gi;
                 vv[i] = 0.95 * vv[i] + 0.05 * gi * gi;
-                ww[i] -= lr * (mm[i] / (1 - pow(0.9, (double)t)) / (sqrt(vv[i] / (1 - pow(0.95, (double)t))) + 1e-8) + decay * ww[i]);
+                ww[i] -= lr * (mm[i] / (1 - pow(0.9, (double)t)) / (sqrt(vv[i] / (1 - pow(0.95, (double)t))) + 1e-8) +
+                               decay * ww[i]);
             }
         adamw_update(&spec, &p, t, lr, clip, w, g, m, v, 2);
     }
@@ -63,7 +75,8 @@ TEST(schedule_has_the_papers_steps)
     static const struct {
         uint64_t step;
         double factor;
-    } table[] = {{0, 1 / 2000.0}, {999, 0.5}, {1999, 1}, {2000, 1}, {79999, 1}, {80000, 0.316}, {89999, 0.316}, {90000, 0.1}, {99999, 0.1}};
+    } table[] = {{0, 1 / 2000.0}, {999, 0.5},     {1999, 1},    {2000, 1},   {79999, 1},
+                 {80000, 0.316},  {89999, 0.316}, {90000, 0.1}, {99999, 0.1}};
 
     CHECK_INT(2000, schedule_warmup(2000, 100000));
     CHECK_INT(50, schedule_warmup(2000, 1000)); /* never more than 5 % */
@@ -78,8 +91,17 @@ TEST(schedule_has_the_papers_steps)
  * table 3 has M = 45.1e9 for 32 x 4096 and 0.85 = 6 N1 / M. */
 TEST(tensors_add_up_to_the_papers_models)
 {
-    ModelShape s = {.layers = 30, .d_model = 4096, .heads = 32, .kv_heads = 32, .head_dim = 128, .ffn = 11008, .context = 4096,
-                    .vocab_rows = 102400, .rope_theta = 10000, .norm_eps = 1e-6, .init_std = 0.006};
+    ModelShape s = {.layers = 30,
+                    .d_model = 4096,
+                    .heads = 32,
+                    .kv_heads = 32,
+                    .head_dim = 128,
+                    .ffn = 11008,
+                    .context = 4096,
+                    .vocab_rows = 102400,
+                    .rope_theta = 10000,
+                    .norm_eps = 1e-6,
+                    .init_std = 0.006};
     ModelSpec spec;
     ModelCost cost;
     Err err;

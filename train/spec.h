@@ -48,11 +48,11 @@ typedef enum {
 typedef struct {
     char name[SPEC_NAME_BYTES]; /* NUL-terminated */
     TensorKind kind;
-    uint32_t layer;        /* 0 for tensors outside layers */
-    uint64_t rows, cols;   /* rows 1 for the vector of a norm */
-    uint64_t first;        /* index of element 0 in the array of all parameters */
-    bool decay;            /* AdamW's weight decay applies; not to norms */
-    double init_std;       /* of the normal distribution; 0: all ones */
+    uint32_t layer;      /* 0 for tensors outside layers */
+    uint64_t rows, cols; /* rows 1 for the vector of a norm */
+    uint64_t first;      /* index of element 0 in the array of all parameters */
+    bool decay;          /* AdamW's weight decay applies; not to norms */
+    double init_std;     /* of the normal distribution; 0: all ones */
 } TensorSpec;
 
 typedef struct {
@@ -73,10 +73,11 @@ uint64_t modelspec_at(const ModelSpec *m, TensorKind kind, uint32_t layer);
  * count. */
 typedef struct {
     uint64_t params, embedding_params; /* all; both embeddings */
-    double n1_flops;     /* 6 N1 = 72 L d^2 */
-    double n2_flops;     /* 6 N2 = 72 L d^2 + 6 V d */
-    double m_flops;      /* M = 72 L d^2 + 12 L d T: the paper's own measure, attention counted whole */
-    double matrix_flops; /* 6 (params - input embedding - norms) + 6 L h hd T: causal attention, with the output matrix */
+    double n1_flops;                   /* 6 N1 = 72 L d^2 */
+    double n2_flops;                   /* 6 N2 = 72 L d^2 + 6 V d */
+    double m_flops;                    /* M = 72 L d^2 + 12 L d T: the paper's own measure, attention counted whole */
+    double
+        matrix_flops; /* 6 (params - input embedding - norms) + 6 L h hd T: causal attention, with the output matrix */
 } ModelCost;
 ModelCost model_cost(const ModelSpec *m);
 

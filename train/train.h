@@ -15,13 +15,15 @@
 
 typedef struct {
     int threads;
-    bool force;          /* start anew although DIR holds another run */
-    uint64_t stop_after; /* end as if interrupted once this many steps are done; 0: never (for tests and slices of jobs) */
+    bool force; /* start anew although DIR holds another run */
+    uint64_t
+        stop_after; /* end as if interrupted once this many steps are done; 0: never (for tests and slices of jobs) */
 } TrainOptions;
 
 /* ERR_INTR after SIGINT, SIGTERM or stop_after: a checkpoint was written, a rerun continues. ERR_DATA: DIR holds another
  * run, or the loss is no longer a number. */
-MUST_USE ErrCode train_run(const TrainConfig *c, const DataSource *d, const char *dir, const TrainOptions *o, Err *err);
+MUST_USE ErrCode train_run(const TrainConfig *c, const DataSource *d, const char *dir, const TrainOptions *o,
+                           Err *err);
 
 /* Parameters, memory and arithmetic of a configuration, to stdout. */
 MUST_USE ErrCode train_plan(const TrainConfig *c, Err *err);

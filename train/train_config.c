@@ -21,8 +21,10 @@ typedef struct {
     const char *help;
 } Key;
 
-#define KEY(name, type, member, identity, min, max, help) \
-    {name, type, offsetof(TrainConfig, member), identity, min, max, help}
+#define KEY(name, type, member, identity, min, max, help)                   \
+    {                                                                       \
+        name, type, offsetof(TrainConfig, member), identity, min, max, help \
+    }
 
 /* Whole numbers of a JSON tree pass through double: 2^53 bounds them. */
 static const double MAX_WHOLE = 9007199254740992.0;
@@ -35,7 +37,8 @@ static const Key keys[] = {
     KEY("head_dim", KEY_U32, model.head_dim, true, 2, SPEC_MAX_WIDTH, "width of a head"),
     KEY("ffn", KEY_U32, model.ffn, true, 1, SPEC_MAX_WIDTH, "inner width of SwiGLU"),
     KEY("context", KEY_U32, model.context, true, 1, SPEC_MAX_WIDTH, "tokens a sequence"),
-    KEY("vocab_rows", KEY_U32, model.vocab_rows, true, 0, SPEC_MAX_VOCAB, "rows of the embeddings; 0: the vocabulary, padded"),
+    KEY("vocab_rows", KEY_U32, model.vocab_rows, true, 0, SPEC_MAX_VOCAB,
+        "rows of the embeddings; 0: the vocabulary, padded"),
     KEY("vocab_multiple", KEY_U32, vocab_multiple, true, 1, 65536, "to a multiple of this"),
     KEY("rope_theta", KEY_F64, model.rope_theta, true, 1, 1e12, "base of the rotary frequencies"),
     KEY("norm_eps", KEY_F64, model.norm_eps, true, 1e-12, 1, "RMSNorm: added to the mean square"),
@@ -64,7 +67,10 @@ static const Key keys[] = {
 };
 enum { N_KEYS = sizeof keys / sizeof *keys };
 
-#define PAPER_ADAMW {.beta1 = 0.9, .beta2 = 0.95, .eps = 1e-8, .weight_decay = 0.1} /* arXiv 2401.02954, 2.3 */
+#define PAPER_ADAMW                                                   \
+    {                                                                 \
+        .beta1 = 0.9, .beta2 = 0.95, .eps = 1e-8, .weight_decay = 0.1 \
+    } /* arXiv 2401.02954, 2.3 */
 
 static const struct {
     const char *name;
@@ -72,18 +78,59 @@ static const struct {
 } presets[] = {
     /* A few minutes on two cores; docs/decisions.md says how these numbers were found. */
     {"tiny",
-     {.model = {.layers = 4, .d_model = 256, .heads = 4, .kv_heads = 4, .head_dim = 64, .ffn = 704, .context = 256,
-                .rope_theta = 10000, .norm_eps = 1e-6, .init_std = 0.02},
-      .vocab_multiple = 64, .batch = 8, .micro_batch = 8, .tokens = 2000000, .lr = 2e-3, .warmup_steps = 2000,
-      .adamw = PAPER_ADAMW, .clip = 1, .seed = 1, .heldout = 0.05,
-      .eval_every = 100, .eval_samples = 32, .final_eval_samples = 512, .checkpoint_seconds = 60, .keep = 2}},
+     {.model = {.layers = 4,
+                .d_model = 256,
+                .heads = 4,
+                .kv_heads = 4,
+                .head_dim = 64,
+                .ffn = 704,
+                .context = 256,
+                .rope_theta = 10000,
+                .norm_eps = 1e-6,
+                .init_std = 0.02},
+      .vocab_multiple = 64,
+      .batch = 8,
+      .micro_batch = 8,
+      .tokens = 2000000,
+      .lr = 2e-3,
+      .warmup_steps = 2000,
+      .adamw = PAPER_ADAMW,
+      .clip = 1,
+      .seed = 1,
+      .heldout = 0.05,
+      .eval_every = 100,
+      .eval_samples = 32,
+      .final_eval_samples = 512,
+      .checkpoint_seconds = 60,
+      .keep = 2}},
     /* DeepSeek LLM 7B: arXiv 2401.02954, table 2 and 2.3; ffn and eps from its published configuration. */
     {"7b",
-     {.model = {.layers = 30, .d_model = 4096, .heads = 32, .kv_heads = 32, .head_dim = 128, .ffn = 11008, .context = 4096,
-                .vocab_rows = 102400, .rope_theta = 10000, .norm_eps = 1e-6, .init_std = 0.006},
-      .vocab_multiple = 64, .batch = 2304, .micro_batch = 1, .tokens = 2000000000000, .lr = 4.2e-4, .warmup_steps = 2000,
-      .adamw = PAPER_ADAMW, .clip = 1, .seed = 1, .heldout = 0.0001,
-      .eval_every = 1000, .eval_samples = 256, .final_eval_samples = 4096, .checkpoint_seconds = 300, .keep = 3}},
+     {.model = {.layers = 30,
+                .d_model = 4096,
+                .heads = 32,
+                .kv_heads = 32,
+                .head_dim = 128,
+                .ffn = 11008,
+                .context = 4096,
+                .vocab_rows = 102400,
+                .rope_theta = 10000,
+                .norm_eps = 1e-6,
+                .init_std = 0.006},
+      .vocab_multiple = 64,
+      .batch = 2304,
+      .micro_batch = 1,
+      .tokens = 2000000000000,
+      .lr = 4.2e-4,
+      .warmup_steps = 2000,
+      .adamw = PAPER_ADAMW,
+      .clip = 1,
+      .seed = 1,
+      .heldout = 0.0001,
+      .eval_every = 1000,
+      .eval_samples = 256,
+      .final_eval_samples = 4096,
+      .checkpoint_seconds = 300,
+      .keep = 3}},
 };
 
 static double get(const TrainConfig *c, const Key *k)
@@ -189,14 +236,16 @@ ErrCode config_resolve(TrainConfig *c, uint32_t vocab_size, Err *err)
     if (c->model.vocab_rows == 0)
         c->model.vocab_rows = (vocab_size + c->vocab_multiple - 1) / c->vocab_multiple * c->vocab_multiple;
     if (c->model.vocab_rows < vocab_size)
-        return err_set(err, ERR_USAGE, "vocab_rows is %" PRIu32 " but the tokens need %" PRIu32, c->model.vocab_rows, vocab_size);
+        return err_set(err, ERR_USAGE, "vocab_rows is %" PRIu32 " but the tokens need %" PRIu32, c->model.vocab_rows,
+                       vocab_size);
     if ((rc = modelshape_check(&c->model, err)) != ERR_OK) return rc;
     if (c->steps == 0) c->steps = (c->tokens + step_tokens - 1) / step_tokens;
     if (c->steps == 0) return err_set(err, ERR_USAGE, "one of steps and tokens must be above 0");
     c->tokens = c->steps * step_tokens; /* <= 1e12 * 2^40: fits */
     if (c->micro_batch > c->batch) c->micro_batch = c->batch;
     if (c->batch % c->micro_batch)
-        return err_set(err, ERR_USAGE, "batch %" PRIu32 " is no multiple of micro_batch %" PRIu32, c->batch, c->micro_batch);
+        return err_set(err, ERR_USAGE, "batch %" PRIu32 " is no multiple of micro_batch %" PRIu32, c->batch,
+                       c->micro_batch);
     return ERR_OK;
 }
 

@@ -46,9 +46,11 @@ TEST(a_file_changes_a_preset)
 
 TEST(mistakes_are_named)
 {
-    static const char *const files[][2] = {{"layer: 3\n", "layer"},    {"layers: many\n", "layers"}, {"layers: 0\n", "layers"},
-                                           {"layers: 2.5\n", "layers"}, {"preset: huge\n", "huge"},   {"- 1\n", "map"}};
-    static const char *const sets[][2] = {{"layers", "KEY=VALUE"}, {"layer=3", "layer"}, {"lr=fast", "lr"}, {"lr=-1", "lr"}, {"lr=nan", "lr"}};
+    static const char *const files[][2] = {{"layer: 3\n", "layer"},    {"layers: many\n", "layers"},
+                                           {"layers: 0\n", "layers"},  {"layers: 2.5\n", "layers"},
+                                           {"preset: huge\n", "huge"}, {"- 1\n", "map"}};
+    static const char *const sets[][2] = {
+        {"layers", "KEY=VALUE"}, {"layer=3", "layer"}, {"lr=fast", "lr"}, {"lr=-1", "lr"}, {"lr=nan", "lr"}};
     Arena a = {0};
     TrainConfig c;
     Err err;

@@ -22,8 +22,8 @@ typedef struct {
 
 /* sample() and heldout() with every token checked against the vocabulary: a damaged shard must not become an index. */
 MUST_USE ErrCode datasource_sample(const DataSource *d, uint64_t s, uint32_t context, uint32_t *out, Err *err);
-MUST_USE ErrCode datasource_heldout(const DataSource *d, uint64_t i, uint32_t context, uint32_t *stream, uint32_t *out,
-                                    Err *err);
+MUST_USE ErrCode datasource_heldout(const DataSource *d, uint64_t i, uint32_t context, uint32_t *stream,
+                                    uint32_t *out, Err *err);
 void datasource_clear(DataSource *d);
 
 /* Only vocab_size, eos_id and bytes(): for generating and for sizing the model. */

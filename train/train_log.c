@@ -109,7 +109,8 @@ static ErrCode flush_line(TrainLog *log, Err *err)
 ErrCode trainlog_step(TrainLog *log, const StepLine *s, Err *err)
 {
     buf_printf(&log->line,
-               "{\"step\":%" PRIu64 ",\"tokens\":%" PRIu64 ",\"loss\":%.9g,\"grad_norm\":%.9g,\"lr\":%.9g,\"tok_s\":%.0f,"
+               "{\"step\":%" PRIu64 ",\"tokens\":%" PRIu64
+               ",\"loss\":%.9g,\"grad_norm\":%.9g,\"lr\":%.9g,\"tok_s\":%.0f,"
                "\"seconds\":%.3f}\n",
                s->step, s->tokens, s->loss, s->grad_norm, s->lr, s->tok_s, s->seconds);
     if (isnan(log->first_loss)) log->first_loss = s->loss;
@@ -118,13 +119,14 @@ ErrCode trainlog_step(TrainLog *log, const StepLine *s, Err *err)
     return flush_line(log, err);
 }
 
-ErrCode trainlog_eval(TrainLog *log, uint64_t step, uint64_t tokens, const EvalResult *r, const DataSource *d, Err *err)
+ErrCode trainlog_eval(TrainLog *log, uint64_t step, uint64_t tokens, const EvalResult *r, const DataSource *d,
+                      Err *err)
 {
     const char *comma = "";
 
     buf_printf(&log->line,
-               "{\"step\":%" PRIu64 ",\"tokens\":%" PRIu64 ",\"heldout_loss\":%.9g,\"heldout_bpb\":%.9g,\"heldout_tokens\":%" PRIu64
-               ",\"streams\":{",
+               "{\"step\":%" PRIu64 ",\"tokens\":%" PRIu64
+               ",\"heldout_loss\":%.9g,\"heldout_bpb\":%.9g,\"heldout_tokens\":%" PRIu64 ",\"streams\":{",
                step, tokens, eval_loss(&r->all), eval_bpb(&r->all), r->all.tokens);
     for (uint32_t i = 0; i < d->n_streams; i++) {
         if (r->stream[i].tokens == 0) continue;

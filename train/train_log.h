@@ -25,7 +25,8 @@ typedef struct {
     double loss, grad_norm, lr, tok_s, seconds;
 } StepLine;
 MUST_USE ErrCode trainlog_step(TrainLog *log, const StepLine *line, Err *err);
-MUST_USE ErrCode trainlog_eval(TrainLog *log, uint64_t step, uint64_t tokens, const EvalResult *r, const DataSource *d, Err *err);
+MUST_USE ErrCode trainlog_eval(TrainLog *log, uint64_t step, uint64_t tokens, const EvalResult *r,
+                               const DataSource *d, Err *err);
 void trainlog_close(TrainLog *log); /* NULL is fine */
 
 #endif

@@ -20,11 +20,11 @@ typedef struct {
     const DataSource *d;
     const char *dir;
     Model *model;
-    float *m, *v;       /* AdamW's moments */
-    uint32_t *samples;  /* micro_batch * (context + 1) */
+    float *m, *v;      /* AdamW's moments */
+    uint32_t *samples; /* micro_batch * (context + 1) */
     TrainLog *log;
-    uint64_t step;      /* updates done */
-    double began;       /* clock at which `seconds` was 0 */
+    uint64_t step; /* updates done */
+    double began;  /* clock at which `seconds` was 0 */
     double last_save, last_talk;
     uint64_t saved_step;
     uint64_t talk_step;
@@ -40,7 +40,8 @@ static ErrCode check_memory(const TrainConfig *c, const ModelSpec *spec, Err *er
     const uint64_t have = par_memory(&par), need = model_bytes(spec, c->micro_batch, true) + 8 * spec->n_params;
 
     if (need <= have) return ERR_OK;
-    return err_set(err, ERR_NOMEM, "training needs %" PRIu64 " MiB, there are %" PRIu64 " MiB; a smaller micro_batch needs less",
+    return err_set(err, ERR_NOMEM,
+                   "training needs %" PRIu64 " MiB, there are %" PRIu64 " MiB; a smaller micro_batch needs less",
                    need >> 20, have >> 20);
 }
 
@@ -66,8 +67,7 @@ static ErrCode check_same_run(const Run *r, const CheckpointInfo *info, Err *err
 {
     const char *key = config_difference(r->c, &info->config);
 
-    if (key)
-        return err_set(err, ERR_DATA, "%s holds another run: its %s differs; --force starts anew", r->dir, key);
+    if (key) return err_set(err, ERR_DATA, "%s holds another run: its %s differs; --force starts anew", r->dir, key);
     if (!hash128_eq(r->d->content, info->data))
         return err_set(err, ERR_DATA, "%s holds a run over other tokens; --force starts anew", r->dir);
     return ERR_OK;
@@ -196,11 +196,13 @@ static ErrCode one_step(Run *r, StepLine *line, Err *err)
     if ((rc = accumulate(r, &line->loss, err)) != ERR_OK) return rc;
     line->grad_norm = gradient_norm(r->model->grads, spec->n_params, threads);
     if (!isfinite(line->loss) || !isfinite(line->grad_norm))
-        return err_set(err, ERR_DATA, "step %" PRIu64 ": loss %g, gradient norm %g: the run has diverged; a lower lr may help",
+        return err_set(err, ERR_DATA,
+                       "step %" PRIu64 ": loss %g, gradient norm %g: the run has diverged; a lower lr may help",
                        r->step + 1, line->loss, line->grad_norm);
     if (c->clip > 0 && line->grad_norm > c->clip) clip = c->clip / line->grad_norm;
     line->lr = schedule_lr(c->lr, schedule_warmup(c->warmup_steps, c->steps), r->step, c->steps);
-    adamw_update(spec, &c->adamw, r->step + 1, line->lr, clip, r->model->params, r->model->grads, r->m, r->v, threads);
+    adamw_update(spec, &c->adamw, r->step + 1, line->lr, clip, r->model->params, r->model->grads, r->m, r->v,
+                 threads);
     r->step++;
     line->step = r->step;
     line->tokens = r->step * step_tokens(c);
@@ -213,8 +215,11 @@ static ErrCode one_step(Run *r, StepLine *line, Err *err)
 
 static ErrCode save(Run *r, Err *err)
 {
-    const CheckpointInfo info = {.step = r->step, .samples = r->step * r->c->batch, .tokens = r->step * step_tokens(r->c),
-                                 .data = r->d->content, .config = *r->c};
+    const CheckpointInfo info = {.step = r->step,
+                                 .samples = r->step * r->c->batch,
+                                 .tokens = r->step * step_tokens(r->c),
+                                 .data = r->d->content,
+                                 .config = *r->c};
     ErrCode rc;
 
     if (r->saved_step == r->step) return ERR_OK;
@@ -250,8 +255,9 @@ static void talk(Run *r, const StepLine *line)
 
     if (took < TALK_SECONDS) return;
     const double rate = (double)(r->step - r->talk_step) / took;
-    log_info("train: step %" PRIu64 " of %" PRIu64 ", loss %.4f, lr %.3g, %.0f tokens/s, %.0f s left", r->step, r->c->steps,
-             line->loss, line->lr, rate * (double)step_tokens(r->c), (double)(r->c->steps - r->step) / rate);
+    log_info("train: step %" PRIu64 " of %" PRIu64 ", loss %.4f, lr %.3g, %.0f tokens/s, %.0f s left", r->step,
+             r->c->steps, line->loss, line->lr, rate * (double)step_tokens(r->c),
+             (double)(r->c->steps - r->step) / rate);
     r->last_talk = now;
     r->talk_step = r->step;
 }
@@ -266,8 +272,8 @@ static ErrCode run_steps(Run *r, const TrainOptions *o, Err *err)
 
         if (stop || interrupt_seen()) {
             if ((rc = save(r, err)) != ERR_OK) return rc;
-            return err_set(err, ERR_INTR, "stopped at step %" PRIu64 " of %" PRIu64 "; the same command continues", r->step,
-                           r->c->steps);
+            return err_set(err, ERR_INTR, "stopped at step %" PRIu64 " of %" PRIu64 "; the same command continues",
+                           r->step, r->c->steps);
         }
         if ((rc = one_step(r, &line, err)) != ERR_OK) return rc;
         if ((rc = trainlog_step(r->log, &line, err)) != ERR_OK) return rc;
@@ -309,9 +315,11 @@ static ErrCode write_result(Run *r, const EvalResult *e, double unigram, Err *er
         put_loss(&b, "heldout_bpb", eval_bpb(&e->all));
         put_loss(&b, "unigram_entropy", unigram);
     }
-    buf_printf(&b, "\"steps\":%" PRIu64 ",\"tokens\":%" PRIu64 ",\"heldout_tokens\":%" PRIu64 ",\"parameters\":%" PRIu64
+    buf_printf(&b,
+               "\"steps\":%" PRIu64 ",\"tokens\":%" PRIu64 ",\"heldout_tokens\":%" PRIu64 ",\"parameters\":%" PRIu64
                ",\"seconds\":%.3f}\n",
-               r->step, r->step * step_tokens(r->c), e->all.tokens, r->model->spec.n_params, clock_seconds() - r->began);
+               r->step, r->step * step_tokens(r->c), e->all.tokens, r->model->spec.n_params,
+               clock_seconds() - r->began);
     if (rc == ERR_OK) rc = buf_ok(&b, "result.json", err);
     if (rc == ERR_OK) rc = store_write(path, buf_span(&b), err);
     buf_clear(&b);
@@ -330,8 +338,10 @@ static ErrCode finish(Run *r, Err *err)
     if (rc == ERR_OK) rc = unigram_entropy(r->d, r->c->model.context, r->step * r->c->batch, max, &unigram, err);
     if (rc == ERR_OK) rc = write_result(r, &e, unigram, err);
     if (rc == ERR_OK)
-        log_info("train: done, %" PRIu64 " steps, loss %.4f -> %.4f, held out %.4f nats a token (unigram %.4f), %.4f bits per byte",
-                 r->step, trainlog_first_loss(r->log), trainlog_last_loss(r->log), eval_loss(&e.all), unigram, eval_bpb(&e.all));
+        log_info("train: done, %" PRIu64
+                 " steps, loss %.4f -> %.4f, held out %.4f nats a token (unigram %.4f), %.4f bits per byte",
+                 r->step, trainlog_first_loss(r->log), trainlog_last_loss(r->log), eval_loss(&e.all), unigram,
+                 eval_bpb(&e.all));
     evalresult_clear(&e);
     return rc;
 }

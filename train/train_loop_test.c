@@ -18,7 +18,8 @@ static void make_text(uint64_t seed, uint32_t rule, uint32_t *out)
 {
     out[0] = (uint32_t)(mix64(seed) % VOCAB);
     for (uint64_t i = 1; i <= CONTEXT; i++)
-        out[i] = mix64(seed * 977 + i) % 8 ? (out[i - 1] * rule + 3) % VOCAB : (uint32_t)(mix64(seed * 31 + i) % VOCAB);
+        out[i] =
+            mix64(seed * 977 + i) % 8 ? (out[i - 1] * rule + 3) % VOCAB : (uint32_t)(mix64(seed * 31 + i) % VOCAB);
 }
 
 static ErrCode fake_sample(void *ctx, uint64_t s, uint32_t *out, Err *err)
@@ -48,8 +49,15 @@ static Span fake_bytes(void *ctx, uint32_t token)
     return span("abcd", token % 2 ? 3 : 1);
 }
 
-static const DataSource source = {.vocab_size = VOCAB, .eos_id = 0, .n_streams = 2, .n_heldout = 30, .content = {1, 2},
-                                  .stream_name = fake_name, .sample = fake_sample, .heldout = fake_heldout, .bytes = fake_bytes};
+static const DataSource source = {.vocab_size = VOCAB,
+                                  .eos_id = 0,
+                                  .n_streams = 2,
+                                  .n_heldout = 30,
+                                  .content = {1, 2},
+                                  .stream_name = fake_name,
+                                  .sample = fake_sample,
+                                  .heldout = fake_heldout,
+                                  .bytes = fake_bytes};
 
 static TrainConfig config(uint64_t steps)
 {
@@ -57,8 +65,16 @@ static TrainConfig config(uint64_t steps)
     Err err;
 
     CHECK_OK(config_load(&c, "tiny", &err), &err);
-    c.model = (ModelShape){.layers = 1, .d_model = 32, .heads = 2, .kv_heads = 1, .head_dim = 16, .ffn = 48, .context = CONTEXT,
-                           .rope_theta = 100, .norm_eps = 1e-6, .init_std = 0.1};
+    c.model = (ModelShape){.layers = 1,
+                           .d_model = 32,
+                           .heads = 2,
+                           .kv_heads = 1,
+                           .head_dim = 16,
+                           .ffn = 48,
+                           .context = CONTEXT,
+                           .rope_theta = 100,
+                           .norm_eps = 1e-6,
+                           .init_std = 0.1};
     c.vocab_multiple = 8, c.batch = 6, c.micro_batch = 3, c.steps = steps, c.lr = 0.01, c.eval_every = 5;
     c.checkpoint_seconds = 0, c.checkpoint_steps = 4, c.keep = 3;
     CHECK_OK(config_resolve(&c, VOCAB, &err), &err);
@@ -104,10 +120,13 @@ static void check_log(const char *dir, uint64_t steps, int evals)
         CHECK_OK(json_parse(&a, span(rest.p, n), "log", &line, &err), &err);
         if (json_get(line, "loss")) {
             CHECK_INT(++step, field(line, "step"));
-            CHECK(field(line, "tokens") == (double)(step * 6 * CONTEXT) && field(line, "lr") > 0 && field(line, "grad_norm") > 0);
+            CHECK(field(line, "tokens") == (double)(step * 6 * CONTEXT) && field(line, "lr") > 0 &&
+                  field(line, "grad_norm") > 0);
         } else {
-            CHECK(field(line, "heldout_loss") > 0 && field(line, "heldout_bpb") > 0 && field(line, "step") == (double)step);
-            CHECK(json_get(json_get(line, "streams"), "odd") && json_get(json_get(line, "streams"), "even \"quoted\""));
+            CHECK(field(line, "heldout_loss") > 0 && field(line, "heldout_bpb") > 0 &&
+                  field(line, "step") == (double)step);
+            CHECK(json_get(json_get(line, "streams"), "odd") &&
+                  json_get(json_get(line, "streams"), "even \"quoted\""));
             evals--;
         }
         rest = span_from(rest, n + 1);
@@ -136,7 +155,8 @@ TEST(a_run_learns_and_says_so)
     CHECK(field(r, "heldout_loss") < field(r, "unigram_entropy") - 1);
     /* Mean bytes a token: 3 for odd ones, 1 for even ones, 0 for eos; near 2 all together. */
     CHECK(fabs(field(r, "heldout_bpb") / (field(r, "heldout_loss") / log(2)) - 0.5) < 0.06);
-    CHECK(field(r, "steps") == 60 && field(r, "tokens") == 60 * 6 * CONTEXT && field(r, "heldout_tokens") == 30 * CONTEXT);
+    CHECK(field(r, "steps") == 60 && field(r, "tokens") == 60 * 6 * CONTEXT &&
+          field(r, "heldout_tokens") == 30 * CONTEXT);
     check_log(dir, 60, 12);
     CHECK_OK(train_run(&c, &source, dir, &o, &err), &err); /* finished: nothing happens */
     check_log(dir, 60, 12);
@@ -154,7 +174,8 @@ TEST(resumed_equals_uninterrupted)
 
     CHECK_OK(train_run(&c, &source, whole, &(TrainOptions){.threads = 1}, &err), &err);
     for (uint64_t at = 1; at < STEPS; at += 3) {
-        CHECK_INT(ERR_INTR, train_run(&c, &source, cut, &(TrainOptions){.threads = 2, .force = true, .stop_after = at}, &err));
+        CHECK_INT(ERR_INTR,
+                  train_run(&c, &source, cut, &(TrainOptions){.threads = 2, .force = true, .stop_after = at}, &err));
         CHECK_INT(ERR_INTR, train_run(&c, &source, cut, &(TrainOptions){.threads = 7, .stop_after = at + 1}, &err));
         CHECK_OK(train_run(&c, &source, cut, &(TrainOptions){.threads = 2}, &err), &err);
         check_same_file(whole, cut, "step-000000000012.ckpt");

@@ -102,7 +102,8 @@ static ErrCode parse_ids(const char *text, uint32_t limit, uint32_t **ids, size_
         const size_t comma = span_find(rest, ',');
         uint64_t id;
         if (!span_to_u64(span_trim(span(rest.p, comma)), &id) || id >= limit)
-            return err_set(err, ERR_USAGE, "--prompt-ids wants token ids below %" PRIu32 ", not \"%.40s\"", limit, (const char *)rest.p);
+            return err_set(err, ERR_USAGE, "--prompt-ids wants token ids below %" PRIu32 ", not \"%.40s\"", limit,
+                           (const char *)rest.p);
         (*ids)[(*n)++] = (uint32_t)id;
         rest = span_from(rest, comma + 1);
     }
@@ -129,7 +130,8 @@ static ErrCode print_text(const DataSource *d, const uint32_t *id, size_t n, Err
 /* Prints prompt and continuation. Without a prompt the text begins after an end-of-document token. */
 static ErrCode generate_mode(const Options *o, Model *m, const DataSource *d, Err *err)
 {
-    const SampleParams p = {.temperature = o->temperature, .top_k = o->top_k, .seed = o->seed ? strtoull(o->seed, NULL, 10) : 1};
+    const SampleParams p = {
+        .temperature = o->temperature, .top_k = o->top_k, .seed = o->seed ? strtoull(o->seed, NULL, 10) : 1};
     uint32_t *prompt = NULL, *all = NULL;
     size_t n_prompt = 0, n_out = 0;
     ErrCode rc = parse_ids(o->prompt_ids ? o->prompt_ids : "", d->vocab_size, &prompt, &n_prompt, err);
@@ -162,7 +164,8 @@ static ErrCode score_mode(const Options *o, Model *m, Err *err)
     ErrCode rc = parse_ids(o->prompt_ids ? o->prompt_ids : "", v, &id, &n, err);
 
     if (rc == ERR_OK && (n < 2 || n > m->spec.shape.context))
-        rc = err_set(err, ERR_USAGE, "--score wants 2 to %" PRIu32 " --prompt-ids, not %zu", m->spec.shape.context, n);
+        rc =
+            err_set(err, ERR_USAGE, "--score wants 2 to %" PRIu32 " --prompt-ids, not %zu", m->spec.shape.context, n);
     if (rc == ERR_OK) rc = decoder_new(&d, m, err);
     for (size_t i = 0; rc == ERR_OK && i + 1 < n; i++) {
         const float *logits = decoder_feed(d, id[i]);
@@ -184,8 +187,8 @@ static ErrCode read_mode(const Options *o, const char *out_dir, const Par *par, 
 
     if (rc == ERR_OK && o->tokens_dir) rc = tokens_vocab(&d, o->tokens_dir, err);
     if (rc == ERR_OK && o->tokens_dir && d.vocab_size > m->spec.shape.vocab_rows)
-        rc = err_set(err, ERR_DATA, "%s has %" PRIu32 " tokens, the model of %s only %" PRIu32, o->tokens_dir, d.vocab_size, dir,
-                     m->spec.shape.vocab_rows);
+        rc = err_set(err, ERR_DATA, "%s has %" PRIu32 " tokens, the model of %s only %" PRIu32, o->tokens_dir,
+                     d.vocab_size, dir, m->spec.shape.vocab_rows);
     if (rc == ERR_OK) {
         if (o->generate)
             rc = generate_mode(o, m, &d, err);
@@ -206,7 +209,8 @@ static void print_version(void)
     char devices[4096];
 
     device_describe(devices, sizeof devices);
-    printf("tamis-train " TAMIS_VERSION "\nbuilt with " TAMIS_LIBRARIES "\nmatrix product: %s\n%s", gemm_kernel(0)->name, devices);
+    printf("tamis-train " TAMIS_VERSION "\nbuilt with " TAMIS_LIBRARIES "\nmatrix product: %s\n%s",
+           gemm_kernel(0)->name, devices);
 }
 
 /* What the modes need of operands and options, before anything is read. */
@@ -214,7 +218,8 @@ static ErrCode check_options(const Options *o, int n_operands, Err *err)
 {
     const int modes = !!o->generate + !!o->score + !!o->export_hf + o->plan;
 
-    if (modes > 1) return err_set(err, ERR_USAGE, "train: --generate, --score, --export-hf and --plan exclude each other");
+    if (modes > 1)
+        return err_set(err, ERR_USAGE, "train: --generate, --score, --export-hf and --plan exclude each other");
     if (o->generate && !o->tokens_dir) return err_set(err, ERR_USAGE, "train: --generate needs --tokens-dir");
     if (o->n > GENERATE_MAX_TOKENS) return err_set(err, ERR_USAGE, "train: --n is at most %d", GENERATE_MAX_TOKENS);
     if (o->common.threads > 4096) return err_set(err, ERR_USAGE, "train: --threads is at most 4096");
@@ -222,7 +227,8 @@ static ErrCode check_options(const Options *o, int n_operands, Err *err)
     if (o->export_hf && n_operands != 1) return err_set(err, ERR_USAGE, "train: --export-hf needs one OUT_DIR");
     if ((o->generate || o->score) && n_operands) return err_set(err, ERR_USAGE, "train: unexpected operand");
     if (o->plan && n_operands > 1) return err_set(err, ERR_USAGE, "train: --plan takes at most one TOKENS_DIR");
-    if (modes == 0 && n_operands != 1) return err_set(err, ERR_USAGE, "train: one TOKENS_DIR is needed; try tamis train --help");
+    if (modes == 0 && n_operands != 1)
+        return err_set(err, ERR_USAGE, "train: one TOKENS_DIR is needed; try tamis train --help");
     if (modes == 0 && !o->out) return err_set(err, ERR_USAGE, "train: --out is needed; try tamis train --help");
     return ERR_OK;
 }
@@ -256,8 +262,11 @@ static ErrCode run(int argc, char **argv, Options *o, Err *err)
         OPT_COMMON_TALK(&o->common),
         OPT_END,
     };
-    const OptVerb verb = {"train", usage, "Pretrain a LLaMA-style model from a tokens directory, on the CPU in single precision.", specs,
-                          "Exit status: 0 done, 2 usage, 3 system error, 4 bad data or limit, 5 out of memory, 6 interrupted (resumable)."};
+    const OptVerb verb = {"train", usage,
+                          "Pretrain a LLaMA-style model from a tokens directory, on the CPU in single precision.",
+                          specs,
+                          "Exit status: 0 done, 2 usage, 3 system error, 4 bad data or limit, 5 out of memory, 6 "
+                          "interrupted (resumable)."};
     int first;
     ErrCode rc = options_parse(&verb, argc, argv, &first, err);
 

@@ -7,7 +7,10 @@
 #include <stdio.h>
 
 static void line_u64(const char *what, uint64_t v) { printf("%-34s %" PRIu64 "\n", what, v); }
-static void line_f64(const char *what, double v, const char *note) { printf("%-34s %.4g%s%s\n", what, v, *note ? "   " : "", note); }
+static void line_f64(const char *what, double v, const char *note)
+{
+    printf("%-34s %.4g%s%s\n", what, v, *note ? "   " : "", note);
+}
 
 static void line_bytes(const char *what, uint64_t v) { printf("%-34s %.1f MiB\n", what, (double)v / (1 << 20)); }
 
@@ -21,8 +24,8 @@ ErrCode train_plan(const TrainConfig *c, Err *err)
     if (rc != ERR_OK) return rc;
     const ModelCost cost = model_cost(&spec);
     const uint64_t activations = model_bytes(&spec, c->micro_batch, true) - 8 * spec.n_params;
-    printf("%-34s %" PRIu32 " layers, d %" PRIu32 ", %" PRIu32 "/%" PRIu32 " heads of %" PRIu32 ", ffn %" PRIu32 "\n", "model", s->layers,
-           s->d_model, s->heads, s->kv_heads, s->head_dim, s->ffn);
+    printf("%-34s %" PRIu32 " layers, d %" PRIu32 ", %" PRIu32 "/%" PRIu32 " heads of %" PRIu32 ", ffn %" PRIu32 "\n",
+           "model", s->layers, s->d_model, s->heads, s->kv_heads, s->head_dim, s->ffn);
     printf("%-34s context %" PRIu32 ", %" PRIu32 " rows of vocabulary\n", "", s->context, s->vocab_rows);
     line_u64("parameters", cost.params);
     line_u64("  of both embeddings", cost.embedding_params);

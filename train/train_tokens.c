@@ -28,8 +28,14 @@ static void tokens_release(void *ctx)
 
 static const Vocab *vocab_of(const Tokens *t) { return t->dir ? tokensdir_vocab(t->dir) : t->vocab; }
 static Span tokens_bytes(void *ctx, uint32_t token) { return vocab_bytes(vocab_of(ctx), token); }
-static ErrCode tokens_sample(void *ctx, uint64_t s, uint32_t *out, Err *err) { return blend_sample(((Tokens *)ctx)->blend, s, out, err); }
-static const char *tokens_stream_name(void *ctx, uint32_t stream) { return tokensdir_stream(((Tokens *)ctx)->dir, stream)->name; }
+static ErrCode tokens_sample(void *ctx, uint64_t s, uint32_t *out, Err *err)
+{
+    return blend_sample(((Tokens *)ctx)->blend, s, out, err);
+}
+static const char *tokens_stream_name(void *ctx, uint32_t stream)
+{
+    return tokensdir_stream(((Tokens *)ctx)->dir, stream)->name;
+}
 
 static ErrCode tokens_heldout(void *ctx, uint64_t i, uint32_t *stream, uint32_t *out, Err *err)
 {
@@ -38,7 +44,10 @@ static ErrCode tokens_heldout(void *ctx, uint64_t i, uint32_t *stream, uint32_t 
 
 static void describe(DataSource *d, Tokens *t)
 {
-    *d = (DataSource){.ctx = t, .vocab_size = vocab_size(vocab_of(t)), .eos_id = vocab_eos(vocab_of(t)), .bytes = tokens_bytes,
+    *d = (DataSource){.ctx = t,
+                      .vocab_size = vocab_size(vocab_of(t)),
+                      .eos_id = vocab_eos(vocab_of(t)),
+                      .bytes = tokens_bytes,
                       .release = tokens_release};
 }
 
@@ -81,7 +90,10 @@ static Hash128 content_of(const Tokens *t)
 
 ErrCode tokens_source(DataSource *d, const char *dir, const TrainConfig *c, Err *err)
 {
-    const BlendSpec spec = {.context = c->model.context, .seed = c->seed, .block_bytes = c->block_bytes, .window = c->window,
+    const BlendSpec spec = {.context = c->model.context,
+                            .seed = c->seed,
+                            .block_bytes = c->block_bytes,
+                            .window = c->window,
                             .heldout = c->heldout};
     Tokens *t = calloc(1, sizeof *t);
     ErrCode rc;

@@ -34,8 +34,10 @@ ErrCode train_load_weights(const char *dir, int threads, struct Model **m, Err *
         ErrCode one = load_one(dir, steps[i], threads, m, &e);
         if (one == ERR_OK) break;
         if (!first.code) first = e;
-        if (i == 0) rc = err_set(err, first.code, "%s", first.msg);
-        else log_warn("%s; trying an older checkpoint", e.msg);
+        if (i == 0)
+            rc = err_set(err, first.code, "%s", first.msg);
+        else
+            log_warn("%s; trying an older checkpoint", e.msg);
     }
     free(steps);
     return rc;
