@@ -80,17 +80,10 @@ int dedup_verb(int argc, char **argv)
     Err err = {0};
     int first = 0;
 
-    ErrCode rc = options_parse(&verb, argc, argv, &first, &err);
+    ErrCode rc = verb_begin(&verb, argc, argv, &common, &par, &first, &err);
     if (rc == ERR_NO) return 0;
     if (rc != ERR_OK) goto out;
-    if (first == argc) {
-        rc = err_set(&err, ERR_USAGE, "dedup: no input; try tamis dedup --help");
-        goto out;
-    }
     if (aggressive && (rc = set_aggressive(&params, &err)) != ERR_OK) goto out;
-    if ((rc = par_start(&par, (int)common.threads, &err)) != ERR_OK) goto out;
-    log_setup(common.quiet ? LOG_QUIET : common.verbose ? LOG_VERBOSE : LOG_NORMAL, par.rank);
-    interrupt_install();
     if ((rc = datasetset_open(&set, (const char *const *)argv + first, (size_t)(argc - first), &err)) != ERR_OK)
         goto out;
     if ((rc = dedup_run(&params, set, out, &common, &par, &totals, &dedup, &err)) != ERR_OK) goto out;
