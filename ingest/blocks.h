@@ -19,7 +19,7 @@ typedef struct {
     uint16_t indent;            /* list items: levels above; other blocks inside an item: as deep as its text */
     uint16_t number;            /* ordered items: their number; else 0 */
     uint8_t kind;
-    bool keep; /* maintext.c decides */
+    bool boilerplate, keep; /* maintext.c decides */
 } Block;
 
 typedef struct {

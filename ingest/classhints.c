@@ -82,6 +82,7 @@ static const struct {
              {"gg", HINT_AD},
              {"guanggao", HINT_AD},
              {"header", HINT_HEAD},
+             {"headerlink", HINT_NAV},
              {"hentry", HINT_CONTENT},
              {"hidden", HINT_HIDDEN},
              {"hide", HINT_HIDDEN},

@@ -11,7 +11,7 @@
 typedef enum { LANG_OTHER, LANG_EN, LANG_ZH_HANS, LANG_ZH_HANT, LANG_CODE, LANG_N } Lang;
 extern const char *const lang_names[LANG_N];
 
-enum { LANG_SAMPLE = 16 << 10 }; /* bytes looked at: the start, the middle and the end of longer texts */
+enum { LANG_SAMPLE = 8 << 10 }; /* bytes looked at: the start, the middle and the end of longer texts */
 
 typedef struct {
     Lang lang;

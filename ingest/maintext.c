@@ -262,15 +262,6 @@ static void mark_link_clusters(MainText *m, const HtmlTree *t)
 
 /* ---- 3. values */
 
-static bool contains(Span s, const char *what)
-{
-    size_t n = strlen(what);
-
-    for (size_t i = 0; i + n <= s.n; i++)
-        if (s.p[i] == (uint8_t)what[0] && !memcmp(s.p + i, what, n)) return true;
-    return false;
-}
-
 /* Phrases that only boilerplate holds, in short blocks. */
 static bool has_phrase(Span s)
 {
@@ -307,9 +298,15 @@ static bool has_phrase(Span s)
                                           "Powered by",
                                           "Skip to",
                                           "cookies"};
+    enum { N = sizeof phrases / sizeof phrases[0] };
+    bool starts[256] = {false};
 
-    for (size_t i = 0; i < sizeof phrases / sizeof phrases[0]; i++)
-        if (contains(s, phrases[i])) return true;
+    for (size_t i = 0; i < N; i++) starts[(uint8_t)phrases[i][0]] = true;
+    for (size_t at = 0; at < s.n; at++) {
+        if (!starts[s.p[at]]) continue;
+        for (size_t i = 0; i < N; i++)
+            if ((uint8_t)phrases[i][0] == s.p[at] && span_starts(span_from(s, at), span_str(phrases[i]))) return true;
+    }
     return false;
 }
 
@@ -327,11 +324,10 @@ static bool is_good(const Block *k)
 
 static int64_t value_of(const MainText *m, const Block *k)
 {
-    const BlockList *b = &m->blocks;
     int64_t text = (int64_t)k->weight - k->link_weight;
 
     if (is_link_block(k)) return -(int64_t)k->link_weight / 2 - 300;
-    if (k->weight < PHRASE_WEIGHT && has_phrase(block_text(b, k))) return -SHORT_WEIGHT;
+    if (k->boilerplate) return -SHORT_WEIGHT;
     if (is_good(k)) return text + 200;
     if (k->kind == BLOCK_HEADING || m->forum) return 0;
     return k->weight >= SHORT_WEIGHT                       ? text / 2
@@ -433,8 +429,7 @@ static void choose(MainText *m, const HtmlTree *t, uint32_t root)
 
     for (uint32_t k = from; k < end; k++) {
         Block *c = &b->block[k];
-        c->keep = !is_link_block(c) && !(c->weight < PHRASE_WEIGHT && has_phrase(block_text(b, c))) &&
-                  !is_meta_block(m, t, c, root);
+        c->keep = !is_link_block(c) && !c->boilerplate && !is_meta_block(m, t, c, root);
         if (!c->keep || !is_good(c)) continue;
         if (first_good == end) first_good = k;
         last_good = k;
@@ -471,7 +466,7 @@ static void choose_spread(MainText *m, const HtmlTree *t)
     for (size_t k = 0; k < b->n; k++) {
         Block *c = &b->block[k];
         bool link = is_link_block(c) && !(c->kind == BLOCK_HEADING || c->weight >= TEASER);
-        c->keep = !link && !(c->weight < PHRASE_WEIGHT && has_phrase(block_text(b, c))) && !is_meta_block(m, t, c, 0);
+        c->keep = !link && !c->boilerplate && !is_meta_block(m, t, c, 0);
     }
 }
 
@@ -488,7 +483,11 @@ static ErrCode blocks_of_page(MainText *m, const HtmlTree *t, Err *err)
     ErrCode rc = blocks_render(t, m->drop, &m->blocks, err);
 
     if (rc != ERR_OK) return rc;
-    for (size_t k = 0; k < m->blocks.n; k++) m->blocks.block[k].keep = false;
+    for (size_t k = 0; k < m->blocks.n; k++) {
+        Block *b = &m->blocks.block[k];
+        b->boilerplate = b->weight < PHRASE_WEIGHT && has_phrase(block_text(&m->blocks, b));
+        b->keep = false;
+    }
     mark_link_clusters(m, t);
     return sum_values(m) ? ERR_OK : err_nomem(err, "a page's blocks");
 }

@@ -1,0 +1,107 @@
+#include "ingest/page.h"
+
+#include "core/buf.h"
+#include "tests/check.h"
+
+#define PROSE                                                                                                        \
+    "The river rises in the hills to the north, and for most of its way it runs through open meadows, where cattle " \
+    "graze in summer. In spring the water comes up over the banks, and the farmers build their barns higher."
+
+static PageWorker *worker(void)
+{
+    PageWorker *w = NULL;
+    Err err = {0};
+
+    CHECK_OK(pageworker_new(&w, &err), &err);
+    return w;
+}
+
+static void record(PageWorker *w, const char *fields, const char *block, PageResult *r)
+{
+    Buf head = {0};
+    Err err = {0};
+
+    buf_printf(&head, "WARC/1.0\r\nContent-Length: 1\r\n%s\r\n", fields);
+    CHECK_OK(page_from_record(w, buf_span(&head), span_str(block), r, &err), &err);
+    buf_clear(&head);
+}
+
+TEST(urls_and_dates_are_cleaned)
+{
+    static const struct {
+        const char *fields, *url, *date;
+    } cases[] = {
+        {"WARC-Target-URI: <http://a.test/>\r\nWARC-Date: 2024-05-06T07:08:09Z\r\n", "http://a.test/",
+         "2024-05-06T07:08:09Z"},
+        {"WARC-Target-URI: http://a.test/x y\x01z\xff\r\nWARC-Date: 20240506070809\r\n", "http://a.test/x%20y%01z%FF",
+         "2024-05-06T07:08:09Z"},
+        {"WARC-Target-URI: http://例.test/\r\nWARC-Date: 2024-05-06T07:08:09.123456Z\r\n", "http://例.test/",
+         "2024-05-06T07:08:09Z"},
+        {"WARC-Date: 2009-03-65T08:43:19-0800\r\n", NULL, NULL},
+        {"WARC-Date: 2009-03-65T08:43:19Z\r\n", NULL, NULL},
+        {"WARC-Date: 2024-05\r\n", NULL, NULL},
+    };
+    PageWorker *w = worker();
+
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        PageResult r;
+        Buf fields = {0};
+        buf_printf(&fields, "WARC-Type: conversion\r\n%s", cases[i].fields);
+        record(w, buf_cstr(&fields), PROSE, &r);
+        CHECK_INT(INGEST_N_REASONS, r.reason);
+        CHECK_SPAN(span_str(cases[i].url), r.doc.url);
+        CHECK_SPAN(span_str(cases[i].date), r.doc.date);
+        CHECK(!r.doc.meta.p);
+        buf_clear(&fields);
+    }
+    pageworker_free(w);
+}
+
+TEST(what_a_record_says_of_itself_is_kept)
+{
+    PageWorker *w = worker();
+    PageResult r;
+
+    record(w, "WARC-Type: response\r\nWARC-Truncated: length\r\n",
+           "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n<title>A \"b\"</title><p>" PROSE, &r);
+    CHECK_INT(INGEST_N_REASONS, r.reason);
+    CHECK_SPAN(SPAN_LIT("{\"title\":\"A \\\"b\\\"\",\"truncated\":\"length\"}"), r.doc.meta);
+    CHECK_INT(200, r.status);
+    CHECK_STR("utf-8", r.charset);
+    record(w, "WARC-Type: resource\r\nContent-Type: text/html; charset=utf-8\r\n", "<p>" PROSE, &r);
+    CHECK_SPAN(SPAN_LIT(PROSE), r.doc.text);
+    record(w, "WARC-Type: response\r\nContent-Type: text/dns\r\n", "20240506 a.test IN A 10.0.0.1", &r);
+    CHECK_INT(INGEST_OTHER_TYPE, r.reason);
+    record(w, "WARC-Type: response\r\n", "<html><body><p>" PROSE, &r); /* a body without an HTTP head */
+    CHECK_SPAN(SPAN_LIT(PROSE), r.doc.text);
+    record(w, "WARC-Type: conversion\r\nContent-Type: text/plain\r\n", "one\x01two\nthree \xff four " PROSE, &r);
+    CHECK_SPAN(SPAN_LIT("one two\nthree \xef\xbf\xbd four " PROSE), r.doc.text);
+    record(w, "WARC-Type: conversion\r\n", "\xff\xff four", &r);
+    CHECK_INT(INGEST_CHARSET, r.reason);
+    pageworker_free(w);
+}
+
+/* A worker's memory is reused: what a page leaves behind must not show in the next. */
+TEST(pages_do_not_see_each_other)
+{
+    static const char *const pages[] = {
+        "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n<title>one</title><p>" PROSE,
+        "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n<div><p>" PROSE "</p><ul><li>" PROSE "</ul></div>",
+        "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n<p>x"};
+    enum { N = sizeof pages / sizeof pages[0] };
+    PageWorker *shared = worker();
+
+    for (size_t i = 0; i < (size_t)N * N; i++) {
+        PageWorker *fresh = worker();
+        PageResult first, alone, after;
+        record(shared, "WARC-Type: response\r\n", pages[i / N], &first);
+        record(shared, "WARC-Type: response\r\n", pages[i % N], &after);
+        record(fresh, "WARC-Type: response\r\n", pages[i % N], &alone);
+        CHECK_INT(alone.reason, after.reason);
+        CHECK_SPAN(alone.doc.text, after.doc.text);
+        CHECK_SPAN(alone.doc.meta, after.doc.meta);
+        pageworker_free(fresh);
+    }
+    pageworker_free(shared);
+}
