@@ -14,7 +14,7 @@ typedef struct {
 } BpeSource;
 
 typedef struct BpeInput BpeInput;
-/* Opens everything, reads no text yet. Text files are taken whole: sample_bytes must be 0 for them. */
+/* Opens everything, reads no text yet. Text files are taken whole: sample_bytes is not for them. */
 MUST_USE ErrCode bpeinput_open(BpeInput **in, const BpeSource *source, Err *err);
 void bpeinput_close(BpeInput *in);
 /* JSON array of {path, content}, and of what identifies the inputs without their paths. */

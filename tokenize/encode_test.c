@@ -26,7 +26,10 @@ static const char *const unit[] = {"a",
                                    "!!",
                                    "\xc3\xbc",
                                    "<|end_of_text|>",
-                                   "<|pad|>"};
+                                   "<|pad|>",
+                                   "\xe0\x83\xa9", /* an overlong é */
+                                   "\xa9\xe4",
+                                   "\xed\xa0\x80"};
 enum { N_UNITS = sizeof unit / sizeof *unit };
 
 static void random_text(Buf *text, uint64_t seed, size_t n)
@@ -115,6 +118,38 @@ TEST(encoder_equals_lowest_rank_first)
         tokenizer_free(t);
     }
     buf_clear(&text);
+    buf_clear(&ids);
+    buf_clear(&want);
+}
+
+/* Characters that start whole: some do, each is the token its bytes merge into, and an overlong form is none of them. */
+TEST(whole_characters_are_their_own_encoding)
+{
+    Tokenizer *t = trained("tamis", 700);
+    Buf ids = {0}, want = {0};
+    size_t n_whole = 0;
+    uint8_t bytes[4];
+    Encoder *e;
+    Err err = {0};
+
+    CHECK_OK(encoder_new(&e, t, &err), &err);
+    for (uint32_t cp = 0; cp < CHAR_IDS; cp++) {
+        if (t->char_id[cp] == NO_ID) continue;
+        Span c = span(bytes, utf8_put(bytes, cp));
+        n_whole++;
+        buf_reset(&want);
+        slow_word(t, c, &want);
+        CHECK_SPAN(span(&t->char_id[cp], 4), buf_span(&want));
+        CHECK_SPAN(c, tokenizer_bytes(t, t->char_id[cp]));
+    }
+    CHECK(n_whole >= 4);
+    CHECK(t->char_id[0xE9] != NO_ID); /* é; the bytes below say the same in a form that is not allowed */
+    CHECK_OK(encode(e, SPAN_LIT("\xe0\x83\xa9"), true, &ids, &err), &err);
+    buf_reset(&want);
+    slow_word(t, SPAN_LIT("\xe0\x83\xa9"), &want);
+    CHECK_SPAN(buf_span(&want), buf_span(&ids));
+    encoder_free(e);
+    tokenizer_free(t);
     buf_clear(&ids);
     buf_clear(&want);
 }

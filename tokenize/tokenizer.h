@@ -10,7 +10,9 @@ enum {
     TOKENIZER_MAX_ADDED_BYTES = 4096, /* of one added token: bounds the search at each place of a text */
     TOKENIZER_MAX_ADDED = 1 << 16
 };
-#define NO_ID UINT32_MAX
+#define NO_ID    UINT32_MAX
+#define NO_MERGE UINT64_MAX
+enum { LOW_IDS = 256, CHAR_IDS = 0x10000 };
 
 /* A merge, found by its pair. Open addressing, at most half full; an empty slot has merge_rank NO_ID. */
 typedef struct {
@@ -43,8 +45,10 @@ struct Tokenizer {
     MergeSlot *merges;
     unsigned merge_bits;
     uint32_t n_merges;
-    AddedTrie added[2]; /* searched one after the other: the tokens with normalized false, then those with true */
-    Arena arena;        /* the bytes and spellings */
+    uint64_t *low_merges; /* of two ids below LOW_IDS, without search: merge_of() */
+    uint32_t *char_id;    /* by code point below CHAR_IDS: the token that its bytes are in every word, or NO_ID */
+    AddedTrie added[2];   /* searched one after the other: the tokens with normalized false, then those with true */
+    Arena arena;          /* the bytes and spellings */
 };
 
 /* Where the search for a pair begins. */
@@ -66,6 +70,17 @@ static inline const MergeSlot *merge_find(const Tokenizer *t, uint32_t left, uin
         if (m->merge_rank == NO_ID) return NULL;
     }
 }
+
+/* The merge of two tokens as merge_rank << 32 | id, so that the lowest value is the one to do; or NO_MERGE. */
+static inline uint64_t merge_of(const Tokenizer *t, uint32_t left, uint32_t right)
+{
+    if ((left | right) < LOW_IDS) return t->low_merges[left * LOW_IDS + right];
+    const MergeSlot *m = merge_find(t, left, right);
+    return m ? (uint64_t)m->merge_rank << 32 | m->id : NO_MERGE;
+}
+
+/* Fills char_id; the merges are there. */
+MUST_USE ErrCode tokenizer_find_chars(Tokenizer *t, Err *err);
 
 /* The longest added token that begins at text[at]; NO_ID when none does. *n is its length. */
 uint32_t added_match(const AddedTrie *trie, Span text, size_t at, size_t *n);

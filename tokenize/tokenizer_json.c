@@ -145,10 +145,12 @@ static ErrCode make_tables(Reader *r, Err *err)
     t->flags = calloc(t->n_ids, 1);
     for (t->merge_bits = 4; (size_t)1 << t->merge_bits < 2 * (size_t)r->merges->n;) t->merge_bits++;
     t->merges = malloc(sizeof *t->merges << t->merge_bits);
-    if (!r->by_spelling || !t->bytes || !t->spelling || !t->flags || !t->merges)
+    t->low_merges = malloc(LOW_IDS * LOW_IDS * sizeof *t->low_merges);
+    if (!r->by_spelling || !t->bytes || !t->spelling || !t->flags || !t->merges || !t->low_merges)
         return err_nomem(err, "the tokenizer");
     memset(r->by_spelling, 0xff, n_slots * sizeof *r->by_spelling); /* NO_ID */
     memset(t->merges, 0xff, sizeof *t->merges << t->merge_bits);
+    memset(t->low_merges, 0xff, LOW_IDS * LOW_IDS * sizeof *t->low_merges); /* NO_MERGE */
     memset(t->byte_id, 0xff, sizeof t->byte_id);
     return ERR_OK;
 }
@@ -224,6 +226,7 @@ static ErrCode read_merge(Reader *r, const Json *j, uint32_t merge_rank, Err *er
             return err_set(err, ERR_DATA, "%s: merge %u repeats merge %u", r->name, merge_rank,
                            t->merges[at].merge_rank);
     t->merges[at] = m;
+    if ((m.left | m.right) < LOW_IDS) t->low_merges[m.left * LOW_IDS + m.right] = (uint64_t)merge_rank << 32 | m.id;
     return ERR_OK;
 }
 
@@ -297,6 +300,7 @@ static ErrCode read_tree(Reader *r, const Json *root, Err *err)
     if ((rc = read_vocab(r, err)) != ERR_OK) return rc;
     if ((rc = read_merges(r, err)) != ERR_OK) return rc;
     if ((rc = read_all_added(r, err)) != ERR_OK) return rc;
+    if ((rc = tokenizer_find_chars(r->t, err)) != ERR_OK) return rc;
     buf_reset(&r->scratch);
     json_put_tree(&r->scratch, root);
     r->t->id = hash128(buf_span(&r->scratch));
@@ -342,6 +346,8 @@ void tokenizer_free(Tokenizer *t)
     free(t->spelling);
     free(t->flags);
     free(t->merges);
+    free(t->low_merges);
+    free(t->char_id);
     free(t->added[0].node);
     free(t->added[1].node);
     arena_clear(&t->arena);
