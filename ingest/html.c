@@ -76,9 +76,9 @@ static At at_of(Span s, size_t i, int *raw)
 /* The attributes that add_attr() below looks at; the others do not reach the parser. */
 static bool is_kept(Span name)
 {
-    static const char *const kept[] = {"class",       "id",       "role",     "href",       "name",
-                                       "content",     "itemprop", "lang",     "start",      "hidden",
-                                       "aria-hidden", "style",    "property", "http-equiv", "encoding"};
+    static const char *const kept[] = {"class",    "id",       "role",       "name",    "content",
+                                       "itemprop", "lang",     "start",      "hidden",  "aria-hidden",
+                                       "style",    "property", "http-equiv", "encoding"};
 
     if (name.n < 2 || name.n > 11) return false;
     for (size_t k = 0; k < sizeof kept / sizeof kept[0]; k++)
@@ -279,7 +279,7 @@ static bool style_hides(const char *style)
 
 static void add_attr(HtmlParser *b, HtmlNode *node, const char *name, const char *value)
 {
-    static const char *const kept[HTML_N_ATTRS] = {"class",   "id",       "role", "href", "name",
+    static const char *const kept[HTML_N_ATTRS] = {"class",   "id",       "role", "name",
                                                    "content", "itemprop", "lang", "start"};
     HtmlTree *t = b->t;
     size_t a = 0;

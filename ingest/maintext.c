@@ -1,5 +1,6 @@
 #include "ingest/maintext.h"
 
+#include "core/json.h"
 #include "core/utf8.h"
 #include "ingest/classhints.h"
 
@@ -25,6 +26,7 @@ enum {
 void maintext_clear(MainText *m)
 {
     blocklist_clear(&m->blocks);
+    buf_clear(&m->json);
     free(m->hints);
     free(m->drop);
     free(m->weight);
@@ -492,6 +494,32 @@ static ErrCode blocks_of_page(MainText *m, const HtmlTree *t, Err *err)
     return sum_values(m) ? ERR_OK : err_nomem(err, "a page's blocks");
 }
 
+/* The longest plain "articleBody" of the page's JSON-LD: where scripts put the text into the page, it is only there. */
+static Span article_body(MainText *m, const HtmlTree *t)
+{
+    Span rest = buf_span(&t->json_ld), key = SPAN_LIT("\"articleBody\""), best = {NULL, 0}, body;
+
+    buf_reset(&m->json);
+    if (!buf_reserve(&m->json, rest.n)) return best;
+    for (; rest.n > key.n; rest = span_from(rest, 1)) {
+        const uint8_t *p = memchr(rest.p, '"', rest.n);
+        if (!p) break;
+        rest = span_from(rest, (size_t)(p - rest.p));
+        if (!span_starts(rest, key)) continue;
+        JsonScan s = json_scan(span_from(rest, key.n));
+        if (!json_expect(&s, ':') || !json_string(&s, &m->json, &body)) continue;
+        if (body.n > best.n && span_find(body, '<') == body.n) best = body;
+        rest = span_from(rest, (size_t)(s.p - rest.p) - 1);
+    }
+    return best;
+}
+
+static void put_plain(Buf *out, Span s)
+{
+    s = span_trim(s);
+    for (size_t i = 0; i < s.n; i++) buf_putc(out, s.p[i] < ' ' && s.p[i] != '\n' ? ' ' : s.p[i]);
+}
+
 ErrCode maintext_extract(MainText *m, const HtmlTree *t, Buf *out, Err *err)
 {
     ErrCode rc;
@@ -506,7 +534,13 @@ ErrCode maintext_extract(MainText *m, const HtmlTree *t, Buf *out, Err *err)
     choose(m, t, root);
     if (kept_weight(&m->blocks) < MIN_TEXT) choose(m, t, 0);
     if (kept_weight(&m->blocks) * 100 < text_outside_links(&m->blocks) * SPREAD) choose_spread(m, t);
-    blocks_write(&m->blocks, out);
+    uint64_t kept = kept_weight(&m->blocks);
+    Span body = kept < MIN_TEXT && t->json_ld.n ? article_body(m, t) : (Span){NULL, 0};
+    if (body.n && text_weight(body) > 2 * kept)
+        put_plain(out, body);
+    else
+        blocks_write(&m->blocks, out);
+    if (m->json.oom) return err_nomem(err, "a page's text");
     return buf_ok(out, "a page's text", err);
 }
 

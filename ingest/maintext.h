@@ -7,7 +7,8 @@
  *    Kohlschuetter, Fankhauser & Nejdl 2010, weights that count Han characters as words do).
  * 4. The root is the element whose blocks' values sum to most; it grows to its parent when that adds prose. Where good
  *    blocks outside it outweigh it (forums, pages of several articles), all good blocks of the page are taken.
- * 5. Inside it, blocks of links, boilerplate phrases and by-lines go; the ends are trimmed to the first and last prose. */
+ * 5. Inside it, blocks of links, boilerplate phrases and by-lines go; the ends are trimmed to the first and last prose.
+ * 6. A page with hardly any text gives the articleBody of its JSON-LD instead, when that says more. */
 #ifndef TAMIS_INGEST_MAINTEXT_H
 #define TAMIS_INGEST_MAINTEXT_H
 
@@ -16,6 +17,7 @@
 /* Scratch of one thread; zero-initialise. */
 typedef struct {
     BlockList blocks;
+    Buf json;
     uint32_t *hints;         /* per node */
     uint8_t *drop;           /* per node */
     uint32_t *weight, *link; /* per node + 1: weight of text before it, of linked text before it */

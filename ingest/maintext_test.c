@@ -130,6 +130,24 @@ TEST(a_drop_never_takes_the_page)
     buf_clear(&out);
 }
 
+TEST(text_that_only_scripts_would_show)
+{
+    Buf out = {0};
+
+    extract("<script type='application/ld+json'>{\"@type\":\"NewsArticle\",\"x\":\"\\\"articleBody\\\":\", "
+            "\"articleBody\" : "
+            "\"One\\u0000two.\\n" PROSE_1 "\"}</script><body><div id=app></div><p>Loading</p></body>",
+            &out);
+    CHECK_SPAN(SPAN_LIT("One two.\n" PROSE_1), buf_span(&out));
+    extract("<script type='application/ld+json'>{\"articleBody\":\"" PROSE_1 "\"}</script><body><p>" PROSE_2
+            "<p>" PROSE_3,
+            &out);
+    CHECK_SPAN(SPAN_LIT(PROSE_2 "\n\n" PROSE_3), buf_span(&out));
+    extract("<script type='application/ld+json'>{\"articleBody\":\"cut</script><body><p>Loading", &out);
+    CHECK_SPAN(SPAN_LIT("Loading"), buf_span(&out));
+    buf_clear(&out);
+}
+
 TEST(titles)
 {
     static const struct {
