@@ -12,7 +12,7 @@
  * id = DUMP/NAME#OFFSET[+INNER]: OFFSET is the stored byte where the gzip member or zstd frame (else the record)
  * starts, INNER the offset inside what it decompresses to, when not 0. A foreign document gets SOURCE/NAME#RECORD,
  * RECORD counting the lines of its file from 0; its own id moves to meta.id.
- * Fields set: id text url date dump source lang lang_score meta {title, truncated, id}. Statistics groups: type, mime,
+ * Fields set: id text url date dump source lang lang_score meta {title, truncated, id}. Statistics groups: mime,
  * status, charset, lang. */
 #ifndef TAMIS_INGEST_INGEST_H
 #define TAMIS_INGEST_INGEST_H

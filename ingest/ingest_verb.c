@@ -33,16 +33,9 @@ int ingest_verb(int argc, char **argv)
     Err err = {0};
     int first = 0;
 
-    ErrCode rc = options_parse(&verb, argc, argv, &first, &err);
+    ErrCode rc = verb_begin(&verb, argc, argv, &common, &par, &first, &err);
     if (rc == ERR_NO) return 0;
     if (rc != ERR_OK) goto out;
-    if (first == argc) {
-        rc = err_set(&err, ERR_USAGE, "ingest: no input (see tamis ingest --help)");
-        goto out;
-    }
-    if ((rc = par_start(&par, (int)common.threads, &err)) != ERR_OK) goto out;
-    log_setup(common.quiet ? LOG_QUIET : common.verbose ? LOG_VERBOSE : LOG_NORMAL, par.rank);
-    interrupt_install();
     StageTotals totals = {0};
     rc = ingest_run(&params, (const char *const *)argv + first, (size_t)(argc - first), out, &common, &par, &totals,
                     &err);
