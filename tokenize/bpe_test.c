@@ -98,7 +98,7 @@ static void check_round(Span text, const BpeParams *p)
     BpeCounter *words;
     Buf store = {0};
     Err err = {0};
-    Merge m;
+    Merge m = {0, 0};
 
     CHECK_OK(bpecounter_new(&words, &err), &err);
     CHECK_OK(bpecounter_feed(words, text, &err), &err);

@@ -95,6 +95,7 @@ static ErrCode read_id(const Reader *r, const Json *j, uint32_t *id, Err *err)
 {
     uint64_t v;
 
+    *id = 0;
     if (!j || j->type != JSON_NUMBER || !span_to_u64(j->string, &v) || v >= TOKENIZER_MAX_IDS)
         return err_set(err, ERR_DATA, "%s: a token's id is not a whole number below %d", r->name, TOKENIZER_MAX_IDS);
     *id = (uint32_t)v;
