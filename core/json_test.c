@@ -568,6 +568,7 @@ TEST(json_tree_errors)
         {"[1,\n2\n", "f.json: line 3 column 1: unexpected end"},
         {"[1] x", "f.json: line 1 column 5: text behind the value"},
         {"[1 2]", "f.json: line 1 column 4: ',' or ']' expected"},
+        {NULL, "f.json: line 1 column 1: a value expected"}, /* no bytes at all */
     };
 
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {

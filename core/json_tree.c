@@ -116,12 +116,13 @@ static bool parse_value(Parser *p, unsigned depth, Json **out)
     return j->string.p ? true : refuse(p, begin, NO_MEMORY);
 }
 
-static ErrCode parse_error(const Parser *p, Span text, const char *name, Err *err)
+/* `begin` is the scanner's: the caller's text may have none. */
+static ErrCode parse_error(const Parser *p, const uint8_t *begin, const char *name, Err *err)
 {
     size_t line = 1, column = 1;
 
     if (p->s.why == NO_MEMORY || p->scratch.oom) return err_nomem(err, name);
-    for (const uint8_t *q = text.p; q < p->s.at; q++) {
+    for (const uint8_t *q = begin; q < p->s.at; q++) {
         column++;
         if (*q == '\n') line++, column = 1;
     }
@@ -131,12 +132,13 @@ static ErrCode parse_error(const Parser *p, Span text, const char *name, Err *er
 ErrCode json_parse(Arena *a, Span text, const char *name, Json **out, Err *err)
 {
     Parser p = {.s = json_scan(text), .arena = a};
+    const uint8_t *begin = p.s.p;
     ErrCode rc = ERR_OK;
 
     *out = NULL;
     if (!parse_value(&p, 0, out) || (!json_at_end(&p.s) && !refuse(&p, p.s.p, "text behind the value"))) {
         *out = NULL;
-        rc = parse_error(&p, text, name, err);
+        rc = parse_error(&p, begin, name, err);
     }
     buf_clear(&p.scratch);
     return rc;

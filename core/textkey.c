@@ -154,7 +154,7 @@ ErrCode textkey_split(TextKey *k, Span text, Err *err)
     buf_reset(&k->folded);
     if (text.n > UINT32_MAX)
         return err_set(err, ERR_LIMIT, "a text of %zu bytes is too large for a text key", text.n);
-    for (size_t at = 0; at < text.n;) {
+    for (size_t at = 0; at < text.n && !s.oom;) {
         uint32_t cp, to[UNICODE_FOLD_MAX];
         if (text.p[at] < 0x80) {
             if (ascii_is_alnum(text.p[at])) {
