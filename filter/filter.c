@@ -83,6 +83,15 @@ static bool rule_is_used(const RuleSet *set, const Rule *r)
     return false;
 }
 
+/* A set without rules only measures, so no language is a reason to drop. */
+static bool set_judges(const RuleSet *set)
+{
+    unsigned groups = 0;
+
+    for (int kind = 0; kind < KIND_COUNT; kind++) groups |= set->groups[kind];
+    return groups != 0;
+}
+
 static void put_params(FilterContext *c)
 {
     Buf *b = &c->params;
@@ -115,7 +124,8 @@ ErrCode filter_context_new(FilterContext **ctx, const FilterParams *params, Err 
     if (params->rules >= RULE_SET_COUNT) return err_set(err, ERR_USAGE, "there is no rule set %u", params->rules);
     if (!(c = calloc(1, sizeof *c))) return err_nomem(err, "the filter's rules");
     c->set = &rule_sets[params->rules];
-    c->other = params->other == FILTER_OTHER_KEEP ? FILTER_OTHER_KEEP : FILTER_OTHER_DROP;
+    c->other =
+        params->other == FILTER_OTHER_KEEP || !set_judges(c->set) ? FILTER_OTHER_KEEP : FILTER_OTHER_DROP;
     for (int i = 0; i < RULE_COUNT; i++) c->limit[i] = rule_table[i].limit;
     for (size_t i = 0; rc == ERR_OK && i < params->n_limits; i++) rc = set_limit(c, params->limits[i], err);
     if (rc == ERR_OK) {

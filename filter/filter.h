@@ -4,7 +4,7 @@
  * English is judged by the rules of Gopher (Rae et al. 2021): quality and repetition, on words. Chinese has no words
  * without a segmenter, so its rules count characters (kinds and sources in filter/rules.h); rules whose measure
  * depends on the length of a text hold from a length on. Code has light rules of its own. Documents in other
- * languages are dropped or kept by option; without `lang` the script decides between English and Chinese.
+ * languages are dropped or kept by option, and kept by the set `none`; without `lang` the script decides between English and Chinese.
  *
  * A limit can be moved by reason (--limit). Since the measures are columns of the view, a later stage or a person can
  * move it too without reading the texts again. All comparisons are of values rounded to 1e-6. */

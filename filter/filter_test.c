@@ -235,7 +235,7 @@ TEST(filter_keeps_others_when_asked_and_none_drops_only_the_empty)
     run(&params, in, plain, 1, &t[0]);
     params.other = FILTER_OTHER_KEEP;
     run(&params, in, keep, 1, &t[1]);
-    params.rules = 3;
+    params = (FilterParams){.rules = 3, .other = FILTER_OTHER_DROP}; /* of no weight without rules */
     run(&params, in, none, 1, &t[2]);
     CHECK_INT(t[0].n_docs + 1, t[1].n_docs);
     CHECK_INT(N_DOCS - 1, t[2].n_docs);

@@ -114,7 +114,7 @@ typedef struct {
       GROUP_CHINESE, GROUP_CODE, GROUP_GOPHER_REPETITION)                                                 \
     X("gopher", "Gopher quality and repetition for every text", false, GOPHER, 0, 0, 0)                   \
     X("fineweb", "Gopher and FineWeb's own for every text", false, GOPHER | GROUP_FINEWEB, 0, 0, 0)       \
-    X("none", "measures, drops nothing but empty texts", true, 0, 0, 0, 0)
+    X("none", "measures, drops nothing but texts that are empty or too long to measure", true, 0, 0, 0, 0)
 
 #define ONE(name, what, by_kind, english, chinese, code, other) +1
 enum { RULE_SET_COUNT = 0 RULE_SETS(ONE) };

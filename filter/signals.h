@@ -45,7 +45,7 @@
     X(SIG_HAN, "han_ratio")           /* han per character of text */                                              \
     X(SIG_DIGITS, "digit_ratio")      /* Nd per character of text */                                               \
     X(SIG_PUNCT, "punct_ratio")       /* punctuation and symbols per character that is no space */                 \
-    X(SIG_BRACKETS, "bracket_ratio")  /* characters inside 【】 per character that is no space */                \
+    X(SIG_BRACKETS, "bracket_ratio")  /* share inside 【】 of the characters that are no space */                \
     X(SIG_HAN_KINDS, "han_kinds")     /* distinct han per min(HAN_KINDS_OF, han) */                                \
     X(SIG_HAN_ENTROPY, "han_entropy") /* entropy of han, nats */                                                   \
     X(SIG_MORE_LINES, "teaser_lines") /* share of lines that end in 更多 展开 全文 …: lines.c */           \

@@ -134,8 +134,11 @@ static bool add_solid(Words *w, uint32_t cp)
 /* Marks whose number matters, wherever they stand. */
 typedef struct {
     size_t dots_end;     /* where the last "..." ended */
-    uint64_t bracket_at; /* n_chars after the open bracket, 0: none is open */
+    uint64_t bracket_at; /* solid_chars after the open bracket, 0: none is open */
 } Marks;
+
+/* Characters so far that are no white space. */
+static uint64_t solid_chars(const Words *w) { return w->n_chars - w->n_space; }
 
 static void count_edge(Words *w, Span text, Marks *m, size_t at, uint32_t cp)
 {
@@ -151,9 +154,9 @@ static void count_edge(Words *w, Span text, Marks *m, size_t at, uint32_t cp)
         }
         break;
     case ELLIPSIS: w->n_ellipsis++; break;
-    case BRACKET_OPEN: m->bracket_at = w->n_chars; break;
+    case BRACKET_OPEN: m->bracket_at = solid_chars(w); break;
     case BRACKET_CLOSE:
-        if (m->bracket_at) w->bracket_chars += w->n_chars - 1 - m->bracket_at;
+        if (m->bracket_at) w->bracket_chars += solid_chars(w) - 1 - m->bracket_at;
         m->bracket_at = 0;
         break;
     default: break;

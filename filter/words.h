@@ -34,13 +34,13 @@ typedef struct {
     uint64_t n_alpha;              /* alpha words */
     uint64_t n_hash, n_hash_runs;  /* '#', runs of it */
     uint64_t n_ellipsis;           /* "..." not overlapping, and U+2026 */
-    uint64_t bracket_chars;        /* inside 【】 of one line, brackets not counted */
+    uint64_t bracket_chars;        /* inside 【】 of one line, brackets and white space not counted */
     uint32_t stop_words;           /* one bit for each of the eight English stop words that occur as a word */
     bool odd_breaks;               /* a line break other than '\n' occurs (words_is_break) */
 } Words;
 
 enum {
-    WORDS_MAX_BYTES = 32 << 20, /* longest text measured: bounds a thread's scratch to about 0.6 GiB */
+    WORDS_MAX_BYTES = 32 << 20, /* longest text measured: bounds a thread's scratch, 40 bytes a word, to 1.25 GiB */
     HAN_FIRST = 0x3400,         /* characters counted one by one; rarer ones share the last count */
     HAN_LAST = 0x9FFF,
     HAN_COUNTS = HAN_LAST - HAN_FIRST + 2

@@ -64,6 +64,8 @@ TEST(words_count_marks)
     CHECK_INT(3, w.n_hash_runs);
     lengths(&w, "【ab中】c【d\ne】【f", "1 2 1 1 3 4");
     CHECK_INT(3, w.bracket_chars); /* the second one is not closed in its line, nor is the last */
+    lengths(&w, "【a \t b】", "1 1 1 1");
+    CHECK_INT(2, w.bracket_chars); /* white space does not count, as in what they are a share of */
     lengths(&w, "the The be,be (to) of-of with", "3 3 5 1 2 1 5 4");
     CHECK_INT(1 | 1 << 2 | 1 << 7, w.stop_words); /* "be,be" and "of-of" are other words */
     CHECK(!w.odd_breaks);
