@@ -118,7 +118,10 @@ ErrCode tokensdir_commit(const char *dir, Hash128 key, Span params, Span inputs,
     const char *vocab_path = path_join(&c.arena, dir, "vocab.bin"),
                *mixture_path = path_join(&c.arena, dir, "mixture.json"),
                *manifest_path = path_join(&c.arena, dir, "manifest.json");
-    if (!vocab_path || !mixture_path || !manifest_path) return err_nomem(err, "a path");
+    if (!vocab_path || !mixture_path || !manifest_path) {
+        rc = err_nomem(err, "a path");
+        goto out;
+    }
     if ((rc = check_plan(dir, streams, n_streams, err)) != ERR_OK) goto out;
     if ((rc = hashstream_new(&c.content, err)) != ERR_OK) goto out;
     if ((rc = vocab_open(&vocab, vocab_path, err)) != ERR_OK) goto out;
