@@ -1,6 +1,7 @@
 /* train/rows.h - loops over one row of numbers, the inner part of train/ops.h.
  *
- * On x86-64 each is compiled for AVX-512, AVX2 and the base set, and the loader picks one. Their results are equal bit
+ * On x86-64 gcc compiles each for AVX-512, AVX2 and the base set, and the loader picks one (clang 14 gives such functions
+ * another name, which other files do not find: there it is the base set). Their results are equal bit
  * for bit: terms are never fused (-ffp-contract=off), and sums and maxima run in REAL_LANES lanes that are combined in one
  * order, whatever the width of the machine's vectors. */
 #ifndef TAMIS_TRAIN_ROWS_H
@@ -10,7 +11,7 @@
 
 #include <stddef.h>
 
-#if defined(__x86_64__) && defined(__GNUC__) && defined(__gnu_linux__) && !defined(__SANITIZE_THREAD__)
+#if defined(__x86_64__) && defined(__gnu_linux__) && defined(__GNUC__) && !defined(__clang__) && !defined(TRAIN_F64)
 #define ROW_KERNEL __attribute__((target_clones("avx512f", "avx2", "default")))
 #else
 #define ROW_KERNEL
