@@ -124,8 +124,7 @@ ErrCode filter_context_new(FilterContext **ctx, const FilterParams *params, Err 
     if (params->rules >= RULE_SET_COUNT) return err_set(err, ERR_USAGE, "there is no rule set %u", params->rules);
     if (!(c = calloc(1, sizeof *c))) return err_nomem(err, "the filter's rules");
     c->set = &rule_sets[params->rules];
-    c->other =
-        params->other == FILTER_OTHER_KEEP || !set_judges(c->set) ? FILTER_OTHER_KEEP : FILTER_OTHER_DROP;
+    c->other = params->other == FILTER_OTHER_KEEP || !set_judges(c->set) ? FILTER_OTHER_KEEP : FILTER_OTHER_DROP;
     for (int i = 0; i < RULE_COUNT; i++) c->limit[i] = rule_table[i].limit;
     for (size_t i = 0; rc == ERR_OK && i < params->n_limits; i++) rc = set_limit(c, params->limits[i], err);
     if (rc == ERR_OK) {
