@@ -128,6 +128,8 @@ ErrCode par_agree(const Par *par, ErrCode rc, Err *err)
     return local.code;
 }
 
+const char *par_library(void) { return mpi_version(); }
+
 void par_barrier(const Par *par)
 {
     if (par->n_ranks > 1) mpi_barrier();

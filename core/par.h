@@ -19,6 +19,8 @@ void par_stop(Par *par); /* ends MPI if par_start began it */
 
 /* A Par of this process alone, for verbs that never distribute and for tests. */
 Par par_alone(int threads);
+/* "Open MPI 4.1.4", or "no MPI": what a build says of itself. */
+const char *par_library(void);
 /* Cores this process may use. */
 int par_cores(void);
 /* Memory this process may use: the cgroup's or Slurm's limit, else the machine's, over the local ranks. Bytes. */

@@ -70,6 +70,6 @@ void mpi_barrier(void) {}
 void mpi_sum_u64(uint64_t *v, size_t n) { (void)v, (void)n; }
 void mpi_min_int(int *v) { (void)v; }
 void mpi_bcast(int root, void *p, size_t n) { (void)root, (void)p, (void)n; }
-const char *mpi_version(void) { return "none"; }
+const char *mpi_version(void) { return "no MPI"; }
 
 #endif

@@ -13,6 +13,6 @@ void mpi_barrier(void);
 void mpi_sum_u64(uint64_t *v, size_t n);
 void mpi_min_int(int *v);
 void mpi_bcast(int root, void *p, size_t n);
-const char *mpi_version(void); /* "Open MPI 4.1.4", or "none" */
+const char *mpi_version(void); /* "Open MPI 4.1.4", or "no MPI" */
 
 #endif

@@ -55,7 +55,7 @@ int main(int argc, char **argv)
         return verb_exit(ERR_OK, NULL);
     }
     if (!strcmp(argv[1], "--version")) {
-        printf("tamis " TAMIS_VERSION "\nbuilt with " TAMIS_LIBRARIES "\n");
+        printf("tamis " TAMIS_VERSION "\nbuilt with " TAMIS_LIBRARIES ", %s\n", par_library());
         return verb_exit(ERR_OK, NULL);
     }
     for (int i = 0; i < N_VERBS; i++)
