@@ -116,7 +116,7 @@ ctest_preset release
 
 say "build clang, warnings are errors"
 status=0
-build clang -DCMAKE_C_FLAGS_RELEASE=-O0 -DCMAKE_CXX_FLAGS_RELEASE=-O0 || status=$?
+build clang -DCMAKE_BUILD_TYPE=Debug -DCMAKE_C_FLAGS_DEBUG=-O0 -DCMAKE_CXX_FLAGS_DEBUG=-O0 || status=$?
 result $status "build clang" build/clang.log
 
 say "format"
