@@ -1,8 +1,8 @@
 /* Encoding against the obvious way: look at all neighbours, merge the pair of lowest rank, again. */
 #include "core/utf8.h"
 #include "tests/check.h"
-#include "tokenize/pretoken.h"
-#include "tokenize/tokenizer.h"
+#include "tokenize/bpe_model.h"
+#include "tokenize/encode_slow.h"
 
 #include <stdlib.h>
 
@@ -60,38 +60,6 @@ static Tokenizer *trained(const char *preset, uint32_t vocab_size)
     return t;
 }
 
-static void slow_word(const Tokenizer *t, Span word, Buf *ids)
-{
-    uint32_t *id = malloc((word.n + 1) * sizeof *id);
-    size_t n = 0;
-
-    for (size_t i = 0; i < word.n && id; i++)
-        if (t->byte_id[word.p[i]] != NO_ID) id[n++] = t->byte_id[word.p[i]];
-    for (;;) {
-        size_t at = SIZE_MAX;
-        uint32_t lowest = NO_ID, made = NO_ID;
-        for (size_t i = 0; i + 1 < n; i++) {
-            const MergeSlot *m = merge_find(t, id[i], id[i + 1]);
-            if (m && m->merge_rank < lowest) at = i, lowest = m->merge_rank, made = m->id;
-        }
-        if (at == SIZE_MAX) break;
-        id[at] = made;
-        memmove(id + at + 1, id + at + 2, (n - at - 2) * sizeof *id);
-        n--;
-    }
-    buf_put(ids, id, n * sizeof *id);
-    free(id);
-}
-
-static void slow_encode(const Tokenizer *t, Span text, Buf *ids)
-{
-    buf_reset(ids);
-    for (size_t at = 0, end; at < text.n; at = end) {
-        end = pretoken_end(text, at);
-        slow_word(t, (Span){text.p + at, end - at}, ids);
-    }
-}
-
 TEST(encoder_equals_lowest_rank_first)
 {
     static const uint32_t sizes[] = {256, 270, 330, 700};
@@ -117,6 +85,70 @@ TEST(encoder_equals_lowest_rank_first)
         encoder_free(e);
         tokenizer_free(t);
     }
+    buf_clear(&text);
+    buf_clear(&ids);
+    buf_clear(&want);
+}
+
+/* Merges at random instead of trained ones, over the bytes of a few characters: most cross characters. */
+static Tokenizer *random_merges(uint64_t seed)
+{
+    static const uint8_t alphabet[] = {'a',  0xA9, 0xAD, 0xC3,
+                                       0xE4, 0x96, 0xB8}; /* by their characters, U+0096 being U+0118 */
+    enum { N_ALPHABET = sizeof alphabet, N_MERGES = 40 };
+    Merge merge[N_MERGES];
+    uint8_t spelt[N_ALPHABET + N_MERGES][12];
+    size_t n_bytes[N_ALPHABET + N_MERGES];
+    BpeModel model = {.n_alphabet = N_ALPHABET, .merges = merge};
+    Tokenizer *t = NULL;
+    Buf json = {0};
+    Err err = {0};
+    uint32_t n = N_ALPHABET;
+
+    memcpy(model.alphabet, alphabet, N_ALPHABET);
+    for (uint32_t i = 0; i < n; i++) spelt[i][0] = alphabet[i], n_bytes[i] = 1;
+    for (uint64_t draw = 0; draw < 400 && model.n_merges < N_MERGES; draw++) {
+        uint32_t a = (uint32_t)(mix64(seed * 1000 + 2 * draw) % n),
+                 b = (uint32_t)(mix64(seed * 1000 + 2 * draw + 1) % n);
+        bool fresh = n_bytes[a] + n_bytes[b] <= 12;
+        if (!fresh) continue;
+        memcpy(spelt[n], spelt[a], n_bytes[a]);
+        memcpy(spelt[n] + n_bytes[a], spelt[b], n_bytes[b]);
+        n_bytes[n] = n_bytes[a] + n_bytes[b];
+        for (uint32_t i = 0; i < n; i++) fresh &= !span_eq(span(spelt[i], n_bytes[i]), span(spelt[n], n_bytes[n]));
+        if (fresh) merge[model.n_merges++] = (Merge){a, b}, n++;
+    }
+    CHECK_OK(bpe_model_json(&model, &(BpeParams){.n_added = 0}, &json, &err), &err);
+    CHECK_OK(tokenizer_parse(&t, buf_span(&json), "random", &err), &err);
+    buf_clear(&json);
+    return t;
+}
+
+TEST(random_merges_across_characters)
+{
+    static const char *const part[] = {"\xe4\xb8\xad", "\xe4\xb8\x96", "a",       "\xc3\xa9",
+                                       "\xe4\xb8",     "\xad",         "\xc3\xad"};
+    Buf text = {0}, ids = {0}, want = {0};
+    size_t n_whole = 0;
+    Err err = {0};
+
+    for (uint64_t seed = 0; seed < 300; seed++) {
+        Tokenizer *t = random_merges(seed);
+        Encoder *e;
+        CHECK_OK(encoder_new(&e, t, &err), &err);
+        for (uint32_t cp = 0; cp < CHAR_IDS; cp++) n_whole += t->char_id[cp] != NO_ID;
+        for (uint64_t round = 0; round < 30; round++) {
+            buf_reset(&text);
+            for (uint64_t i = 0; i < 3 + round; i++)
+                buf_puts(&text, part[mix64(seed << 20 | round << 10 | i) % (round < 15 ? 4 : 7)]);
+            CHECK_OK(encode(e, buf_span(&text), true, &ids, &err), &err);
+            slow_encode(t, buf_span(&text), &want);
+            CHECK_SPAN(buf_span(&want), buf_span(&ids));
+        }
+        encoder_free(e);
+        tokenizer_free(t);
+    }
+    CHECK(n_whole > 20); /* else nothing was tried */
     buf_clear(&text);
     buf_clear(&ids);
     buf_clear(&want);
