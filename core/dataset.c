@@ -34,8 +34,8 @@ static ErrCode read_totals(Dataset *ds, Err *err)
     if ((rc = json_get_u64(ds->manifest, "text_bytes", 0, ds->dir, &ds->text_bytes, err)) != ERR_OK) return rc;
     if ((rc = json_get_str(ds->manifest, "content", ds->dir, &content, err)) != ERR_OK) return rc;
     if (version != DATASET_FORMAT_VERSION)
-        return err_set(err, ERR_DATA, "%s/manifest.json: format version %" PRIu64 "; this program knows %d", ds->dir, version,
-                       DATASET_FORMAT_VERSION);
+        return err_set(err, ERR_DATA, "%s/manifest.json: format version %" PRIu64 "; this program knows %d", ds->dir,
+                       version, DATASET_FORMAT_VERSION);
     if (!stage || !content || n_parts > DOCID_MAX_PARTS || !hash128_parse(span_str(content), &ds->content))
         return err_set(err, ERR_DATA, "%s/manifest.json: a member is missing or out of range", ds->dir);
     ds->stage = stage;
@@ -64,7 +64,8 @@ static ErrCode read_parts(Dataset *ds, Err *err)
         Arena scratch = {0};
         uint8_t hash[16];
         size_t n = span_find(rest, '\n');
-        if ((rc = json_parse(&scratch, span(rest.p, n), path, &line, err)) == ERR_OK) rc = partinfo_read(line, path, &ds->parts[i], err);
+        if ((rc = json_parse(&scratch, span(rest.p, n), path, &line, err)) == ERR_OK)
+            rc = partinfo_read(line, path, &ds->parts[i], err);
         arena_clear(&scratch);
         if (rc != ERR_OK) goto out;
         hash128_put(hash, ds->parts[i].content);
@@ -85,7 +86,8 @@ static ErrCode open_at_depth(Dataset **out, const char *dir, int depth, Err *err
 static ErrCode open_bases(Dataset *ds, const Json *base, int depth, Err *err)
 {
     if (base->type != JSON_ARRAY || base->n == 0 || base->n > DATASET_MAX_BASES)
-        return err_set(err, ERR_DATA, "%s/manifest.json: base is not a list of 1 to %d datasets", ds->dir, DATASET_MAX_BASES);
+        return err_set(err, ERR_DATA, "%s/manifest.json: base is not a list of 1 to %d datasets", ds->dir,
+                       DATASET_MAX_BASES);
     for (const Json *b = base->child; b; b = b->next) {
         const char *path, *content;
         char full[PATH_MAX];
@@ -95,16 +97,29 @@ static ErrCode open_bases(Dataset *ds, const Json *base, int depth, Err *err)
         if ((rc = json_get_str(b, "content", ds->dir, &content, err)) != ERR_OK) return rc;
         if (!path || !content || !hash128_parse(span_str(content), &want))
             return err_set(err, ERR_DATA, "%s/manifest.json: a base lacks its path or content", ds->dir);
-        if (path[0] == '/') snprintf(full, sizeof full, "%s", path);
-        else if ((rc = dataset_path(full, ds->dir, path, err)) != ERR_OK) return rc;
+        if (path[0] == '/')
+            snprintf(full, sizeof full, "%s", path);
+        else if ((rc = dataset_path(full, ds->dir, path, err)) != ERR_OK)
+            return rc;
         if ((rc = open_at_depth(&ds->base[ds->n_bases], full, depth + 1, err)) != ERR_OK) return rc;
         if (!hash128_eq(ds->base[ds->n_bases++]->content, want))
             return err_set(err, ERR_DATA, "%s is a view of %s, whose content has changed since", ds->dir, full);
     }
     for (uint32_t i = 0; i < ds->n_parts; i++)
         if (ds->parts[i].base >= ds->n_bases || ds->parts[i].base_part >= ds->base[ds->parts[i].base]->n_parts)
-            return err_set(err, ERR_DATA, "%s/parts.jsonl: part %" PRIu32 " looks at a base part that is not there", ds->dir, i);
+            return err_set(err, ERR_DATA, "%s/parts.jsonl: part %" PRIu32 " looks at a base part that is not there",
+                           ds->dir, i);
     return ERR_OK;
+}
+
+static ErrCode resolve_dir(Dataset *ds, Err *err)
+{
+    char *real = realpath(ds->dir, NULL);
+
+    if (!real) return err_sys(err, "cannot resolve %s", ds->dir);
+    ds->real = arena_str(&ds->arena, span_str(real));
+    free(real);
+    return ds->real ? ERR_OK : err_nomem(err, "a dataset");
 }
 
 static ErrCode open_at_depth(Dataset **out, const char *dir, int depth, Err *err)
@@ -134,6 +149,7 @@ static ErrCode open_at_depth(Dataset **out, const char *dir, int depth, Err *err
                     : err_set(err, ERR_SYS, "no dataset at %s", dir);
         goto fail;
     }
+    if ((rc = resolve_dir(ds, err)) != ERR_OK) goto fail;
     if ((rc = read_tree(&ds->arena, dir, "manifest.json", &ds->manifest, err)) != ERR_OK) goto fail;
     if ((rc = read_totals(ds, err)) != ERR_OK) goto fail;
     if ((rc = read_parts(ds, err)) != ERR_OK) goto fail;
@@ -165,3 +181,41 @@ uint64_t dataset_text_bytes(const Dataset *ds) { return ds->text_bytes; }
 Hash128 dataset_content(const Dataset *ds) { return ds->content; }
 bool dataset_is_view(const Dataset *ds) { return ds->n_bases > 0; }
 const Json *dataset_manifest(const Dataset *ds) { return ds->manifest; }
+
+static void put_roots(Buf *b, const Dataset *ds)
+{
+    char hex[HASH128_HEX];
+
+    for (uint32_t i = 0; i < ds->n_bases; i++) put_roots(b, ds->base[i]);
+    if (ds->n_bases) return;
+    hash128_hex(hex, ds->content);
+    buf_printf(b, ",\"%s\"", hex);
+}
+
+void dataset_put_identity(Buf *b, const Dataset *ds)
+{
+    char hex[HASH128_HEX];
+
+    hash128_hex(hex, ds->content);
+    buf_printf(b, ds->n_bases ? "[\"%s\"" : "\"%s\"", hex);
+    if (ds->n_bases) put_roots(b, ds), buf_putc(b, ']');
+}
+
+static bool stands_on(const Dataset *ds, const char *real)
+{
+    bool yes = strcmp(ds->real, real) == 0;
+
+    for (uint32_t i = 0; i < ds->n_bases && !yes; i++) yes = stands_on(ds->base[i], real);
+    return yes;
+}
+
+ErrCode dataset_stands_on(const Dataset *ds, const char *dir, bool *yes, Err *err)
+{
+    char *real = realpath(dir, NULL);
+
+    *yes = false;
+    if (!real) return err_sys(err, "cannot resolve %s", dir);
+    *yes = stands_on(ds, real);
+    free(real);
+    return ERR_OK;
+}

@@ -19,7 +19,11 @@
 #include "core/hash.h"
 #include "core/part.h"
 
-enum { DATASET_FORMAT_VERSION = 1, DATASET_MAX_BASES = 64, DATASET_MAX_DEPTH = 32 };
+enum {
+    DATASET_FORMAT_VERSION = 1,
+    DATASET_MAX_BASES = 1024, /* a view over every dump there is, with room */
+    DATASET_MAX_DEPTH = 32
+};
 
 typedef struct {
     char name[24]; /* "part-000000" */
@@ -42,6 +46,11 @@ uint64_t dataset_text_bytes(const Dataset *ds);
 Hash128 dataset_content(const Dataset *ds);
 bool dataset_is_view(const Dataset *ds);
 const Json *dataset_manifest(const Dataset *ds); /* the parsed manifest.json; lives until close */
+/* What identifies a dataset as an input, as JSON: "CONTENT"; of a view ["CONTENT","ROOT"…] with the contents of the written
+ * datasets below. DocIds and columns count the records of these, which may change while what the view shows does not. */
+void dataset_put_identity(Buf *b, const Dataset *ds);
+/* Whether `dir` is the dataset's directory or that of a base below it. Both exist. */
+MUST_USE ErrCode dataset_stands_on(const Dataset *ds, const char *dir, bool *yes, Err *err);
 
 /* --- several datasets read as one: the input of a stage. Parts are numbered through in the order given, which decides
  * the order of documents and so the DocIds: dataset number d is the d-th *root* dataset met, ordered by (dump, name) of
@@ -64,10 +73,10 @@ uint64_t datasetset_text_bytes(const DatasetSet *set);
 typedef struct PartView PartView;
 MUST_USE ErrCode partview_open(PartView **v, const DatasetSet *set, uint32_t part, Err *err);
 void partview_close(PartView *v);
-uint32_t partview_n_blocks(const PartView *v);  /* frames of the root part */
-uint32_t partview_n_records(const PartView *v); /* of the root part */
+uint32_t partview_n_blocks(const PartView *v);                     /* frames of the root part */
+uint32_t partview_n_records(const PartView *v);                    /* of the root part */
 uint32_t partview_first_record(const PartView *v, uint32_t block); /* block == n_blocks gives n_records */
-uint64_t partview_block_bytes(const PartView *v, uint32_t block); /* bytes of the block's lines, before reading */
+uint64_t partview_block_bytes(const PartView *v, uint32_t block);  /* bytes of the block's lines, before reading */
 /* The root part's content: what columns beside it must name. */
 Hash128 partview_root_content(const PartView *v);
 /* DocId of record r of the root part, dataset numbered within the set. */

@@ -6,6 +6,8 @@
 
 struct Dataset {
     const char *dir, *stage;
+    const char *real; /* dir resolved: however it was spelled, one directory has one */
+    uint32_t number;  /* of a written dataset below a set: its dataset number there */
     Arena arena;
     Json *manifest;
     PartInfo *parts;
@@ -16,17 +18,14 @@ struct Dataset {
 };
 
 struct DatasetSet {
-    Dataset **ds;     /* in canonical order */
+    Dataset **ds; /* in canonical order */
     size_t n;
-    uint32_t *first;  /* global number of each dataset's first part; first[n] = all */
-    const char **root; /* resolved directories of the written datasets below, in the order met: dataset numbers */
+    uint32_t *first;      /* global number of each dataset's first part; first[n] = all */
+    const Dataset **root; /* the written datasets below, each once, in the order met: dataset numbers */
     uint32_t n_roots;
-    Arena arena;
 };
 
 /* The written dataset and its part that part `part` of `ds` shows, through the chain of views. */
 void dataset_root_of(const Dataset *ds, uint32_t part, const Dataset **root, uint32_t *root_part);
-/* Number of a written dataset within the set. */
-uint32_t datasetset_root_number(const DatasetSet *set, const Dataset *root);
 
 #endif

@@ -24,15 +24,11 @@ static Span dump_of(const Dataset *ds)
     return dump && dump->type == JSON_STRING ? dump->string : SPAN_LIT("");
 }
 
-/* The root's own directory name: a view may be called anything. */
+/* The root's own directory name: a view may be called anything, and "." is no name. */
 static Span name_of(const Dataset *ds)
 {
     while (ds->n_bases) ds = ds->base[0];
-    Span dir = span_str(ds->dir);
-    while (dir.n > 1 && dir.p[dir.n - 1] == '/') dir.n--;
-    size_t at = dir.n;
-    while (at && dir.p[at - 1] != '/') at--;
-    return span_from(dir, at);
+    return span_str(path_base(ds->real));
 }
 
 static int compare_datasets(const void *pa, const void *pb)
@@ -46,44 +42,30 @@ static int compare_datasets(const void *pa, const void *pb)
     return d;
 }
 
-static ErrCode add_root(DatasetSet *set, const Dataset *root, Err *err)
+/* A dataset that several inputs look at is opened once for each; all get one number. */
+static ErrCode add_root(DatasetSet *set, Dataset *root, Err *err)
 {
-    char *real = realpath(root->dir, NULL);
     uint32_t i = 0;
-    ErrCode rc = ERR_OK;
 
-    if (!real) return err_sys(err, "cannot resolve %s", root->dir);
-    while (i < set->n_roots && !span_is(span_str(set->root[i]), real)) i++;
-    if (i == set->n_roots) {
-        const char **more = realloc(set->root, (set->n_roots + 1) * sizeof *more);
-        char *kept = arena_str(&set->arena, span_str(real));
-        if (more) set->root = more;
-        if (set->n_roots == DOCID_MAX_DATASETS) rc = err_set(err, ERR_LIMIT, "more than %d datasets", DOCID_MAX_DATASETS);
-        else if (!more || !kept) rc = err_nomem(err, "a set of datasets");
-        else set->root[set->n_roots++] = kept;
-    }
-    free(real);
-    return rc;
+    while (i < set->n_roots && strcmp(set->root[i]->real, root->real) != 0) i++;
+    root->number = i;
+    if (i < set->n_roots) return ERR_OK;
+    if (i == DOCID_MAX_DATASETS) return err_set(err, ERR_LIMIT, "more than %d datasets", DOCID_MAX_DATASETS);
+    const Dataset **more = realloc(set->root, (i + (size_t)1) * sizeof *more);
+    if (!more) return err_nomem(err, "a set of datasets");
+    set->root = more;
+    set->root[set->n_roots++] = root;
+    return ERR_OK;
 }
 
 /* Written datasets below `ds`, in the order of its bases. */
-static ErrCode add_roots(DatasetSet *set, const Dataset *ds, Err *err)
+static ErrCode add_roots(DatasetSet *set, Dataset *ds, Err *err)
 {
     ErrCode rc = ERR_OK;
 
     if (!ds->n_bases) return add_root(set, ds, err);
     for (uint32_t i = 0; i < ds->n_bases && rc == ERR_OK; i++) rc = add_roots(set, ds->base[i], err);
     return rc;
-}
-
-uint32_t datasetset_root_number(const DatasetSet *set, const Dataset *root)
-{
-    char *real = realpath(root->dir, NULL);
-    uint32_t i = 0;
-
-    while (real && i + 1 < set->n_roots && !span_is(span_str(set->root[i]), real)) i++;
-    free(real);
-    return i;
 }
 
 ErrCode datasetset_open(DatasetSet **out, const char *const *dirs, size_t n, Err *err)
@@ -131,7 +113,6 @@ void datasetset_close(DatasetSet *set)
     free(set->ds);
     free(set->first);
     free(set->root);
-    arena_clear(&set->arena);
     free(set);
 }
 
@@ -145,8 +126,10 @@ void datasetset_locate(const DatasetSet *set, uint32_t part, uint32_t *dataset, 
 
     while (hi - lo > 1) { /* the last dataset whose first part is not behind `part` */
         size_t mid = lo + (hi - lo) / 2;
-        if (set->first[mid] <= part) lo = mid;
-        else hi = mid;
+        if (set->first[mid] <= part)
+            lo = mid;
+        else
+            hi = mid;
     }
     *dataset = (uint32_t)lo;
     *local = part - set->first[lo];
@@ -159,7 +142,7 @@ DocId datasetset_docid(const DatasetSet *set, uint32_t part)
 
     datasetset_locate(set, part, &which, &local);
     dataset_root_of(set->ds[which], local, &root, &root_part);
-    return docid(datasetset_root_number(set, root), root_part, 0);
+    return docid(root->number, root_part, 0);
 }
 
 uint64_t datasetset_n_docs(const DatasetSet *set)

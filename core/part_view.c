@@ -6,13 +6,23 @@
 #include <stdlib.h>
 
 /* One part seen through its chain of views. The newest view's `drop` column says which records show; of columns with one
- * name the newest view's wins. */
+ * name the newest view's wins, record by record: where it has no value the next older one's counts. That is what a stage
+ * saw when it read its base, and so what its content was made from. */
 
 typedef struct {
     Span name;
     ColType type;
+    int level; /* 0: the newest */
     Span values;
 } SignalColumn;
+
+/* String columns of one meaning, newest first. */
+typedef struct {
+    struct {
+        Span values, pool;
+    } at[DATASET_MAX_DEPTH + 1];
+    int n;
+} StringColumns;
 
 struct PartView {
     PartFile *file;
@@ -20,46 +30,61 @@ struct PartView {
     int n_levels;
     Hash128 root_content;
     uint32_t dataset, root_part;
-    Span drop;              /* empty: a written dataset, all records show */
-    SignalColumn *signals;  /* sorted by name */
+    Span drop;             /* empty: a written dataset, all records show */
+    SignalColumn *signals; /* sorted by name, then level */
     uint32_t n_signals;
-    Span domain, domain_pool; /* of the newest column that sets the domain */
-    Span lines, line_pool;    /* of the newest view with replacement lines */
+    StringColumns domain, lines; /* mixture domains; replacement lines */
 };
 
 static int compare_signals(const void *pa, const void *pb)
 {
-    return span_cmp(((const SignalColumn *)pa)->name, ((const SignalColumn *)pb)->name);
+    const SignalColumn *a = pa, *b = pb;
+    int d = span_cmp(a->name, b->name);
+
+    return d ? d : a->level - b->level;
 }
 
-static bool has_signal(const PartView *v, Span name)
+static void add_strings(StringColumns *s, Span values, Span pool)
 {
-    for (uint32_t i = 0; i < v->n_signals; i++)
-        if (span_eq(v->signals[i].name, name)) return true;
-    return false;
+    s->at[s->n].values = values;
+    s->at[s->n++].pool = pool;
 }
 
-/* Takes from one level what no newer level has given yet. */
-static ErrCode gather_level(PartView *v, Columns *c, bool newest, Err *err)
+/* The newest string of a record; p == NULL when no view has one. */
+static ErrCode newest_string(const StringColumns *s, uint32_t record, Span *out, Err *err)
 {
+    ErrCode rc = ERR_OK;
+
+    *out = (Span){NULL, 0};
+    for (int i = 0; i < s->n && rc == ERR_OK && !out->p; i++)
+        rc = column_string(s->at[i].values, s->at[i].pool, record, out, err);
+    return rc;
+}
+
+/* Takes what one level, the last opened, says. */
+static ErrCode gather_level(PartView *v, Err *err)
+{
+    Columns *c = v->level[v->n_levels - 1];
+    bool newest = v->n_levels == 1, have_line = false;
+
     for (uint32_t i = 0; i < columns_count(c); i++) {
         const ColumnDef *d = columns_def(c, i);
         Span name = span_str(d->name), values, pool;
         ErrCode rc;
         bool drop = newest && span_is(name, DROP_COLUMN) && d->type == COL_U8;
-        bool signal = (d->flags & COL_SIGNAL) && d->width == 1 && d->type != COL_STRING && !has_signal(v, name);
-        bool domain = (d->flags & COL_FIELD) && d->type == COL_STRING && span_is(name, "domain") && !v->domain.p;
-        bool line = (d->flags & COL_LINE) && d->type == COL_STRING && !v->lines.p;
+        bool signal = (d->flags & COL_SIGNAL) && d->width == 1 && d->type != COL_STRING;
+        bool domain = (d->flags & COL_FIELD) && d->type == COL_STRING && d->width == 1 && span_is(name, "domain");
+        bool line = (d->flags & COL_LINE) && d->type == COL_STRING && d->width == 1 && !have_line;
         if (!drop && !signal && !domain && !line) continue;
         if ((rc = columns_values(c, i, &values, &pool, err)) != ERR_OK) return rc;
         if (drop) v->drop = values;
-        if (domain) v->domain = values, v->domain_pool = pool;
-        if (line) v->lines = values, v->line_pool = pool;
+        if (domain) add_strings(&v->domain, values, pool);
+        if (line) add_strings(&v->lines, values, pool), have_line = true;
         if (!signal) continue;
         SignalColumn *more = realloc(v->signals, (v->n_signals + 1) * sizeof *more);
         if (!more) return err_nomem(err, "signal columns");
         v->signals = more;
-        v->signals[v->n_signals++] = (SignalColumn){name, d->type, values};
+        v->signals[v->n_signals++] = (SignalColumn){name, d->type, v->n_levels - 1, values};
     }
     return ERR_OK;
 }
@@ -86,13 +111,14 @@ ErrCode partview_open(PartView **out, const DatasetSet *set, uint32_t part, Err 
     datasetset_locate(set, part, &which, &local);
     const Dataset *ds = set->ds[which];
     dataset_root_of(ds, local, &root, &v->root_part);
-    v->dataset = datasetset_root_number(set, root);
+    v->dataset = root->number;
     v->root_content = root->parts[v->root_part].content;
-    if ((rc = dataset_part_path(path, root->dir, DATASET_WRITTEN, root->stage, v->root_part, err)) != ERR_OK) goto fail;
+    if ((rc = dataset_part_path(path, root->dir, DATASET_WRITTEN, root->stage, v->root_part, err)) != ERR_OK)
+        goto fail;
     if ((rc = partfile_open(&v->file, path, err)) != ERR_OK) goto fail;
     if (partview_n_records(v) != root->parts[v->root_part].n_docs) {
-        rc = err_set(err, ERR_DATA, "%s: %" PRIu32 " records, but its dataset says %" PRIu64, path, partview_n_records(v),
-                     root->parts[v->root_part].n_docs);
+        rc = err_set(err, ERR_DATA, "%s: %" PRIu32 " records, but its dataset says %" PRIu64, path,
+                     partview_n_records(v), root->parts[v->root_part].n_docs);
         goto fail;
     }
     while (ds->n_bases) {
@@ -101,7 +127,7 @@ ErrCode partview_open(PartView **out, const DatasetSet *set, uint32_t part, Err 
         if ((rc = columns_open(&v->level[v->n_levels], path, err)) != ERR_OK) goto fail;
         v->n_levels++;
         if ((rc = check_level(v, v->level[v->n_levels - 1], path, err)) != ERR_OK) goto fail;
-        if ((rc = gather_level(v, v->level[v->n_levels - 1], v->n_levels == 1, err)) != ERR_OK) goto fail;
+        if ((rc = gather_level(v, err)) != ERR_OK) goto fail;
         if (v->n_levels == 1 && v->drop.n != partview_n_records(v)) {
             rc = err_set(err, ERR_DATA, "%s has no column " DROP_COLUMN, path);
             goto fail;
@@ -151,8 +177,8 @@ struct BlockReader {
     PartCoder *coder;
     PartView *view;
     Buf text;
-    Span rest;         /* lines of the block not read yet */
-    uint32_t record;   /* of the next line */
+    Span rest;       /* lines of the block not read yet */
+    uint32_t record; /* of the next line */
     DocScratch scratch;
     Signal *joined;
     uint32_t cap_joined;
@@ -228,15 +254,19 @@ static ErrCode join_signals(BlockReader *r, Doc *doc, uint32_t record, Err *err)
         r->cap_joined = need;
     }
     while (a < doc->n_signals || b < v->n_signals) {
-        int order = a == doc->n_signals ? 1 : b == v->n_signals ? -1 : span_cmp(doc->signals[a].name, v->signals[b].name);
+        int order = a == doc->n_signals ? 1
+                    : b == v->n_signals ? -1
+                                        : span_cmp(doc->signals[a].name, v->signals[b].name);
         double value;
         if (order < 0) {
             r->joined[n++] = doc->signals[a++];
             continue;
         }
         if (signal_value(&v->signals[b], record, &value)) {
-            r->joined[n++] = (Signal){v->signals[b].name, value};
+            Span name = v->signals[b].name;
+            r->joined[n++] = (Signal){name, value};
             a += order == 0;
+            while (b + 1 < v->n_signals && span_eq(v->signals[b + 1].name, name)) b++; /* older ones */
         }
         b++;
     }
@@ -252,16 +282,13 @@ static ErrCode read_doc(BlockReader *r, Span line, uint32_t record, Doc *doc, Er
     Span s;
     ErrCode rc;
 
-    if (v->lines.p) {
-        if ((rc = column_string(v->lines, v->line_pool, record, &s, err)) != ERR_OK) return rc;
-        if (s.p) line = s;
-    }
+    if ((rc = newest_string(&v->lines, record, &s, err)) != ERR_OK) return rc;
+    if (s.p) line = s;
     if (!doc_read(&r->scratch, line, doc, &why))
-        return err_set(err, ERR_DATA, "%s: record %" PRIu32 " is no document line: %s", partfile_path(v->file), record, why);
-    if (v->domain.p) {
-        if ((rc = column_string(v->domain, v->domain_pool, record, &s, err)) != ERR_OK) return rc;
-        if (s.p) doc->domain = s;
-    }
+        return err_set(err, ERR_DATA, "%s: record %" PRIu32 " is no document line: %s", partfile_path(v->file),
+                       record, why);
+    if ((rc = newest_string(&v->domain, record, &s, err)) != ERR_OK) return rc;
+    if (s.p) doc->domain = s;
     return join_signals(r, doc, record, err);
 }
 
@@ -297,7 +324,8 @@ ErrCode doccursor_open(DocCursor **out, const char *const *dirs, size_t n, Err *
 
     *out = NULL;
     if (!c) return err_nomem(err, "a cursor");
-    if ((rc = datasetset_open(&c->set, dirs, n, err)) != ERR_OK || (rc = blockreader_new(&c->reader, err)) != ERR_OK) {
+    if ((rc = datasetset_open(&c->set, dirs, n, err)) != ERR_OK ||
+        (rc = blockreader_new(&c->reader, err)) != ERR_OK) {
         doccursor_close(c);
         return rc;
     }

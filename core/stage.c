@@ -41,9 +41,8 @@ static void put_inputs_content(Buf *b, const StageJob *job)
     }
     buf_putc(b, '[');
     for (size_t i = 0; i < datasetset_count(job->set); i++) {
-        char hex[HASH128_HEX];
-        hash128_hex(hex, dataset_content(datasetset_at(job->set, i)));
-        buf_printf(b, "%s\"%s\"", i ? "," : "", hex);
+        if (i) buf_putc(b, ',');
+        dataset_put_identity(b, datasetset_at(job->set, i));
     }
     buf_putc(b, ']');
 }
@@ -74,7 +73,10 @@ static ErrCode put_inputs(Buf *b, const StageJob *job, Err *err)
     return rc;
 }
 
-static uint32_t job_n_parts(const StageJob *job) { return job->set ? datasetset_n_parts(job->set) : job->source->n_parts; }
+static uint32_t job_n_parts(const StageJob *job)
+{
+    return job->set ? datasetset_n_parts(job->set) : job->source->n_parts;
+}
 
 static ErrCode make_plan(Buf *b, const StageJob *job, Hash128 key, Err *err)
 {
@@ -83,8 +85,11 @@ static ErrCode make_plan(Buf *b, const StageJob *job, Hash128 key, Err *err)
     Buf inputs = {0};
     ErrCode rc = put_inputs(&inputs, job, err);
 
-    buf_printf(b, "{\"format\":\"tamis-dataset\",\"version\":%d,\"kind\":\"%s\",\"stage\":\"%s\",\"stage_version\":%" PRIu32 ",",
-               DATASET_FORMAT_VERSION, view ? "view" : "written", def->name, def->version);
+    buf_printf(
+        b,
+        "{\"format\":\"tamis-dataset\",\"version\":%d,\"kind\":\"%s\",\"stage\":\"%s\",\"stage_version\":%" PRIu32
+        ",",
+        DATASET_FORMAT_VERSION, view ? "view" : "written", def->name, def->version);
     put_hash_member(b, "key", key);
     buf_puts(b, ",\"params\":");
     buf_put_span(b, job->params);
@@ -121,10 +126,12 @@ static ErrCode wipe(const char *dir, Err *err)
     char path[PATH_MAX];
     ErrCode rc;
 
-    if ((rc = dataset_path(path, dir, "manifest.json", err)) != ERR_OK || (rc = store_delete(path, err)) != ERR_OK) return rc;
+    if ((rc = dataset_path(path, dir, "manifest.json", err)) != ERR_OK || (rc = store_delete(path, err)) != ERR_OK)
+        return rc;
     if ((rc = store_list(dir, &list, err)) != ERR_OK) return rc;
     for (size_t i = 0; i < list.n && rc == ERR_OK; i++)
-        if (is_ours(list.name[i]) && (rc = dataset_path(path, dir, list.name[i], err)) == ERR_OK) rc = store_delete(path, err);
+        if (is_ours(list.name[i]) && (rc = dataset_path(path, dir, list.name[i], err)) == ERR_OK)
+            rc = store_delete(path, err);
     storelist_clear(&list);
     return rc;
 }
@@ -140,54 +147,96 @@ static ErrCode holds_files(const char *dir, bool *yes, Err *err)
     return rc;
 }
 
-/* Rank 0: makes the directory ours, or says whose it is. */
-static ErrCode claim(const StageJob *job, Hash128 key, Err *err)
+/* A directory that the input is read from, as itself or as a base below it, must never be wiped. */
+static ErrCode check_inputs(const StageJob *job, Err *err)
 {
-    Arena arena = {0};
-    Buf plan_text = {0};
-    DatasetPlan plan;
+    size_t n = job->set ? datasetset_count(job->set) : 0;
+
+    if (job->def->kind == DATASET_VIEW && n > DATASET_MAX_BASES)
+        return err_set(err, ERR_LIMIT, "a view over %zu datasets; at most %d", n, DATASET_MAX_BASES);
+    for (size_t i = 0; i < n; i++) {
+        const Dataset *ds = datasetset_at(job->set, i);
+        bool inside;
+        ErrCode rc = dataset_stands_on(ds, job->out_dir, &inside, err);
+        if (rc != ERR_OK) return rc;
+        if (inside)
+            return err_set(err, ERR_USAGE, "%s is both %s and output", job->out_dir,
+                           dataset_is_view(ds) ? "a dataset that the input looks at" : "input");
+    }
+    return ERR_OK;
+}
+
+/* What is dropped is written as parts, which must not replace those of a dataset. */
+static ErrCode claim_rejected(const char *dir, Err *err)
+{
     char path[PATH_MAX];
-    bool exists, created, occupied;
+    bool taken;
     ErrCode rc;
 
-    if ((rc = store_mkdirs(job->out_dir, err)) != ERR_OK) goto out;
-    for (size_t i = 0; job->set && i < datasetset_count(job->set); i++) {
-        const char *rel;
-        if ((rc = relative_path(&arena, job->out_dir, dataset_dir(datasetset_at(job->set, i)), &rel, err)) != ERR_OK) goto out;
-        if (span_is(span_str(rel), ".")) {
-            rc = err_set(err, ERR_USAGE, "%s is both input and output", job->out_dir);
-            goto out;
-        }
-    }
-    if ((rc = dataset_path(path, job->out_dir, "stage.json", err)) != ERR_OK) goto out;
-    if ((rc = store_exists(path, &exists, err)) != ERR_OK) goto out;
-    if (exists) {
-        if (job->common->force) {
-            rc = plan_read(&arena, job->out_dir, &plan, NULL);
-            if (rc == ERR_OK && hash128_eq(plan.key, key)) goto out;
-            rc = ERR_OK;
-        } else {
-            if ((rc = plan_read(&arena, job->out_dir, &plan, err)) != ERR_OK || hash128_eq(plan.key, key)) goto out;
-            rc = err_set(err, ERR_DATA, "%s holds another run (stage %s, other parameters or inputs): choose another directory, or --force",
-                         job->out_dir, plan.stage);
-            goto out;
-        }
-    } else if ((rc = holds_files(job->out_dir, &occupied, err)) != ERR_OK) {
-        goto out;
-    } else if (occupied && !job->common->force) {
-        rc = err_set(err, ERR_DATA, "%s holds files of another run: choose another directory, or --force", job->out_dir);
-        goto out;
-    }
-    if ((rc = wipe(job->out_dir, err)) != ERR_OK) goto out;
-    if ((rc = make_plan(&plan_text, job, key, err)) != ERR_OK) goto out;
-    rc = store_create(path, buf_span(&plan_text), &created, err);
-    if (rc == ERR_OK && !created) rc = err_set(err, ERR_DATA, "%s: another job has just started here", job->out_dir);
-out:
-    if (rc == ERR_OK) rc = store_sweep(job->out_dir, 0, err);
-    if (rc == ERR_OK && job->common->rejected) rc = store_mkdirs(job->common->rejected, err);
-    buf_clear(&plan_text);
+    if ((rc = store_mkdirs(dir, err)) != ERR_OK || (rc = dataset_path(path, dir, "stage.json", err)) != ERR_OK)
+        return rc;
+    if ((rc = store_exists(path, &taken, err)) != ERR_OK || !taken) return rc;
+    return err_set(err, ERR_USAGE, "--rejected %s: a dataset is there; choose another directory", dir);
+}
+
+/* The plan of the directory; *found whether there is one, *ours whether it is this job's. */
+static ErrCode look_at_plan(const StageJob *job, Hash128 key, bool *found, bool *ours, Err *err)
+{
+    Arena arena = {0};
+    DatasetPlan plan;
+    char path[PATH_MAX];
+    ErrCode rc;
+
+    *ours = false;
+    if ((rc = dataset_path(path, job->out_dir, "stage.json", err)) != ERR_OK) return rc;
+    if ((rc = store_exists(path, found, err)) != ERR_OK || !*found) return rc;
+    rc = plan_read(&arena, job->out_dir, &plan, err);
+    *ours = rc == ERR_OK && hash128_eq(plan.key, key);
+    if (job->common->force)
+        rc = ERR_OK; /* whatever it is, it may be replaced */
+    else if (rc == ERR_OK && !*ours)
+        rc = err_set(
+            err, ERR_DATA,
+            "%s holds another run (stage %s, other parameters or inputs): choose another directory, or --force",
+            job->out_dir, plan.stage);
     arena_clear(&arena);
     return rc;
+}
+
+/* Puts our plan there. Another task of the same job may do so at the same moment: then there is nothing left to do. */
+static ErrCode create_plan(const StageJob *job, Hash128 key, Err *err)
+{
+    Buf text = {0};
+    char path[PATH_MAX];
+    bool created = false, found, ours = true;
+    ErrCode rc = dataset_path(path, job->out_dir, "stage.json", err);
+
+    if (rc == ERR_OK) rc = make_plan(&text, job, key, err);
+    if (rc == ERR_OK) rc = store_create(path, buf_span(&text), &created, err);
+    buf_clear(&text);
+    if (rc == ERR_OK && !created) rc = look_at_plan(job, key, &found, &ours, err);
+    if (rc == ERR_OK && !ours) rc = err_set(err, ERR_DATA, "%s: another job has just started here", job->out_dir);
+    return rc;
+}
+
+/* Rank 0: makes the directory ours, or says whose it is. Parts come after a plan, so parts without one are no job's under
+ * way, unless its plan came between two looks. */
+static ErrCode claim(const StageJob *job, Hash128 key, Err *err)
+{
+    bool found, ours, occupied = false;
+    ErrCode rc;
+
+    if ((rc = store_mkdirs(job->out_dir, err)) != ERR_OK || (rc = check_inputs(job, err)) != ERR_OK) return rc;
+    if ((rc = look_at_plan(job, key, &found, &ours, err)) != ERR_OK) return rc;
+    if (!found && (rc = holds_files(job->out_dir, &occupied, err)) != ERR_OK) return rc;
+    if (occupied && (rc = look_at_plan(job, key, &found, &ours, err)) != ERR_OK) return rc;
+    if (occupied && !found && !job->common->force)
+        return err_set(err, ERR_DATA, "%s holds files of another run: choose another directory, or --force",
+                       job->out_dir);
+    if (!ours && (found || occupied) && (rc = wipe(job->out_dir, err)) != ERR_OK) return rc;
+    if (!ours && (rc = create_plan(job, key, err)) != ERR_OK) return rc;
+    if ((rc = store_sweep(job->out_dir, 0, err)) != ERR_OK || !job->common->rejected) return rc;
+    return claim_rejected(job->common->rejected, err);
 }
 
 /* --- which parts are mine */
@@ -257,7 +306,8 @@ out:
 }
 
 /* Leaves out the parts that are already there with our key. */
-static ErrCode skip_finished(const StageJob *job, Hash128 key, uint32_t *parts, uint32_t *n, uint32_t *n_reused, Err *err)
+static ErrCode skip_finished(const StageJob *job, Hash128 key, uint32_t *parts, uint32_t *n, uint32_t *n_reused,
+                             Err *err)
 {
     Arena arena = {0};
     DatasetPlan plan;
@@ -270,8 +320,10 @@ static ErrCode skip_finished(const StageJob *job, Hash128 key, uint32_t *parts, 
         Span line;
         bool found;
         rc = receipt_load(&scratch, job->out_dir, &plan, parts[i], &r, &line, &found, err);
-        if (rc == ERR_OK && found && hash128_eq(r.key, key)) ++*n_reused;
-        else parts[kept++] = parts[i];
+        if (rc == ERR_OK && found && hash128_eq(r.key, key))
+            ++*n_reused;
+        else
+            parts[kept++] = parts[i];
         receipt_clear(&r);
         arena_clear(&scratch);
     }
@@ -334,31 +386,40 @@ ErrCode stage_claim(const StageJob *job, const Par *par, Hash128 *key, Err *err)
     return par_agree(par, rc, err);
 }
 
+ErrCode stage_is_complete(const char *dir, const Par *par, bool *yes, Err *err)
+{
+    char path[PATH_MAX];
+    uint64_t flag = 0;
+    ErrCode rc = dataset_path(path, dir, "manifest.json", err);
+
+    *yes = false;
+    if (rc == ERR_OK && par->rank == 0) rc = store_exists(path, yes, err);
+    flag = *yes;
+    if ((rc = par_agree(par, rc, err)) != ERR_OK) return rc;
+    par_sum_u64(par, &flag, 1);
+    *yes = flag != 0;
+    return ERR_OK;
+}
+
 ErrCode stage_run(const StageJob *job, const Par *par, StageTotals *totals, Err *err)
 {
     StageTotals t = {.n_parts = job_n_parts(job)};
-    char path[PATH_MAX];
     uint32_t have, all;
     Hash128 key;
     ErrCode rc;
 
     if ((rc = stage_claim(job, par, &key, err)) != ERR_OK) return rc;
-    if ((rc = dataset_path(path, job->out_dir, "manifest.json", err)) != ERR_OK) goto out;
-    rc = store_exists(path, &t.complete, err);
-    if ((rc = par_agree(par, rc, err)) != ERR_OK) goto out;
+    if ((rc = stage_is_complete(job->out_dir, par, &t.complete, err)) != ERR_OK) return rc;
     t.up_to_date = t.complete;
-    par_barrier(par); /* nobody writes the manifest before everybody has looked for it */
     if (!t.complete) {
-        if ((rc = run_parts(job, par, key, &t, err)) != ERR_OK) goto out;
+        if ((rc = run_parts(job, par, key, &t, err)) != ERR_OK) return rc;
         if (par->rank == 0) rc = dataset_commit(job->out_dir, &t.complete, &have, &all, err);
-        if ((rc = par_agree(par, rc, err)) != ERR_OK) goto out;
-        rc = store_exists(path, &t.complete, err);
-        if ((rc = par_agree(par, rc, err)) != ERR_OK) goto out;
+        if ((rc = par_agree(par, rc, err)) != ERR_OK) return rc;
+        if ((rc = stage_is_complete(job->out_dir, par, &t.complete, err)) != ERR_OK) return rc;
     }
     if (t.complete) rc = read_totals(job->out_dir, &t, err);
     rc = par_agree(par, rc, err);
     if (totals) *totals = t;
-out:
     return rc;
 }
 
@@ -371,8 +432,8 @@ ErrCode stage_summary(const char *dir, Err *err)
     if (rc != ERR_OK) return rc;
     const Json *m = dataset_manifest(ds);
     if ((rc = json_get_u64(m, "n_in", 0, dir, &n_in, err)) == ERR_OK) {
-        log_info("%s: %" PRIu64 " in, %" PRIu64 " out (%.1f MB of text), %" PRIu64 " dropped", dir, n_in, dataset_n_docs(ds),
-                 (double)dataset_text_bytes(ds) / 1e6, n_in - dataset_n_docs(ds));
+        log_info("%s: %" PRIu64 " in, %" PRIu64 " out (%.1f MB of text), %" PRIu64 " dropped", dir, n_in,
+                 dataset_n_docs(ds), (double)dataset_text_bytes(ds) / 1e6, n_in - dataset_n_docs(ds));
         const Json *dropped = json_get(m, "dropped");
         for (const Json *d = dropped ? dropped->child : NULL; d; d = d->next)
             log_info("  %12.0f %s", d->number, (const char *)d->key.p);

@@ -19,9 +19,9 @@ typedef struct StageSink StageSink;
 
 /* --- what a stage is: one constant per room. */
 typedef struct {
-    const char *name;     /* [a-z]{1,12}; also names its column files */
-    uint32_t version;     /* raise when the output changes for the same params */
-    DatasetKind kind;     /* writes documents, or a view over its input datasets */
+    const char *name;           /* [a-z]{1,12}; also names its column files */
+    uint32_t version;           /* raise when the output changes for the same params */
+    DatasetKind kind;           /* writes documents, or a view over its input datasets */
     const char *const *reasons; /* n_reasons names; index is what sink_drop() takes. At most 254 */
     uint32_t n_reasons;
     const ColumnDef *columns; /* views: the stage's own columns; `drop` is added by the engine */
@@ -31,7 +31,7 @@ typedef struct {
     void (*worker_free)(void *worker);
 } StageDef;
 
-/* Judges one document of a dataset. For DATASET_WRITTEN: sink_emit() any number of times, or sink_drop() once. For
+/* Judges one document of a dataset. For DATASET_WRITTEN: sink_emit() or sink_drop(), once, under the document's id. For
  * DATASET_VIEW: sink_drop() once, or nothing, which keeps the document; and sink_* column setters. */
 typedef ErrCode (*StageMap)(void *ctx, void *worker, const Doc *doc, DocId id, StageSink *sink, Err *err);
 
@@ -54,15 +54,15 @@ void sink_count(StageSink *s, const char *group, Span name, uint64_t docs, uint6
 
 /* --- raw input: what ingest reads. Parts and blocks are the source's business. */
 typedef struct {
-    Buf bytes;  /* what `next` read; kept and reused */
-    Buf items;  /* whatever layout next and map agree on */
+    Buf bytes; /* what `next` read; kept and reused */
+    Buf items; /* whatever layout next and map agree on */
     uint32_t part;
     uint64_t index; /* block number within the part, from 0 */
 } StageBlock;
 typedef struct {
     void *ctx;
     uint32_t n_parts;
-    uint64_t (*part_bytes)(void *ctx, uint32_t part);            /* for the split over ranks */
+    uint64_t (*part_bytes)(void *ctx, uint32_t part); /* for the split over ranks */
     ErrCode (*open)(void *ctx, uint32_t part, void **cursor, Err *err);
     ErrCode (*next)(void *cursor, StageBlock *block, bool *end, Err *err); /* fills block; *end: nothing more */
     void (*close)(void *cursor);
@@ -72,15 +72,15 @@ typedef struct {
 /* --- a run. */
 typedef struct {
     const StageDef *def;
-    void *ctx;          /* given to worker_new and map */
-    Span params;        /* canonical JSON object of everything that decides the output */
-    Span inputs;        /* canonical JSON array of {path, content}; NULL p: made from `set` */
+    void *ctx;   /* given to worker_new and map */
+    Span params; /* canonical JSON object of everything that decides the output */
+    Span inputs; /* canonical JSON array of {path, content}; NULL p: made from `set` */
     const char *out_dir;
-    const DatasetSet *set;      /* either a set and `map` … */
+    const DatasetSet *set; /* either a set and `map` … */
     StageMap map;
-    const StageSource *source;  /* … or a raw source */
+    const StageSource *source;   /* … or a raw source */
     const CommonOptions *common; /* threads are taken from `par` */
-    int level;                  /* zstd level of written parts; 0: 3 */
+    int level;                   /* zstd level of written parts; 0: 3 */
 } StageJob;
 
 typedef struct {
@@ -99,7 +99,10 @@ MUST_USE ErrCode stage_run(const StageJob *job, const Par *par, StageTotals *tot
  * phases spends hours on the others. Collective; any number of times. *key is what stage_key() gives for the job. */
 MUST_USE ErrCode stage_claim(const StageJob *job, const Par *par, Hash128 *key, Err *err);
 
-/* XXH3-128 of canonical {stage, stage_version, params, inputs' content}. */
+/* Whether DIR has its manifest. Collective: rank 0 looks and all believe it, since another task may write it between two looks. */
+MUST_USE ErrCode stage_is_complete(const char *dir, const Par *par, bool *yes, Err *err);
+
+/* XXH3-128 of canonical {stage, stage_version, params, inputs}; a dataset among the inputs as dataset_put_identity() says. */
 Hash128 stage_key(const StageDef *def, Span params, Span inputs_content);
 
 /* The closing lines of a verb on stderr: in, out, dropped by reason (read from DIR's manifest). */

@@ -5,6 +5,7 @@
 
 #include <inttypes.h>
 #include <stdlib.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 enum { N_PARTS = 5, BLOCKS = 4, PER_BLOCK = 60 };
@@ -53,7 +54,8 @@ static bool fake_doc(uint32_t r, Doc *doc, char id[32], char text[600])
     uint64_t h = mix64(r + 1);
     int n = snprintf(text, 600, "record %" PRIu32 " \"quoted\" ", r);
 
-    for (uint64_t k = 0; k < h % 40; k++) n += snprintf(text + n, 600 - (size_t)n, "\xe8\xaf\x8d%u ", (unsigned)(mix64(h + k) % 97));
+    for (uint64_t k = 0; k < h % 40; k++)
+        n += snprintf(text + n, 600 - (size_t)n, "\xe8\xaf\x8d%u ", (unsigned)(mix64(h + k) % 97));
     snprintf(id, 32, "local/fake#%" PRIu32, r);
     *doc = (Doc){.id = span_str(id), .text = span_str(text), .lang = span_str(h % 3 ? "en" : "zh-Hans")};
     return h % 11 != 0;
@@ -63,7 +65,13 @@ static ErrCode fake_map(void *ctx, void *worker, const StageBlock *block, StageS
 {
     uint32_t first = le32_get(block->bytes.p);
 
-    (void)ctx, (void)worker;
+    (void)worker;
+    if (ctx && first % 100000 == 0) { /* `with_more`: one short document more at the front of each part */
+        Doc more = {.id = span_str(first ? "local/more#1" : "local/more#0"), .text = SPAN_LIT("x")};
+        sink_in(sink, more.id, 1);
+        ErrCode rc = sink_emit(sink, &more, err);
+        if (rc != ERR_OK) return rc;
+    }
     for (uint32_t i = 0; i < PER_BLOCK; i++) {
         char id[32], text[600];
         Doc doc;
@@ -80,18 +88,42 @@ static ErrCode fake_map(void *ctx, void *worker, const StageBlock *block, StageS
 }
 
 static const char *const fake_reasons[] = {"never", "unlucky"};
-static const StageDef fake_def = {.name = "fake", .version = 1, .kind = DATASET_WRITTEN, .reasons = fake_reasons, .n_reasons = 2};
-static const StageSource fake_source = {.n_parts = N_PARTS, .part_bytes = fake_bytes, .open = fake_open, .next = fake_next,
-                                        .close = fake_close, .map = fake_map};
+static const StageDef fake_def = {
+    .name = "fake", .version = 1, .kind = DATASET_WRITTEN, .reasons = fake_reasons, .n_reasons = 2};
+static const StageSource fake_source = {.n_parts = N_PARTS,
+                                        .part_bytes = fake_bytes,
+                                        .open = fake_open,
+                                        .next = fake_next,
+                                        .close = fake_close,
+                                        .map = fake_map};
 
-static ErrCode make(const char *dir, int threads, CommonOptions common, const char *params, StageTotals *t, Err *err)
+static char more_flag;
+static const StageSource with_more = {.ctx = &more_flag,
+                                      .n_parts = N_PARTS,
+                                      .part_bytes = fake_bytes,
+                                      .open = fake_open,
+                                      .next = fake_next,
+                                      .close = fake_close,
+                                      .map = fake_map};
+
+static ErrCode make_from(const StageSource *source, const char *dir, int threads, CommonOptions common,
+                         const char *params, StageTotals *t, Err *err)
 {
     Par par = par_alone(threads);
-    StageJob job = {.def = &fake_def, .params = span_str(params), .inputs = SPAN_LIT("[]"), .out_dir = dir, .source = &fake_source,
+    StageJob job = {.def = &fake_def,
+                    .params = span_str(params),
+                    .inputs = SPAN_LIT("[]"),
+                    .out_dir = dir,
+                    .source = source,
                     .common = &common};
 
     log_setup(LOG_QUIET, 0);
     return stage_run(&job, &par, t, err);
+}
+
+static ErrCode make(const char *dir, int threads, CommonOptions common, const char *params, StageTotals *t, Err *err)
+{
+    return make_from(&fake_source, dir, threads, common, params, t, err);
 }
 
 /* --- judging stages */
@@ -101,8 +133,13 @@ static const ColumnDef judge_columns[] = {{"bytes", COL_U32, 1, COL_SIGNAL},
                                           {"half", COL_F32, 1, COL_SIGNAL},
                                           {"domain", COL_STRING, 1, COL_FIELD},
                                           {"pair", COL_U64, 2, 0}};
-static const StageDef judge_def = {.name = "judge", .version = 1, .kind = DATASET_VIEW, .reasons = judge_reasons, .n_reasons = 2,
-                                   .columns = judge_columns, .n_columns = 4};
+static const StageDef judge_def = {.name = "judge",
+                                   .version = 1,
+                                   .kind = DATASET_VIEW,
+                                   .reasons = judge_reasons,
+                                   .n_reasons = 2,
+                                   .columns = judge_columns,
+                                   .n_columns = 4};
 
 static ErrCode judge_map(void *ctx, void *worker, const Doc *doc, DocId id, StageSink *s, Err *err)
 {
@@ -117,9 +154,9 @@ static ErrCode judge_map(void *ctx, void *worker, const Doc *doc, DocId id, Stag
     return ERR_OK;
 }
 
-static ErrCode judge(const char *in, const char *out, int threads, uint32_t least, StageTotals *t, Err *err)
+static ErrCode judge_with(const StageDef *def, StageMap map, CommonOptions common, const char *in, const char *out,
+                          int threads, uint32_t least, StageTotals *t, Err *err)
 {
-    CommonOptions common = {0};
     Par par = par_alone(threads);
     DatasetSet *set;
     char params[64];
@@ -127,11 +164,21 @@ static ErrCode judge(const char *in, const char *out, int threads, uint32_t leas
 
     if (rc != ERR_OK) return rc;
     snprintf(params, sizeof params, "{\"least\":%u}", least);
-    StageJob job = {.def = &judge_def, .ctx = &least, .params = span_str(params), .out_dir = out, .set = set, .map = judge_map,
+    StageJob job = {.def = def,
+                    .ctx = &least,
+                    .params = span_str(params),
+                    .out_dir = out,
+                    .set = set,
+                    .map = map,
                     .common = &common};
     rc = stage_run(&job, &par, t, err);
     datasetset_close(set);
     return rc;
+}
+
+static ErrCode judge(const char *in, const char *out, int threads, uint32_t least, StageTotals *t, Err *err)
+{
+    return judge_with(&judge_def, judge_map, (CommonOptions){0}, in, out, threads, least, t, err);
 }
 
 static ErrCode copy_map(void *ctx, void *worker, const Doc *doc, DocId id, StageSink *s, Err *err)
@@ -215,7 +262,11 @@ TEST(a_view_reads_like_its_copy)
     CHECK_INT(n_first, t.n_in);
     CHECK(t.n_docs < n_first);
     CHECK_OK(datasetset_open(&set, &from, 1, &err), &err);
-    StageJob job = {.def = &copy_def, .params = SPAN_LIT("{}"), .out_dir = in_dir(copy, dir, "copy"), .set = set, .map = copy_map,
+    StageJob job = {.def = &copy_def,
+                    .params = SPAN_LIT("{}"),
+                    .out_dir = in_dir(copy, dir, "copy"),
+                    .set = set,
+                    .map = copy_map,
                     .common = &common};
     CHECK_OK(stage_run(&job, &par, &t, &err), &err);
     datasetset_close(set);
@@ -231,7 +282,8 @@ TEST(a_view_reads_like_its_copy)
     while (doccursor_next(c, &doc, &id, &end, &err) == ERR_OK && !end) {
         n++;
         CHECK(doc.text.n >= 100);
-        CHECK(doc.n_signals >= 1 && span_is(doc.signals[0].name, "bytes") && doc.signals[0].value == (double)doc.text.n);
+        CHECK(doc.n_signals >= 1 && span_is(doc.signals[0].name, "bytes") &&
+              doc.signals[0].value == (double)doc.text.n);
         n_half += doc.n_signals == 2;
         CHECK_INT(doc.text.n % 2 == 0, doc.n_signals == 2);
         CHECK_SPAN(doc.text.n % 3 ? SPAN_LIT("a") : doc.lang, doc.domain);
@@ -301,7 +353,11 @@ TEST(a_lost_document_is_noticed)
 
     CHECK_OK(make(in_dir(docs, dir, "docs"), 2, common, "{}", &t, &err), &err);
     CHECK_OK(datasetset_open(&set, &in, 1, &err), &err);
-    StageJob job = {.def = &copy_def, .params = SPAN_LIT("{}"), .out_dir = in_dir(out, dir, "out"), .set = set, .map = losing_map,
+    StageJob job = {.def = &copy_def,
+                    .params = SPAN_LIT("{}"),
+                    .out_dir = in_dir(out, dir, "out"),
+                    .set = set,
+                    .map = losing_map,
                     .common = &common};
     CHECK_INT(ERR_DATA, stage_run(&job, &par, &t, &err));
     CHECK(strstr(err.msg, "lost") != NULL);
@@ -327,4 +383,176 @@ TEST(a_changed_base_is_named)
     CHECK_INT(0, unlink(path));
     CHECK_INT(ERR_DATA, dataset_open(&ds, view, &err));
     CHECK(strstr(err.msg, "docs") != NULL);
+}
+
+/* A job array starts in one moment: nobody may take another's plan for a stranger's, or wipe it. */
+TEST(tasks_may_start_together)
+{
+    enum { TASKS = 6, ROUNDS = 8 };
+    const char *dir = check_tmpdir();
+    char path[400], name[16];
+    StageTotals t;
+    Err err = {.code = ERR_OK};
+
+    for (int round = 0; round < ROUNDS; round++) {
+        pid_t child[TASKS];
+        snprintf(name, sizeof name, "r%d", round);
+        in_dir(path, dir, name);
+        for (uint32_t i = 0; i < TASKS; i++)
+            if ((child[i] = fork()) == 0) _exit(make(path, 1, (CommonOptions){.task = {i, TASKS}}, "{}", &t, &err));
+        for (int i = 0; i < TASKS; i++) {
+            int status = -1;
+            CHECK(waitpid(child[i], &status, 0) == child[i]);
+            CHECK_INT(0, status);
+        }
+        CHECK_OK(make(path, 1, (CommonOptions){0}, "{}", &t, &err), &err);
+        CHECK(t.complete && t.n_parts_done == 0);
+    }
+}
+
+TEST(force_spares_what_the_input_looks_at)
+{
+    const char *dir = check_tmpdir();
+    char docs[400], view[400], other[400];
+    StageTotals t;
+    Err err = {.code = ERR_OK};
+    CommonOptions force = {.force = true}, reject = {.rejected = docs};
+
+    CHECK_OK(make(in_dir(docs, dir, "docs"), 2, (CommonOptions){0}, "{}", &t, &err), &err);
+    CHECK_OK(judge(docs, in_dir(view, dir, "view"), 2, 60, &t, &err), &err);
+    CHECK_INT(ERR_USAGE, judge_with(&judge_def, judge_map, force, docs, docs, 1, 70, &t, &err));
+    CHECK_INT(ERR_USAGE, judge_with(&judge_def, judge_map, force, view, docs, 1, 70, &t, &err));
+    CHECK(strstr(err.msg, "docs") != NULL);
+    CHECK_INT(ERR_USAGE,
+              judge_with(&judge_def, judge_map, reject, view, in_dir(other, dir, "other"), 1, 70, &t, &err));
+    CHECK(strstr(err.msg, "--rejected") != NULL);
+    err = (Err){.code = ERR_OK};
+    content_of(docs);
+    CHECK_OK(make(docs, 1, (CommonOptions){0}, "{}", &t, &err), &err);
+    CHECK(t.up_to_date);
+}
+
+/* A view whose base grew by documents it does not show has the same content, but its records have other numbers: what was made
+ * over it must not count as up to date. */
+TEST(a_view_over_other_records_is_another_input)
+{
+    const char *dir = check_tmpdir(), *from;
+    char docs[400], view[400], view2[400];
+    StageTotals t;
+    Err err = {.code = ERR_OK};
+    CommonOptions force = {.force = true};
+
+    CHECK_OK(make(in_dir(docs, dir, "docs"), 2, (CommonOptions){0}, "{}", &t, &err), &err);
+    CHECK_OK(judge(docs, in_dir(view, dir, "view"), 2, 60, &t, &err), &err);
+    CHECK_OK(judge(view, in_dir(view2, dir, "view2"), 2, 80, &t, &err), &err);
+    Hash128 before = content_of(view), result = content_of(view2);
+    CHECK_OK(make_from(&with_more, docs, 2, force, "{\"more\":1}", &t, &err), &err);
+    CHECK_OK(judge_with(&judge_def, judge_map, force, docs, view, 2, 60, &t, &err), &err);
+    CHECK(hash128_eq(before, content_of(view)));
+    CHECK_INT(ERR_DATA, judge(view, view2, 2, 80, &t, &err));
+    err = (Err){.code = ERR_OK};
+    CHECK_OK(judge_with(&judge_def, judge_map, force, view, view2, 2, 80, &t, &err), &err);
+    CHECK(hash128_eq(result, content_of(view2)));
+
+    DocCursor *c;
+    Doc doc;
+    DocId id;
+    bool end;
+    uint64_t n = 0;
+    from = view2;
+    CHECK_OK(doccursor_open(&c, &from, 1, &err), &err);
+    while (doccursor_next(c, &doc, &id, &end, &err) == ERR_OK && !end) n++;
+    CHECK_INT(t.n_docs, n);
+    doccursor_close(c);
+}
+
+/* Says something of every other document only. */
+static ErrCode sparse_map(void *ctx, void *worker, const Doc *doc, DocId id, StageSink *s, Err *err)
+{
+    (void)ctx, (void)worker, (void)err;
+    sink_u32(s, 0, 0, 5);
+    if (id % 2) sink_f32(s, 1, 0, 0.25f);
+    if (id % 4 == 3) sink_string(s, 2, SPAN_LIT("sparse"));
+    if (doc->text.n > 200) sink_drop(s, 1, doc->id, doc);
+    return ERR_OK;
+}
+
+TEST(where_a_view_is_silent_the_older_one_speaks)
+{
+    const char *dir = check_tmpdir();
+    char docs[400], view[400], sparse[400], copy[400];
+    const char *from = sparse;
+    StageTotals t;
+    Err err = {.code = ERR_OK};
+    CommonOptions common = {0};
+    Par par = par_alone(2);
+    DatasetSet *set;
+    DocCursor *c;
+    Doc doc;
+    DocId id;
+    bool end;
+    uint64_t n_half = 0;
+
+    CHECK_OK(make(in_dir(docs, dir, "docs"), 2, common, "{}", &t, &err), &err);
+    CHECK_OK(judge(docs, in_dir(view, dir, "view"), 2, 60, &t, &err), &err);
+    CHECK_OK(judge_with(&judge_def, sparse_map, common, view, in_dir(sparse, dir, "sparse"), 2, 0, &t, &err), &err);
+    CHECK_OK(datasetset_open(&set, &from, 1, &err), &err);
+    StageJob job = {.def = &copy_def,
+                    .params = SPAN_LIT("{}"),
+                    .out_dir = in_dir(copy, dir, "copy"),
+                    .set = set,
+                    .map = copy_map,
+                    .common = &common};
+    CHECK_OK(stage_run(&job, &par, &t, &err), &err);
+    datasetset_close(set);
+    CHECK(hash128_eq(content_of(sparse), content_of(copy)));
+
+    CHECK_OK(doccursor_open(&c, &from, 1, &err), &err);
+    while (doccursor_next(c, &doc, &id, &end, &err) == ERR_OK && !end) {
+        bool half = id % 2 || doc.text.n % 2 == 0;
+        CHECK_INT(half ? 2 : 1, doc.n_signals);
+        CHECK(doc.signals[0].value == 5);
+        if (half) CHECK(doc.signals[1].value == (id % 2 ? 0.25 : (double)doc.text.n / 2)), n_half++;
+        CHECK_SPAN(id % 4 == 3 ? SPAN_LIT("sparse") : doc.text.n % 3 ? SPAN_LIT("a") : doc.lang, doc.domain);
+    }
+    CHECK(n_half > 50);
+    doccursor_close(c);
+}
+
+TEST(a_part_that_shows_other_documents_than_its_manifest_says_is_refused)
+{
+    const char *dir = check_tmpdir();
+    char docs[400], a[400], b[400], out[400], path[460];
+    StageTotals t;
+    Buf cols = {0};
+    Err err = {.code = ERR_OK};
+
+    CHECK_OK(make(in_dir(docs, dir, "docs"), 2, (CommonOptions){0}, "{}", &t, &err), &err);
+    CHECK_OK(judge(docs, in_dir(a, dir, "a"), 2, 60, &t, &err), &err);
+    CHECK_OK(judge(docs, in_dir(b, dir, "b"), 2, 100, &t, &err), &err);
+    snprintf(path, sizeof path, "%s/part-000001.judge.cols", b);
+    CHECK_OK(store_read(path, 1 << 20, &cols, &err), &err);
+    snprintf(path, sizeof path, "%s/part-000001.judge.cols", a);
+    CHECK_OK(store_write(path, buf_span(&cols), &err), &err);
+    CHECK_INT(ERR_DATA, judge(a, in_dir(out, dir, "out"), 2, 0, &t, &err));
+    CHECK(strstr(err.msg, "manifest says") != NULL);
+    buf_clear(&cols);
+}
+
+TEST(a_set_has_one_order_however_it_is_spelled)
+{
+    const char *dir = check_tmpdir();
+    char a[400], b[400];
+    StageTotals t;
+    Err err = {.code = ERR_OK};
+    DatasetSet *set;
+
+    CHECK_OK(make(in_dir(a, dir, "a"), 1, (CommonOptions){0}, "{}", &t, &err), &err);
+    CHECK_OK(make(in_dir(b, dir, "b"), 1, (CommonOptions){0}, "{}", &t, &err), &err);
+    const char *dirs[] = {in_dir(b, dir, "b/."), a};
+    CHECK_OK(datasetset_open(&set, dirs, 2, &err), &err);
+    CHECK_STR(a, dataset_dir(datasetset_at(set, 0)));
+    CHECK_INT(0, docid_dataset(datasetset_docid(set, 0)));
+    CHECK_INT(1, docid_dataset(datasetset_docid(set, N_PARTS)));
+    datasetset_close(set);
 }

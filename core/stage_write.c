@@ -29,7 +29,8 @@ ErrCode partrun_begin(PartRun *r, const WriteSpec *spec, Err *err)
     r->receipt.key = spec->key;
     if ((rc = hashstream_new(&r->hash, err)) != ERR_OK) return rc;
     if (def->kind == DATASET_WRITTEN) {
-        if ((rc = dataset_part_path(path, spec->job->out_dir, def->kind, def->name, r->part, err)) != ERR_OK) return rc;
+        if ((rc = dataset_part_path(path, spec->job->out_dir, def->kind, def->name, r->part, err)) != ERR_OK)
+            return rc;
         if ((rc = partwriter_open(&r->writer, path, err)) != ERR_OK) return rc;
     } else {
         datasetset_locate(spec->job->set, r->part, &r->receipt.info.base, &r->receipt.info.base_part);
@@ -71,7 +72,8 @@ static ErrCode add_rows(PartRun *r, const StageDef *def, StageSink *sink, Err *e
             for (size_t i = 0; i < sink->column[c].n; i += 8) {
                 uint64_t at = le64_get(sink->column[c].p + i);
                 uint8_t moved[8];
-                if (at != UINT64_MAX) at = pool_put(&r->pool[c], span(sink->pool.p + at + 4, le32_get(sink->pool.p + at)));
+                if (at != UINT64_MAX)
+                    at = pool_put(&r->pool[c], span(sink->pool.p + at + 4, le32_get(sink->pool.p + at)));
                 le64_put(moved, at);
                 buf_put(&r->column[c], moved, sizeof moved);
             }
@@ -96,7 +98,8 @@ ErrCode partrun_block(PartRun *r, const WriteSpec *spec, StageSink *sink, Err *e
         rc = add_rows(r, spec->job->def, sink, err);
     }
     if (rc == ERR_OK && r->rejected)
-        rc = partwriter_put(r->rejected, buf_span(&sink->rejected_stored), (const PartFrame *)(const void *)sink->rejected_frames.p,
+        rc = partwriter_put(r->rejected, buf_span(&sink->rejected_stored),
+                            (const PartFrame *)(const void *)sink->rejected_frames.p,
                             sink->rejected_frames.n / sizeof(PartFrame), err);
     if (rc != ERR_OK) return rc;
     hashstream_add(r->hash, buf_span(&sink->lines));
@@ -122,34 +125,63 @@ static ErrCode write_columns(PartRun *r, const WriteSpec *spec, Span receipt, Er
 
     data[0] = (ColumnData){.def = {DROP_COLUMN, COL_U8, 1, 0}, .values = buf_span(&r->drop)};
     for (uint32_t c = 0; c < def->n_columns; c++)
-        data[c + 1] = (ColumnData){.def = def->columns[c], .values = buf_span(&r->column[c]), .pool = buf_span(&r->pool[c].bytes)};
+        data[c + 1] = (ColumnData){
+            .def = def->columns[c], .values = buf_span(&r->column[c]), .pool = buf_span(&r->pool[c].bytes)};
     if ((rc = dataset_part_path(path, spec->job->out_dir, def->kind, def->name, r->part, err)) != ERR_OK) return rc;
     return columns_write(path, r->drop.n, partview_root_content(r->view), data, def->n_columns + 1, receipt, err);
 }
 
 static void log_part(const PartRun *r, const WriteSpec *spec)
 {
-    PartEvent e = {.stage = spec->job->def->name, .part = r->part, .rank = spec->rank, .attempt = 1, .n_in = r->receipt.info.n_in,
-                   .n_docs = r->receipt.info.n_docs, .bytes_in = r->receipt.bytes_in, .bytes_out = r->receipt.stored_bytes,
-                   .wall_s = r->receipt.wall_s, .cpu_s = r->receipt.cpu_s, .write_s = r->write_s};
+    PartEvent e = {.stage = spec->job->def->name,
+                   .part = r->part,
+                   .rank = spec->rank,
+                   .attempt = 1,
+                   .n_in = r->receipt.info.n_in,
+                   .n_docs = r->receipt.info.n_docs,
+                   .bytes_in = r->receipt.bytes_in,
+                   .bytes_out = r->receipt.stored_bytes,
+                   .wall_s = r->receipt.wall_s,
+                   .cpu_s = r->receipt.cpu_s,
+                   .write_s = r->write_s};
 
     event_part(spec->job->out_dir, &e);
+}
+
+/* Blocks account for what they were given; this asks whether they were given all that the input's part has. */
+static ErrCode check_input(const PartRun *r, const WriteSpec *spec, Err *err)
+{
+    const PartInfo *out = &r->receipt.info;
+    uint32_t ds, local;
+
+    if (!spec->job->set) return ERR_OK;
+    datasetset_locate(spec->job->set, r->part, &ds, &local);
+    const Dataset *in = datasetset_at(spec->job->set, ds);
+    const PartInfo *want = dataset_part(in, local);
+    if (out->n_in == want->n_docs && out->id_sum + r->receipt.dropped_id_sum == want->id_sum) return ERR_OK;
+    return err_set(err, ERR_DATA,
+                   "%s: part %" PRIu32 " shows %" PRIu64 " documents, its manifest says %" PRIu64
+                   ", or their ids differ",
+                   dataset_dir(in), local, out->n_in, want->n_docs);
 }
 
 ErrCode partrun_end(PartRun *r, const WriteSpec *spec, Err *err)
 {
     const StageDef *def = spec->job->def;
     Buf receipt = {0};
-    ErrCode rc;
+    ErrCode rc = check_input(r, spec, err);
 
+    if (rc != ERR_OK) return rc;
     r->receipt.info.content = hashstream_digest(r->hash);
     r->receipt.wall_s = clock_seconds() - r->began;
     r->receipt.cpu_s = cpu_seconds() - r->cpu_began;
     receipt_put_json(&receipt, &r->receipt, def->reasons, def->n_reasons);
     if ((rc = buf_ok(&receipt, "a receipt", err)) != ERR_OK) goto out;
     if (r->rejected && (rc = partwriter_commit(&r->rejected, SPAN_LIT("{}"), err)) != ERR_OK) goto out;
-    if (def->kind == DATASET_WRITTEN) rc = partwriter_commit(&r->writer, buf_span(&receipt), err);
-    else rc = write_columns(r, spec, buf_span(&receipt), err);
+    if (def->kind == DATASET_WRITTEN)
+        rc = partwriter_commit(&r->writer, buf_span(&receipt), err);
+    else
+        rc = write_columns(r, spec, buf_span(&receipt), err);
     if (rc == ERR_OK) log_part(r, spec);
 out:
     buf_clear(&receipt);
