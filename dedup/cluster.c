@@ -144,21 +144,28 @@ static ErrCode write_totals(const DocTable *t, const char *dir, Hash128 key, Err
     return rc;
 }
 
-/* The old result goes first, its clusters.json before all, so that what is left never looks complete. */
+/* Another run's result goes first, its clusters.json before all, so that what is left never looks complete. Files without
+ * clusters.json stay: another task of this run may be writing them, with the same bytes in them, and what an older run left
+ * is known by its receipt. */
 static ErrCode start_dir(const char *dir, Err *err)
 {
     char path[PATH_MAX];
+    bool finished = false;
     ErrCode rc = json_path(path, dir, err);
 
-    if (rc == ERR_OK) rc = store_delete(path, err);
-    if (rc == ERR_OK) rc = store_delete_tree(dir, 0, err);
-    return rc ? rc : store_mkdirs(dir, err);
+    if (rc == ERR_OK) rc = store_exists(path, &finished, err);
+    if (rc == ERR_OK && finished) rc = store_delete(path, err);
+    if (rc == ERR_OK && finished) rc = store_delete_tree(dir, 0, err);
+    if (rc == ERR_OK) rc = store_mkdirs(dir, err);
+    return rc ? rc : store_sweep(dir, 0, err);
 }
 
 ErrCode cluster_run(const DedupParams *params, const DatasetSet *in, const char *sign_dir, const char *dir,
                     Hash128 key, uint64_t memory, const Par *par, Err *err)
 {
     Writer w = {.dir = dir, .key = key};
+    DedupTotals totals;
+    bool found = false;
     DocTable t;
     double began = clock_seconds();
     ErrCode rc = doctable_open(&t, params, in, sign_dir, memory, par, err);
@@ -174,9 +181,10 @@ ErrCode cluster_run(const DedupParams *params, const DatasetSet *in, const char 
         resolve_keepers(&t);
         rc = spread_count(&t, err);
     }
-    if (rc == ERR_OK) rc = start_dir(dir, err);
-    if (rc == ERR_OK) rc = doctable_each_part(&t, write_part, &w, err);
-    if (rc == ERR_OK) rc = write_totals(&t, dir, key, err);
+    if (rc == ERR_OK) rc = clusters_load(dir, key, &found, &totals, err); /* another task may have been faster */
+    if (rc == ERR_OK && !found) rc = start_dir(dir, err);
+    if (rc == ERR_OK && !found) rc = doctable_each_part(&t, write_part, &w, err);
+    if (rc == ERR_OK && !found) rc = write_totals(&t, dir, key, err);
     if (rc == ERR_OK)
         log_info("dedup: %zu documents clustered in %.1f s, peak %.0f MB", t.n, clock_seconds() - began,
                  (double)peak_memory_bytes() / 1e6);

@@ -1,6 +1,5 @@
 #include "dedup/dedup.h"
 
-#include "core/store.h"
 #include "core/unicode.h"
 #include "dedup/cluster.h"
 #include "dedup/sign.h"
@@ -65,7 +64,7 @@ static const ColumnDef columns[N_COLUMNS] = {
 };
 static const StageDef judge_def = {
     .name = "dedup",
-    .version = 1,
+    .version = DEDUP_VERSION,
     .kind = DATASET_VIEW,
     .reasons = reasons,
     .n_reasons = N_REASONS,
@@ -109,32 +108,16 @@ static void put_params(Buf *b, const DedupParams *p)
 }
 
 typedef struct {
-    char sign[PATH_MAX], clusters[PATH_MAX], manifest[PATH_MAX];
+    char sign[PATH_MAX], clusters[PATH_MAX];
 } Paths;
 
 static ErrCode make_paths(Paths *p, const char *dir, Err *err)
 {
     int a = snprintf(p->sign, sizeof p->sign, "%s/sign", dir),
         b = snprintf(p->clusters, sizeof p->clusters, "%s/clusters", dir);
-    int c = snprintf(p->manifest, sizeof p->manifest, "%s/manifest.json", dir);
 
-    if (a < 0 || b < 0 || c < 0 || b >= (int)sizeof p->clusters || c >= (int)sizeof p->manifest)
+    if (a < 0 || b < 0 || b >= (int)sizeof p->clusters)
         return err_set(err, ERR_LIMIT, "%s: the path is too long", dir);
-    return ERR_OK;
-}
-
-/* Collective: rank 0 looks, all believe it. */
-static ErrCode is_there(const char *path, const Par *par, bool *yes, Err *err)
-{
-    uint64_t flag = 0;
-    ErrCode rc = ERR_OK;
-
-    *yes = false;
-    if (par->rank == 0) rc = store_exists(path, yes, err);
-    flag = *yes;
-    if ((rc = par_agree(par, rc, err)) != ERR_OK) return rc;
-    par_sum_u64(par, &flag, 1);
-    *yes = flag != 0;
     return ERR_OK;
 }
 
@@ -162,7 +145,7 @@ static ErrCode run_phases(const DedupParams *params, const StageJob *job, const 
     ErrCode rc;
 
     if ((rc = stage_claim(job, par, &ctx->key, err)) != ERR_OK) return rc;
-    if ((rc = is_there(paths->manifest, par, &done, err)) != ERR_OK) return rc;
+    if ((rc = stage_is_complete(job->out_dir, par, &done, err)) != ERR_OK) return rc;
     if (!done) {
         if ((rc = sign_run(params, job->set, paths->sign, job->common, par, &signs, err)) != ERR_OK) return rc;
         if (!signs.complete) {

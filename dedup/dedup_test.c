@@ -8,6 +8,8 @@
 
 #include <inttypes.h>
 #include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 /* --- a set of documents and the dataset made of it */
 
@@ -584,6 +586,14 @@ static ErrCode run_in(const char *in, const char *out, const DedupParams *p, boo
     return rc;
 }
 
+static const char *path_of(const char *dir, const char *name)
+{
+    static char path[512];
+
+    snprintf(path, sizeof path, "%s/%s", dir, name);
+    return path;
+}
+
 TEST(dedup_resumes_and_refuses_other_runs)
 {
     Corpus c = mixed_corpus(120, 3);
@@ -613,6 +623,52 @@ TEST(dedup_resumes_and_refuses_other_runs)
     CHECK_OK(run_in(in, out, &p, false, &t, &err), &err);
     CHECK_INT(2, t.n_parts_reused);
     CHECK_INT(1, t.n_parts_done);
+    snprintf(path, sizeof path, "%s/manifest.json", out); /* as after a crash while the clusters were written */
+    CHECK_OK(store_delete(path, &err), &err);
+    snprintf(path, sizeof path, "%s/part-000000.dedup.cols", out);
+    CHECK_OK(store_delete(path, &err), &err);
+    snprintf(path, sizeof path, "%s/clusters/clusters.json", out);
+    CHECK_OK(store_delete(path, &err), &err);
+    snprintf(path, sizeof path, "%s/clusters/00000-000000.cols", out);
+    CHECK_OK(store_write(path, SPAN_LIT("half of it"), &err), &err);
+    CHECK_OK(run_in(in, out, &p, false, &t, &err), &err);
+    CHECK(t.complete);
+    CHECK_INT(1, t.n_parts_done);
+    corpus_clear(&c);
+}
+
+/* Both tasks of the second round find that the clusters are missing. */
+TEST(dedup_tasks_may_cluster_together)
+{
+    enum { ROUNDS = 4 };
+    Corpus c = mixed_corpus(120, 3);
+    const char *in = check_tmpdir();
+    DedupParams p = DEDUP_PARAMS_DEFAULT;
+    Par par = par_alone(1);
+    DatasetSet *set;
+    StageTotals t;
+    Err err;
+
+    write_corpus(&c, in);
+    CHECK_OK(datasetset_open(&set, &in, 1, &err), &err);
+    for (int round = 0; round < ROUNDS; round++) {
+        const char *out = check_tmpdir();
+        CommonOptions whole = {.memory = 1 << 30};
+        pid_t child[2];
+        CHECK_OK(sign_run(&p, set, path_of(out, "sign"), &whole, &par, &t, &err), &err);
+        for (uint32_t i = 0; i < 2; i++) {
+            CommonOptions common = {.memory = 1 << 30, .task = {i, 2}};
+            if ((child[i] = fork()) == 0) _exit(dedup_run(&p, set, out, &common, &par, &t, NULL, &err));
+        }
+        for (int i = 0; i < 2; i++) {
+            int status = -1;
+            CHECK(waitpid(child[i], &status, 0) == child[i]);
+            CHECK_INT(0, status);
+        }
+        CHECK_OK(run_in(in, out, &p, false, &t, &err), &err);
+        CHECK(t.complete && t.n_parts_done == 0);
+    }
+    datasetset_close(set);
     corpus_clear(&c);
 }
 

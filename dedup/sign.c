@@ -152,7 +152,7 @@ ErrCode sign_run(const DedupParams *params, const DatasetSet *in, const char *ou
     char names[DEDUP_MAX_BANDS][COL_NAME_MAX + 1];
     SignContext ctx = {.params = params, .near = !params->exact_only};
     StageDef def = {.name = "sign",
-                    .version = 1,
+                    .version = DEDUP_VERSION,
                     .kind = DATASET_VIEW,
                     .columns = columns,
                     .worker_new = worker_new,
