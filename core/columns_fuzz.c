@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+static volatile uint64_t sink; /* keeps the reads */
+
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);
 
 static char path[64];
@@ -31,7 +33,6 @@ static uint64_t read_all(Columns *c)
 
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 {
-    static volatile uint64_t sink;
     static int fd = -1;
     Columns *c;
     Err err;

@@ -158,8 +158,8 @@ void svg_plot(Buf *b, const SvgPlot *p)
     buf_puts(b, "</title>\n");
     put_ticks(b, x, y);
     if (isfinite(p->level)) {
-        buf_printf(b, "<path class=\"d\" d=\"M%d %.1fH%d\"/><text class=\"l\" x=\"%d\" y=\"%.1f\">", PLOT_LEFT, at_y(y, p->level),
-                   PLOT_WIDTH - PLOT_RIGHT, PLOT_WIDTH - PLOT_RIGHT - 4, at_y(y, p->level) - 5);
+        buf_printf(b, "<path class=\"d\" d=\"M%d %.1fH%d\"/><text class=\"l\" x=\"%d\" y=\"%.1f\">", PLOT_LEFT,
+                   at_y(y, p->level), PLOT_WIDTH - PLOT_RIGHT, PLOT_WIDTH - PLOT_RIGHT - 4, at_y(y, p->level) - 5);
         html_put(b, span_str(p->level_label));
         buf_puts(b, "</text>\n");
     }
