@@ -88,7 +88,7 @@ typedef struct {
 } OptVerb;
 
 /* Parses argv (argv[0] is the verb). Operands are moved to *operands .. argc. Returns ERR_OK; ERR_USAGE with the
- * message in err; ERR_NO after --help was printed to stdout (the caller returns status 0). `-h`/`--help` need no entry. */
+ * message in err; ERR_NO after --help was printed to stdout (the caller ends with verb_exit(ERR_OK)). `-h`/`--help` need no entry. */
 MUST_USE ErrCode options_parse(const OptVerb *verb, int argc, char **argv, int *operands, Err *err);
 void options_help(const OptVerb *verb);
 void optlist_clear(OptList *l);
@@ -100,8 +100,8 @@ bool parse_size(const char *s, uint64_t *bytes);
 MUST_USE ErrCode verb_begin(const OptVerb *verb, int argc, char **argv, const CommonOptions *common, Par *par, int *operands,
                             Err *err);
 
-/* The end of a verb: prints the message of a failure and gives the exit status. ERR_NO after help is 0 only through
- * `helped`. */
+/* The end of a verb: prints the message of a failure, flushes stdout and gives the exit status. A message is one line: output
+ * that could not be written is named where nothing else failed. */
 int verb_exit(ErrCode rc, const Err *err);
 
 #endif

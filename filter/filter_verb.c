@@ -35,7 +35,7 @@ int filter_verb(int argc, char **argv)
     int first = 0;
 
     ErrCode rc = verb_begin(&verb, argc, argv, &common, &par, &first, &err);
-    if (rc == ERR_NO) return 0;
+    if (rc == ERR_NO) return verb_exit(ERR_OK, &err);
     if (rc != ERR_OK) goto out;
     params.limits = limits.v;
     params.n_limits = limits.n;

@@ -34,7 +34,7 @@ int ingest_verb(int argc, char **argv)
     int first = 0;
 
     ErrCode rc = verb_begin(&verb, argc, argv, &common, &par, &first, &err);
-    if (rc == ERR_NO) return 0;
+    if (rc == ERR_NO) return verb_exit(ERR_OK, &err);
     if (rc != ERR_OK) goto out;
     StageTotals totals = {0};
     rc = ingest_run(&params, (const char *const *)argv + first, (size_t)(argc - first), out, &common, &par, &totals,

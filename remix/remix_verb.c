@@ -33,7 +33,7 @@ int remix_verb(int argc, char **argv)
     int first = 0;
 
     ErrCode rc = verb_begin(&verb, argc, argv, &common, &par, &first, &err);
-    if (rc == ERR_NO) return 0;
+    if (rc == ERR_NO) return verb_exit(ERR_OK, &err);
     if (rc != ERR_OK) goto out;
     if ((rc = remix_recipe_load(&recipe, path, &err)) != ERR_OK) goto out;
     if ((rc = datasetset_open(&set, (const char *const *)argv + first, (size_t)(argc - first), &err)) != ERR_OK)
