@@ -86,37 +86,48 @@ static void pack_rows(float *dst, size_t width, const float *src, size_t ld, siz
         for (size_t k = 0; k < kc; k++) dst[k * width + i] = i < valid ? src[i * ld + k] : 0.0f;
 }
 
-/* A panel whose lanes are stored columns: dst[k * width + i] = src[k * ld + i], lanes from `valid` on 0. */
+/* Panels whose lanes are stored columns: lane i of `valid` in all goes to panel i / width, dst[k * width + i % width] =
+ * src[k * ld + i]; lanes from `valid` on are 0. Several panels at once, so that a line of memory is fetched once. */
 static void pack_cols(float *dst, size_t width, const float *src, size_t ld, size_t valid, size_t kc)
 {
-    for (size_t k = 0; k < kc; k++) {
-        if (valid == width) /* in steps of four floats, which is faster than calling memcpy for 48 bytes */
-            for (size_t i = 0; i < width; i += 4) memcpy(dst + k * width + i, src + k * ld + i, 4 * sizeof *dst);
-        else
-            for (size_t i = 0; i < width; i++) dst[k * width + i] = i < valid ? src[k * ld + i] : 0.0f;
-    }
+    for (size_t k = 0; k < kc; k++)
+        for (size_t i = 0; i < valid; i += width) {
+            float *to = dst + i * kc + k * width;
+            const float *from = src + k * ld + i;
+            if (i + width <= valid) /* four at a time is faster than calling memcpy for 48 bytes */
+                for (size_t l = 0; l < width; l += 4) memcpy(to + l, from + l, 4 * sizeof *to);
+            else
+                for (size_t l = 0; l < width; l++) to[l] = i + l < valid ? from[l] : 0.0f;
+        }
 }
 
-static void pack_a(const Product *p, const Block *b, size_t panel)
+/* Panels that one task packs. */
+enum { PACK_PANELS = 4 };
+
+static void pack_a(const Product *p, const Block *b, size_t group)
 {
-    const size_t mr = p->w->kernel->mr, i = panel * mr, valid = min_size(mr, b->mb - i);
-    float *dst = p->w->a + i * b->kc;
+    const size_t mr = p->w->kernel->mr, i0 = group * PACK_PANELS * mr, end = min_size(i0 + PACK_PANELS * mr, b->mb);
+    float *dst = p->w->a + i0 * b->kc;
 
     if (p->form == GEMM_TN)
-        pack_cols(dst, mr, p->a + b->k0 * p->lda + b->i0 + i, p->lda, valid, b->kc);
+        pack_cols(dst, mr, p->a + b->k0 * p->lda + b->i0 + i0, p->lda, end - i0, b->kc);
     else
-        pack_rows(dst, mr, p->a + (b->i0 + i) * p->lda + b->k0, p->lda, valid, b->kc);
+        for (size_t i = i0; i < end; i += mr)
+            pack_rows(p->w->a + i * b->kc, mr, p->a + (b->i0 + i) * p->lda + b->k0, p->lda, min_size(mr, end - i),
+                      b->kc);
 }
 
-static void pack_b(const Product *p, const Block *b, size_t panel)
+static void pack_b(const Product *p, const Block *b, size_t group)
 {
-    const size_t nr = p->w->kernel->nr, j = panel * nr, valid = min_size(nr, b->nb - j);
-    float *dst = p->w->b + j * b->kc;
+    const size_t nr = p->w->kernel->nr, j0 = group * PACK_PANELS * nr, end = min_size(j0 + PACK_PANELS * nr, b->nb);
+    float *dst = p->w->b + j0 * b->kc;
 
-    if (p->form == GEMM_NT)
-        pack_rows(dst, nr, p->b + (b->j0 + j) * p->ldb + b->k0, p->ldb, valid, b->kc);
+    if (p->form != GEMM_NT)
+        pack_cols(dst, nr, p->b + b->k0 * p->ldb + b->j0 + j0, p->ldb, end - j0, b->kc);
     else
-        pack_cols(dst, nr, p->b + b->k0 * p->ldb + b->j0 + j, p->ldb, valid, b->kc);
+        for (size_t j = j0; j < end; j += nr)
+            pack_rows(p->w->b + j * b->kc, nr, p->b + (b->j0 + j) * p->ldb + b->k0, p->ldb, min_size(nr, end - j),
+                      b->kc);
 }
 
 /* One micro-tile at (i, j) of the block; at the edges the kernel writes aside and the valid part is taken over. */
@@ -173,10 +184,10 @@ static void run_blocks(const Product *p)
                                  k0, min_size(GEMM_KC, p->k - k0)};
                 if (i0 == 0) {
 #pragma omp for schedule(static) nowait
-                    for (size_t t = 0; t < ceil_div(b.nb, nr); t++) pack_b(p, &b, t);
+                    for (size_t t = 0; t < ceil_div(b.nb, PACK_PANELS * nr); t++) pack_b(p, &b, t);
                 }
 #pragma omp for schedule(static)
-                for (size_t t = 0; t < ceil_div(b.mb, mr); t++) pack_a(p, &b, t);
+                for (size_t t = 0; t < ceil_div(b.mb, PACK_PANELS * mr); t++) pack_a(p, &b, t);
 #pragma omp for schedule(dynamic)
                 for (size_t t = 0; t < n_big_tiles(p, &b); t++) big_tile(p, &b, t);
             }
