@@ -102,7 +102,7 @@ static ErrCode plan_make(TokenizePlan *p, const TokenizeRun *run, const DatasetS
         buf_puts(&p->inputs, ",\"content\":");
         put_hash(&p->inputs, dataset_content(ds));
         buf_putc(&p->inputs, '}');
-        put_hash(&contents, dataset_content(ds));
+        dataset_put_identity(&contents, ds); /* the shards hold DocIds */
         buf_putc(&contents, ',');
     }
     put_hash(&contents, hash128(buf_span(&p->mixture)));
