@@ -76,6 +76,19 @@ TEST(wrong_options_are_one_clear_line)
     }
 }
 
+TEST(threads_beyond_any_machine_are_refused)
+{
+    Par par;
+    Err err = {.code = ERR_OK};
+
+    CHECK_INT(ERR_USAGE, par_start(&par, PAR_MAX_THREADS + 1, &err));
+    CHECK(strstr(err.msg, "--threads") != NULL);
+    CHECK_INT(ERR_USAGE, par_start(&par, (int)4000000000u, &err));
+    CHECK_INT(1, par.n_ranks);
+    par = par_alone(2);
+    CHECK(par_memory(&par) > 1 << 20);
+}
+
 TEST(sizes_have_binary_units)
 {
     uint64_t v;

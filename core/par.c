@@ -29,7 +29,8 @@ static int cgroup_cpu_quota(void)
     int n = 0;
 
     if (!f) return 0;
-    if (fscanf(f, "%ld %ld", &quota, &period) == 2 && quota > 0 && period > 0) n = (int)((quota + period - 1) / period);
+    if (fscanf(f, "%ld %ld", &quota, &period) == 2 && quota > 0 && period > 0)
+        n = (int)((quota + period - 1) / period);
     fclose(f);
     return n;
 }
@@ -73,6 +74,9 @@ ErrCode par_start(Par *par, int threads, Err *err)
     int tasks = announced_tasks();
     ErrCode rc;
 
+    *par = par_alone(1);
+    if (threads < 0 || threads > PAR_MAX_THREADS)
+        return err_set(err, ERR_USAGE, "--threads is at most %d; 0 takes the cores we may use", PAR_MAX_THREADS);
     *par = par_alone(threads);
     if (tasks <= 1) return ERR_OK;
     if ((rc = mpi_begin(&par->rank, &par->n_ranks, &par->local_ranks, err)) != ERR_OK) return rc;
@@ -102,12 +106,28 @@ static uint64_t read_limit(const char *path)
     return v;
 }
 
+/* What the kernel could give without swapping, others' memory left alone; 0 where it does not say. */
+static uint64_t available_memory(void)
+{
+    FILE *f = fopen("/proc/meminfo", "r");
+    char line[128];
+    unsigned long long kib = 0;
+
+    while (f && !kib && fgets(line, sizeof line, f)) {
+        if (sscanf(line, "MemAvailable: %llu kB", &kib) != 1) kib = 0;
+    }
+    if (f) fclose(f);
+    return (uint64_t)kib << 10;
+}
+
 uint64_t par_memory(const Par *par)
 {
     uint64_t all = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE);
     uint64_t cgroup = read_limit("/sys/fs/cgroup/memory.max");
     const char *slurm = getenv("SLURM_MEM_PER_NODE"); /* MiB */
+    uint64_t available = available_memory();
 
+    if (available && available < all) all = available;
     if (cgroup && cgroup < all) all = cgroup;
     if (slurm && atoll(slurm) > 0 && (uint64_t)atoll(slurm) << 20 < all) all = (uint64_t)atoll(slurm) << 20;
     return all / (uint64_t)par->local_ranks;

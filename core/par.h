@@ -5,6 +5,8 @@
 
 #include "core/buf.h"
 
+enum { PAR_MAX_THREADS = 4096 }; /* more than any machine's cores; a pipeline has slots for each */
+
 typedef struct {
     int rank, n_ranks; /* 0 <= rank < n_ranks */
     int threads;       /* OpenMP threads of this process, >= 1 */
@@ -13,7 +15,8 @@ typedef struct {
 
 /* Starts MPI when a launcher announced several tasks, else makes rank 0 of 1 without touching MPI. ERR_USAGE when
  * the launcher's environment says several tasks and MPI sees one (a mismatched srun: every process would believe it is
- * alone and write the same output). threads 0: the cores we may use (affinity, cgroup), divided by the local ranks. */
+ * alone and write the same output), or threads is not 0 .. PAR_MAX_THREADS. threads 0: the cores we may use (affinity, cgroup),
+ * divided by the local ranks. */
 MUST_USE ErrCode par_start(Par *par, int threads, Err *err);
 void par_stop(Par *par); /* ends MPI if par_start began it */
 
@@ -23,7 +26,7 @@ Par par_alone(int threads);
 const char *par_library(void);
 /* Cores this process may use. */
 int par_cores(void);
-/* Memory this process may use: the cgroup's or Slurm's limit, else the machine's, over the local ranks. Bytes. */
+/* Memory this process may use: the cgroup's or Slurm's limit, else what the machine has available now, over the local ranks. Bytes. */
 uint64_t par_memory(const Par *par);
 
 /* Collective: the worst outcome wins (lowest rank among failures) and every rank gets that code and message. */
