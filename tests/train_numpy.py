@@ -46,8 +46,10 @@ def make_tokens(tamis, root):
             text = " ".join(words[min(int(rnd.paretovariate(0.7)) - 1, 299)] for _ in range(rnd.randint(50, 300)))
             f.write(json.dumps({"id": "d%d" % i, "text": text}) + "\n")
     tokenizer, tokens = os.path.join(root, "tokenizer.json"), os.path.join(root, "tokens")
-    run(tamis, "bpe", "-q", "--vocab-size", "500", "-o", tokenizer, docs)
-    run(tamis, "tokenize", "-q", "-t", tokenizer, "-o", tokens, docs)
+    dataset = os.path.join(root, "docs")
+    run(tamis, "ingest", "-q", "-o", dataset, docs)
+    run(tamis, "bpe", "-q", "--vocab-size", "500", "-o", tokenizer, dataset)
+    run(tamis, "tokenize", "-q", "-t", tokenizer, "-o", tokens, dataset)
     return tokens
 
 
