@@ -179,7 +179,7 @@ TEST(a_counter_group_is_bounded)
 TEST(first_error_by_index_wins)
 {
     ErrCode rc[3] = {ERR_OK, ERR_DATA, ERR_SYS};
-    Err errs[3] = {{ERR_OK, ""}, {ERR_DATA, "second"}, {ERR_SYS, "third"}}, err;
+    Err errs[3] = {{.code = ERR_OK}, {ERR_DATA, "second", false}, {ERR_SYS, "third", false}}, err;
 
     CHECK_INT(ERR_DATA, par_first_error(rc, errs, 3, &err));
     CHECK_STR("second", err.msg);

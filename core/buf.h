@@ -16,6 +16,13 @@ typedef struct {
 
 void buf_clear(Buf *b);                        /* frees; *b is then an empty Buf */
 static inline void buf_reset(Buf *b) { b->n = 0, b->oom = false; } /* keeps the memory */
+/* The same, but gives back the memory of a buffer that one large document has grown past BUF_KEEP_BYTES. */
+enum { BUF_KEEP_BYTES = 16 << 20 };
+static inline void buf_recycle(Buf *b)
+{
+    if (b->cap > BUF_KEEP_BYTES) buf_clear(b);
+    buf_reset(b);
+}
 bool buf_reserve(Buf *b, size_t more);         /* room for `more` bytes past n; false: oom is set */
 void buf_put(Buf *b, const void *p, size_t n);
 void buf_puts(Buf *b, const char *s);

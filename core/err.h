@@ -30,7 +30,8 @@ typedef enum {
 
 typedef struct {
     ErrCode code;
-    char msg[512]; /* lower case, no full stop, no newline */
+    char msg[512];    /* lower case, no full stop, no newline */
+    bool said_elsewhere; /* another rank failed and speaks of it (par_agree) */
 } Err;
 
 /* Writes the message and returns `code`, so that `return err_set(...)` reads well. */

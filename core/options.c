@@ -220,7 +220,7 @@ ErrCode verb_begin(const OptVerb *verb, int argc, char **argv, const CommonOptio
 
 int verb_exit(ErrCode rc, const Err *err)
 {
-    if (rc != ERR_OK && !(rc == ERR_NO && !err->msg[0])) log_error("%s", err->msg);
+    if (rc != ERR_OK && !(rc == ERR_NO && !err->msg[0]) && !err->said_elsewhere) log_error("%s", err->msg);
     bool lost = fflush(stdout) != 0 || ferror(stdout);
     if (lost && (rc == ERR_OK || rc == ERR_NO)) { /* else what failed first has been said, perhaps just this */
         log_error("cannot write to standard output: %s", strerror(errno));

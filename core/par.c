@@ -144,6 +144,7 @@ ErrCode par_agree(const Par *par, ErrCode rc, Err *err)
     if (who == par->rank && err) local = *err;
     local.code = rc;
     mpi_bcast(who, &local, sizeof local);
+    local.said_elsewhere = who != par->rank;
     if (err) *err = local;
     return local.code;
 }

@@ -108,8 +108,8 @@ static void read_slot(Pipe *p, Slot *s)
         s->view_block = r->next_block;
         end = r->next_block == partview_n_blocks(r->view);
     } else {
-        buf_reset(&s->block.bytes);
-        buf_reset(&s->block.items);
+        buf_recycle(&s->block.bytes);
+        buf_recycle(&s->block.items);
         s->block.part = r->part;
         s->block.index = r->next_block;
         s->rc = job->source->next(r->cursor, &s->block, &end, &s->err);

@@ -48,14 +48,14 @@ ErrCode sink_begin(StageSink *s, uint32_t n_rows, Err *err)
 {
     s->sums = (SinkSums){0};
     counters_reset(&s->counters);
-    buf_reset(&s->lines);
-    buf_reset(&s->rejected);
-    buf_reset(&s->stored);
-    buf_reset(&s->frames);
-    buf_reset(&s->rejected_stored);
-    buf_reset(&s->rejected_frames);
-    buf_reset(&s->pool);
-    buf_reset(&s->drop);
+    buf_recycle(&s->lines);
+    buf_recycle(&s->rejected);
+    buf_recycle(&s->stored);
+    buf_recycle(&s->frames);
+    buf_recycle(&s->rejected_stored);
+    buf_recycle(&s->rejected_frames);
+    buf_recycle(&s->pool);
+    buf_recycle(&s->drop);
     s->n_rows = n_rows;
     s->row = 0;
     s->oom = false;

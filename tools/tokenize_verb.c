@@ -97,16 +97,15 @@ static ErrCode plan_make(TokenizePlan *p, const TokenizeRun *run, const DatasetS
     buf_putc(&contents, '[');
     for (size_t i = 0; i < datasetset_count(set); i++) {
         const Dataset *ds = datasetset_at(set, i);
+        if (i) buf_putc(&contents, ',');
         buf_puts(&p->inputs, i ? ",{\"path\":" : "{\"path\":");
         json_put_cstr(&p->inputs, dataset_dir(ds));
         buf_puts(&p->inputs, ",\"content\":");
         put_hash(&p->inputs, dataset_content(ds));
         buf_putc(&p->inputs, '}');
         dataset_put_identity(&contents, ds); /* the shards hold DocIds */
-        buf_putc(&contents, ',');
     }
-    put_hash(&contents, hash128(buf_span(&p->mixture)));
-    buf_putc(&contents, ']');
+    buf_putc(&contents, ']'); /* the mixture is left out: no shard depends on it */
     buf_putc(&p->inputs, ']');
     if ((rc = buf_ok(&p->params, "a key", err)) == ERR_OK && (rc = buf_ok(&contents, "a key", err)) == ERR_OK)
         rc = buf_ok(&p->inputs, "a key", err);
@@ -307,6 +306,24 @@ out:
     return rc;
 }
 
+/* The tokens are all there; weights may have been changed since. */
+static ErrCode refresh_mixture(TokenizePlan *p, const TokenizeRun *run, Err *err)
+{
+    const char *path = out_path(p, run, "mixture.json");
+    Buf have = {0};
+    bool exists;
+    ErrCode rc;
+
+    if (!path) return err_nomem(err, "a path");
+    if ((rc = store_exists(path, &exists, err)) == ERR_OK && exists) rc = store_read(path, PLAN_MAX_BYTES, &have, err);
+    if (rc == ERR_OK && p->mixture.n && !span_eq(buf_span(&have), buf_span(&p->mixture))) {
+        log_info("tokenize: the mixture has changed; %s is written anew", path);
+        rc = store_write(path, buf_span(&p->mixture), err);
+    }
+    buf_clear(&have);
+    return rc;
+}
+
 static ErrCode tokenize_run(const TokenizeRun *run, const char *const *dirs, size_t n, const Par *par, Err *err)
 {
     DatasetSet *set = NULL;
@@ -323,10 +340,12 @@ static ErrCode tokenize_run(const TokenizeRun *run, const char *const *dirs, siz
     if ((rc = datasetset_open(&set, dirs, n, err)) != ERR_OK) goto out;
     if ((rc = plan_make(&plan, run, set, t, err)) != ERR_OK) goto out;
     if ((rc = claim(&plan, run, &done, err)) != ERR_OK) goto out;
-    if (done)
+    if (done) {
         log_info("tokenize: %s is up to date", run->out);
-    else
+        rc = refresh_mixture(&plan, run, err);
+    } else {
         rc = write_tokens(&plan, run, set, t, par, err);
+    }
 out:
     plan_clear(&plan);
     datasetset_close(set);
