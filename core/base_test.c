@@ -36,7 +36,8 @@ TEST(checked_arithmetic_refuses_overflow)
 
 TEST(numbers_are_digits_and_nothing_else)
 {
-    static const char *const bad[] = {"", " 1", "1 ", "+1", "-1", "0x1", "1.0", "18446744073709551616", "99999999999999999999"};
+    static const char *const bad[] = {
+        "", " 1", "1 ", "+1", "-1", "0x1", "1.0", "18446744073709551616", "99999999999999999999"};
     uint64_t v;
 
     CHECK(span_to_u64(SPAN_LIT("18446744073709551615"), &v) && v == UINT64_MAX);

@@ -64,10 +64,7 @@ void buf_put_u64(Buf *b, uint64_t v)
     buf_put(b, digits + at, sizeof digits - at);
 }
 
-ErrCode buf_ok(const Buf *b, const char *what, Err *err)
-{
-    return b->oom ? err_nomem(err, what) : ERR_OK;
-}
+ErrCode buf_ok(const Buf *b, const char *what, Err *err) { return b->oom ? err_nomem(err, what) : ERR_OK; }
 
 const char *buf_cstr(Buf *b)
 {

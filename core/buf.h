@@ -14,7 +14,7 @@ typedef struct {
     bool oom;
 } Buf;
 
-void buf_clear(Buf *b);                        /* frees; *b is then an empty Buf */
+void buf_clear(Buf *b);                                            /* frees; *b is then an empty Buf */
 static inline void buf_reset(Buf *b) { b->n = 0, b->oom = false; } /* keeps the memory */
 /* The same, but gives back the memory of a buffer that one large document has grown past BUF_KEEP_BYTES. */
 enum { BUF_KEEP_BYTES = 16 << 20 };
@@ -23,11 +23,11 @@ static inline void buf_recycle(Buf *b)
     if (b->cap > BUF_KEEP_BYTES) buf_clear(b);
     buf_reset(b);
 }
-bool buf_reserve(Buf *b, size_t more);         /* room for `more` bytes past n; false: oom is set */
+bool buf_reserve(Buf *b, size_t more); /* room for `more` bytes past n; false: oom is set */
 void buf_put(Buf *b, const void *p, size_t n);
 void buf_puts(Buf *b, const char *s);
 void buf_printf(Buf *b, const char *fmt, ...) PRINTF_LIKE(2, 3);
-void buf_put_u64(Buf *b, uint64_t v);          /* decimal */
+void buf_put_u64(Buf *b, uint64_t v); /* decimal */
 static inline void buf_putc(Buf *b, uint8_t c)
 {
     if (b->n < b->cap || buf_reserve(b, 1)) b->p[b->n++] = c;
@@ -46,7 +46,7 @@ typedef struct {
     size_t used_bytes; /* handed out since the last reset */
 } Arena;
 
-void *arena_alloc(Arena *a, size_t n); /* NULL when there is no memory; n may be 0 */
+void *arena_alloc(Arena *a, size_t n);              /* NULL when there is no memory; n may be 0 */
 void *arena_array(Arena *a, size_t n, size_t size); /* NULL on overflow too */
 /* A copy with a NUL behind it; .p is NULL when there is no memory. */
 Span arena_copy(Arena *a, Span s);

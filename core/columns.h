@@ -44,8 +44,8 @@ typedef struct {
     Span values;
     Span pool;
 } ColumnData;
-MUST_USE ErrCode columns_write(const char *path, uint64_t n_docs, Hash128 part, const ColumnData *cols, uint32_t n_cols,
-                               Span receipt_json, Err *err);
+MUST_USE ErrCode columns_write(const char *path, uint64_t n_docs, Hash128 part, const ColumnData *cols,
+                               uint32_t n_cols, Span receipt_json, Err *err);
 
 /* --- reading */
 typedef struct Columns Columns;

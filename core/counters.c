@@ -18,8 +18,10 @@ static size_t lower_bound(const Counters *c, Span group, Span name)
 
     while (lo < hi) {
         size_t mid = lo + (hi - lo) / 2;
-        if (compare(&c->v[mid], group, name) < 0) lo = mid + 1;
-        else hi = mid;
+        if (compare(&c->v[mid], group, name) < 0)
+            lo = mid + 1;
+        else
+            hi = mid;
     }
     return lo;
 }

@@ -29,7 +29,9 @@ static ErrCode add_part(Totals *t, const char *dir, uint32_t part, const Receipt
         n_dropped += r->dropped[i];
     }
     if (r->info.n_in != r->info.n_docs + n_dropped)
-        return err_set(err, ERR_DATA, "%s: part %" PRIu32 ": %" PRIu64 " documents in, %" PRIu64 " out, %" PRIu64 " dropped: some are lost",
+        return err_set(err, ERR_DATA,
+                       "%s: part %" PRIu32 ": %" PRIu64 " documents in, %" PRIu64 " out, %" PRIu64
+                       " dropped: some are lost",
                        dir, part, r->info.n_in, r->info.n_docs, n_dropped);
     t->sum.info.n_in += r->info.n_in;
     t->sum.info.n_docs += r->info.n_docs;
@@ -52,8 +54,10 @@ static ErrCode add_part(Totals *t, const char *dir, uint32_t part, const Receipt
 static void put_member(Buf *b, const char *key, const Json *value)
 {
     buf_printf(b, ",\"%s\":", key);
-    if (value) json_put_tree(b, value);
-    else buf_puts(b, "null");
+    if (value)
+        json_put_tree(b, value);
+    else
+        buf_puts(b, "null");
 }
 
 static void put_dropped(Buf *b, const Json *reasons, const uint64_t *dropped)
@@ -88,7 +92,9 @@ static ErrCode publish_stats(const char *dir, const DatasetPlan *plan, const Tot
 
     buf_puts(&b, "{\"stage\":");
     json_put_cstr(&b, plan->stage);
-    buf_printf(&b, ",\"version\":\"" TAMIS_VERSION "\",\"n_parts\":%" PRIu32 ",\"bytes_in\":%" PRIu64 ",\"stored_bytes\":%" PRIu64,
+    buf_printf(&b,
+               ",\"version\":\"" TAMIS_VERSION "\",\"n_parts\":%" PRIu32 ",\"bytes_in\":%" PRIu64
+               ",\"stored_bytes\":%" PRIu64,
                plan->n_parts, t->sum.bytes_in, t->sum.stored_bytes);
     buf_printf(&b, ",\"part_seconds\":%.3f,\"cpu_seconds\":%.3f,\"counters\":", t->sum.wall_s, t->sum.cpu_s);
     counters_put_json(&b, &t->sum.counters);
@@ -113,8 +119,8 @@ static ErrCode publish_manifest(const char *dir, const DatasetPlan *plan, const 
     put_member(&b, "params", json_get(plan->json, "params"));
     put_member(&b, "inputs", json_get(plan->json, "inputs"));
     if (base) put_member(&b, "base", base);
-    buf_printf(&b, ",\"n_parts\":%" PRIu32 ",\"n_docs\":%" PRIu64 ",\"text_bytes\":%" PRIu64 ",\"n_in\":%" PRIu64, plan->n_parts,
-               t->sum.info.n_docs, t->sum.info.text_bytes, t->sum.info.n_in);
+    buf_printf(&b, ",\"n_parts\":%" PRIu32 ",\"n_docs\":%" PRIu64 ",\"text_bytes\":%" PRIu64 ",\"n_in\":%" PRIu64,
+               plan->n_parts, t->sum.info.n_docs, t->sum.info.text_bytes, t->sum.info.n_in);
     put_dropped(&b, reasons, t->sum.dropped);
     buf_puts(&b, ",\"id_sum\":");
     json_put_u64_hex(&b, t->sum.info.id_sum);

@@ -25,7 +25,8 @@ typedef struct {
 /* Writes PATH = DIR/NAME; ERR_LIMIT when it does not fit. */
 MUST_USE ErrCode dataset_path(char out[PATH_MAX], const char *dir, const char *name, Err *err);
 /* File of part `part`: part-%06u.jsonl.zst or part-%06u.STAGE.cols. */
-MUST_USE ErrCode dataset_part_path(char out[PATH_MAX], const char *dir, DatasetKind kind, const char *stage, uint32_t part, Err *err);
+MUST_USE ErrCode dataset_part_path(char out[PATH_MAX], const char *dir, DatasetKind kind, const char *stage,
+                                   uint32_t part, Err *err);
 
 MUST_USE ErrCode plan_read(Arena *a, const char *dir, DatasetPlan *plan, Err *err);
 
@@ -43,12 +44,13 @@ void receipt_clear(Receipt *r);
 /* {"part":{…},"stats":{…}}; reasons: n_reasons names. */
 void receipt_put_json(Buf *b, const Receipt *r, const char *const *reasons, uint32_t n_reasons);
 /* Reads it back; unknown reason names are an error. *part_line receives the canonical bytes of "part" (in the arena). */
-MUST_USE ErrCode receipt_read(Arena *a, Span json, const char *name, const Json *plan_reasons, Receipt *r, Span *part_line, Err *err);
+MUST_USE ErrCode receipt_read(Arena *a, Span json, const char *name, const Json *plan_reasons, Receipt *r,
+                              Span *part_line, Err *err);
 /* Reads the "part" object alone (a line of parts.jsonl). */
 MUST_USE ErrCode partinfo_read(const Json *part, const char *name, PartInfo *info, Err *err);
 /* The receipt inside the file of a part. *found false when the file is not there. */
-MUST_USE ErrCode receipt_load(Arena *a, const char *dir, const DatasetPlan *plan, uint32_t part, Receipt *r, Span *part_line, bool *found,
-                              Err *err);
+MUST_USE ErrCode receipt_load(Arena *a, const char *dir, const DatasetPlan *plan, uint32_t part, Receipt *r,
+                              Span *part_line, bool *found, Err *err);
 
 /* Where `to` is, seen from directory `from_dir`: "../docs"; absolute when they share nothing but the root. Both exist. */
 MUST_USE ErrCode relative_path(Arena *a, const char *from_dir, const char *to, const char **out, Err *err);

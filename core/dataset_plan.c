@@ -13,12 +13,15 @@ ErrCode dataset_path(char out[PATH_MAX], const char *dir, const char *name, Err 
     return ERR_OK;
 }
 
-ErrCode dataset_part_path(char out[PATH_MAX], const char *dir, DatasetKind kind, const char *stage, uint32_t part, Err *err)
+ErrCode dataset_part_path(char out[PATH_MAX], const char *dir, DatasetKind kind, const char *stage, uint32_t part,
+                          Err *err)
 {
     char name[64];
 
-    if (kind == DATASET_WRITTEN) snprintf(name, sizeof name, "part-%06" PRIu32 ".jsonl.zst", part);
-    else snprintf(name, sizeof name, "part-%06" PRIu32 ".%s.cols", part, stage);
+    if (kind == DATASET_WRITTEN)
+        snprintf(name, sizeof name, "part-%06" PRIu32 ".jsonl.zst", part);
+    else
+        snprintf(name, sizeof name, "part-%06" PRIu32 ".%s.cols", part, stage);
     return dataset_path(out, dir, name, err);
 }
 
@@ -60,8 +63,10 @@ ErrCode plan_read(Arena *a, const char *dir, DatasetPlan *plan, Err *err)
     if (!format || !span_is(span_str(format), "tamis-dataset")) {
         rc = err_set(err, ERR_DATA, "%s: not a plan of a dataset", path);
     } else if (version != DATASET_FORMAT_VERSION) {
-        rc = err_set(err, ERR_DATA, "%s: format version %" PRIu64 "; this program knows %d", path, version, DATASET_FORMAT_VERSION);
-    } else if (!plan->stage || !key || !kind || !hash128_parse(span_str(key), &plan->key) || n_parts > DOCID_MAX_PARTS) {
+        rc = err_set(err, ERR_DATA, "%s: format version %" PRIu64 "; this program knows %d", path, version,
+                     DATASET_FORMAT_VERSION);
+    } else if (!plan->stage || !key || !kind || !hash128_parse(span_str(key), &plan->key) ||
+               n_parts > DOCID_MAX_PARTS) {
         rc = err_set(err, ERR_DATA, "%s: a member is missing or out of range", path);
     }
     if (rc != ERR_OK) goto out;
@@ -93,8 +98,8 @@ void receipt_put_json(Buf *b, const Receipt *r, const char *const *reasons, uint
 
     buf_printf(b, "{\"part\":{\"name\":\"%s\",\"key\":", r->info.name);
     put_hash(b, r->key);
-    buf_printf(b, ",\"n_in\":%" PRIu64 ",\"n_docs\":%" PRIu64 ",\"text_bytes\":%" PRIu64 ",\"dropped\":{", r->info.n_in, r->info.n_docs,
-               r->info.text_bytes);
+    buf_printf(b, ",\"n_in\":%" PRIu64 ",\"n_docs\":%" PRIu64 ",\"text_bytes\":%" PRIu64 ",\"dropped\":{",
+               r->info.n_in, r->info.n_docs, r->info.text_bytes);
     for (uint32_t i = 0; i < n_reasons; i++) {
         if (!r->dropped[i]) continue;
         buf_printf(b, "%s\"%s\":%" PRIu64, comma ? "," : "", reasons[i], r->dropped[i]);
@@ -108,7 +113,9 @@ void receipt_put_json(Buf *b, const Receipt *r, const char *const *reasons, uint
     json_put_u64_hex(b, r->info.doc_sum);
     buf_puts(b, ",\"content\":");
     put_hash(b, r->info.content);
-    buf_printf(b, ",\"base\":%" PRIu32 ",\"base_part\":%" PRIu32 "},\"stats\":{\"bytes_in\":%" PRIu64 ",\"stored_bytes\":%" PRIu64,
+    buf_printf(b,
+               ",\"base\":%" PRIu32 ",\"base_part\":%" PRIu32 "},\"stats\":{\"bytes_in\":%" PRIu64
+               ",\"stored_bytes\":%" PRIu64,
                r->info.base, r->info.base_part, r->bytes_in, r->stored_bytes);
     buf_printf(b, ",\"wall_s\":%.3f,\"cpu_s\":%.3f,\"counters\":", r->wall_s, r->cpu_s);
     counters_put_json(b, &r->counters);
@@ -130,7 +137,8 @@ ErrCode partinfo_read(const Json *part, const char *name, PartInfo *info, Err *e
     if ((rc = json_get_u64(part, "base_part", 0, name, &base_part, err)) != ERR_OK) return rc;
     if ((rc = json_get_str(part, "content", name, &text, err)) != ERR_OK) return rc;
     if (!text || !hash128_parse(span_str(text), &info->content)) goto bad;
-    if (!hex64(json_get(part, "id_sum"), &info->id_sum) || !hex64(json_get(part, "doc_sum"), &info->doc_sum)) goto bad;
+    if (!hex64(json_get(part, "id_sum"), &info->id_sum) || !hex64(json_get(part, "doc_sum"), &info->doc_sum))
+        goto bad;
     if (base >= DATASET_MAX_BASES || base_part >= DOCID_MAX_PARTS) goto bad;
     info->base = (uint32_t)base;
     info->base_part = (uint32_t)base_part;
@@ -152,7 +160,8 @@ static ErrCode read_dropped(const Json *dropped, const Json *plan_reasons, const
     return ERR_OK;
 }
 
-ErrCode receipt_read(Arena *a, Span json, const char *name, const Json *plan_reasons, Receipt *r, Span *part_line, Err *err)
+ErrCode receipt_read(Arena *a, Span json, const char *name, const Json *plan_reasons, Receipt *r, Span *part_line,
+                     Err *err)
 {
     Json *root;
     const char *key;
@@ -163,7 +172,8 @@ ErrCode receipt_read(Arena *a, Span json, const char *name, const Json *plan_rea
     const Json *part = json_get(root, "part"), *stats = json_get(root, "stats");
     if ((rc = partinfo_read(part, name, &r->info, err)) != ERR_OK) return rc;
     if ((rc = json_get_str(part, "key", name, &key, err)) != ERR_OK) return rc;
-    if (!key || !hash128_parse(span_str(key), &r->key) || !hex64(json_get(part, "dropped_id_sum"), &r->dropped_id_sum))
+    if (!key || !hash128_parse(span_str(key), &r->key) ||
+        !hex64(json_get(part, "dropped_id_sum"), &r->dropped_id_sum))
         return err_set(err, ERR_DATA, "%s: the receipt lacks its key or a sum", name);
     if ((rc = read_dropped(json_get(part, "dropped"), plan_reasons, name, r, err)) != ERR_OK) return rc;
     if ((rc = json_get_u64(stats, "bytes_in", 0, name, &r->bytes_in, err)) != ERR_OK) return rc;
@@ -180,7 +190,8 @@ ErrCode receipt_read(Arena *a, Span json, const char *name, const Json *plan_rea
     return rc;
 }
 
-ErrCode receipt_load(Arena *a, const char *dir, const DatasetPlan *plan, uint32_t part, Receipt *r, Span *part_line, bool *found, Err *err)
+ErrCode receipt_load(Arena *a, const char *dir, const DatasetPlan *plan, uint32_t part, Receipt *r, Span *part_line,
+                     bool *found, Err *err)
 {
     char path[PATH_MAX];
     const Json *reasons = json_get(plan->json, "reasons");

@@ -43,10 +43,7 @@ ErrCode err_sys(Err *err, const char *fmt, ...)
     return code;
 }
 
-ErrCode err_nomem(Err *err, const char *what)
-{
-    return err_set(err, ERR_NOMEM, "no memory for %s", what);
-}
+ErrCode err_nomem(Err *err, const char *what) { return err_set(err, ERR_NOMEM, "no memory for %s", what); }
 
 int err_status(ErrCode code)
 {

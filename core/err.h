@@ -10,7 +10,7 @@
 #include <stddef.h>
 
 #if defined(__GNUC__)
-#define MUST_USE __attribute__((warn_unused_result))
+#define MUST_USE               __attribute__((warn_unused_result))
 #define PRINTF_LIKE(fmt, args) __attribute__((format(printf, fmt, args)))
 #else
 #define MUST_USE
@@ -30,7 +30,7 @@ typedef enum {
 
 typedef struct {
     ErrCode code;
-    char msg[512];    /* lower case, no full stop, no newline */
+    char msg[512];       /* lower case, no full stop, no newline */
     bool said_elsewhere; /* another rank failed and speaks of it (par_agree) */
 } Err;
 

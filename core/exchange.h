@@ -19,12 +19,12 @@ enum { EXCHANGE_KEY = 16, EXCHANGE_MAX_VALUE = 1 << 20, EXCHANGE_MAX_PARTITIONS 
 typedef void (*ExchangeCombine)(uint8_t *acc, const uint8_t *value);
 
 typedef struct {
-    const char *name;          /* for messages and scratch files */
-    uint32_t partitions;       /* power of two, 1 .. EXCHANGE_MAX_PARTITIONS */
-    uint32_t value_bytes;      /* width of every value; UINT32_MAX: values vary */
-    ExchangeCombine combine;   /* NULL: none; needs fixed-width values */
-    uint64_t memory;           /* budget in bytes */
-    const char *scratch;       /* directory for spilled runs; NULL: the output's */
+    const char *name;        /* for messages and scratch files */
+    uint32_t partitions;     /* power of two, 1 .. EXCHANGE_MAX_PARTITIONS */
+    uint32_t value_bytes;    /* width of every value; UINT32_MAX: values vary */
+    ExchangeCombine combine; /* NULL: none; needs fixed-width values */
+    uint64_t memory;         /* budget in bytes */
+    const char *scratch;     /* directory for spilled runs; NULL: the output's */
 } ExchangeSpec;
 
 typedef struct Exchange Exchange;
@@ -32,7 +32,8 @@ MUST_USE ErrCode exchange_open(Exchange **x, const ExchangeSpec *spec, const Par
 void exchange_close(Exchange *x);
 
 /* --- sending. `lane` is the calling OpenMP thread's number, 0 <= lane < par->threads; lanes do not wait for one another. */
-MUST_USE ErrCode exchange_put(Exchange *x, int lane, const uint8_t key[EXCHANGE_KEY], const void *value, uint32_t n, Err *err);
+MUST_USE ErrCode exchange_put(Exchange *x, int lane, const uint8_t key[EXCHANGE_KEY], const void *value, uint32_t n,
+                              Err *err);
 /* All has been sent. Collective. */
 MUST_USE ErrCode exchange_flip(Exchange *x, Err *err);
 

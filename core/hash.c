@@ -3,7 +3,6 @@
 #include <stdio.h>
 #include <xxhash.h>
 
-
 uint64_t hash64(Span s) { return XXH3_64bits(s.p, s.n); }
 uint64_t hash64_seed(Span s, uint64_t seed) { return XXH3_64bits_withSeed(s.p, s.n, seed); }
 

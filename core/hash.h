@@ -29,7 +29,7 @@ MUST_USE ErrCode hashstream_new(HashStream **h, Err *err);
 void hashstream_free(HashStream *h);
 void hashstream_reset(HashStream *h);
 void hashstream_add(HashStream *h, Span s);
-Hash128 hashstream_digest(const HashStream *h); /* of all bytes so far; more may follow */
+Hash128 hashstream_digest(const HashStream *h);    /* of all bytes so far; more may follow */
 uint64_t hashstream_digest64(const HashStream *h); /* the same bytes' XXH3-64 */
 
 /* A bijection of 64-bit words that spreads every bit (the splitmix64 finaliser, Vigna 2015): makes a

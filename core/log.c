@@ -154,8 +154,8 @@ static void print_progress(Progress *p, double now, bool closing)
         snprintf(eta, sizeof eta, ", %.0f %%, %.0f s left", 100.0 * (double)bytes / (double)p->total_bytes, left);
     }
     if (p->live) fprintf(stderr, "\r\033[K");
-    fprintf(stderr, "tamis: %s: %" PRIu64 " documents, %.1f MB in %.1f s, %.1f MB/s%s", p->what, docs, (double)bytes / 1e6, s,
-            rate / 1e6, eta);
+    fprintf(stderr, "tamis: %s: %" PRIu64 " documents, %.1f MB in %.1f s, %.1f MB/s%s", p->what, docs,
+            (double)bytes / 1e6, s, rate / 1e6, eta);
     if (closing) fprintf(stderr, ", peak %.0f MB", (double)peak_memory_bytes() / 1e6);
     if (!p->live || closing) fputc('\n', stderr);
     fflush(stderr);
@@ -195,12 +195,15 @@ void event_part(const char *dir, const PartEvent *e)
     clock_gettime(CLOCK_REALTIME, &now);
     buf_puts(&b, "{\"stage\":");
     json_put_cstr(&b, e->stage);
-    buf_printf(&b, ",\"part\":%" PRIu32 ",\"rank\":%d,\"attempt\":%d,\"time\":%lld.%03ld", e->part, e->rank, e->attempt,
-               (long long)now.tv_sec, now.tv_nsec / 1000000);
-    buf_printf(&b, ",\"n_in\":%" PRIu64 ",\"n_docs\":%" PRIu64 ",\"bytes_in\":%" PRIu64 ",\"bytes_out\":%" PRIu64, e->n_in, e->n_docs,
-               e->bytes_in, e->bytes_out);
-    buf_printf(&b, ",\"wall_s\":%.3f,\"cpu_s\":%.3f,\"read_s\":%.3f,\"write_s\":%.3f,\"wait_s\":%.3f,\"peak_bytes\":%" PRIu64 "}\n",
-               e->wall_s, e->cpu_s, e->read_s, e->write_s, e->wait_s, peak_memory_bytes());
+    buf_printf(&b, ",\"part\":%" PRIu32 ",\"rank\":%d,\"attempt\":%d,\"time\":%lld.%03ld", e->part, e->rank,
+               e->attempt, (long long)now.tv_sec, now.tv_nsec / 1000000);
+    buf_printf(&b, ",\"n_in\":%" PRIu64 ",\"n_docs\":%" PRIu64 ",\"bytes_in\":%" PRIu64 ",\"bytes_out\":%" PRIu64,
+               e->n_in, e->n_docs, e->bytes_in, e->bytes_out);
+    buf_printf(
+        &b,
+        ",\"wall_s\":%.3f,\"cpu_s\":%.3f,\"read_s\":%.3f,\"write_s\":%.3f,\"wait_s\":%.3f,\"peak_bytes\":%" PRIu64
+        "}\n",
+        e->wall_s, e->cpu_s, e->read_s, e->write_s, e->wait_s, peak_memory_bytes());
     fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
     if (fd >= 0) {
         if (!b.oom && write(fd, b.p, b.n) < 0) log_debug("cannot append to %s: %s", path, strerror(errno));

@@ -21,7 +21,7 @@ void log_debug(const char *fmt, ...) PRINTF_LIKE(1, 2); /* rank 0, with -v */
 /* Progress of one phase. Counters may be added to from any thread. */
 typedef struct Progress Progress;
 MUST_USE ErrCode progress_start(Progress **p, const char *what, uint64_t total_bytes, Err *err); /* 0: unknown */
-void progress_add(Progress *p, uint64_t docs, uint64_t bytes); /* NULL is fine */
+void progress_add(Progress *p, uint64_t docs, uint64_t bytes);                                   /* NULL is fine */
 /* Prints if it is time; call it often from one thread, or from several: one of them prints. */
 void progress_tick(Progress *p);
 void progress_stop(Progress *p); /* the closing line; frees; NULL is fine */

@@ -36,7 +36,8 @@ static bool parse_task(const char *s, OptTask *t)
     size_t n = strlen(s), slash = span_find(span(s, n), '/');
     uint64_t i, count;
 
-    if (slash == n || !span_to_u64(span(s, slash), &i) || !span_to_u64(span_from(span(s, n), slash + 1), &count)) return false;
+    if (slash == n || !span_to_u64(span(s, slash), &i) || !span_to_u64(span_from(span(s, n), slash + 1), &count))
+        return false;
     if (count == 0 || count > UINT32_MAX || i >= count) return false;
     *t = (OptTask){(uint32_t)i, (uint32_t)count};
     return true;
@@ -129,11 +130,15 @@ static void print_option(const OptSpec *o)
     int n = o->short_name ? printf("  -%c, --%s", o->short_name, o->long_name) : printf("      --%s", o->long_name);
 
     if (o->arg) n += printf(" %s", o->arg);
-    if (n > HELP_COLUMN - 2) printf("\n%*s", HELP_COLUMN, "");
-    else printf("%*s", HELP_COLUMN - n, "");
+    if (n > HELP_COLUMN - 2)
+        printf("\n%*s", HELP_COLUMN, "");
+    else
+        printf("%*s", HELP_COLUMN - n, "");
     printf("%s", o->help);
-    if (o->required) printf(" (required)");
-    else print_default(o);
+    if (o->required)
+        printf(" (required)");
+    else
+        print_default(o);
     putchar('\n');
 }
 
@@ -141,8 +146,10 @@ void options_help(const OptVerb *verb)
 {
     printf("usage: tamis %s %s\n%s\n", verb->name, verb->usage, verb->what);
     for (const OptSpec *o = verb->specs; o->type != OPT_T_END; o++) {
-        if (o->type == OPT_T_HEAD) printf("%s\n", o->help);
-        else print_option(o);
+        if (o->type == OPT_T_HEAD)
+            printf("%s\n", o->help);
+        else
+            print_option(o);
     }
     printf("  -h, --help%*sthis text\n", HELP_COLUMN - 12, "");
     if (verb->after) printf("%s\n", verb->after);
@@ -154,8 +161,8 @@ static ErrCode check_required(const OptVerb *verb, const bool *given, Err *err)
 {
     for (int i = 0; verb->specs[i].type != OPT_T_END; i++)
         if (verb->specs[i].required && !given[i])
-            return err_set(err, ERR_USAGE, "%s: --%s is required; try tamis %s --help", verb->name, verb->specs[i].long_name,
-                           verb->name);
+            return err_set(err, ERR_USAGE, "%s: --%s is required; try tamis %s --help", verb->name,
+                           verb->specs[i].long_name, verb->name);
     return ERR_OK;
 }
 
@@ -190,8 +197,8 @@ ErrCode options_parse(const OptVerb *verb, int argc, char **argv, int *operands,
         }
         if (c == '?' || c == ':') {
             const char *bad = argv[optind - 1];
-            return err_set(err, ERR_USAGE, "%s: %s %s; try tamis %s --help", verb->name, c == ':' ? "no value for" : "unknown option",
-                           bad, verb->name);
+            return err_set(err, ERR_USAGE, "%s: %s %s; try tamis %s --help", verb->name,
+                           c == ':' ? "no value for" : "unknown option", bad, verb->name);
         }
         if (c < LONG_BASE)
             for (i = 0; verb->specs[i].short_name != c; i++) continue;

@@ -17,11 +17,11 @@
 
 typedef enum {
     OPT_T_END,
-    OPT_T_HEAD,   /* a line of its own in the help text */
-    OPT_T_FLAG,   /* bool, no argument: set to true */
+    OPT_T_HEAD, /* a line of its own in the help text */
+    OPT_T_FLAG, /* bool, no argument: set to true */
     OPT_T_U32,
     OPT_T_U64,
-    OPT_T_SIZE,   /* uint64_t bytes: 800M, 24G */
+    OPT_T_SIZE, /* uint64_t bytes: 800M, 24G */
     OPT_T_F64,
     OPT_T_STR,    /* const char *, borrowed from argv */
     OPT_T_CHOICE, /* uint32_t index into the NULL-terminated list `choices` */
@@ -48,35 +48,75 @@ typedef struct {
     bool required;
 } OptSpec;
 
-#define OPT_HEAD(text) {.type = OPT_T_HEAD, .help = (text)}
-#define OPT_FLAG(s, l, v, h) {.type = OPT_T_FLAG, .short_name = (s), .long_name = (l), .value = (v), .help = (h)}
-#define OPT_U32(s, l, v, a, h) {.type = OPT_T_U32, .short_name = (s), .long_name = (l), .value = (v), .arg = (a), .help = (h)}
-#define OPT_U64(s, l, v, a, h) {.type = OPT_T_U64, .short_name = (s), .long_name = (l), .value = (v), .arg = (a), .help = (h)}
-#define OPT_SIZE(s, l, v, a, h) {.type = OPT_T_SIZE, .short_name = (s), .long_name = (l), .value = (v), .arg = (a), .help = (h)}
-#define OPT_F64(s, l, v, a, h) {.type = OPT_T_F64, .short_name = (s), .long_name = (l), .value = (v), .arg = (a), .help = (h)}
-#define OPT_STR(s, l, v, a, h) {.type = OPT_T_STR, .short_name = (s), .long_name = (l), .value = (v), .arg = (a), .help = (h)}
-#define OPT_NEED(s, l, v, a, h) \
-    {.type = OPT_T_STR, .short_name = (s), .long_name = (l), .value = (v), .arg = (a), .help = (h), .required = true}
-#define OPT_CHOICE(s, l, v, c, a, h) \
-    {.type = OPT_T_CHOICE, .short_name = (s), .long_name = (l), .value = (v), .choices = (c), .arg = (a), .help = (h)}
-#define OPT_LIST(s, l, v, a, h) {.type = OPT_T_LIST, .short_name = (s), .long_name = (l), .value = (v), .arg = (a), .help = (h)}
-#define OPT_TASK(s, l, v, a, h) {.type = OPT_T_TASK, .short_name = (s), .long_name = (l), .value = (v), .arg = (a), .help = (h)}
-#define OPT_END {.type = OPT_T_END}
+#define OPT_HEAD(text)                     \
+    {                                      \
+        .type = OPT_T_HEAD, .help = (text) \
+    }
+#define OPT_FLAG(s, l, v, h)                                                               \
+    {                                                                                      \
+        .type = OPT_T_FLAG, .short_name = (s), .long_name = (l), .value = (v), .help = (h) \
+    }
+#define OPT_U32(s, l, v, a, h)                                                                        \
+    {                                                                                                 \
+        .type = OPT_T_U32, .short_name = (s), .long_name = (l), .value = (v), .arg = (a), .help = (h) \
+    }
+#define OPT_U64(s, l, v, a, h)                                                                        \
+    {                                                                                                 \
+        .type = OPT_T_U64, .short_name = (s), .long_name = (l), .value = (v), .arg = (a), .help = (h) \
+    }
+#define OPT_SIZE(s, l, v, a, h)                                                                        \
+    {                                                                                                  \
+        .type = OPT_T_SIZE, .short_name = (s), .long_name = (l), .value = (v), .arg = (a), .help = (h) \
+    }
+#define OPT_F64(s, l, v, a, h)                                                                        \
+    {                                                                                                 \
+        .type = OPT_T_F64, .short_name = (s), .long_name = (l), .value = (v), .arg = (a), .help = (h) \
+    }
+#define OPT_STR(s, l, v, a, h)                                                                        \
+    {                                                                                                 \
+        .type = OPT_T_STR, .short_name = (s), .long_name = (l), .value = (v), .arg = (a), .help = (h) \
+    }
+#define OPT_NEED(s, l, v, a, h)                                                                        \
+    {                                                                                                  \
+        .type = OPT_T_STR, .short_name = (s), .long_name = (l), .value = (v), .arg = (a), .help = (h), \
+        .required = true                                                                               \
+    }
+#define OPT_CHOICE(s, l, v, c, a, h)                                                                         \
+    {                                                                                                        \
+        .type = OPT_T_CHOICE, .short_name = (s), .long_name = (l), .value = (v), .choices = (c), .arg = (a), \
+        .help = (h)                                                                                          \
+    }
+#define OPT_LIST(s, l, v, a, h)                                                                        \
+    {                                                                                                  \
+        .type = OPT_T_LIST, .short_name = (s), .long_name = (l), .value = (v), .arg = (a), .help = (h) \
+    }
+#define OPT_TASK(s, l, v, a, h)                                                                        \
+    {                                                                                                  \
+        .type = OPT_T_TASK, .short_name = (s), .long_name = (l), .value = (v), .arg = (a), .help = (h) \
+    }
+#define OPT_END           \
+    {                     \
+        .type = OPT_T_END \
+    }
 
 /* What every verb that runs a stage takes. */
 typedef struct {
-    uint32_t threads; /* -j; 0: the cores we may use */
-    uint64_t memory;  /* --memory; 0: 3/4 of what is free */
-    OptTask task;     /* --task I/N */
-    bool force;       /* --force */
+    uint32_t threads;     /* -j; 0: the cores we may use */
+    uint64_t memory;      /* --memory; 0: 3/4 of what is free */
+    OptTask task;         /* --task I/N */
+    bool force;           /* --force */
     const char *rejected; /* --rejected DIR; NULL: none */
     bool quiet, verbose;
 } CommonOptions;
-#define OPT_COMMON_TALK(c) OPT_FLAG('q', "quiet", &(c)->quiet, "no progress, no summary"), OPT_FLAG('v', "verbose", &(c)->verbose, "say more")
-#define OPT_COMMON_THREADS(c) OPT_U32('j', "threads", &(c)->threads, "N", "OpenMP threads per process; 0: the cores we may use")
-#define OPT_COMMON_STAGE(c)                                                                                              \
-    OPT_COMMON_THREADS(c), OPT_SIZE(0, "memory", &(c)->memory, "SIZE", "budget per process: 800M, 24G; 0: 3/4 of what is free"),   \
-        OPT_TASK(0, "task", &(c)->task, "I/N", "do only every N-th part, from I on (a job array)"),                     \
+#define OPT_COMMON_TALK(c)                                          \
+    OPT_FLAG('q', "quiet", &(c)->quiet, "no progress, no summary"), \
+        OPT_FLAG('v', "verbose", &(c)->verbose, "say more")
+#define OPT_COMMON_THREADS(c) \
+    OPT_U32('j', "threads", &(c)->threads, "N", "OpenMP threads per process; 0: the cores we may use")
+#define OPT_COMMON_STAGE(c)                                                                                   \
+    OPT_COMMON_THREADS(c),                                                                                    \
+        OPT_SIZE(0, "memory", &(c)->memory, "SIZE", "budget per process: 800M, 24G; 0: 3/4 of what is free"), \
+        OPT_TASK(0, "task", &(c)->task, "I/N", "do only every N-th part, from I on (a job array)"),           \
         OPT_FLAG(0, "force", &(c)->force, "start anew although DIR holds another run"), OPT_COMMON_TALK(c)
 
 typedef struct {
@@ -97,8 +137,8 @@ bool parse_size(const char *s, uint64_t *bytes);
 
 /* The beginning of a verb that takes operands: parses, refuses a call without operands, starts ranks and logging,
  * installs the signal handlers. ERR_NO after --help. On success the caller ends with par_stop() and verb_exit(). */
-MUST_USE ErrCode verb_begin(const OptVerb *verb, int argc, char **argv, const CommonOptions *common, Par *par, int *operands,
-                            Err *err);
+MUST_USE ErrCode verb_begin(const OptVerb *verb, int argc, char **argv, const CommonOptions *common, Par *par,
+                            int *operands, Err *err);
 
 /* The end of a verb: prints the message of a failure, flushes stdout and gives the exit status. A message is one line: output
  * that could not be written is named where nothing else failed. */

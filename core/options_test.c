@@ -41,8 +41,10 @@ TEST(options_fill_their_variables_in_any_order)
     Values v = {0};
     Err err = {.code = ERR_OK};
     int first;
-    char *words[] = {"test", "in1", "-b20", "--seed", "18446744073709551615", "in2", "--memory=24G", "--alpha", "-0.5", "-o", "dir",
-                     "--force", "-k", "a", "--keep=b", "--kind", "en", "--task", "3/4", NULL};
+    char *words[] = {"test",   "in1",          "-b20",    "--seed", "18446744073709551615",
+                     "in2",    "--memory=24G", "--alpha", "-0.5",   "-o",
+                     "dir",    "--force",      "-k",      "a",      "--keep=b",
+                     "--kind", "en",           "--task",  "3/4",    NULL};
 
     CHECK_OK(parse(&v, words, &first, &err), &err);
     CHECK_INT(20, v.bands);
@@ -60,10 +62,18 @@ TEST(options_fill_their_variables_in_any_order)
 TEST(wrong_options_are_one_clear_line)
 {
     static char *cases[][6] = {
-        {"test", "-o", "d", "--bands", "-1", NULL}, {"test", "-o", "d", "--bands", "4294967296", NULL}, {"test", "-o", "d", "--memory", "3Q", NULL},
-        {"test", "-o", "d", "--alpha", "nan", NULL}, {"test", "-o", "d", "--kind", "fr", NULL},          {"test", "-o", "d", "--task", "4/4", NULL},
-        {"test", "-o", "d", "--nosuch", NULL},       {"test", "-o", "d", "-z", NULL},                    {"test", "-o", NULL},
-        {"test", "--force", NULL},                   {"test", "-o", "d", "--task", "1", NULL},           {"test", "-o", "d", "--memory", "99999999999T", NULL},
+        {"test", "-o", "d", "--bands", "-1", NULL},
+        {"test", "-o", "d", "--bands", "4294967296", NULL},
+        {"test", "-o", "d", "--memory", "3Q", NULL},
+        {"test", "-o", "d", "--alpha", "nan", NULL},
+        {"test", "-o", "d", "--kind", "fr", NULL},
+        {"test", "-o", "d", "--task", "4/4", NULL},
+        {"test", "-o", "d", "--nosuch", NULL},
+        {"test", "-o", "d", "-z", NULL},
+        {"test", "-o", NULL},
+        {"test", "--force", NULL},
+        {"test", "-o", "d", "--task", "1", NULL},
+        {"test", "-o", "d", "--memory", "99999999999T", NULL},
     };
 
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {

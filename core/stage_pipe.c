@@ -33,11 +33,11 @@ typedef struct {
     const WriteSpec *spec;
     const uint32_t *parts;
     uint32_t n_parts, next_part;
-    PartRun *source;  /* the part blocks are read from; NULL between parts */
-    PartRun *open;    /* all runs not cleared yet */
+    PartRun *source; /* the part blocks are read from; NULL between parts */
+    PartRun *open;   /* all runs not cleared yet */
     Slot *slot;
     int n_slots;
-    pthread_mutex_t lock;    /* of what follows, of every slot's state, and of the list of runs */
+    pthread_mutex_t lock; /* of what follows, of every slot's state, and of the list of runs */
     pthread_cond_t changed;
     uint64_t n_read, n_mapping, n_written; /* slots that entered each step; slot i % n_slots is the i-th */
     bool reading, writing;                 /* some thread is at it */
@@ -162,7 +162,8 @@ static ErrCode compress(Slot *s, const StageJob *job, Worker *w, Err *err)
     if (job->def->kind == DATASET_WRITTEN)
         rc = partcoder_frames(w->coder, buf_span(&s->sink.lines), &s->sink.stored, &s->sink.frames, err);
     if (rc == ERR_OK && s->sink.want_rejected)
-        rc = partcoder_frames(w->coder, buf_span(&s->sink.rejected), &s->sink.rejected_stored, &s->sink.rejected_frames, err);
+        rc = partcoder_frames(w->coder, buf_span(&s->sink.rejected), &s->sink.rejected_stored,
+                              &s->sink.rejected_frames, err);
     return rc;
 }
 
@@ -189,8 +190,10 @@ static void map_slot(Pipe *p, Slot *s)
 static void forget_run(Pipe *p, PartRun *r)
 {
     pthread_mutex_lock(&p->lock);
-    if (r->newer) r->newer->older = r->older;
-    else p->open = r->older;
+    if (r->newer)
+        r->newer->older = r->older;
+    else
+        p->open = r->older;
     if (r->older) r->older->newer = r->newer;
     pthread_mutex_unlock(&p->lock);
     partrun_clear(r, p->spec->job->def);
@@ -269,8 +272,10 @@ static void work(Pipe *p)
 {
     pthread_mutex_lock(&p->lock);
     while (!(p->all_read && p->n_written == p->n_read)) {
-        if (try_write(p) || try_map(p) || try_read(p)) pthread_cond_broadcast(&p->changed);
-        else pthread_cond_wait(&p->changed, &p->lock);
+        if (try_write(p) || try_map(p) || try_read(p))
+            pthread_cond_broadcast(&p->changed);
+        else
+            pthread_cond_wait(&p->changed, &p->lock);
     }
     pthread_mutex_unlock(&p->lock);
 }
@@ -287,7 +292,8 @@ static ErrCode pipe_init(Pipe *p, int threads, Err *err)
     p->worker = calloc((size_t)threads, sizeof *p->worker);
     if (!p->slot || !p->worker) return err_nomem(err, "a pipeline");
     for (int i = 0; i < p->n_slots; i++)
-        if ((rc = sink_init(&p->slot[i].sink, p->spec->job->def, p->spec->rejected_dir != NULL, err)) != ERR_OK) return rc;
+        if ((rc = sink_init(&p->slot[i].sink, p->spec->job->def, p->spec->rejected_dir != NULL, err)) != ERR_OK)
+            return rc;
     return ERR_OK;
 }
 
@@ -316,7 +322,8 @@ static void pipe_clear(Pipe *p)
     pthread_mutex_destroy(&p->lock);
 }
 
-ErrCode stage_pipe(const WriteSpec *spec, const uint32_t *parts, uint32_t n_parts, int threads, Progress *progress, Err *err)
+ErrCode stage_pipe(const WriteSpec *spec, const uint32_t *parts, uint32_t n_parts, int threads, Progress *progress,
+                   Err *err)
 {
     Pipe pipe = {.spec = spec, .parts = parts, .n_parts = n_parts, .progress = progress};
     Pipe *p = &pipe;

@@ -7,6 +7,7 @@
 
 /* Does the given parts, in the order given. On failure the error of the lowest block (in that order) is returned; parts
  * finished before stay. */
-MUST_USE ErrCode stage_pipe(const WriteSpec *spec, const uint32_t *parts, uint32_t n_parts, int threads, Progress *progress, Err *err);
+MUST_USE ErrCode stage_pipe(const WriteSpec *spec, const uint32_t *parts, uint32_t n_parts, int threads,
+                            Progress *progress, Err *err);
 
 #endif

@@ -36,7 +36,8 @@ static bool fill_absent(Buf *b, const ColumnDef *d, size_t n_values)
     buf_reset(b);
     if (!buf_reserve(b, bytes)) return false;
     if (d->type == COL_F32) {
-        for (size_t i = 0; i < n_values; i++) le32_put(b->p + 4 * i, 0x7fc00000u); /* the quiet NaN, one bit pattern */
+        for (size_t i = 0; i < n_values; i++)
+            le32_put(b->p + 4 * i, 0x7fc00000u); /* the quiet NaN, one bit pattern */
     } else {
         memset(b->p, d->type == COL_STRING ? 0xff : 0, bytes);
     }
@@ -82,7 +83,8 @@ static void count_kept(StageSink *s, const Doc *doc, size_t from)
     s->sums.n_docs++;
     s->sums.text_bytes += doc->text.n;
     s->sums.id_sum += hash64(doc->id);
-    if (s->lines.n > from) s->sums.doc_sum += hash64(span(s->lines.p + from, s->lines.n - from - 1)); /* without its '\n' */
+    if (s->lines.n > from)
+        s->sums.doc_sum += hash64(span(s->lines.p + from, s->lines.n - from - 1)); /* without its '\n' */
     if (doc->lang.p) counters_add(&s->counters, SPAN_LIT("lang"), doc->lang, 1, doc->text.n);
     if (doc->domain.p) counters_add(&s->counters, SPAN_LIT("domain"), doc->domain, 1, doc->text.n);
 }
@@ -95,8 +97,8 @@ ErrCode sink_emit(StageSink *s, const Doc *doc, Err *err)
     doc_write(&s->lines, doc);
     if (s->lines.n - from > DOC_MAX_LINE) {
         s->lines.n = from;
-        return err_set(err, ERR_LIMIT, "document %.*s: its line exceeds %d bytes", (int)(doc->id.n < 200 ? doc->id.n : 200),
-                       (const char *)doc->id.p, DOC_MAX_LINE);
+        return err_set(err, ERR_LIMIT, "document %.*s: its line exceeds %d bytes",
+                       (int)(doc->id.n < 200 ? doc->id.n : 200), (const char *)doc->id.p, DOC_MAX_LINE);
     }
     count_kept(s, doc, from);
     return buf_ok(&s->lines, "a document's line", err);
@@ -227,7 +229,9 @@ ErrCode sink_finish(StageSink *s, Err *err)
     for (uint32_t i = 0; i < s->def->n_reasons; i++) n_dropped += s->sums.dropped[i];
     if (s->oom || s->rejected.oom || s->pool.oom || s->counters.oom) return err_nomem(err, "a block's output");
     if (s->sums.n_in != s->sums.n_docs + n_dropped || s->sums.in_id_sum != s->sums.id_sum + s->sums.dropped_id_sum)
-        return err_set(err, ERR_DATA, "stage %s: %llu documents in, %llu out, %llu dropped, or their ids differ: some are lost", s->def->name,
-                       (unsigned long long)s->sums.n_in, (unsigned long long)s->sums.n_docs, (unsigned long long)n_dropped);
+        return err_set(err, ERR_DATA,
+                       "stage %s: %llu documents in, %llu out, %llu dropped, or their ids differ: some are lost",
+                       s->def->name, (unsigned long long)s->sums.n_in, (unsigned long long)s->sums.n_docs,
+                       (unsigned long long)n_dropped);
     return ERR_OK;
 }

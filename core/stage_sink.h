@@ -21,8 +21,8 @@ struct StageSink {
     Buf rejected; /* lines of --rejected */
     /* views: rows of the block's records in root order */
     uint32_t n_rows, row;
-    Buf drop;     /* u8 a row */
-    Buf *column;  /* def->n_columns; strings as u64 offset into pool */
+    Buf drop;    /* u8 a row */
+    Buf *column; /* def->n_columns; strings as u64 offset into pool */
     Buf pool;
     bool dropped_now; /* sink_drop() was called for the current document */
     bool oom;

@@ -14,9 +14,9 @@ typedef struct {
 /* One part under way. */
 typedef struct PartRun PartRun;
 struct PartRun {
-    uint32_t part; /* number of input and output */
-    PartView *view;     /* dataset input */
-    void *cursor;       /* raw input */
+    uint32_t part;  /* number of input and output */
+    PartView *view; /* dataset input */
+    void *cursor;   /* raw input */
     uint32_t next_block;
     PartWriter *writer, *rejected;
     HashStream *hash;

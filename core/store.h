@@ -29,7 +29,7 @@ MUST_USE ErrCode outfile_patch(OutFile *f, uint64_t offset, const void *p, size_
 /* fsync, close, rename, fsync of the directory; frees. On success and on failure *f becomes NULL, on failure
  * the temporary is gone. */
 MUST_USE ErrCode outfile_commit(OutFile **f, Err *err);
-void outfile_abandon(OutFile *f); /* NULL is fine; drops the temporary, frees */
+void outfile_abandon(OutFile *f);                                     /* NULL is fine; drops the temporary, frees */
 MUST_USE ErrCode store_write(const char *path, Span bytes, Err *err); /* publish in one call */
 /* Publishes only if nothing has that name (link(2)); *created says whether this call did. */
 MUST_USE ErrCode store_create(const char *path, Span bytes, bool *created, Err *err);

@@ -125,7 +125,8 @@ int shards_verb(int argc, char **argv)
         "and every rule of the format. cat: documents back as text, each followed by a line end.",
         specs,
         "DIR: a tokens directory. FILE: one shard; its text needs vocab.bin in the directory above.\n"
-        "Exit status of verify: 0 all well, 1 damage found, 4 what cannot be opened: it is neither, or a header, the\n"
+        "Exit status of verify: 0 all well, 1 damage found, 4 what cannot be opened: it is neither, or a header, "
+        "the\n"
         "manifest or the vocabulary is damaged."};
     Err err = {.code = ERR_OK};
     int first;

@@ -1,5 +1,5 @@
-#define _DEFAULT_SOURCE /* MAP_ANONYMOUS */
-#define _XOPEN_SOURCE 700 /* nftw */
+#define _DEFAULT_SOURCE     /* MAP_ANONYMOUS */
+#define _XOPEN_SOURCE   700 /* nftw */
 #include "tests/check.h"
 
 #include <ftw.h>
@@ -35,8 +35,10 @@ static void print_span(const char *label, Span s)
 {
     fprintf(stderr, "  %s (%zu bytes): ", label, s.n);
     for (size_t i = 0; i < s.n && i < 400; i++) {
-        if (s.p[i] >= 0x20 && s.p[i] != 0x7f) fputc(s.p[i], stderr);
-        else fprintf(stderr, "\\x%02x", s.p[i]);
+        if (s.p[i] >= 0x20 && s.p[i] != 0x7f)
+            fputc(s.p[i], stderr);
+        else
+            fprintf(stderr, "\\x%02x", s.p[i]);
     }
     fputc('\n', stderr);
 }

@@ -26,31 +26,31 @@ const char *check_tmpdir(void);
 Span check_edge(Span s);
 void check_edge_free(Span s);
 
-#define TEST(fn)                                                                            \
-    static void test_##fn(void);                                                            \
-    __attribute__((constructor)) static void register_##fn(void)                            \
-    {                                                                                       \
-        static CheckTest t = {#fn, __FILE__, test_##fn, NULL};                              \
-        check_register(&t);                                                                 \
-    }                                                                                       \
+#define TEST(fn)                                                 \
+    static void test_##fn(void);                                 \
+    __attribute__((constructor)) static void register_##fn(void) \
+    {                                                            \
+        static CheckTest t = {#fn, __FILE__, test_##fn, NULL};   \
+        check_register(&t);                                      \
+    }                                                            \
     static void test_##fn(void)
 
 #define CHECK(cond) ((cond) ? (void)0 : check_fail(__FILE__, __LINE__, #cond))
-#define CHECK_INT(want, got)                                                                \
-    do {                                                                                    \
-        long long w_ = (long long)(want), g_ = (long long)(got);                            \
-        if (w_ != g_) check_fail_i64(__FILE__, __LINE__, #got, w_, g_);                     \
+#define CHECK_INT(want, got)                                            \
+    do {                                                                \
+        long long w_ = (long long)(want), g_ = (long long)(got);        \
+        if (w_ != g_) check_fail_i64(__FILE__, __LINE__, #got, w_, g_); \
     } while (0)
-#define CHECK_SPAN(want, got)                                                               \
-    do {                                                                                    \
-        Span w_ = (want), g_ = (got);                                                       \
-        if (!span_eq(w_, g_)) check_fail_span(__FILE__, __LINE__, #got, w_, g_);            \
+#define CHECK_SPAN(want, got)                                                    \
+    do {                                                                         \
+        Span w_ = (want), g_ = (got);                                            \
+        if (!span_eq(w_, g_)) check_fail_span(__FILE__, __LINE__, #got, w_, g_); \
     } while (0)
 #define CHECK_STR(want, got) CHECK_SPAN(span_str(want), span_str(got))
 /* The call must succeed; `err` is the Err it was given. */
-#define CHECK_OK(call, err)                                                                 \
-    do {                                                                                    \
-        if ((call) != ERR_OK) check_fail_err(__FILE__, __LINE__, #call, (err));             \
+#define CHECK_OK(call, err)                                                     \
+    do {                                                                        \
+        if ((call) != ERR_OK) check_fail_err(__FILE__, __LINE__, #call, (err)); \
     } while (0)
 
 #endif

@@ -10,10 +10,11 @@ int commit_verb(int argc, char **argv)
 {
     CommonOptions common = {0};
     const OptSpec specs[] = {OPT_COMMON_TALK(&common), OPT_END};
-    const OptVerb verb = {"commit", "[options] DIR...",
-                          "Turn a full set of finished parts into a manifest: the last step after `--task I/N` jobs. Anybody may\n"
-                          "run it, any number of times.",
-                          specs, NULL};
+    const OptVerb verb = {
+        "commit", "[options] DIR...",
+        "Turn a full set of finished parts into a manifest: the last step after `--task I/N` jobs. Anybody may\n"
+        "run it, any number of times.",
+        specs, NULL};
     Err err = {.code = ERR_OK};
     int first;
     ErrCode rc = options_parse(&verb, argc, argv, &first, &err);
@@ -26,8 +27,10 @@ int commit_verb(int argc, char **argv)
         uint32_t have, all;
         bool done;
         if ((rc = dataset_commit(argv[i], &done, &have, &all, &err)) != ERR_OK) break;
-        if (done) rc = stage_summary(argv[i], &err);
-        else rc = err_set(&err, ERR_NO, "%s: %" PRIu32 " of %" PRIu32 " parts are there", argv[i], have, all);
+        if (done)
+            rc = stage_summary(argv[i], &err);
+        else
+            rc = err_set(&err, ERR_NO, "%s: %" PRIu32 " of %" PRIu32 " parts are there", argv[i], have, all);
         if (rc != ERR_OK) break;
     }
     return verb_exit(rc, &err);

@@ -15,6 +15,7 @@ typedef struct DocsPattern DocsPattern;
 MUST_USE ErrCode docspattern_new(DocsPattern **p, const char *pattern, bool ignore_case, Err *err);
 void docspattern_free(DocsPattern *p);
 /* The next match at or after *from: [*begin, *end). *hit false: none. ERR_LIMIT when the pattern needs more than the limits. */
-MUST_USE ErrCode docspattern_find(DocsPattern *p, Span text, size_t from, size_t *begin, size_t *end, bool *hit, Err *err);
+MUST_USE ErrCode docspattern_find(DocsPattern *p, Span text, size_t from, size_t *begin, size_t *end, bool *hit,
+                                  Err *err);
 
 #endif

@@ -27,7 +27,8 @@ ErrCode docspattern_new(DocsPattern **out, const char *pattern, bool ignore_case
         PCRE2_UCHAR text[200];
         pcre2_get_error_message(code, text, sizeof text);
         docspattern_free(p);
-        return err_set(err, ERR_USAGE, "docs grep: pattern is wrong at offset %zu: %s", (size_t)at, (const char *)text);
+        return err_set(err, ERR_USAGE, "docs grep: pattern is wrong at offset %zu: %s", (size_t)at,
+                       (const char *)text);
     }
     if (pcre2_jit_compile(p->code, PCRE2_JIT_COMPLETE) != 0) {
         /* no JIT on this machine: the interpreter serves */
@@ -56,7 +57,8 @@ void docspattern_free(DocsPattern *p)
 ErrCode docspattern_find(DocsPattern *p, Span text, size_t from, size_t *begin, size_t *end, bool *hit, Err *err)
 {
     /* Document text was checked when its line was read, so PCRE2 need not check it again. */
-    int rc = pcre2_match(p->code, text.p ? text.p : (PCRE2_SPTR) "", text.n, from, PCRE2_NO_UTF_CHECK, p->data, p->context);
+    int rc = pcre2_match(p->code, text.p ? text.p : (PCRE2_SPTR) "", text.n, from, PCRE2_NO_UTF_CHECK, p->data,
+                         p->context);
 
     *hit = rc > 0;
     if (rc == PCRE2_ERROR_NOMATCH) return ERR_OK;

@@ -17,8 +17,10 @@ static void put_shown(Span s)
         uint32_t cp;
         unsigned n = utf8_next(s.p + i, s.n - i, &cp);
         bool control = (cp < 0x20 && cp != '\n' && cp != '\t') || (cp >= 0x7f && cp < 0xa0) || cp == UTF8_BAD;
-        if (control) fputs("\xc2\xb7", stdout);
-        else put(span(s.p + i, n));
+        if (control)
+            fputs("\xc2\xb7", stdout);
+        else
+            put(span(s.p + i, n));
         i += n;
     }
 }
@@ -43,7 +45,8 @@ static void print_pretty(const Doc *d, size_t text_bytes, bool color)
     field("domain", d->domain, color);
     field("lang", d->lang, color);
     for (uint32_t i = 0; i < d->n_signals; i++)
-        printf("%-10s %.*s = %.6g\n", i ? "" : "signals", (int)d->signals[i].name.n, (const char *)d->signals[i].name.p, d->signals[i].value);
+        printf("%-10s %.*s = %.6g\n", i ? "" : "signals", (int)d->signals[i].name.n,
+               (const char *)d->signals[i].name.p, d->signals[i].value);
     field("edits", d->edits, color);
     field("meta", d->meta, color);
     printf("%-10s %zu bytes, %zu characters\n", "text", d->text.n, utf8_count(d->text));

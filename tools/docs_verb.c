@@ -40,7 +40,8 @@ static ErrCode show(DocCursor *c, const char *wanted, const DocsOptions *o, Err 
         ErrCode rc = doccursor_next(c, &doc, &id, &end, err);
         if (rc != ERR_OK) return rc;
         if (end) return err_set(err, ERR_NO, "docs show: no document has the id %s", wanted);
-        if (span_is(doc.id, wanted)) return docs_print(&doc, o->format == DOCS_AUTO ? DOCS_PRETTY : (DocsFormat)o->format, 0, err);
+        if (span_is(doc.id, wanted))
+            return docs_print(&doc, o->format == DOCS_AUTO ? DOCS_PRETTY : (DocsFormat)o->format, 0, err);
     }
 }
 
@@ -53,7 +54,8 @@ static void print_match(const Doc *doc, size_t begin, size_t end)
     while (from > 0 && (doc->text.p[from] & 0xc0) == 0x80) from--;
     while (to < doc->text.n && (doc->text.p[to] & 0xc0) == 0x80) to++;
     printf("%.*s: ", (int)doc->id.n, (const char *)doc->id.p);
-    for (size_t i = from; i < to; i++) putchar(doc->text.p[i] < 0x20 || doc->text.p[i] == 0x7f ? ' ' : doc->text.p[i]);
+    for (size_t i = from; i < to; i++)
+        putchar(doc->text.p[i] < 0x20 || doc->text.p[i] == 0x7f ? ' ' : doc->text.p[i]);
     putchar('\n');
 }
 
@@ -86,7 +88,8 @@ static ErrCode grep(DocCursor *c, const char *pattern, const DocsOptions *o, Err
         }
     }
     docspattern_free(p);
-    if (rc == ERR_OK && o->count) printf("%llu documents, %llu matches\n", (unsigned long long)n_docs, (unsigned long long)n_matches);
+    if (rc == ERR_OK && o->count)
+        printf("%llu documents, %llu matches\n", (unsigned long long)n_docs, (unsigned long long)n_matches);
     return rc == ERR_OK && n_docs == 0 ? err_set(err, ERR_NO, "docs grep: nothing matches") : rc;
 }
 
@@ -160,8 +163,10 @@ static ErrCode sample(DocCursor *c, const DocsOptions *o, Err *err)
     for (size_t i = 0; i < shown && rc == ERR_OK; i++) {
         Doc doc;
         const char *why;
-        if (!doc_read(&scratch, s[i].line, &doc, &why)) rc = err_set(err, ERR_DATA, "docs sample: %s", why);
-        else rc = docs_print(&doc, (DocsFormat)o->format, o->text_bytes, err);
+        if (!doc_read(&scratch, s[i].line, &doc, &why))
+            rc = err_set(err, ERR_DATA, "docs sample: %s", why);
+        else
+            rc = docs_print(&doc, (DocsFormat)o->format, o->text_bytes, err);
     }
     goto out;
 out_ok:
@@ -181,14 +186,22 @@ static ErrCode run(const char *what, int argc, char **argv, const DocsOptions *o
     ErrCode rc;
 
     if (argc <= first)
-        return err_set(err, ERR_USAGE, "docs %s: %s; try tamis docs --help", what, takes_word ? "wants a word and a dataset" : "no dataset");
-    if ((rc = doccursor_open(&c, (const char *const *)argv + first, (size_t)(argc - first), err)) != ERR_OK) return rc;
-    if (!strcmp(what, "head")) rc = print_first(c, o->n, o, err);
-    else if (!strcmp(what, "cat")) rc = print_first(c, UINT64_MAX, o, err);
-    else if (!strcmp(what, "show")) rc = show(c, argv[0], o, err);
-    else if (!strcmp(what, "grep")) rc = grep(c, argv[0], o, err);
-    else if (!strcmp(what, "sample")) rc = sample(c, o, err);
-    else rc = err_set(err, ERR_USAGE, "docs: no subcommand \"%s\"; try tamis docs --help", what);
+        return err_set(err, ERR_USAGE, "docs %s: %s; try tamis docs --help", what,
+                       takes_word ? "wants a word and a dataset" : "no dataset");
+    if ((rc = doccursor_open(&c, (const char *const *)argv + first, (size_t)(argc - first), err)) != ERR_OK)
+        return rc;
+    if (!strcmp(what, "head"))
+        rc = print_first(c, o->n, o, err);
+    else if (!strcmp(what, "cat"))
+        rc = print_first(c, UINT64_MAX, o, err);
+    else if (!strcmp(what, "show"))
+        rc = show(c, argv[0], o, err);
+    else if (!strcmp(what, "grep"))
+        rc = grep(c, argv[0], o, err);
+    else if (!strcmp(what, "sample"))
+        rc = sample(c, o, err);
+    else
+        rc = err_set(err, ERR_USAGE, "docs: no subcommand \"%s\"; try tamis docs --help", what);
     doccursor_close(c);
     return rc;
 }
@@ -199,16 +212,18 @@ int docs_verb(int argc, char **argv)
     const OptSpec specs[] = {
         OPT_U32('n', "count", &o.n, "N", "documents of head and sample"),
         OPT_U64(0, "seed", &o.seed, "N", "which sample"),
-        OPT_CHOICE('f', "format", &o.format, formats, "FORMAT", "auto, json, text or pretty; auto: pretty on a terminal, else json"),
+        OPT_CHOICE('f', "format", &o.format, formats, "FORMAT",
+                   "auto, json, text or pretty; auto: pretty on a terminal, else json"),
         OPT_U64(0, "text-bytes", &o.text_bytes, "N", "pretty shows so much of the text; 0: all"),
         OPT_FLAG('i', "ignore-case", &o.ignore_case, "grep: letters match in either case"),
         OPT_FLAG('c', "matches", &o.count, "grep: only count documents and matches"),
         OPT_COMMON_TALK(&o.common),
         OPT_END,
     };
-    const OptVerb verb = {"docs", "head|cat|sample [options] DATASET... | show ID DATASET... | grep PATTERN DATASET...",
-                          "Look at documents of any dataset or view, in order. PATTERN is a Perl-compatible regular expression.",
-                          specs, "Status 1: show or grep found nothing."};
+    const OptVerb verb = {
+        "docs", "head|cat|sample [options] DATASET... | show ID DATASET... | grep PATTERN DATASET...",
+        "Look at documents of any dataset or view, in order. PATTERN is a Perl-compatible regular expression.", specs,
+        "Status 1: show or grep found nothing."};
     Err err = {.code = ERR_OK};
     int first;
     ErrCode rc = options_parse(&verb, argc, argv, &first, &err);

@@ -26,7 +26,8 @@ extern "C" void device_describe(char *out, size_t size)
         return;
     }
     if (status != cudaSuccess) {
-        snprintf(line, sizeof line, "CUDA %d.%d: %s\n", runtime / 1000, runtime % 1000 / 10, cudaGetErrorString(status));
+        snprintf(line, sizeof line, "CUDA %d.%d: %s\n", runtime / 1000, runtime % 1000 / 10,
+                 cudaGetErrorString(status));
         put(out, size, &used, line);
         return;
     }
@@ -34,8 +35,8 @@ extern "C" void device_describe(char *out, size_t size)
         cudaDeviceProp p;
         status = cudaGetDeviceProperties(&p, i);
         if (status == cudaSuccess)
-            snprintf(line, sizeof line, "CUDA %d.%d: device %d: %s, compute %d.%d, %.1f GiB\n", runtime / 1000, runtime % 1000 / 10, i,
-                     p.name, p.major, p.minor, (double)p.totalGlobalMem / (1 << 30));
+            snprintf(line, sizeof line, "CUDA %d.%d: device %d: %s, compute %d.%d, %.1f GiB\n", runtime / 1000,
+                     runtime % 1000 / 10, i, p.name, p.major, p.minor, (double)p.totalGlobalMem / (1 << 30));
         else
             snprintf(line, sizeof line, "CUDA %d.%d: device %d: %s\n", runtime / 1000, runtime % 1000 / 10, i,
                      cudaGetErrorString(status));
