@@ -50,7 +50,7 @@ ctest_preset() { # PRESET: builds, runs CTest, adds its counts
     n_failed=$((n_failed + failed))
     n_skipped=$((n_skipped + skipped))
     echo "$line"
-    [ "$skipped" -eq 0 ] || grep '^skipped: ' "$log" | sort -u || :
+    [ "$skipped" -eq 0 ] || grep '(Skipped)$' "$log" || :
     [ "$failed" -eq 0 ] || { grep -vE '^ *[0-9]+/[0-9]+ .*Passed|^ *Start' "$log" | tail -n 150; }
 }
 
@@ -99,13 +99,13 @@ tidy_all() { # every C file of the build
 }
 
 venv() { # the Python oracles; without the package index their tests say so and are skipped
-    [ ! -f tests/requirements.txt ] && return 0
-    want=$(cksum <tests/requirements.txt)
+    want=$(cat tests/requirements*.txt | cksum)
     [ "$(cat build/venv/complete 2>/dev/null)" = "$want" ] && return 0
     rm -rf build/venv
     say "build/venv"
     python3 -m venv build/venv >build/venv.log 2>&1 &&
-        build/venv/bin/pip install -q --disable-pip-version-check -r tests/requirements.txt >>build/venv.log 2>&1 &&
+        for list in tests/requirements*.txt; do printf -- '-r %s\n' "$PWD/$list"; done >build/requirements.all &&
+        build/venv/bin/pip install -q --disable-pip-version-check -r build/requirements.all >>build/venv.log 2>&1 &&
         echo "$want" >build/venv/complete || say "no Python oracles: $(tail -n 1 build/venv.log)"
 }
 
