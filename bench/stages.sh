@@ -68,7 +68,7 @@ row() { # NAME BYTES DOCS
         printf "| %s | %.1f | %d | %.2f | %.2f | %.1f | %.0f | %.0f |\n", name, bytes / 1e6, docs, s, cpu, bytes / 1e6 / t, docs / t, peak }'
 }
 
-echo "$(tamis --version | head -n 1), $(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1), $(nproc) cores, $threads threads, 1 rank, median of $runs"
+echo "$(tamis --version | head -n 1), $(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1), $(nproc --all) cores, $threads threads, 1 rank, median of $runs"
 echo
 echo "| stage | MB in | documents in | seconds | CPU s | MB/s | documents/s | peak MB |"
 echo "|---|---|---|---|---|---|---|---|"
