@@ -67,6 +67,9 @@ static const Key keys[] = {
 };
 enum { N_KEYS = sizeof keys / sizeof *keys };
 
+/* Tokens of a micro-batch: with the bounds of a shape, activations then take less than 2^62 bytes. */
+enum { MAX_MICRO_TOKENS = 1 << 26 };
+
 #define PAPER_ADAMW                                                   \
     {                                                                 \
         .beta1 = 0.9, .beta2 = 0.95, .eps = 1e-8, .weight_decay = 0.1 \
@@ -241,11 +244,16 @@ ErrCode config_resolve(TrainConfig *c, uint32_t vocab_size, Err *err)
     if ((rc = modelshape_check(&c->model, err)) != ERR_OK) return rc;
     if (c->steps == 0) c->steps = (c->tokens + step_tokens - 1) / step_tokens;
     if (c->steps == 0) return err_set(err, ERR_USAGE, "one of steps and tokens must be above 0");
-    c->tokens = c->steps * step_tokens; /* <= 1e12 * 2^40: fits */
+    if (c->steps > (uint64_t)MAX_WHOLE / step_tokens) /* a checkpoint could not give the number back */
+        return err_set(err, ERR_USAGE, "%" PRIu64 " steps of %" PRIu64 " tokens are more than 2^53 tokens", c->steps,
+                       step_tokens);
+    c->tokens = c->steps * step_tokens;
     if (c->micro_batch > c->batch) c->micro_batch = c->batch;
     if (c->batch % c->micro_batch)
         return err_set(err, ERR_USAGE, "batch %" PRIu32 " is no multiple of micro_batch %" PRIu32, c->batch,
                        c->micro_batch);
+    if (c->micro_batch > MAX_MICRO_TOKENS / c->model.context)
+        return err_set(err, ERR_USAGE, "micro_batch * context is above %d tokens", MAX_MICRO_TOKENS);
     return ERR_OK;
 }
 
@@ -270,7 +278,9 @@ ErrCode config_read_json(TrainConfig *c, Span text, const char *name, Err *err)
 
     if ((rc = json_parse(&arena, text, name, &tree, err)) == ERR_OK) rc = read_tree(c, tree, name, err);
     arena_clear(&arena);
-    return rc == ERR_USAGE ? err_set(err, ERR_DATA, "%s", err ? err->msg : "") : rc;
+    if (rc != ERR_USAGE) return rc;
+    if (err) err->code = ERR_DATA; /* a file of ours, not the user's */
+    return ERR_DATA;
 }
 
 const char *config_difference(const TrainConfig *a, const TrainConfig *b)

@@ -66,7 +66,18 @@ TEST(mistakes_are_named)
         CHECK(strstr(err.msg, sets[i][1]));
     }
     CHECK_OK(config_set(&c, "micro_batch=3", &err), &err);
-    CHECK_INT(ERR_USAGE, config_resolve(&c, 100, &err)); /* 8 is no multiple of 3 */
+    CHECK_INT(ERR_USAGE, config_resolve(&c, 100, &err)); /* 4 is no multiple of 3 */
+    CHECK_OK(config_load(&c, "tiny", &err), &err);
+    c.steps = (1ull << 53) / (4 * 256); /* the most tokens that a checkpoint gives back */
+    CHECK_OK(config_resolve(&c, 100, &err), &err);
+    CHECK(c.tokens == 1ull << 53);
+    c.steps++;
+    CHECK_INT(ERR_USAGE, config_resolve(&c, 100, &err));
+    CHECK(strstr(err.msg, "2^53"));
+    CHECK_OK(config_load(&c, "tiny", &err), &err);
+    c.batch = c.micro_batch = 65536, c.model.context = 2048; /* 2^27 tokens at a time */
+    CHECK_INT(ERR_USAGE, config_resolve(&c, 100, &err));
+    CHECK(strstr(err.msg, "micro_batch * context"));
     arena_clear(&a);
 }
 

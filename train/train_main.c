@@ -130,12 +130,14 @@ static ErrCode print_text(const DataSource *d, const uint32_t *id, size_t n, Err
 /* Prints prompt and continuation. Without a prompt the text begins after an end-of-document token. */
 static ErrCode generate_mode(const Options *o, Model *m, const DataSource *d, Err *err)
 {
-    const SampleParams p = {
-        .temperature = o->temperature, .top_k = o->top_k, .seed = o->seed ? strtoull(o->seed, NULL, 10) : 1};
+    SampleParams p = {.temperature = o->temperature, .top_k = o->top_k, .seed = 1};
     uint32_t *prompt = NULL, *all = NULL;
     size_t n_prompt = 0, n_out = 0;
-    ErrCode rc = parse_ids(o->prompt_ids ? o->prompt_ids : "", d->vocab_size, &prompt, &n_prompt, err);
+    ErrCode rc = ERR_OK;
 
+    if (o->seed && !span_to_u64(span_str(o->seed), &p.seed))
+        return err_set(err, ERR_USAGE, "train: --seed wants a whole number, not \"%s\"", o->seed);
+    rc = parse_ids(o->prompt_ids ? o->prompt_ids : "", d->vocab_size, &prompt, &n_prompt, err);
     if (rc == ERR_OK && n_prompt == 0) prompt[n_prompt++] = d->eos_id;
     if (rc == ERR_OK) all = malloc((n_prompt + o->n + 1) * sizeof *all);
     if (rc == ERR_OK && !all) rc = err_nomem(err, "generated text");
