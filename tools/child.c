@@ -49,6 +49,18 @@ static void watch_end(const SignalWatch *w)
 
 /* --- starting */
 
+/* Our handlers only raise a flag that exec forgets: a signal between fork and exec would be lost. What is ignored stays
+ * so. */
+static void default_actions(void)
+{
+    static const int sigs[] = {SIGTERM, SIGINT, SIGHUP};
+
+    for (size_t i = 0; i < sizeof sigs / sizeof *sigs; i++) {
+        struct sigaction sa;
+        if (sigaction(sigs[i], NULL, &sa) == 0 && sa.sa_handler != SIG_IGN) (void)signal(sigs[i], SIG_DFL);
+    }
+}
+
 static void child_exec(const char *path, const char *const *argv, int in, int out, pid_t parent, const SignalWatch *w)
 {
 #ifdef __linux__
@@ -58,6 +70,7 @@ static void child_exec(const char *path, const char *const *argv, int in, int ou
 #endif
     if (in >= 0 && dup2(in, STDIN_FILENO) < 0) _exit(EXEC_FAILED);
     if (out >= 0 && dup2(out, STDOUT_FILENO) < 0) _exit(EXEC_FAILED);
+    default_actions();
     sigprocmask(SIG_SETMASK, &w->before, NULL);
     /* execvp takes char *const *, but does not write through it. */
     execvp(path, (char *const *)(uintptr_t)argv);

@@ -10,6 +10,10 @@ typedef enum { DOCS_AUTO, DOCS_JSON, DOCS_TEXT, DOCS_PRETTY } DocsFormat;
  * than this (0: all). Text from the crawl is shown with control characters replaced, so that it cannot drive a terminal. */
 MUST_USE ErrCode docs_print(const Doc *doc, DocsFormat format, size_t text_bytes, Err *err);
 
+/* Bytes of others to stdout, safe for a terminal: controls but newline and tab (C0, DEL, C1), and what is no UTF-8,
+ * become a middle dot. `one_line`: newlines and tabs become spaces. */
+void docs_put_shown(Span s, bool one_line);
+
 /* A compiled pattern (PCRE2, UTF, JIT where there is one), with match and heap limits. */
 typedef struct DocsPattern DocsPattern;
 MUST_USE ErrCode docspattern_new(DocsPattern **p, const char *pattern, bool ignore_case, Err *err);

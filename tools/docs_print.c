@@ -10,14 +10,15 @@ static void put(Span s)
     if (s.n) fwrite(s.p, 1, s.n, stdout);
 }
 
-/* Terminal-safe: C0 (but newline and tab), DEL and C1 controls become a middle dot. */
-static void put_shown(Span s)
+void docs_put_shown(Span s, bool one_line)
 {
     for (size_t i = 0; i < s.n;) {
         uint32_t cp;
         unsigned n = utf8_next(s.p + i, s.n - i, &cp);
-        bool control = (cp < 0x20 && cp != '\n' && cp != '\t') || (cp >= 0x7f && cp < 0xa0) || cp == UTF8_BAD;
-        if (control)
+        const bool blank = cp == '\n' || cp == '\t';
+        if (blank && one_line)
+            putchar(' ');
+        else if ((cp < 0x20 && !blank) || (cp >= 0x7f && cp < 0xa0) || cp == UTF8_BAD)
             fputs("\xc2\xb7", stdout);
         else
             put(span(s.p + i, n));
@@ -29,7 +30,7 @@ static void field(const char *name, Span value, bool color)
 {
     if (!value.p) return;
     printf(color ? "\033[2m%-10s\033[0m " : "%-10s ", name);
-    put_shown(value);
+    docs_put_shown(value, false);
     putchar('\n');
 }
 
@@ -44,13 +45,15 @@ static void print_pretty(const Doc *d, size_t text_bytes, bool color)
     field("source", d->source, color);
     field("domain", d->domain, color);
     field("lang", d->lang, color);
-    for (uint32_t i = 0; i < d->n_signals; i++)
-        printf("%-10s %.*s = %.6g\n", i ? "" : "signals", (int)d->signals[i].name.n,
-               (const char *)d->signals[i].name.p, d->signals[i].value);
+    for (uint32_t i = 0; i < d->n_signals; i++) {
+        printf("%-10s ", i ? "" : "signals");
+        docs_put_shown(d->signals[i].name, false);
+        printf(" = %.6g\n", d->signals[i].value);
+    }
     field("edits", d->edits, color);
     field("meta", d->meta, color);
     printf("%-10s %zu bytes, %zu characters\n", "text", d->text.n, utf8_count(d->text));
-    put_shown(span(d->text.p, shown));
+    docs_put_shown(span(d->text.p, shown), false);
     if (shown < d->text.n) printf(" …");
     printf("\n\n");
 }

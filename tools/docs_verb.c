@@ -18,13 +18,21 @@ typedef struct {
     CommonOptions common;
 } DocsOptions;
 
+/* doccursor_next() for people: ends the pass when they interrupt it, or when nobody reads what it prints. */
+static ErrCode next_doc(DocCursor *c, Doc *doc, DocId *id, bool *end, Err *err)
+{
+    if (interrupt_seen()) return err_set(err, ERR_INTR, "docs: interrupted");
+    if (ferror(stdout)) return err_set(err, ERR_SYS, "cannot write to standard output");
+    return doccursor_next(c, doc, id, end, err);
+}
+
 static ErrCode print_first(DocCursor *c, uint64_t limit, const DocsOptions *o, Err *err)
 {
     for (uint64_t i = 0; i < limit; i++) {
         Doc doc;
         DocId id;
         bool end;
-        ErrCode rc = doccursor_next(c, &doc, &id, &end, err);
+        ErrCode rc = next_doc(c, &doc, &id, &end, err);
         if (rc != ERR_OK || end) return rc;
         if ((rc = docs_print(&doc, (DocsFormat)o->format, o->text_bytes, err)) != ERR_OK) return rc;
     }
@@ -37,7 +45,7 @@ static ErrCode show(DocCursor *c, const char *wanted, const DocsOptions *o, Err 
         Doc doc;
         DocId id;
         bool end;
-        ErrCode rc = doccursor_next(c, &doc, &id, &end, err);
+        ErrCode rc = next_doc(c, &doc, &id, &end, err);
         if (rc != ERR_OK) return rc;
         if (end) return err_set(err, ERR_NO, "docs show: no document has the id %s", wanted);
         if (span_is(doc.id, wanted))
@@ -53,9 +61,9 @@ static void print_match(const Doc *doc, size_t begin, size_t end)
 
     while (from > 0 && (doc->text.p[from] & 0xc0) == 0x80) from--;
     while (to < doc->text.n && (doc->text.p[to] & 0xc0) == 0x80) to++;
-    printf("%.*s: ", (int)doc->id.n, (const char *)doc->id.p);
-    for (size_t i = from; i < to; i++)
-        putchar(doc->text.p[i] < 0x20 || doc->text.p[i] == 0x7f ? ' ' : doc->text.p[i]);
+    docs_put_shown(doc->id, true);
+    fputs(": ", stdout);
+    docs_put_shown(span(doc->text.p + from, to - from), true);
     putchar('\n');
 }
 
@@ -70,7 +78,7 @@ static ErrCode grep(DocCursor *c, const char *pattern, const DocsOptions *o, Err
         DocId id;
         bool end, hit;
         size_t begin, stop;
-        if ((rc = doccursor_next(c, &doc, &id, &end, err)) != ERR_OK || end) break;
+        if ((rc = next_doc(c, &doc, &id, &end, err)) != ERR_OK || end) break;
         if ((rc = docspattern_find(p, doc.text, 0, &begin, &stop, &hit, err)) != ERR_OK || !hit) continue;
         n_docs++;
         if (o->count) {
@@ -125,7 +133,7 @@ static ErrCode collect(DocCursor *c, const DocsOptions *o, Sampled *s, size_t *n
         Doc doc;
         DocId id;
         bool end;
-        if ((rc = doccursor_next(c, &doc, &id, &end, err)) != ERR_OK || end) break;
+        if ((rc = next_doc(c, &doc, &id, &end, err)) != ERR_OK || end) break;
         uint64_t rank = mix64(id + mix64(o->seed + 1));
         if (rank >= worst) continue;
         buf_reset(&line);

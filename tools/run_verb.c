@@ -63,8 +63,9 @@ static size_t chain_index(const char *verb)
     return i;
 }
 
-/* One stage. *status is its exit status; 0 means that its output is complete. */
-static ErrCode run_stage(const Recipe *r, size_t i, RunTime *times, int *status, Err *err)
+/* One stage. *status is its exit status; 0 means that its output is complete. `interrupted`: we were asked to stop
+ * meanwhile, which a stage near its end may not have seen. */
+static ErrCode run_stage(const Recipe *r, size_t i, RunTime *times, int *status, bool *interrupted, Err *err)
 {
     const RecipeStage *s = &r->stage[i];
     RunTime *t = &times[chain_index(s->verb)];
@@ -75,7 +76,7 @@ static ErrCode run_stage(const Recipe *r, size_t i, RunTime *times, int *status,
     recipe_command(s, &command);
     log_info("%zu/%zu %s", i + 1, r->n, buf_cstr(&command) ? (const char *)command.p : s->verb);
     buf_clear(&command);
-    ErrCode rc = child_run(CHILD_SELF, s->argv, status, NULL, err);
+    ErrCode rc = child_run(CHILD_SELF, s->argv, status, interrupted, err);
     if (rc != ERR_OK) return rc;
     const Stamp after = stamp_of(s->finished);
     if (*status == 0 && !after.exists)
@@ -120,6 +121,7 @@ static ErrCode run_chain(const Recipe *r, const RunOptions *o, int *status, Err 
 {
     RunTime times[RECIPE_STAGES];
     int lock = -1;
+    bool interrupted = false;
     Arena arena = {0};
     ErrCode rc;
 
@@ -128,8 +130,8 @@ static ErrCode run_chain(const Recipe *r, const RunOptions *o, int *status, Err 
     if ((rc = recipe_write_files(r, err)) != ERR_OK) goto out;
     if ((rc = rundir_read_times(r->out_dir, times, err)) != ERR_OK) goto out;
     for (size_t i = 0; i < r->n && rc == ERR_OK && *status == 0; i++) {
-        rc = run_stage(r, i, times, status, err);
-        if (rc == ERR_OK && interrupt_seen())
+        rc = run_stage(r, i, times, status, &interrupted, err);
+        if (rc == ERR_OK && (interrupted || interrupt_seen()))
             rc = err_set(err, ERR_INTR, "interrupted behind %s; run it again", r->stage[i].verb);
     }
     if (rc == ERR_OK && *status == 0) rc = report_write(r->out_dir, !o->quiet, err);
