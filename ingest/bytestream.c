@@ -77,12 +77,10 @@ static ErrCode find_member(ByteStream *s, uint64_t from, Err *err)
     while (rc == ERR_OK && s->used_n < s->stored_n) {
         Span v = stored_view(s);
         const uint8_t *p = memchr(v.p, 0x1f, v.n);
-        if (p && gzipin_probe(span_from(v, (size_t)(p - v.p)))) {
-            s->used_n += (size_t)(p - v.p);
-            return ERR_OK;
-        }
-        s->used_n += p ? (size_t)(p - v.p) + 1 : v.n;
-        rc = refill(s, err);
+        s->used_n += p ? (size_t)(p - v.p) : v.n;
+        if ((rc = refill(s, err)) != ERR_OK || !p) continue; /* a probe needs what is behind the header too */
+        if (gzipin_probe(stored_view(s))) return ERR_OK;
+        s->used_n++;
     }
     return rc;
 }

@@ -190,3 +190,25 @@ TEST(a_bomb_is_left_in_time)
     stream_close(s);
     buf_clear(&gz), buf_clear(&zeros);
 }
+
+/* Behind a hole of zeros the next member's header ends with the window of stored bytes. */
+TEST(a_member_at_the_end_of_the_stored_window_is_found)
+{
+    for (size_t back = 1; back < 40; back += 6) {
+        Buf gz = {0}, out = {0};
+        ByteStream *s;
+        Err err = {0};
+
+        pack_gzip(&gz, SPAN_LIT("WARC/1.0\r\nfirst"));
+        size_t hole = STREAM_STORED_WINDOW - back;
+        CHECK(buf_reserve(&gz, hole - gz.n));
+        memset(gz.p + gz.n, 0, hole - gz.n);
+        gz.n = hole;
+        pack_gzip(&gz, SPAN_LIT("WARC/1.0\r\nsecond"));
+        CHECK_OK(stream_open_bytes(&s, buf_span(&gz), 0, true, &err), &err);
+        CHECK_INT(1, read_all(s, 1000, &out));
+        CHECK_SPAN(SPAN_LIT("WARC/1.0\r\nfirstWARC/1.0\r\nsecond"), buf_span(&out));
+        stream_close(s);
+        buf_clear(&gz), buf_clear(&out);
+    }
+}
