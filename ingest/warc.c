@@ -204,7 +204,7 @@ static ErrCode skip_blank(WarcReader *r, Err *err)
 
         while (n < v.n && (v.p[n] == '\r' || v.p[n] == '\n')) n++;
         stream_skip(r->s, n);
-        if (rc != ERR_OK || n < v.n || n == 0) return rc;
+        if (rc != ERR_OK || n == 0) return rc; /* else once more: a whole head must be in sight */
     }
 }
 

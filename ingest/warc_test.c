@@ -213,3 +213,16 @@ TEST(a_corrupt_member_is_a_record_of_its_own)
     CHECK_SPAN(buf_span(&want), buf_span(&got));
     buf_clear(&archive), buf_clear(&got), buf_clear(&want), buf_clear(&raw), buf_clear(&block);
 }
+
+TEST(many_line_ends_before_a_record_do_not_hide_its_head)
+{
+    Buf archive = {0}, got = {0}, want = {0};
+
+    for (size_t i = 0; i < STREAM_STORED_WINDOW - 20; i++) buf_putc(&archive, '\n'); /* a fill ends inside the head */
+    size_t at = archive.n;
+    pack_record(&archive, "response", NULL, SPAN_LIT("first block"), 11);
+    list_records(buf_span(&archive), 0, UINT64_MAX, &got);
+    buf_printf(&want, "%zu+0 %d first block\n", at, INGEST_N_REASONS);
+    CHECK_SPAN(buf_span(&want), buf_span(&got));
+    buf_clear(&archive), buf_clear(&got), buf_clear(&want);
+}
