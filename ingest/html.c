@@ -54,7 +54,7 @@ static size_t find_bytes(Span s, size_t from, Span what)
 
 /* What comes at a '<'. */
 typedef enum { AT_TEXT, AT_COMMENT, AT_RAW, AT_TAG } At;
-enum { N_RAW = 3 };
+enum { RAW_SVG = 2, N_RAW };
 static const char *const raw_names[N_RAW] = {"script", "style", "svg"};
 
 static At at_of(Span s, size_t i, int *raw)
@@ -165,13 +165,18 @@ static void keep_json_ld(HtmlTree *t, Span tag, Span content)
     buf_putc(&t->json_ld, 0);
 }
 
+/* Whether a copied tag closes itself: what copy_tag() wrote, since in the page the slash may end an unquoted value. */
+static bool ends_empty(Span copied) { return copied.n >= 2 && copied.p[copied.n - 2] == '/'; }
+
 /* Copies an element whose content is raw text without that content; the offset behind it. An element that is never closed
- * loses its tag alone. *closed remembers that no further one closes, so that a page of them takes linear time. */
+ * loses its tag alone; an <svg/> has no content (HTML standard, 13.2.6.5). *closed remembers that no further one closes, so that a page of them takes linear time. */
 static size_t copy_raw(HtmlTree *t, Span s, size_t i, int raw, bool *closed)
 {
     size_t from = t->clean.n, behind = copy_tag(&t->clean, s, i);
-    size_t close = *closed ? find_close(s, behind, span_str(raw_names[raw])) : s.n;
+    bool empty = raw == RAW_SVG && ends_empty(buf_span(&t->clean));
+    size_t close = *closed && !empty ? find_close(s, behind, span_str(raw_names[raw])) : s.n;
 
+    if (empty) return behind;
     if (close < s.n) {
         keep_json_ld(t, span(s.p + i, behind - i), span(s.p + behind, close - behind));
         return close;

@@ -173,3 +173,16 @@ TEST(cut_pages_are_read_to_their_end)
     CHECK_SPAN(SPAN_LIT("x|&\xe4\xb8\xad"), buf_span(&text));
     htmltree_clear(&t), buf_clear(&text);
 }
+
+TEST(an_svg_that_closes_itself_hides_nothing)
+{
+    HtmlTree t = {0};
+    Buf text = {0};
+
+    CHECK_INT(HTML_FINE, parse(SPAN_LIT("<body><svg class=x /><p>read me</p><svg id=\"a\"><title>icon</title></svg>"
+                                        "<p>me too</p><svg id=b/>icon</svg><p>end</p></body>"),
+                               &t));
+    all_text(&t, &text);
+    CHECK_SPAN(SPAN_LIT("read me|me too|end"), buf_span(&text));
+    htmltree_clear(&t), buf_clear(&text);
+}
