@@ -373,3 +373,32 @@ TEST(wrong_params_are_usage)
     CHECK_INT(ERR_USAGE, ingest_run(&params, operands, 1, "/nowhere/out", &common, &par, NULL, &err));
     CHECK(strstr(err.msg, "martian"));
 }
+
+/* The limit holds whether or not the line's end is in sight with its start. */
+TEST(a_line_beyond_the_limit_is_too_large)
+{
+    const char *dir = check_tmpdir();
+    enum { LONG = (64 << 20) + 1 };
+    IngestParams params = INGEST_PARAMS_DEFAULT;
+    char in[400], out[400];
+    const char *operands[] = {in};
+    Buf lines = {0};
+    Dataset *ds;
+    uint64_t n;
+    Err err = {0};
+
+    CHECK(buf_reserve(&lines, LONG + 100));
+    memset(lines.p, 'x', LONG);
+    lines.n = LONG;
+    buf_puts(&lines, "\n{\"text\": \"" PROSE "\"}\n");
+    snprintf(in, sizeof in, "%s/long.jsonl", dir);
+    snprintf(out, sizeof out, "%s/out", dir);
+    CHECK_OK(store_write(in, buf_span(&lines), &err), &err);
+    run(&params, operands, 1, out, 1);
+    CHECK_OK(dataset_open(&ds, out, &err), &err);
+    CHECK_OK(json_get_u64(json_get(dataset_manifest(ds), "dropped"), "too_large", 0, "manifest", &n, &err), &err);
+    CHECK_INT(1, n);
+    CHECK_INT(1, dataset_n_docs(ds));
+    dataset_close(ds);
+    buf_clear(&lines);
+}

@@ -106,6 +106,7 @@ static ErrCode next_line(RecordCursor *c, StageBlock *b, bool *more, Err *err)
         want = v.n * 2;
     }
     Span line = span(stream_view(c->stream).p, n);
+    if (n > RECORDS_MAX_LINE) item.reason = INGEST_TOO_LARGE; /* its end happened to be in the window */
     StreamBreak brk = STREAM_FINE;
     *more = true;
     if (n == stream_view(c->stream).n) { /* no line end: the last line, or a break */
