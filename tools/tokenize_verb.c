@@ -316,7 +316,7 @@ static ErrCode refresh_mixture(TokenizePlan *p, const TokenizeRun *run, Err *err
 
     if (!path) return err_nomem(err, "a path");
     if ((rc = store_exists(path, &exists, err)) == ERR_OK && exists)
-        rc = store_read(path, PLAN_MAX_BYTES, &have, err);
+        rc = store_read(path, MIXTURE_MAX_BYTES, &have, err);
     if (rc == ERR_OK && p->mixture.n && !span_eq(buf_span(&have), buf_span(&p->mixture))) {
         log_info("tokenize: the mixture has changed; %s is written anew", path);
         rc = store_write(path, buf_span(&p->mixture), err);
