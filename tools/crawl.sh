@@ -36,7 +36,8 @@ trap 'exit 130' INT
 trap 'exit 143' TERM HUP
 
 # --- packages: downloaded to DIR/deb (kept until the crawl is finished), unpacked below $tmp/PACKAGE
-packages=$(sed 's/#.*//' "$sites" | awk 'NF == 3 {print $2}' | sort -u)
+sed 's/#.*//' "$sites" | awk 'NF == 3' >"$tmp/sites" # host, package, folder
+packages=$(awk '{print $2}' "$tmp/sites" | sort -u)
 mkdir -p "$out/deb"
 as_root=
 [ "$(id -u)" -ne 0 ] || as_root='-o APT::Sandbox::User=root' # the folder may not be open to apt's own user
@@ -49,6 +50,9 @@ for package in $packages; do
     fi
     dpkg -x "$out/deb/${package}"_*.deb "$tmp/$package" || die "cannot unpack $package"
 done
+while read -r host package folder; do # here, since die() behind a pipe would end the pipe alone
+    [ -d "$tmp/$package/$folder" ] || die "$package has no folder $folder for $host"
+done <"$tmp/sites"
 
 # --- the server: one process of our own, no system configuration, no system folder
 free_port_config() { # PORT
@@ -78,10 +82,9 @@ http {
     uwsgi_temp_path $tmp/t4;
     scgi_temp_path $tmp/t5;
 CONF
-    sed 's/#.*//' "$sites" | while read -r host package folder; do
-        [ -n "$host" ] || continue
+    while read -r host package folder; do
         echo "    server { listen 127.0.0.1:$1; server_name $host; root $tmp/$package/$folder; index index.html; }"
-    done
+    done <"$tmp/sites"
     echo "}"
 }
 port=8090
@@ -104,15 +107,13 @@ done
 
 # --- the frontier: every page, the front page once more by its other name, a few images and style sheets, one dead
 # link a site; dealt out over the segments in turn
-sed 's/#.*//' "$sites" | while read -r host package folder; do
-    [ -n "$host" ] || continue
-    [ -d "$tmp/$package/$folder" ] || die "$package has no folder $folder"
+while read -r host package folder; do
     (cd "$tmp/$package/$folder" && find -L . -type f -name '*.html' | sort) | sed "s|^\\.|http://$host|"
     (cd "$tmp/$package/$folder" && find -L . -type f \( -name '*.css' -o -name '*.png' \) | sort | head -n 10) |
         sed "s|^\\.|http://$host|"
     echo "http://$host/"
     echo "http://$host/no/longer/here.html"
-done | grep -E '^[A-Za-z0-9._:/~+-]+$' >"$tmp/urls"
+done <"$tmp/sites" | grep -E '^[A-Za-z0-9._:/~+-]+$' >"$tmp/urls"
 awk -v n=$segments -v base="$tmp/urls" '{print > sprintf("%s.%05d", base, NR % n)}' "$tmp/urls"
 
 # --- the crawl. wget ends with 8 when a server answered with an error: the dead links do.
