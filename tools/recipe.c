@@ -2,6 +2,7 @@
 #include "tools/recipe.h"
 
 #include "core/json.h"
+#include "core/par.h"
 #include "core/store.h"
 #include "core/yaml.h"
 
@@ -37,7 +38,7 @@ static ErrCode wrong(const Recipe *r, const char *section, const char *key, cons
 
 /* --- command lines */
 
-/* `s` must live in the arena or longer. A full table is seen when the stage is finished. */
+/* `s` must live in the arena or longer; false: no memory, for the table or, when it is NULL, for `s`. */
 static bool add_arg(Recipe *r, RecipeStage *st, const char *s)
 {
     if (!s) return false;
@@ -264,8 +265,8 @@ ErrCode recipe_load(Recipe *r, const char *path, const RecipeOverrides *over, Er
     if ((rc = check_sections(r, root, err)) != ERR_OK) goto out;
     if ((rc = json_get_str(root, "out", path, &out_dir, err)) != ERR_OK) goto out;
     if ((rc = json_get_u64(root, "threads", 0, path, &threads, err)) != ERR_OK) goto out;
-    if (threads > 4096) {
-        rc = err_set(err, ERR_USAGE, "%s: threads: at most 4096", path);
+    if (threads > PAR_MAX_THREADS) {
+        rc = err_set(err, ERR_USAGE, "%s: threads: at most %d", path, PAR_MAX_THREADS);
         goto out;
     }
     r->out_dir = over->out_dir ? over->out_dir : out_dir ? value_path(r, out_dir) : "run";

@@ -35,12 +35,12 @@ static ErrCode keep_lines(TrainLog *log, Span text, uint64_t step, uint64_t last
         const size_t n = span_find(text, '\n');
         Json *line;
         if (n == text.n || json_parse(&arena, span(text.p, n), log->path, &line, NULL) != ERR_OK) break;
-        const double at = number(line, "step"), loss = number(line, "loss");
-        if (!(at <= (double)step) || (isnan(loss) && at == (double)last)) break;
+        const double at = number(line, "step"), loss = number(line, "loss"), seconds = number(line, "seconds");
+        if (!(at <= (double)step) || (isnan(loss) && at == (double)last) || (!isnan(loss) && isnan(seconds))) break;
         if (!isnan(loss)) {
             log->last_loss = loss;
             if (isnan(log->first_loss)) log->first_loss = loss;
-            log->seconds = number(line, "seconds");
+            log->seconds = seconds;
         }
         buf_put(kept, text.p, n + 1);
         arena_reset(&arena);

@@ -3,6 +3,7 @@
 #include "train/checkpoint.h"
 #include "train/evaluate.h"
 #include "train/train.h"
+#include "train/train_log.h"
 
 #include "core/log.h"
 #include "core/store.h"
@@ -181,6 +182,28 @@ TEST(resumed_equals_uninterrupted)
         check_same_file(whole, cut, "step-000000000012.ckpt");
         check_log(cut, STEPS, 3);
     }
+    arena_clear(&a);
+}
+
+TEST(a_log_line_that_is_not_ours_ends_the_log)
+{
+    static const char ours[] = "{\"step\":1,\"loss\":3,\"seconds\":0.5}\n", other[] = "{\"step\":2,\"loss\":2}\n";
+    Arena a = {0};
+    Buf text = {0};
+    TrainLog *log;
+    const char *dir = in_tmp(&a, "other-log");
+    Err err;
+
+    buf_printf(&text, "%s%s%s", ours, other, ours);
+    CHECK_OK(store_mkdirs(dir, &err), &err);
+    CHECK_OK(store_write(path_join(&a, dir, "log.jsonl"), buf_span(&text), &err), &err);
+    CHECK_OK(trainlog_open(&log, dir, 5, 9, &err), &err);
+    CHECK(trainlog_seconds(log) == 0.5 && trainlog_last_loss(log) == 3);
+    trainlog_close(log);
+    buf_clear(&text);
+    text = read_file(dir, "log.jsonl");
+    CHECK_SPAN(span_str(ours), buf_span(&text));
+    buf_clear(&text);
     arena_clear(&a);
 }
 

@@ -224,7 +224,8 @@ static ErrCode check_options(const Options *o, int n_operands, Err *err)
         return err_set(err, ERR_USAGE, "train: --generate, --score, --export-hf and --plan exclude each other");
     if (o->generate && !o->tokens_dir) return err_set(err, ERR_USAGE, "train: --generate needs --tokens-dir");
     if (o->n > GENERATE_MAX_TOKENS) return err_set(err, ERR_USAGE, "train: --n is at most %d", GENERATE_MAX_TOKENS);
-    if (o->common.threads > 4096) return err_set(err, ERR_USAGE, "train: --threads is at most 4096");
+    if (o->common.threads > PAR_MAX_THREADS)
+        return err_set(err, ERR_USAGE, "train: --threads is at most %d", PAR_MAX_THREADS);
     if (!(o->temperature >= 0)) return err_set(err, ERR_USAGE, "train: --temperature must be 0 or more");
     if (o->export_hf && n_operands != 1) return err_set(err, ERR_USAGE, "train: --export-hf needs one OUT_DIR");
     if ((o->generate || o->score) && n_operands) return err_set(err, ERR_USAGE, "train: unexpected operand");
