@@ -3,6 +3,7 @@
 #include "tests/check.h"
 #include "tokenize/bpe_model.h"
 #include "tokenize/encode_slow.h"
+#include "tokenize/word_merge.h"
 
 #include <stdlib.h>
 
@@ -300,6 +301,29 @@ TEST(longest_added_token_wins)
     CHECK_INT(NO_ID, added_match(&trie, SPAN_LIT("<"), 0, &n));
     CHECK_INT(NO_ID, added_match(&trie, SPAN_LIT("xyz"), 0, &n));
     free(trie.node);
+}
+
+TEST(scratch_of_a_giant_word_is_given_back)
+{
+    Tokenizer *t = trained("tamis", 300);
+    WordMerger w = {.t = t};
+    Buf text = {0}, ids = {0};
+    Err err = {0};
+
+    CHECK(buf_reserve(&text, MERGE_KEEP + 1));
+    memset(text.p, 'a', MERGE_KEEP + 1);
+    text.n = MERGE_KEEP + 1;
+    for (int round = 0; round < 2; round++) {
+        size_t n = ids.n;
+        CHECK_OK(word_encode(&w, SPAN_LIT("aaaa"), &ids, &err), &err);
+        CHECK(w.cap > 0 && ids.n > n);
+        n = ids.n;
+        CHECK_OK(word_encode(&w, buf_span(&text), &ids, &err), &err);
+        CHECK(w.cap == 0 && ids.n > n);
+    }
+    wordmerger_clear(&w);
+    tokenizer_free(t);
+    buf_clear(&text), buf_clear(&ids);
 }
 
 /* Inputs that are quadratic in other encoders; a megabyte of each has to pass at once. */

@@ -9,6 +9,8 @@ void wordmerger_clear(WordMerger *w)
     free(w->id);
     free(w->piece);
     free(w->heap);
+    w->id = NULL, w->piece = NULL, w->heap = NULL;
+    w->cap = 0;
 }
 
 static inline void put_id(Buf *ids, uint32_t id)
@@ -140,7 +142,6 @@ static ErrCode make_room(WordMerger *w, size_t n, Err *err)
     if (n > MAX_WORD) return err_set(err, ERR_LIMIT, "a word of %zu bytes is too long to encode", n);
     while (cap < n) cap *= 2;
     wordmerger_clear(w);
-    w->cap = 0;
     w->id = malloc(cap * sizeof *w->id);
     w->piece = malloc(cap * sizeof *w->piece);
     w->heap = malloc(3 * cap * sizeof *w->heap);
@@ -161,5 +162,6 @@ ErrCode word_encode(WordMerger *w, Span word, Buf *ids, Err *err)
         n = merge_few(w->t, w->id, n);
         buf_put(ids, w->id, n * sizeof *w->id);
     }
+    if (w->cap > MERGE_KEEP) wordmerger_clear(w);
     return ERR_OK;
 }

@@ -6,7 +6,10 @@
 
 #include "tokenize/tokenizer.h"
 
-enum { MERGE_FEW = 48 }; /* tokens that are merged by scanning */
+enum {
+    MERGE_FEW = 48,      /* tokens that are merged by scanning */
+    MERGE_KEEP = 1 << 20 /* bytes of a word; scratch for a longer one, 40 bytes for each, is given back after it */
+};
 
 /* A token of a word that is being merged with the heap. */
 typedef struct {
