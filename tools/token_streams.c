@@ -155,8 +155,12 @@ ErrCode mixture_rename(Span text, const char *path, Buf *out, Err *err)
     if (text.n == 0) return ERR_OK;
     if ((rc = json_parse(&arena, text, path, &root, err)) == ERR_OK &&
         (rc = rename_domains(&arena, root, path, err)) == ERR_OK) {
+        size_t before = out->n;
         json_put_tree(out, root);
         rc = buf_ok(out, "the mixture", err);
+        /* What was read had no key twice, so one that is there now are two domains of one stream. */
+        if (rc == ERR_OK && (rc = json_parse(&arena, span_from(buf_span(out), before), path, &root, err)) == ERR_DATA)
+            rc = err_set(err, ERR_DATA, "%s: two domains would share a stream: rename one of them", path);
     }
     arena_clear(&arena);
     return rc;

@@ -70,6 +70,9 @@ TEST(mixture_is_called_as_its_streams)
     CHECK_OK(mixture_rename((Span){NULL, 0}, "m", &out, &err), &err);
     CHECK_INT(0, out.n);
     CHECK_INT(ERR_DATA, mixture_rename(SPAN_LIT("{\"phases\":"), "m", &out, &err));
+    CHECK_INT(ERR_DATA,
+              mixture_rename(SPAN_LIT("{\"phases\":[{\"weights\":{\"a/b\":1,\"a_b\":1}}]}"), "m", &out, &err));
+    CHECK(strstr(err.msg, "share a stream") != NULL);
     CHECK_INT(ERR_DATA, mixture_rename(SPAN_LIT("{\"domains\":[{\"name\":\"\"}]}"), "m", &out, &err));
     buf_clear(&out);
 }
