@@ -192,9 +192,7 @@ static ErrCode look_at_plan(const StageJob *job, Hash128 key, bool *found, bool 
     if ((rc = store_exists(path, found, err)) != ERR_OK || !*found) return rc;
     rc = plan_read(&arena, job->out_dir, &plan, err);
     *ours = rc == ERR_OK && hash128_eq(plan.key, key);
-    if (job->common->force)
-        rc = ERR_OK; /* whatever it is, it may be replaced */
-    else if (rc == ERR_OK && !*ours)
+    if (rc == ERR_OK && !*ours && !job->common->force) /* --force replaces a dataset, not whatever else is there */
         rc = err_set(
             err, ERR_DATA,
             "%s holds another run (stage %s, other parameters or inputs): choose another directory, or --force",
@@ -230,10 +228,9 @@ static ErrCode claim(const StageJob *job, Hash128 key, Err *err)
     if ((rc = look_at_plan(job, key, &found, &ours, err)) != ERR_OK) return rc;
     if (!found && (rc = holds_files(job->out_dir, &occupied, err)) != ERR_OK) return rc;
     if (occupied && (rc = look_at_plan(job, key, &found, &ours, err)) != ERR_OK) return rc;
-    if (occupied && !found && !job->common->force)
-        return err_set(err, ERR_DATA, "%s holds files of another run: choose another directory, or --force",
-                       job->out_dir);
-    if (!ours && (found || occupied) && (rc = wipe(job->out_dir, err)) != ERR_OK) return rc;
+    if (occupied && !found)
+        return err_set(err, ERR_DATA, "%s holds files of something else: choose another directory", job->out_dir);
+    if (!ours && found && (rc = wipe(job->out_dir, err)) != ERR_OK) return rc;
     if (!ours && (rc = create_plan(job, key, err)) != ERR_OK) return rc;
     if ((rc = store_sweep(job->out_dir, 0, err)) != ERR_OK || !job->common->rejected) return rc;
     return claim_rejected(job->common->rejected, err);
@@ -419,6 +416,11 @@ ErrCode stage_run(const StageJob *job, const Par *par, StageTotals *totals, Err 
     }
     if (t.complete) rc = read_totals(job->out_dir, &t, err);
     rc = par_agree(par, rc, err);
+    if (rc == ERR_OK && t.up_to_date)
+        log_info("%s: %s is up to date: %" PRIu64 " documents", job->def->name, job->out_dir, t.n_docs);
+    if (rc == ERR_OK && job->common->rejected && (t.up_to_date || t.n_parts_reused))
+        log_warn("%s: --rejected shows only parts done now; %" PRIu32 " were done before", job->def->name,
+                 t.up_to_date ? t.n_parts : t.n_parts_reused);
     if (totals) *totals = t;
     return rc;
 }

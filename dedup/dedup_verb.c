@@ -87,7 +87,7 @@ int dedup_verb(int argc, char **argv)
     if ((rc = datasetset_open(&set, (const char *const *)argv + first, (size_t)(argc - first), &err)) != ERR_OK)
         goto out;
     if ((rc = dedup_run(&params, set, out, &common, &par, &totals, &dedup, &err)) != ERR_OK) goto out;
-    if (totals.complete && par.rank == 0 && !common.quiet) {
+    if (totals.complete && !totals.up_to_date && par.rank == 0 && !common.quiet) {
         rc = stage_summary(out, &err);
         if (dedup.n_clusters[0] + dedup.n_largest) say_totals(&dedup);
     }

@@ -43,7 +43,7 @@ int filter_verb(int argc, char **argv)
         goto out;
     StageTotals totals = {0};
     if ((rc = filter_run(&params, set, out, &common, &par, &totals, &err)) != ERR_OK) goto out;
-    if (totals.complete && par.rank == 0 && !common.quiet) rc = stage_summary(out, &err);
+    if (totals.complete && !totals.up_to_date && par.rank == 0 && !common.quiet) rc = stage_summary(out, &err);
 out:
     datasetset_close(set);
     par_stop(&par);

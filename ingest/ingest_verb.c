@@ -39,7 +39,8 @@ int ingest_verb(int argc, char **argv)
     StageTotals totals = {0};
     rc = ingest_run(&params, (const char *const *)argv + first, (size_t)(argc - first), out, &common, &par, &totals,
                     &err);
-    if (rc == ERR_OK && totals.complete && par.rank == 0 && !common.quiet) rc = stage_summary(out, &err);
+    if (rc == ERR_OK && totals.complete && !totals.up_to_date && par.rank == 0 && !common.quiet)
+        rc = stage_summary(out, &err);
 out:
     par_stop(&par);
     return verb_exit(rc, &err);

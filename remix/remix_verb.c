@@ -39,7 +39,7 @@ int remix_verb(int argc, char **argv)
     if ((rc = datasetset_open(&set, (const char *const *)argv + first, (size_t)(argc - first), &err)) != ERR_OK)
         goto out;
     if ((rc = remix_run(recipe, set, out, &common, &par, &totals, &err)) != ERR_OK) goto out;
-    if (totals.complete && par.rank == 0 && !common.quiet) rc = stage_summary(out, &err);
+    if (totals.complete && !totals.up_to_date && par.rank == 0 && !common.quiet) rc = stage_summary(out, &err);
 out:
     datasetset_close(set);
     remix_recipe_free(recipe);

@@ -4,6 +4,7 @@
 #include "shards/mixture.h"
 
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -130,6 +131,8 @@ int shards_verb(int argc, char **argv)
         "manifest or the vocabulary is damaged."};
     Err err = {.code = ERR_OK};
     int first;
+
+    signal(SIGPIPE, SIG_DFL); /* `| head` ends us quietly, as it does cat(1) */
     ErrCode rc = options_parse(&verb, argc, argv, &first, &err);
 
     if (rc == ERR_NO) return verb_exit(ERR_OK, &err);

@@ -275,7 +275,10 @@ int bpe_verb(int argc, char **argv)
     run.source.n = (size_t)(argc - first);
     run.source.threads = par.threads;
     if (run.source.text) run.source.sample_bytes = 0;
-    if (par.rank == 0) rc = bpe_run(&run, &err); /* the counts fit one process: the others wait */
+    if (run.bpe.all_bytes && run.bpe.vocab_size < 256)
+        rc =
+            err_set(&err, ERR_USAGE, "bpe: --vocab-size %" PRIu32 " does not hold the 256 bytes", run.bpe.vocab_size);
+    if (rc == ERR_OK && par.rank == 0) rc = bpe_run(&run, &err); /* the counts fit one process: the others wait */
     rc = par_agree(&par, rc, &err);
     par_stop(&par);
     return verb_exit(rc, &err);

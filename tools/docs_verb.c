@@ -3,6 +3,7 @@
 #include "tools/docs.h"
 #include "tools/verbs.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -221,7 +222,8 @@ int docs_verb(int argc, char **argv)
         OPT_U32('n', "count", &o.n, "N", "documents of head and sample"),
         OPT_U64(0, "seed", &o.seed, "N", "which sample"),
         OPT_CHOICE('f', "format", &o.format, formats, "FORMAT",
-                   "auto, json, text or pretty; auto: pretty on a terminal, else json"),
+                   "auto, json, text or pretty; auto: pretty on a terminal and for show, else json; a line a match "
+                   "for grep"),
         OPT_U64(0, "text-bytes", &o.text_bytes, "N", "pretty shows so much of the text; 0: all"),
         OPT_FLAG('i', "ignore-case", &o.ignore_case, "grep: letters match in either case"),
         OPT_FLAG('c', "matches", &o.count, "grep: only count documents and matches"),
@@ -234,6 +236,8 @@ int docs_verb(int argc, char **argv)
         "Status 1: show or grep found nothing."};
     Err err = {.code = ERR_OK};
     int first;
+
+    signal(SIGPIPE, SIG_DFL); /* `| head` ends us quietly, as it does cat(1) */
     ErrCode rc = options_parse(&verb, argc, argv, &first, &err);
 
     if (rc == ERR_NO) return verb_exit(ERR_OK, &err);

@@ -121,7 +121,7 @@ static ErrCode compare_key(const TokenizePlan *p, const char *path, bool *found,
 {
     Arena tree = {0};
     Buf text = {0};
-    const char *hex;
+    const char *hex, *format;
     Hash128 key;
     Json *root;
     ErrCode rc;
@@ -130,8 +130,11 @@ static ErrCode compare_key(const TokenizePlan *p, const char *path, bool *found,
     if ((rc = store_exists(path, found, err)) != ERR_OK || !*found) return rc;
     if ((rc = store_read(path, PLAN_MAX_BYTES, &text, err)) == ERR_OK &&
         (rc = json_parse(&tree, buf_span(&text), path, &root, err)) == ERR_OK &&
+        (rc = json_get_str(root, "format", path, &format, err)) == ERR_OK &&
         (rc = json_get_str(root, "key", path, &hex, err)) == ERR_OK) {
-        if (!hex || !hash128_parse(span_str(hex), &key))
+        if (!format || strcmp(format, "tamis-tokens-plan") != 0)
+            rc = err_set(err, ERR_DATA, "%s is no plan of tokens: choose another directory", path);
+        else if (!hex || !hash128_parse(span_str(hex), &key))
             rc = err_set(err, ERR_DATA, "%s: no key in it", path);
         else
             *same = hash128_eq(key, p->key);
@@ -195,18 +198,19 @@ static ErrCode claim(TokenizePlan *p, const TokenizeRun *run, bool *done, Err *e
     *done = false;
     if (!stage || !manifest) return err_nomem(err, "a path");
     if ((rc = store_mkdirs(run->out, err)) != ERR_OK) return rc;
-    if ((rc = compare_key(p, stage, &planned, &same, run->common.force ? NULL : err)) != ERR_OK && !run->common.force)
-        return rc;
+    if ((rc = compare_key(p, stage, &planned, &same, err)) != ERR_OK) return rc;
     if ((rc = store_exists(manifest, &finished, err)) != ERR_OK) return rc;
     if (planned && same) {
         *done = finished;
         return ERR_OK;
     }
-    if (!run->common.force && (planned || finished))
+    if (finished && !planned) /* --force replaces tokens, not whatever else is there */
+        return err_set(err, ERR_DATA, "%s holds something else: choose another directory", run->out);
+    if (!run->common.force && planned)
         return err_set(err, ERR_DATA,
                        "%s holds another run (other parameters or inputs): choose another directory, or --force",
                        run->out);
-    if (run->common.force && (rc = wipe(p, run, err)) != ERR_OK) return rc;
+    if (planned && (rc = wipe(p, run, err)) != ERR_OK) return rc;
     buf_puts(&plan, "{\"format\":\"tamis-tokens-plan\",\"version\":1,\"stage\":\"tokenize\",\"key\":");
     put_hash(&plan, p->key);
     buf_puts(&plan, ",\"params\":");

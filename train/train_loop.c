@@ -67,7 +67,11 @@ static ErrCode check_same_run(const Run *r, const CheckpointInfo *info, Err *err
 {
     const char *key = config_difference(r->c, &info->config);
 
-    if (key) return err_set(err, ERR_DATA, "%s holds another run: its %s differs; --force starts anew", r->dir, key);
+    if (key)
+        return err_set(
+            err, ERR_DATA,
+            "%s holds another run: its %s differs (a run's length is part of its plan); --force starts anew", r->dir,
+            key);
     if (!hash128_eq(r->d->content, info->data))
         return err_set(err, ERR_DATA, "%s holds a run over other tokens; --force starts anew", r->dir);
     return ERR_OK;

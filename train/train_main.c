@@ -265,11 +265,11 @@ static ErrCode run(int argc, char **argv, Options *o, Err *err)
         OPT_COMMON_TALK(&o->common),
         OPT_END,
     };
-    const OptVerb verb = {"train", usage,
-                          "Pretrain a LLaMA-style model from a tokens directory, on the CPU in single precision.",
-                          specs,
-                          "Exit status: 0 done, 2 usage, 3 system error, 4 bad data or limit, 5 out of memory, 6 "
-                          "interrupted (resumable)."};
+    const OptVerb verb = {
+        "train", usage, "Pretrain a LLaMA-style model from a tokens directory, on the CPU in single precision.",
+        specs,
+        "A run's length (--steps, --tokens) is part of its plan, since the learning rate follows it.\n"
+        "`tamis tokenize --ids -t tokenizer.json` makes the ids of a prompt out of text."};
     int first;
     ErrCode rc = options_parse(&verb, argc, argv, &first, err);
 
