@@ -16,13 +16,13 @@ here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)/golden
 
 tmp=$(mktemp -d "${TMPDIR:-/tmp}/tamis-golden.XXXXXX")
 cleanup() {
-    [ ! -f "$tmp/mounted" ] || umount "$tmp/work/full" 2>/dev/null || :
+    [ ! -f "$tmp/mounted" ] || umount "$tmp/files/full" 2>/dev/null || :
     chmod -R u+rwx "$tmp" 2>/dev/null || :
     rm -rf "$tmp"
 }
 trap cleanup EXIT
 trap 'exit 130' INT TERM
-mkdir "$tmp/work"
+mkdir "$tmp/files"
 chmod 755 "$tmp" # another user has to reach it in one of the scripts
 PATH=$bin:$PATH
 GOLDEN_TMP=$tmp
@@ -30,12 +30,12 @@ export PATH GOLDEN_TMP
 unset OMPI_COMM_WORLD_SIZE PMI_SIZE SLURM_NTASKS || :
 
 status=0
-(cd "$tmp/work" && sh -eu "$here/$name.sh") >"$tmp/out" 2>"$tmp/err" </dev/null || status=$?
+(cd "$tmp/files" && sh -eu "$here/$name.sh") >"$tmp/out" 2>"$tmp/err" </dev/null || status=$?
 if [ $status -eq 77 ]; then
     echo "skipped: $(cat "$tmp/out")"
     exit 77
 fi
-for f in out err; do sed "s|$tmp/work|DIR|g" "$tmp/$f" >"$tmp/$f.plain"; done
+for f in out err; do sed "s|$tmp/files|DIR|g" "$tmp/$f" >"$tmp/$f.plain"; done
 echo $status >"$tmp/status.plain"
 if $update; then
     for f in out err status; do
