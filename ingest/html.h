@@ -20,8 +20,8 @@ enum {
     HTML_MAX_JSON_LD = 1 << 20 /* bytes kept of <script type="application/ld+json"> */
 };
 
-/* Elements that the main text looks at; all others are HTML_OTHER. */
-/* clang-format off: version 14 never settles on this list */
+/* Elements that the main text looks at; all others are HTML_OTHER. (clang-format 14 never settles on this list.) */
+/* clang-format off */
 #define HTML_TAGS(X) \
     X(a) X(abbr) X(address) X(annotation) X(applet) X(area) X(article) X(aside) X(audio) X(b) X(base) \
     X(blockquote) X(body) X(br) X(button) X(canvas) X(caption) X(center) X(cite) X(code) X(col) X(colgroup) \
