@@ -13,13 +13,6 @@ Hash128 hash128(Span s)
     return (Hash128){h.low64, h.high64};
 }
 
-Hash128 hash128_seed(Span s, uint64_t seed)
-{
-    XXH128_hash_t h = XXH3_128bits_withSeed(s.p, s.n, seed);
-
-    return (Hash128){h.low64, h.high64};
-}
-
 void hash128_put(uint8_t out[16], Hash128 h)
 {
     le64_put(out, h.lo);

@@ -14,7 +14,6 @@ typedef struct {
 uint64_t hash64(Span s);
 uint64_t hash64_seed(Span s, uint64_t seed);
 Hash128 hash128(Span s);
-Hash128 hash128_seed(Span s, uint64_t seed);
 
 static inline bool hash128_eq(Hash128 a, Hash128 b) { return a.lo == b.lo && a.hi == b.hi; }
 void hash128_put(uint8_t out[16], Hash128 h);

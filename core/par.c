@@ -10,7 +10,7 @@
 
 /* Tasks the launcher's environment announces for this step; 0 when there is no launcher. SLURM_NTASKS alone does not
  * count: a batch script has it without being launched by srun. */
-static int announced_tasks(void)
+int par_announced_tasks(void)
 {
     static const char *const names[] = {"OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "MPI_LOCALNRANKS"};
 
@@ -71,7 +71,7 @@ Par par_alone(int threads)
 
 ErrCode par_start(Par *par, int threads, Err *err)
 {
-    int tasks = announced_tasks();
+    int tasks = par_announced_tasks();
     ErrCode rc;
 
     *par = par_alone(1);

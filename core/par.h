@@ -24,6 +24,8 @@ void par_stop(Par *par); /* ends MPI if par_start began it */
 Par par_alone(int threads);
 /* "Open MPI 4.1.4", or "no MPI": what a build says of itself. */
 const char *par_library(void);
+/* Tasks that a launcher's environment announces for this step; 0 without a launcher. Does not start MPI. */
+int par_announced_tasks(void);
 /* Cores this process may use. */
 int par_cores(void);
 /* Memory this process may use: the cgroup's or Slurm's limit, else what the machine has available now, over the local ranks. Bytes. */

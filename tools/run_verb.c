@@ -107,14 +107,10 @@ static ErrCode lock_dir(Arena *a, const char *dir, int *fd, Err *err)
 /* Started by mpirun, every rank would run the whole chain. */
 static ErrCode refuse_ranks(Err *err)
 {
-    static const char *const names[] = {"OMPI_COMM_WORLD_SIZE", "PMI_SIZE"};
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        const char *v = getenv(names[i]);
-        if (v && strcmp(v, "1") != 0)
-            return err_set(err, ERR_USAGE, "tamis run starts the stages itself: one process, not %s under a launcher",
-                           v);
-    }
-    return ERR_OK;
+    int tasks = par_announced_tasks();
+
+    if (tasks <= 1) return ERR_OK;
+    return err_set(err, ERR_USAGE, "tamis run starts the stages itself: one process, not %d under a launcher", tasks);
 }
 
 static ErrCode run_chain(const Recipe *r, const RunOptions *o, int *status, Err *err)
