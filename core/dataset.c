@@ -184,20 +184,16 @@ const Json *dataset_manifest(const Dataset *ds) { return ds->manifest; }
 
 static void put_roots(Buf *b, const Dataset *ds)
 {
-    char hex[HASH128_HEX];
-
     for (uint32_t i = 0; i < ds->n_bases; i++) put_roots(b, ds->base[i]);
     if (ds->n_bases) return;
-    hash128_hex(hex, ds->content);
-    buf_printf(b, ",\"%s\"", hex);
+    buf_putc(b, ',');
+    json_put_hash(b, ds->content);
 }
 
 void dataset_put_identity(Buf *b, const Dataset *ds)
 {
-    char hex[HASH128_HEX];
-
-    hash128_hex(hex, ds->content);
-    buf_printf(b, ds->n_bases ? "[\"%s\"" : "\"%s\"", hex);
+    if (ds->n_bases) buf_putc(b, '[');
+    json_put_hash(b, ds->content);
     if (ds->n_bases) put_roots(b, ds), buf_putc(b, ']');
 }
 

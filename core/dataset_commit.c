@@ -107,15 +107,14 @@ static ErrCode publish_stats(const char *dir, const DatasetPlan *plan, const Tot
 static ErrCode publish_manifest(const char *dir, const DatasetPlan *plan, const Totals *t, Err *err)
 {
     const Json *base = json_get(plan->json, "base"), *reasons = json_get(plan->json, "reasons");
-    char key[HASH128_HEX], content[HASH128_HEX];
     Buf b = {0};
-    ErrCode rc;
+    ErrCode rc = buf_ok(&t->contents, "a manifest", err);
 
-    hash128_hex(key, plan->key);
-    hash128_hex(content, hash128(buf_span(&t->contents)));
+    if (rc != ERR_OK) return rc;
     buf_printf(&b, "{\"format\":\"tamis-dataset\",\"version\":%d,\"stage\":", DATASET_FORMAT_VERSION);
     json_put_cstr(&b, plan->stage);
-    buf_printf(&b, ",\"stage_version\":%" PRIu32 ",\"key\":\"%s\"", plan->stage_version, key);
+    buf_printf(&b, ",\"stage_version\":%" PRIu32 ",\"key\":", plan->stage_version);
+    json_put_hash(&b, plan->key);
     put_member(&b, "params", json_get(plan->json, "params"));
     put_member(&b, "inputs", json_get(plan->json, "inputs"));
     if (base) put_member(&b, "base", base);
@@ -128,7 +127,9 @@ static ErrCode publish_manifest(const char *dir, const DatasetPlan *plan, const 
     json_put_u64_hex(&b, t->sum.dropped_id_sum);
     buf_puts(&b, ",\"doc_sum\":");
     json_put_u64_hex(&b, t->sum.info.doc_sum);
-    buf_printf(&b, ",\"content\":\"%s\"}\n", content);
+    buf_puts(&b, ",\"content\":");
+    json_put_hash(&b, hash128(buf_span(&t->contents)));
+    buf_puts(&b, "}\n");
     rc = publish(dir, "manifest.json", &b, err);
     buf_clear(&b);
     return rc;

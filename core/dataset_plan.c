@@ -84,20 +84,12 @@ void receipt_clear(Receipt *r)
     *r = (Receipt){0};
 }
 
-static void put_hash(Buf *b, Hash128 h)
-{
-    char hex[HASH128_HEX];
-
-    hash128_hex(hex, h);
-    buf_printf(b, "\"%s\"", hex);
-}
-
 void receipt_put_json(Buf *b, const Receipt *r, const char *const *reasons, uint32_t n_reasons)
 {
     bool comma = false;
 
     buf_printf(b, "{\"part\":{\"name\":\"%s\",\"key\":", r->info.name);
-    put_hash(b, r->key);
+    json_put_hash(b, r->key);
     buf_printf(b, ",\"n_in\":%" PRIu64 ",\"n_docs\":%" PRIu64 ",\"text_bytes\":%" PRIu64 ",\"dropped\":{",
                r->info.n_in, r->info.n_docs, r->info.text_bytes);
     for (uint32_t i = 0; i < n_reasons; i++) {
@@ -112,7 +104,7 @@ void receipt_put_json(Buf *b, const Receipt *r, const char *const *reasons, uint
     buf_puts(b, ",\"doc_sum\":");
     json_put_u64_hex(b, r->info.doc_sum);
     buf_puts(b, ",\"content\":");
-    put_hash(b, r->info.content);
+    json_put_hash(b, r->info.content);
     buf_printf(b,
                ",\"base\":%" PRIu32 ",\"base_part\":%" PRIu32 "},\"stats\":{\"bytes_in\":%" PRIu64
                ",\"stored_bytes\":%" PRIu64,

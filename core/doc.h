@@ -19,7 +19,8 @@
 
 enum {
     DOC_MAX_LINE = 256 << 20, /* one frame holds it: the cap of core/part.h */
-    DOC_MAX_SIGNALS = 256,
+    DOC_MAX_SIGNALS = 1024,        /* of a line: its own and what views joined */
+    DOC_MAX_FOREIGN_SIGNALS = 256, /* of a line from outside, so that all our stages find room beside them */
     DOC_MAX_EXTRA = 4096 /* unknown keys of one document: they are compared with each other */
 };
 
@@ -61,8 +62,9 @@ bool doc_read(DocScratch *s, Span line, Doc *out, const char **why);
 void doc_write(Buf *out, const Doc *d);
 
 /* The same with `more` joined to the signals (sorted by name; on equal names `more` wins) and, where domain.p is
- * not NULL, with that domain. This is how a view's columns reach a line. */
-void doc_write_joined(Buf *out, const Doc *d, const Signal *more, uint32_t n_more, Span domain);
+ * not NULL, with that domain. This is how a view's columns reach a line. Returns how many signals the line has: the caller refuses
+ * more than DOC_MAX_SIGNALS, which nobody could read. */
+uint32_t doc_write_joined(Buf *out, const Doc *d, const Signal *more, uint32_t n_more, Span domain);
 
 /* --- DocId: dataset 14 bits, part 22, record 28, from the top. Ends every sort key. */
 typedef uint64_t DocId;

@@ -143,7 +143,7 @@ TEST(doc_limits)
     for (int n = DOC_MAX_SIGNALS; n <= DOC_MAX_SIGNALS + 1; n++) { /* in falling order of name, to be sorted */
         buf_reset(&line);
         buf_puts(&line, "{\"id\":\"i\",\"text\":\"t\",\"signals\":{");
-        for (int i = n; i-- > 0;) buf_printf(&line, "\"s%03d\":%d%c", i, i, i ? ',' : '}');
+        for (int i = n; i-- > 0;) buf_printf(&line, "\"s%04d\":%d%c", i, i, i ? ',' : '}');
         buf_putc(&line, '}');
         bool fits = n <= DOC_MAX_SIGNALS;
         CHECK_INT(fits, doc_read(&s, buf_span(&line), &d, &why));

@@ -6,6 +6,7 @@
 #define TAMIS_CORE_JSON_H
 
 #include "core/buf.h"
+#include "core/hash.h"
 
 enum {
     JSON_MAX_DEPTH = 64,
@@ -48,11 +49,12 @@ struct Json {
     JsonType type;
     bool boolean;
     double number;
-    Span string; /* JSON_STRING: decoded, NUL-terminated; JSON_NUMBER: as written */
-    Span key;    /* when it is a member of an object; NUL-terminated */
-    uint32_t n;  /* children of an array or object */
-    Json *child; /* first child */
-    Json *next;  /* next sibling */
+    Span string;   /* JSON_STRING: decoded, NUL-terminated; JSON_NUMBER: as written */
+    Span key;      /* when it is a member of an object; NUL-terminated */
+    uint32_t n;    /* children of an array or object */
+    uint32_t line; /* from YAML: where its key stands, an element itself; else 0 */
+    Json *child;   /* first child */
+    Json *next;    /* next sibling */
 };
 
 /* `name` (a path) goes into the message with the line and column. Duplicate keys are refused. */
@@ -76,7 +78,7 @@ void json_put_string(Buf *b, Span s);
 void json_put_cstr(Buf *b, const char *s);
 /* At most six decimals, trailing zeros dropped, rounded half away from zero; |v| < 1e15. No exponent. -0 is 0. */
 void json_put_number(Buf *b, double v);
-void json_put_i64(Buf *b, int64_t v);
+void json_put_hash(Buf *b, Hash128 h); /* a string of 32 hexadecimal digits */
 /* The tree again, canonical: no white space, members in the tree's order, numbers as written. */
 void json_put_tree(Buf *b, const Json *j);
 

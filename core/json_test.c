@@ -493,17 +493,6 @@ TEST(json_writes_numbers_as_printf)
     }
 }
 
-TEST(json_writes_integers)
-{
-    Buf b = {0};
-
-    json_put_i64(&b, INT64_MIN);
-    json_put_i64(&b, 0);
-    json_put_i64(&b, INT64_MAX);
-    CHECK_STR("-922337203685477580809223372036854775807", buf_cstr(&b));
-    buf_clear(&b);
-}
-
 TEST(json_writes_strings)
 {
     Buf got = {0}, want = {0};

@@ -42,10 +42,14 @@ void json_put_string(Buf *b, Span s)
 
 void json_put_cstr(Buf *b, const char *s) { json_put_string(b, span_str(s)); }
 
-void json_put_i64(Buf *b, int64_t v)
+void json_put_hash(Buf *b, Hash128 h)
 {
-    if (v < 0) buf_putc(b, '-');
-    buf_put_u64(b, v < 0 ? -(uint64_t)v : (uint64_t)v);
+    char hex[HASH128_HEX];
+
+    hash128_hex(hex, h);
+    buf_putc(b, '"');
+    buf_puts(b, hex);
+    buf_putc(b, '"');
 }
 
 void json_put_number(Buf *b, double v)

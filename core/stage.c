@@ -9,27 +9,20 @@
 
 /* --- keys and plans */
 
-static void put_hash_member(Buf *b, const char *key, Hash128 h)
-{
-    char hex[HASH128_HEX];
-
-    hash128_hex(hex, h);
-    buf_printf(b, "\"%s\":\"%s\"", key, hex);
-}
-
-Hash128 stage_key(const StageDef *def, Span params, Span inputs_content)
+ErrCode stage_key(const StageDef *def, Span params, Span inputs_content, Hash128 *key, Err *err)
 {
     Buf b = {0};
-    Hash128 key;
+    ErrCode rc;
 
     buf_printf(&b, "{\"stage\":\"%s\",\"stage_version\":%" PRIu32 ",\"params\":", def->name, def->version);
     buf_put_span(&b, params);
     buf_puts(&b, ",\"inputs\":");
     buf_put_span(&b, inputs_content);
     buf_putc(&b, '}');
-    key = hash128(buf_span(&b));
+    rc = buf_ok(&b, "a key", err);
+    *key = hash128(buf_span(&b));
     buf_clear(&b);
-    return key;
+    return rc;
 }
 
 /* What identifies the inputs, without their paths. */
@@ -64,8 +57,8 @@ static ErrCode put_inputs(Buf *b, const StageJob *job, Err *err)
         if ((rc = relative_path(&arena, job->out_dir, dataset_dir(ds), &path, err)) != ERR_OK) break;
         buf_puts(b, i ? ",{\"path\":" : "{\"path\":");
         json_put_cstr(b, path);
-        buf_putc(b, ',');
-        put_hash_member(b, "content", dataset_content(ds));
+        buf_puts(b, ",\"content\":");
+        json_put_hash(b, dataset_content(ds));
         buf_putc(b, '}');
     }
     buf_putc(b, ']');
@@ -88,9 +81,9 @@ static ErrCode make_plan(Buf *b, const StageJob *job, Hash128 key, Err *err)
     buf_printf(
         b,
         "{\"format\":\"tamis-dataset\",\"version\":%d,\"kind\":\"%s\",\"stage\":\"%s\",\"stage_version\":%" PRIu32
-        ",",
+        ",\"key\":",
         DATASET_FORMAT_VERSION, view ? "view" : "written", def->name, def->version);
-    put_hash_member(b, "key", key);
+    json_put_hash(b, key);
     buf_puts(b, ",\"params\":");
     buf_put_span(b, job->params);
     buf_puts(b, ",\"inputs\":");
@@ -377,7 +370,7 @@ ErrCode stage_claim(const StageJob *job, const Par *par, Hash128 *key, Err *err)
 
     put_inputs_content(&inputs, job);
     rc = buf_ok(&inputs, "a key", err);
-    *key = stage_key(job->def, job->params, buf_span(&inputs));
+    if (rc == ERR_OK) rc = stage_key(job->def, job->params, buf_span(&inputs), key, err);
     if (rc == ERR_OK && par->rank == 0) rc = claim(job, *key, err);
     buf_clear(&inputs);
     return par_agree(par, rc, err);

@@ -103,7 +103,7 @@ MUST_USE ErrCode stage_claim(const StageJob *job, const Par *par, Hash128 *key, 
 MUST_USE ErrCode stage_is_complete(const char *dir, const Par *par, bool *yes, Err *err);
 
 /* XXH3-128 of canonical {stage, stage_version, params, inputs}; a dataset among the inputs as dataset_put_identity() says. */
-Hash128 stage_key(const StageDef *def, Span params, Span inputs_content);
+MUST_USE ErrCode stage_key(const StageDef *def, Span params, Span inputs_content, Hash128 *key, Err *err);
 
 /* The closing lines of a verb on stderr: in, out, dropped by reason (read from DIR's manifest). */
 MUST_USE ErrCode stage_summary(const char *dir, Err *err);

@@ -66,8 +66,7 @@ static ErrCode plan_make(BpePlan *p, const BpeRun *run, const BpeInput *in, Err 
     if ((rc = buf_ok(&p->params, "a key", err)) != ERR_OK) return rc;
     if ((rc = buf_ok(&p->contents, "a key", err)) != ERR_OK) return rc;
     if ((rc = buf_ok(&p->inputs, "a key", err)) != ERR_OK) return rc;
-    p->key = stage_key(&def, buf_span(&p->params), buf_span(&p->contents));
-    return ERR_OK;
+    return stage_key(&def, buf_span(&p->params), buf_span(&p->contents), &p->key, err);
 }
 
 /* --- what is there already */

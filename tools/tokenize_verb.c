@@ -109,7 +109,7 @@ static ErrCode plan_make(TokenizePlan *p, const TokenizeRun *run, const DatasetS
     buf_putc(&p->inputs, ']');
     if ((rc = buf_ok(&p->params, "a key", err)) == ERR_OK && (rc = buf_ok(&contents, "a key", err)) == ERR_OK)
         rc = buf_ok(&p->inputs, "a key", err);
-    if (rc == ERR_OK) p->key = stage_key(&def, buf_span(&p->params), buf_span(&contents));
+    if (rc == ERR_OK) rc = stage_key(&def, buf_span(&p->params), buf_span(&contents), &p->key, err);
     buf_clear(&contents);
     return rc;
 }
