@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_OPTIONS = 64, LONG_BASE = 256, HELP_COLUMN = 22 };
+enum { MAX_OPTIONS = 64, CHECK_OPTIONS = 256, LONG_BASE = 257, HELP_COLUMN = 22 };
 
 bool parse_size(const char *s, uint64_t *bytes)
 {
@@ -91,7 +91,8 @@ static ErrCode set_value(const OptVerb *verb, const OptSpec *o, const char *arg,
         if (!parse_task(arg, o->value)) return bad_value(verb, o, arg, "I/N with 0 <= I < N", err);
         return ERR_OK;
     case OPT_T_END:
-    case OPT_T_HEAD: break;
+    case OPT_T_HEAD:
+    case OPT_T_CHECK: break;
     }
     return ERR_OK;
 }
@@ -148,9 +149,10 @@ void options_help(const OptVerb *verb)
     for (const OptSpec *o = verb->specs; o->type != OPT_T_END; o++) {
         if (o->type == OPT_T_HEAD)
             printf("%s\n", o->help);
-        else
+        else if (o->type != OPT_T_CHECK)
             print_option(o);
     }
+    printf("      --check-options\n%*scheck the options, do nothing\n", HELP_COLUMN, "");
     printf("  -h, --help%*sthis text\n", HELP_COLUMN - 12, "");
     if (verb->after) printf("%s\n", verb->after);
     printf("Exit status: 0 done, 1 the answer is no, 2 usage, 3 system error, 4 bad data or limit, 5 out of memory, "
@@ -166,48 +168,102 @@ static ErrCode check_required(const OptVerb *verb, const bool *given, Err *err)
     return ERR_OK;
 }
 
-ErrCode options_parse(const OptVerb *verb, int argc, char **argv, int *operands, Err *err)
+static ErrCode check_values(const OptVerb *verb, Err *err)
 {
-    struct option longs[MAX_OPTIONS + 2];
-    char shorts[3 * MAX_OPTIONS + 4] = ":h";
-    bool given[MAX_OPTIONS] = {false};
-    size_t n_long = 0, n_short = 2;
-    int c;
+    for (const OptSpec *o = verb->specs; o->type != OPT_T_END; o++) {
+        ErrCode rc = o->type == OPT_T_CHECK ? o->check(o->value, err) : ERR_OK;
+        if (rc != ERR_OK) return rc;
+    }
+    return ERR_OK;
+}
 
-    for (int i = 0; verb->specs[i].type != OPT_T_END; i++) {
-        const OptSpec *o = &verb->specs[i];
-        if (o->type == OPT_T_HEAD || i >= MAX_OPTIONS) continue;
-        bool takes = o->type != OPT_T_FLAG;
-        longs[n_long++] = (struct option){o->long_name, takes ? required_argument : no_argument, NULL, LONG_BASE + i};
+/* The table as getopt_long() wants it. */
+typedef struct {
+    struct option longs[MAX_OPTIONS + 3];
+    char shorts[3 * MAX_OPTIONS + 4];
+} Getopt;
+
+static void getopt_fill(Getopt *g, const OptSpec *specs)
+{
+    size_t n_long = 0, n_short = 2;
+
+    memcpy(g->shorts, ":h", 2);
+    for (int i = 0; specs[i].type != OPT_T_END && i < MAX_OPTIONS; i++) {
+        const OptSpec *o = &specs[i];
+        if (o->type == OPT_T_HEAD || o->type == OPT_T_CHECK) continue;
+        const bool takes = o->type != OPT_T_FLAG;
+        g->longs[n_long++] =
+            (struct option){o->long_name, takes ? required_argument : no_argument, NULL, LONG_BASE + i};
         if (o->short_name) {
-            shorts[n_short++] = o->short_name;
-            if (takes) shorts[n_short++] = ':';
+            g->shorts[n_short++] = o->short_name;
+            if (takes) g->shorts[n_short++] = ':';
         }
     }
-    longs[n_long++] = (struct option){"help", no_argument, NULL, 'h'};
-    longs[n_long] = (struct option){0};
-    shorts[n_short] = 0;
+    g->longs[n_long++] = (struct option){"check-options", no_argument, NULL, CHECK_OPTIONS};
+    g->longs[n_long++] = (struct option){"help", no_argument, NULL, 'h'};
+    g->longs[n_long] = (struct option){0};
+    g->shorts[n_short] = 0;
+}
 
+/* What is wrong with the words that getopt_long() has just made the option `c` of, whose long name is `name` (NULL: it was a
+ * short one). */
+static ErrCode check_words(const OptVerb *verb, int c, const char *name, char **argv, Err *err)
+{
+    const bool apart = c != '?' && c != ':' && optarg && optarg == argv[optind - 1];
+    const char *word = argv[optind - 1 - apart], *what = NULL;
+
+    if (c == ':' || (apart && name && strncmp(optarg, "--", 2) == 0))
+        what = "no value for";
+    else if (c == '?')
+        what = optopt >= CHECK_OPTIONS ? "no value goes with" : "unknown option";
+    else if (name && strncmp(word + 2, name, strlen(name)) != 0)
+        what = "unknown option"; /* an abbreviation */
+    return what ? err_set(err, ERR_USAGE, "%s: %s %s; try tamis %s --help", verb->name, what, word, verb->name)
+                : ERR_OK;
+}
+
+/* *end: --help or --check-options. */
+static ErrCode parse_words(const OptVerb *verb, int argc, char **argv, bool *given, bool *end, Err *err)
+{
+    bool check_only = false;
+    Getopt g;
+    ErrCode rc;
+    int c, at;
+
+    getopt_fill(&g, verb->specs);
     optind = 0; /* glibc: start anew, several verbs may be parsed in one process */
-    while ((c = getopt_long(argc, argv, shorts, longs, NULL)) != -1) {
-        int i = c - LONG_BASE;
+    for (;;) {
+        at = -1;
+        if ((c = getopt_long(argc, argv, g.shorts, g.longs, &at)) == -1) break;
+        if ((rc = check_words(verb, c, at < 0 ? NULL : g.longs[at].name, argv, err)) != ERR_OK) return rc;
         if (c == 'h') {
             options_help(verb);
-            return ERR_NO;
+            *end = true;
+            return ERR_OK;
         }
-        if (c == '?' || c == ':') {
-            const char *bad = argv[optind - 1];
-            return err_set(err, ERR_USAGE, "%s: %s %s; try tamis %s --help", verb->name,
-                           c == ':' ? "no value for" : "unknown option", bad, verb->name);
-        }
+        check_only |= c == CHECK_OPTIONS;
+        if (c == CHECK_OPTIONS) continue;
+        int i = c - LONG_BASE;
         if (c < LONG_BASE)
             for (i = 0; verb->specs[i].short_name != c; i++) continue;
         given[i] = true;
-        ErrCode rc = set_value(verb, &verb->specs[i], optarg, err);
-        if (rc != ERR_OK) return rc;
+        if ((rc = set_value(verb, &verb->specs[i], optarg, err)) != ERR_OK) return rc;
     }
+    *end = check_only;
+    if ((rc = check_required(verb, given, err)) != ERR_OK) return rc;
+    return check_values(verb, err);
+}
+
+ErrCode options_parse(const OptVerb *verb, int argc, char **argv, int *operands, Err *err)
+{
+    bool given[MAX_OPTIONS] = {false}, end = false;
+    const ErrCode rc = parse_words(verb, argc, argv, given, &end, err);
+
     *operands = optind;
-    return check_required(verb, given, err);
+    if (rc != ERR_OK || !end) return rc;
+    for (const OptSpec *o = verb->specs; o->type != OPT_T_END; o++)
+        if (o->type == OPT_T_LIST) optlist_clear(o->value);
+    return ERR_NO;
 }
 
 ErrCode verb_begin(const OptVerb *verb, int argc, char **argv, const CommonOptions *common, Par *par, int *operands,

@@ -26,7 +26,8 @@ typedef enum {
     OPT_T_STR,    /* const char *, borrowed from argv */
     OPT_T_CHOICE, /* uint32_t index into the NULL-terminated list `choices` */
     OPT_T_LIST,   /* OptList: may be given several times */
-    OPT_T_TASK    /* OptTask: I/N with 0 <= I < N */
+    OPT_T_TASK,   /* OptTask: I/N with 0 <= I < N */
+    OPT_T_CHECK   /* no option: what must hold of the values together */
 } OptType;
 
 typedef struct {
@@ -46,6 +47,7 @@ typedef struct {
     const char *help;
     const char *const *choices;
     bool required;
+    ErrCode (*check)(void *value, Err *err);
 } OptSpec;
 
 #define OPT_HEAD(text)                     \
@@ -94,6 +96,12 @@ typedef struct {
     {                                                                                                  \
         .type = OPT_T_TASK, .short_name = (s), .long_name = (l), .value = (v), .arg = (a), .help = (h) \
     }
+/* What the table cannot say of the values: f(v, err), called once all are parsed, also by --check-options. It may settle
+ * what follows from them, and read files the user wrote; inputs may not be there yet. */
+#define OPT_CHECK(f, v)                                 \
+    {                                                   \
+        .type = OPT_T_CHECK, .value = (v), .check = (f) \
+    }
 #define OPT_END           \
     {                     \
         .type = OPT_T_END \
@@ -128,7 +136,9 @@ typedef struct {
 } OptVerb;
 
 /* Parses argv (argv[0] is the verb). Operands are moved to *operands .. argc. Returns ERR_OK; ERR_USAGE with the
- * message in err; ERR_NO after --help was printed to stdout (the caller ends with verb_exit(ERR_OK)). `-h`/`--help` need no entry. */
+ * message in err; ERR_NO, with lists cleared, after --help was printed to stdout or --check-options found nothing wrong (the
+ * caller ends with verb_exit(ERR_OK)). These two need no entry. Long names are given in full, since the next option would change
+ * what an abbreviation means; a value that begins with "--" needs '='. */
 MUST_USE ErrCode options_parse(const OptVerb *verb, int argc, char **argv, int *operands, Err *err);
 void options_help(const OptVerb *verb);
 void optlist_clear(OptList *l);

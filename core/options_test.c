@@ -74,6 +74,12 @@ TEST(wrong_options_are_one_clear_line)
         {"test", "--force", NULL},
         {"test", "-o", "d", "--task", "1", NULL},
         {"test", "-o", "d", "--memory", "99999999999T", NULL},
+        {"test", "-o", "d", "--band", "3", NULL}, /* long names in full */
+        {"test", "--ou=d", NULL},
+        {"test", "-o", "d", "--hel", NULL},
+        {"test", "-o", "d", "--keep", "--force", NULL}, /* not the next option for a value */
+        {"test", "-o", "d", "--force=1", NULL},
+        {"test", "-o", "d", "--check-options", "--alpha=x", NULL},
     };
 
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -84,6 +90,32 @@ TEST(wrong_options_are_one_clear_line)
         CHECK(span_starts(span_str(err.msg), SPAN_LIT("test: ")));
         optlist_clear(&v.keep);
     }
+}
+
+static ErrCode few_bands(void *bands, Err *err)
+{
+    return *(uint32_t *)bands < 10 ? ERR_OK : err_set(err, ERR_USAGE, "test: --bands is at most 9");
+}
+
+/* Nothing is left to the caller's hands where only a check was asked for: no operands wanted, lists cleared. */
+TEST(options_can_be_checked_alone)
+{
+    uint32_t bands = 1;
+    const char *out = NULL;
+    OptList keep = {0};
+    const OptSpec specs[] = {OPT_U32('b', "bands", &bands, "N", "bands"), OPT_NEED('o', "out", &out, "DIR", "output"),
+                             OPT_LIST('k', "keep", &keep, "X", "several"), OPT_CHECK(few_bands, &bands), OPT_END};
+    const OptVerb verb = {"test", "[options]", "Test.", specs, NULL};
+    char *good[] = {"test", "--check-options", "-o", "d", "--keep=a", NULL};
+    char *bad[] = {"test", "--check-options", "-o", "d", "-b", "10", NULL};
+    Err err = {.code = ERR_OK};
+    int first;
+
+    CHECK_INT(ERR_NO, options_parse(&verb, 5, good, &first, &err));
+    CHECK(keep.v == NULL && keep.n == 0);
+    CHECK_INT(ERR_USAGE, options_parse(&verb, 6, bad, &first, &err));
+    CHECK_STR("test: --bands is at most 9", err.msg);
+    CHECK_INT(ERR_USAGE, options_parse(&verb, 2, good, &first, &err)); /* --out is missing */
 }
 
 TEST(threads_beyond_any_machine_are_refused)

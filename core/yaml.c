@@ -82,6 +82,7 @@ static ErrCode read_members(Yaml *y, Json *parent, yaml_event_type_t closing, un
     if (depth > JSON_MAX_DEPTH) return refuse(y, "nested too deeply");
     if ((rc = next_event(y)) != ERR_OK) return rc;
     while (y->event.type != closing) {
+        const uint32_t line = (uint32_t)y->event.start_mark.line + 1; /* at most YAML_MAX_BYTES */
         Span key = {NULL, 0};
         if (parent->type == JSON_OBJECT) {
             if (y->event.type != YAML_SCALAR_EVENT) return refuse(y, "a key must be a plain word or a string");
@@ -89,6 +90,7 @@ static ErrCode read_members(Yaml *y, Json *parent, yaml_event_type_t closing, un
         }
         if ((rc = read_value(y, depth, last)) != ERR_OK) return rc;
         (*last)->key = key;
+        (*last)->line = line;
         last = &(*last)->next;
         parent->n++; /* at most YAML_MAX_BYTES */
     }

@@ -30,6 +30,25 @@ static void refused(const char *want, const char *text)
     arena_clear(&a);
 }
 
+TEST(nodes_know_their_line)
+{
+    Arena a = {0};
+    Json *j;
+    Err err;
+
+    CHECK_OK(
+        yaml_parse(&a, span_str("# a recipe\nout: run\ningest:\n  dump:\n    x\n  tags:\n  - a\n  - {b:\n      1}\n"),
+                   "r.yaml", &j, &err),
+        &err);
+    const Json *ingest = json_get(j, "ingest"), *tags = json_get(ingest, "tags");
+    CHECK_INT(2, json_get(j, "out")->line);
+    CHECK_INT(3, ingest->line);
+    CHECK_INT(4, json_get(ingest, "dump")->line);
+    CHECK_INT(7, tags->child->line);
+    CHECK_INT(8, tags->child->next->child->line);
+    arena_clear(&a);
+}
+
 TEST(yaml_recipe)
 {
     becomes("{\"out\":\"run\",\"ingest\":{\"keep-lang\":[\"en\",\"zh\",\"no\"],\"dump\":\"2023-06\",\"threads\":2},"
