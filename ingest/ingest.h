@@ -7,7 +7,8 @@
  *
  * Every record counts as one document in and leaves as a document or with one reason of the table below; so does
  * every run of bytes that is no record (a corrupt gzip member, junk between records). Nothing in an input can stop
- * the run: a bad record costs itself, and reading goes on at the next.
+ * the run: a bad record costs itself, and reading goes on at the next. Inputs that break, are cut or hold nothing we
+ * read are named on stderr (outcome.h); a whole run in which not one record could be read is ERR_DATA.
  *
  * id = DUMP/NAME#OFFSET[+INNER]: OFFSET is the stored byte where the gzip member or zstd frame (else the record)
  * starts, INNER the offset inside what it decompresses to, when not 0. A foreign document gets SOURCE/NAME#RECORD,
@@ -62,7 +63,8 @@ typedef struct {
     }
 
 /* Runs the stage over `n` operands (file, directory, @LIST). Collective: every rank calls it with equal arguments.
- * `totals` may be NULL. ERR_USAGE for no input or two of one name, ERR_SYS for one that cannot be read. */
+ * `totals` may be NULL. ERR_USAGE for no input or two of one name, ERR_SYS for one that cannot be read, ERR_DATA when
+ * records came in and not one is a record we read (the dataset is there, and empty). */
 MUST_USE ErrCode ingest_run(const IngestParams *params, const char *const *operands, size_t n, const char *out_dir,
                             const CommonOptions *common, const Par *par, StageTotals *totals, Err *err);
 

@@ -4,10 +4,12 @@
 #include "core/json.h"
 #include "core/store.h"
 #include "core/utf8.h"
+#include "ingest/outcome.h"
 #include "ingest/page.h"
 #include "ingest/records.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 const char *const ingest_reasons[INGEST_N_REASONS] = {
     "warcinfo",    "request",        "metadata", "revisit",       "other_type",     "http_malformed",
@@ -18,6 +20,7 @@ const char *const ingest_reasons[INGEST_N_REASONS] = {
 typedef struct {
     const IngestParams *params;
     Inputs inputs;
+    Outcome *outcome; /* of each input */
     bool keep[LANG_N];
 } IngestRun;
 
@@ -112,6 +115,7 @@ static ErrCode map_item(const IngestRun *r, PageWorker *w, const StageBlock *b, 
         if (rc != ERR_OK) return rc;
     }
     count(sink, item, &p);
+    outcome_item(r->outcome, item->input, p.reason, item->stored);
     if (p.reason != INGEST_N_REASONS) {
         sink_drop(sink, p.reason, id, NULL);
         return ERR_OK;
@@ -130,7 +134,11 @@ static uint64_t source_part_bytes(void *ctx, uint32_t part)
 }
 static ErrCode source_open(void *ctx, uint32_t part, void **cursor, Err *err)
 {
-    return records_open(&((IngestRun *)ctx)->inputs, part, (RecordCursor **)cursor, err);
+    const IngestRun *r = ctx;
+
+    for (uint32_t s = r->inputs.part_first[part]; s < r->inputs.part_first[part + 1]; s++)
+        outcome_opened(r->outcome, &r->inputs.slice[s]);
+    return records_open(&r->inputs, part, (RecordCursor **)cursor, err);
 }
 static ErrCode source_next(void *cursor, StageBlock *b, bool *end, Err *err)
 {
@@ -218,16 +226,43 @@ static ErrCode check_params(const IngestParams *p, bool keep[LANG_N], Err *err)
     return ERR_OK;
 }
 
+/* A dataset into which not one record came is an operand that is no crawl, and no success. */
+static ErrCode check_read(const char *out_dir, const Inputs *in, Err *err)
+{
+    Dataset *ds;
+    uint64_t n_in, n, unread = 0, most = 0;
+    IngestReason why = INGEST_UNKNOWN_FORMAT;
+    ErrCode rc = dataset_open(&ds, out_dir, err);
+
+    if (rc != ERR_OK) return rc;
+    const Json *dropped = json_get(dataset_manifest(ds), "dropped");
+    rc = json_get_u64(dataset_manifest(ds), "n_in", 0, out_dir, &n_in, err);
+    for (int r = 0; r < INGEST_N_REASONS && dropped && rc == ERR_OK; r++) {
+        if (!outcome_is_unread((IngestReason)r)) continue;
+        if ((rc = json_get_u64(dropped, ingest_reasons[r], 0, out_dir, &n, err)) != ERR_OK) break;
+        unread += n;
+        if (n > most) most = n, why = (IngestReason)r;
+    }
+    dataset_close(ds);
+    if (rc != ERR_OK || n_in == 0 || unread < n_in) return rc;
+    char more[64] = "";
+    if (in->n > 1) snprintf(more, sizeof more, " and %zu more", in->n - 1);
+    return err_set(err, ERR_DATA, "%s%s: not one record could be read, mostly for %s", in->input[0].path, more,
+                   ingest_reasons[why]);
+}
+
 ErrCode ingest_run(const IngestParams *params, const char *const *operands, size_t n, const char *out_dir,
                    const CommonOptions *common, const Par *par, StageTotals *totals, Err *err)
 {
     IngestRun run = {.params = params};
+    StageTotals own;
     Buf text = {0}, inputs = {0};
     ErrCode rc;
 
     if ((rc = check_params(params, run.keep, err)) == ERR_OK)
         rc = inputs_gather(&run.inputs, operands, n, params->dump, err);
     if (rc == ERR_OK) rc = inputs_cut(&run.inputs, params->inputs_per_part, params->part_bytes, err);
+    if (rc == ERR_OK) rc = outcomes_new(&run.outcome, &run.inputs, err);
     /* A list that differs between ranks (a directory that is written to) shows as a different key. */
     if ((rc = par_agree(par, rc, err)) != ERR_OK) goto out;
     put_params(&text, params, run.keep);
@@ -251,10 +286,14 @@ ErrCode ingest_run(const IngestParams *params, const char *const *operands, size
                     .out_dir = out_dir,
                     .source = &source,
                     .common = common};
-    rc = stage_run(&job, par, totals, err);
+    if (!totals) totals = &own;
+    if ((rc = stage_run(&job, par, totals, err)) != ERR_OK) goto out;
+    if ((rc = outcomes_report(run.outcome, &run.inputs, par, err)) != ERR_OK) goto out;
+    if (totals->complete) rc = par_agree(par, check_read(out_dir, &run.inputs, err), err);
 out:
     buf_clear(&text);
     buf_clear(&inputs);
+    free(run.outcome);
     inputs_clear(&run.inputs);
     return rc;
 }

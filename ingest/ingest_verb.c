@@ -5,7 +5,9 @@ static const char after[] =
     "INPUT: WARC or WET archive (plain, gzip, zstd), JSON Lines of documents (same), directory, or @LIST of files.\n"
     "Archives in the middle of which a reader can start (plain, gzip) are cut into parts of --part-bytes; others are "
     "whole.\n"
-    "A record that yields no document is counted by its reason; --rejected shows them one by one.";
+    "A record that yields no document is counted by its reason; --rejected shows them one by one.\n"
+    "Inputs that break off, do not decompress or hold no record are named; status 4 when not one record could be "
+    "read.";
 
 int ingest_verb(int argc, char **argv)
 {

@@ -142,7 +142,6 @@ static ErrCode open_slice(RecordCursor *c, StageBlock *b, Err *err)
     c->warc = warc_reader(c->stream, s->begin, s->end);
     if (i->kind == INPUT_LINES || s->begin > 0) return ERR_OK;
     if ((rc = stream_need(c->stream, 16, err)) != ERR_OK || !is_unknown_format(stream_view(c->stream))) return rc;
-    log_warn("%s: a format that is not read", i->path);
     put_item(b, (RecordItem){.input = s->input, .reason = INGEST_UNKNOWN_FORMAT, .bytes = i->size}, (Span){NULL, 0},
              (Span){NULL, 0});
     stream_close(c->stream);

@@ -1,0 +1,31 @@
+# Inputs that are damaged or hold nothing we read are named once each, in their order; a run without one record fails.
+mkdir crawl
+mkcrawl -n 30 -f 4 crawl >/dev/null
+cd crawl
+set -- *.warc.gz
+size=$(wc -c <"$1")
+head -c $((size - 20)) "$1" >cut && mv cut "$1"
+printf 'XXXXXXXX' | dd of="$2" bs=1 seek=10 conv=notrunc 2>/dev/null
+: >empty.warc.gz
+echo 'a note to myself' >note.warc
+printf 'filedesc://old.arc 0.0.0.0 20010101 text/plain 76\n' >old.warc
+printf '{"body": "x"}\n{"body": "y"}\n' >other.jsonl
+printf '\n{"text": "a good line"}\nnot json\n' >some.jsonl
+cd ..
+run() {
+    status=0
+    tamis ingest "$@" 2>err || status=$?
+    grep -e warning -e 'could be read, mostly' err | sed 's/ at byte [1-9][0-9]*/ at byte N/' || :
+    echo "status $status"
+}
+for j in 1 3; do run -j $j -o docs$j crawl; done
+run -o docs1 crawl
+run --part-bytes 2K -o cut "crawl/$1" "crawl/$2"
+echo nothing:
+run -o none crawl/note.warc crawl/other.jsonl crawl/empty.warc.gz
+run -o none crawl/note.warc crawl/other.jsonl crawl/empty.warc.gz
+echo many:
+mkdir many
+for i in 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29 30 31 32; do echo note >many/$i.warc; done
+run -o many1 many | tail -4
+run -o empty crawl/empty.warc.gz
