@@ -73,6 +73,7 @@ static ErrCode read_parts(Dataset *ds, Err *err)
         n_docs += ds->parts[i].n_docs;
         rest = span_from(rest, n + 1);
     }
+    if ((rc = buf_ok(&contents, "the parts of a dataset", err)) != ERR_OK) goto out;
     if (rest.n || n_docs != ds->n_docs || !hash128_eq(hash128(buf_span(&contents)), ds->content))
         rc = err_set(err, ERR_DATA, "%s does not agree with its manifest", path);
 out:

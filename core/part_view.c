@@ -284,9 +284,11 @@ static ErrCode read_doc(BlockReader *r, Span line, uint32_t record, Doc *doc, Er
 
     if ((rc = newest_string(&v->lines, record, &s, err)) != ERR_OK) return rc;
     if (s.p) line = s;
-    if (!doc_read(&r->scratch, line, doc, &why))
+    if (!doc_read(&r->scratch, line, doc, &why)) {
+        if (strcmp(why, "no_memory") == 0) return err_nomem(err, partfile_path(v->file));
         return err_set(err, ERR_DATA, "%s: record %" PRIu32 " is no document line: %s", partfile_path(v->file),
                        record, why);
+    }
     if ((rc = newest_string(&v->domain, record, &s, err)) != ERR_OK) return rc;
     if (s.p) doc->domain = s;
     return join_signals(r, doc, record, err);

@@ -54,11 +54,11 @@ static uint64_t pool_put(StringPool *p, Span s)
             const uint8_t *have = p->bytes.p + p->slot[at] - 1;
             if (span_eq(span(have + 4, le32_get(have)), s)) return p->slot[at] - 1;
         }
-        if (p->n < POOL_SLOTS / 2) p->slot[at] = offset + 1, p->n++;
     }
     le32_put(length, (uint32_t)s.n);
     buf_put(&p->bytes, length, sizeof length);
     buf_put_span(&p->bytes, s);
+    if (shared && p->slot && !p->bytes.oom && p->n < POOL_SLOTS / 2) p->slot[at] = offset + 1, p->n++;
     return offset;
 }
 
