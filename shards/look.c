@@ -60,9 +60,9 @@ uint32_t look_n_shards(const Look *l, uint32_t stream)
 {
     return l->dir ? tokensdir_stream(l->dir, stream)->n_shards : 1;
 }
-const Shard *look_shard(const Look *l, uint32_t stream, uint32_t shard)
+ErrCode look_shard(const Look *l, uint32_t stream, uint32_t shard, Shard **s, Err *err)
 {
-    return l->dir ? tokensdir_shard(l->dir, stream, shard) : l->file;
+    return l->dir ? tokensdir_shard(l->dir, stream, shard, s, err) : shard_open(s, l->path, err);
 }
 
 ErrCode look_find(const Look *l, const char *name, uint32_t *begin, uint32_t *end, Err *err)
@@ -83,16 +83,19 @@ ErrCode look_docs(const Look *l, uint32_t stream, uint64_t first, uint64_t limit
 {
     uint64_t before = 0; /* documents of earlier shards */
 
-    for (uint32_t k = 0; k < look_n_shards(l, stream); k++) {
-        const Shard *s = look_shard(l, stream, k);
-        uint64_t n = shard_n_docs(s);
-        for (uint64_t d = first > before ? first - before : 0; d < n && limit > 0; d++, limit--) {
+    for (uint32_t k = 0; k < look_n_shards(l, stream) && (limit > 0 || before <= first); k++) {
+        Shard *s;
+        ErrCode rc = look_shard(l, stream, k, &s, err);
+        if (rc != ERR_OK) return rc;
+        const uint64_t n = shard_n_docs(s);
+        for (uint64_t d = first > before ? first - before : 0; rc == ERR_OK && d < n && limit > 0; d++, limit--) {
             uint64_t begin, end;
             ShardDoc doc;
-            ErrCode rc = shard_doc(s, d, &doc, &begin, &end, err);
+            rc = shard_doc(s, d, &doc, &begin, &end, err);
             if (rc == ERR_OK) rc = each(ctx, s, before + d, &doc, begin, end, err);
-            if (rc != ERR_OK) return rc;
         }
+        shard_close(s);
+        if (rc != ERR_OK) return rc;
         before += n;
     }
     if (first > 0 && first >= before)

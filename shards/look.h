@@ -20,7 +20,8 @@ void look_close(Look *l);
 uint32_t look_n_streams(const Look *l);
 const char *look_stream(const Look *l, uint32_t stream); /* its name; the path of a file */
 uint32_t look_n_shards(const Look *l, uint32_t stream);
-const Shard *look_shard(const Look *l, uint32_t stream, uint32_t shard);
+/* Opens one of them, a file's anew; shard_close() ends it. */
+MUST_USE ErrCode look_shard(const Look *l, uint32_t stream, uint32_t shard, Shard **s, Err *err);
 /* The number of the stream of this name, which may be NULL for: any. */
 MUST_USE ErrCode look_find(const Look *l, const char *name, uint32_t *begin, uint32_t *end, Err *err);
 

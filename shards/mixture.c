@@ -123,17 +123,12 @@ void mixture_count(const Phase *p, uint64_t n, uint64_t *count) { count_below(p,
 /* --- mixture.json */
 
 /* The stream that a name of the mixture means: of that very name, else of the name made safe. */
-static bool find_stream(Span name, const char *(*name_of)(const void *ctx, uint32_t stream), const void *ctx,
-                        uint32_t n_streams, uint32_t *out)
+static bool find_stream(const StreamNames *names, Span name, uint32_t *out)
 {
     char safe[STREAM_NAME_MAX + 1];
-    bool has_safe = stream_name(name, safe);
 
-    for (uint32_t i = 0; i < n_streams; i++)
-        if (span_is(name, name_of(ctx, i))) return *out = i, true;
-    for (uint32_t i = 0; i < n_streams && has_safe; i++)
-        if (strcmp(safe, name_of(ctx, i)) == 0) return *out = i, true;
-    return false;
+    return streamnames_find(names, name, out) ||
+           (stream_name(name, safe) && streamnames_find(names, span_str(safe), out));
 }
 
 /* A domain that the mixture itself says is empty has no stream, and needs none. */
@@ -149,26 +144,25 @@ static bool domain_is_empty(const Json *root, Span name)
     return false;
 }
 
-static ErrCode read_weights(const Json *root, const Json *weights,
-                            const char *(*name_of)(const void *ctx, uint32_t stream), const void *ctx,
-                            uint32_t n_streams, double *weight, Err *err)
+static ErrCode read_weights(const Json *root, const Json *weights, const StreamNames *names, double *weight, Err *err)
 {
     double sum = 0;
     uint32_t i;
 
     if (!weights || weights->type != JSON_OBJECT) return err_set(err, ERR_DATA, "%s: a phase without weights", file);
-    for (uint32_t k = 0; k < n_streams; k++) weight[k] = 0;
+    for (uint32_t k = 0; k < names->n; k++) weight[k] = 0;
     for (const Json *w = weights->child; w; w = w->next) {
         if (w->type != JSON_NUMBER || !(w->number >= 0) || w->number > 1e15)
             return err_set(err, ERR_DATA, "%s: the weight of %.100s is not a number from 0 on", file,
                            (const char *)w->key.p);
         if (w->number == 0) continue;
-        if (!find_stream(w->key, name_of, ctx, n_streams, &i)) {
+        if (!find_stream(names, w->key, &i)) {
             if (domain_is_empty(root, w->key)) continue;
             return err_set(err, ERR_DATA, "%s: a weight for %.100s, but there is no such stream", file,
                            (const char *)w->key.p);
         }
-        if (weight[i] > 0) return err_set(err, ERR_DATA, "%s: two weights for stream %s", file, name_of(ctx, i));
+        if (weight[i] > 0)
+            return err_set(err, ERR_DATA, "%s: two weights for the stream of %.100s", file, (const char *)w->key.p);
         weight[i] = w->number;
         sum += w->number;
     }
@@ -194,9 +188,10 @@ static ErrCode read_range(const Json *phase, uint64_t expected, uint64_t *to, Er
                                 file, *to);
 }
 
-ErrCode mixture_parse(Arena *a, Span text, const char *(*name_of)(const void *ctx, uint32_t stream), const void *ctx,
-                      uint32_t n_streams, Mixture *out, Err *err)
+ErrCode mixture_parse(Arena *a, Span text, StreamNameOf name_of, const void *ctx, uint32_t n_streams, Mixture *out,
+                      Err *err)
 {
+    StreamNames names;
     const Json *phases;
     const char *format;
     uint64_t version, to = 0;
@@ -204,6 +199,7 @@ ErrCode mixture_parse(Arena *a, Span text, const char *(*name_of)(const void *ct
     Json *root;
 
     if ((rc = json_parse(a, text, file, &root, err)) != ERR_OK) return rc;
+    if ((rc = streamnames_sort(&names, a, name_of, ctx, n_streams, err)) != ERR_OK) return rc;
     if ((rc = json_get_str(root, "format", file, &format, err)) != ERR_OK) return rc;
     if ((rc = json_get_u64(root, "version", 0, file, &version, err)) != ERR_OK) return rc;
     if (!format || strcmp(format, "tamis-mixture") != 0) return err_set(err, ERR_DATA, "%s: not a mixture", file);
@@ -220,8 +216,7 @@ ErrCode mixture_parse(Arena *a, Span text, const char *(*name_of)(const void *ct
         if (!phase->weight) return err_nomem(err, file);
         if (to == UINT64_MAX) return err_set(err, ERR_DATA, "%s: a phase behind one that lasts for ever", file);
         if ((rc = read_range(p, to, &to, err)) != ERR_OK) return rc;
-        if ((rc = read_weights(root, json_get(p, "weights"), name_of, ctx, n_streams, phase->weight, err)) != ERR_OK)
-            return rc;
+        if ((rc = read_weights(root, json_get(p, "weights"), &names, phase->weight, err)) != ERR_OK) return rc;
     }
     return ERR_OK;
 }

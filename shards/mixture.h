@@ -9,6 +9,8 @@
 #ifndef TAMIS_SHARDS_MIXTURE_H
 #define TAMIS_SHARDS_MIXTURE_H
 
+#include "shards/stream_names.h"
+
 #include "core/json.h"
 
 /* The weights of a phase are scaled to sum to this, so that 2 * MIXTURE_UNIT * MIXTURE_UNIT fits 64 bits. */
@@ -33,8 +35,8 @@ typedef struct {
 } Mixture;
 
 /* Reads mixture.json (docs/formats.md). `name_of` gives the names of streams 0 .. n_streams - 1. Lives in the arena. */
-MUST_USE ErrCode mixture_parse(Arena *a, Span text, const char *(*name_of)(const void *ctx, uint32_t stream),
-                               const void *ctx, uint32_t n_streams, Mixture *out, Err *err);
+MUST_USE ErrCode mixture_parse(Arena *a, Span text, StreamNameOf name_of, const void *ctx, uint32_t n_streams,
+                               Mixture *out, Err *err);
 
 /* Builds a phase's tree from its weights; at least one must be positive. */
 MUST_USE ErrCode mixture_plant(Arena *a, Phase *p, uint32_t n_streams, Err *err);

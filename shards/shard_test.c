@@ -370,6 +370,21 @@ TEST(shard_too_many_languages)
     CHECK(!exists);
 }
 
+/* The length of an id is enough to refuse it: its bytes are not looked at. */
+TEST(shard_index_is_bounded)
+{
+    ShardWriter *w;
+    char path[512];
+    Err err;
+
+    CHECK_OK(shardwriter_open(&w, in_tmpdir(path, "s.tok"), &spec, &err), &err);
+    CHECK_OK(shardwriter_add(w, &(ShardDoc){.id = SPAN_LIT("i")}, NULL, 0, &err), &err);
+    CHECK_INT(ERR_LIMIT, shardwriter_add(w, &(ShardDoc){.id = {(const uint8_t *)"i", (size_t)SHARD_MAX_INDEX - 32}},
+                                         NULL, 0, &err));
+    CHECK(strstr(err.msg, "ids of 2 documents pass the 4 GiB"));
+    shardwriter_abandon(w);
+}
+
 /* One document, more than a block, so that every kind of write happens. */
 static ErrCode try_to_write(const char *path, Err *err)
 {

@@ -3,6 +3,7 @@
 #include "shards/shard_format.h"
 
 #include <assert.h>
+#include <inttypes.h>
 #include <stdlib.h>
 
 /* Strings numbered in order of first appearance. */
@@ -163,6 +164,13 @@ ErrCode shardwriter_add(ShardWriter *w, const ShardDoc *doc, const uint32_t *tok
     if (domain == SHARD_MAX_DOMAINS || lang == SHARD_MAX_LANGS)
         return err_set(err, ERR_LIMIT, "%s: more than %d domains or %d languages", w->path, SHARD_MAX_DOMAINS,
                        SHARD_MAX_LANGS);
+    const uint64_t index =
+        w->n_docs * (16 + SHARD_META_BYTES) + w->ids.n; /* DOC_FIRST and the ends in IDS; the rest */
+    if (doc->id.n > SHARD_MAX_INDEX || index > SHARD_MAX_INDEX - doc->id.n)
+        return err_set(err, ERR_LIMIT,
+                       "%s: the ids of %" PRIu64 " documents pass the %d GiB that a shard's index may take; more "
+                       "shards are needed",
+                       w->path, w->n_docs + 1, (int)(SHARD_MAX_INDEX >> 30));
     put_le64(&w->doc_first, w->n_tokens);
     le64_put(meta, doc->doc);
     le16_put(meta + 8, (uint16_t)domain);

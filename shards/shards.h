@@ -24,8 +24,12 @@ enum {
     STREAM_NAME_MAX = 100,   /* bytes of a stream's name, which is the name of its directory */
     TOKENS_STAGE_VERSION = 1 /* of the stage `tokenize`, in the manifest; to be raised when its output changes */
 };
+/* Bytes of a writer's index: 40 million documents with ids of 70 bytes. More belong into more shards. */
+#define SHARD_MAX_INDEX (UINT64_C(1) << 32)
 
-/* --- writing one shard */
+/* --- writing one shard: tokens go to the file as they come, in blocks; what its index needs stays in memory until the
+ * commit. That is 32 bytes and the id of each document: DOC_FIRST, DOC_META and IDS of the file, the ids twice while it is
+ * committed. */
 typedef struct {
     uint32_t vocab_size, eos_id;
     Hash128 tokenizer_id, key;
@@ -38,7 +42,8 @@ typedef struct {
 } ShardDoc;
 typedef struct ShardWriter ShardWriter;
 MUST_USE ErrCode shardwriter_open(ShardWriter **w, const char *path, const ShardSpec *spec, Err *err);
-/* Appends a document; eos is added here. A token id >= vocab_size is our caller's mistake (assert). */
+/* Appends a document; eos is added here. ERR_LIMIT when the index would pass SHARD_MAX_INDEX. A token id >= vocab_size
+ * is our caller's mistake (assert). */
 MUST_USE ErrCode shardwriter_add(ShardWriter *w, const ShardDoc *doc, const uint32_t *tokens, size_t n, Err *err);
 uint64_t shardwriter_n_tokens(const ShardWriter *w);
 /* Publishes. *w becomes NULL in any case. *content (may be NULL): XXH3-128 over tokens (u32 little-endian) and documents. */
@@ -87,12 +92,18 @@ typedef struct {
     uint64_t n_tokens, n_docs;
 } StreamInfo;
 typedef struct TokensDir TokensDir;
-/* Opens the manifest, the vocabulary and every shard; checks that they agree (vocab_size, tokenizer_id, key, counts). */
+/* Opens the manifest and the vocabulary, then every shard once; checks that they agree (vocab_size, tokenizer_id, key,
+ * counts). A bounded number of shards stays mapped, no file stays open. One thread at a time reads from a TokensDir. */
 MUST_USE ErrCode tokensdir_open(TokensDir **t, const char *dir, Err *err);
-void tokensdir_close(TokensDir *t);
+/* The same without a look at the shards: each is checked when it is first read. */
+MUST_USE ErrCode tokensdir_manifest(TokensDir **t, const char *dir, Err *err);
+/* vocab.bin of a directory, which need not have anything else. Where there is none, the error says what DIR is. */
+MUST_USE ErrCode tokensdir_open_vocab(Vocab **v, const char *dir, Err *err);
+void tokensdir_close(TokensDir *t); /* NULL is fine */
 uint32_t tokensdir_n_streams(const TokensDir *t);
 const StreamInfo *tokensdir_stream(const TokensDir *t, uint32_t stream);
-const Shard *tokensdir_shard(const TokensDir *t, uint32_t stream, uint32_t shard);
+/* Opens one shard and checks it against the manifest; shard_close() ends it. */
+MUST_USE ErrCode tokensdir_shard(const TokensDir *t, uint32_t stream, uint32_t shard, Shard **s, Err *err);
 const Vocab *tokensdir_vocab(const TokensDir *t);
 uint64_t tokensdir_n_tokens(const TokensDir *t);
 Hash128 tokensdir_content(const TokensDir *t);

@@ -42,9 +42,13 @@ static ErrCode verify(const Look *l, const LookOptions *o, Err *err)
 
     for (uint32_t i = begin; rc == ERR_OK && i < end; i++)
         for (uint32_t k = 0; k < look_n_shards(l, i); k++, n_shards++) {
-            const Shard *s = look_shard(l, i, k);
-            rc = shard_verify(s, &found);
-            if (rc == ERR_NOMEM) return err_set(err, rc, "%s", found.msg);
+            Shard *s;
+            rc = look_shard(l, i, k, &s, &found);
+            if (rc == ERR_OK) rc = shard_verify(s, &found);
+            if (rc == ERR_NOMEM) {
+                shard_close(s);
+                return err_set(err, rc, "%s", found.msg);
+            }
             n_bad += rc != ERR_OK;
             if (rc != ERR_OK)
                 printf("damaged %s\n", found.msg);
@@ -54,6 +58,7 @@ static ErrCode verify(const Look *l, const LookOptions *o, Err *err)
             else
                 printf("ok %s %" PRIu64 " tokens %" PRIu64 " documents\n", l->path, shard_n_tokens(s),
                        shard_n_docs(s));
+            shard_close(s);
             rc = ERR_OK;
         }
     if (rc == ERR_OK && l->dir && verify_mixture(l, &found) != ERR_OK) {

@@ -1,4 +1,5 @@
 #include "core/store.h"
+#include "shards/stream_names.h"
 #include "shards/tokens_format.h"
 
 #include <inttypes.h>
@@ -93,18 +94,21 @@ static void put_manifest(const Commit *c, Buf *b, Span params, Span inputs)
     buf_puts(b, "}\n");
 }
 
-static ErrCode check_plan(const char *dir, const StreamPlan *streams, uint32_t n_streams, Err *err)
+static const char *name_of(const void *ctx, uint32_t stream) { return ((const StreamPlan *)ctx)[stream].name; }
+
+static ErrCode check_plan(Arena *a, const char *dir, const StreamPlan *streams, uint32_t n_streams, Err *err)
 {
+    StreamNames names;
+    ErrCode rc;
+
     if (n_streams > SHARD_MAX_STREAMS)
         return err_set(err, ERR_LIMIT, "%s: %" PRIu32 " streams, at most %d", dir, n_streams, SHARD_MAX_STREAMS);
-    for (uint32_t i = 0; i < n_streams; i++) {
+    for (uint32_t i = 0; i < n_streams; i++)
         if (!stream_name_ok(streams[i].name))
             return err_set(err, ERR_DATA, "%s: %.100s cannot be the name of a stream", dir, streams[i].name);
-        for (uint32_t k = 0; k < i; k++)
-            if (strcmp(streams[i].name, streams[k].name) == 0)
-                return err_set(err, ERR_DATA, "%s: stream %s stands twice", dir, streams[i].name);
-    }
-    return ERR_OK;
+    if ((rc = streamnames_sort(&names, a, name_of, streams, n_streams, err)) != ERR_OK) return rc;
+    const char *twice = streamnames_twice(&names);
+    return twice ? err_set(err, ERR_DATA, "%s: stream %s stands twice", dir, twice) : ERR_OK;
 }
 
 ErrCode tokensdir_commit(const char *dir, Hash128 key, Span params, Span inputs, Span mixture,
@@ -122,7 +126,7 @@ ErrCode tokensdir_commit(const char *dir, Hash128 key, Span params, Span inputs,
         rc = err_nomem(err, "a path");
         goto out;
     }
-    if ((rc = check_plan(dir, streams, n_streams, err)) != ERR_OK) goto out;
+    if ((rc = check_plan(&c.arena, dir, streams, n_streams, err)) != ERR_OK) goto out;
     if ((rc = hashstream_new(&c.content, err)) != ERR_OK) goto out;
     if ((rc = vocab_open(&vocab, vocab_path, err)) != ERR_OK) goto out;
     c.vocab = vocab;

@@ -1,112 +1,120 @@
 #include "core/store.h"
+#include "shards/stream_names.h"
 #include "shards/tokens_format.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
+/* What the manifest says of one shard. */
+typedef struct {
+    uint64_t first; /* its first token in the stream */
+    uint64_t n_docs;
+    Hash128 content;
+} ShardInfo;
+
 typedef struct {
     StreamInfo info;
-    Shard **shard;
-    uint64_t *first; /* n_shards + 1: the first token of each shard in the stream, then n_tokens */
+    uint64_t number;  /* of its shard 0 among all shards */
+    ShardInfo *shard; /* n_shards, then one more whose `first` is n_tokens */
 } Stream;
+
+/* Shards stay mapped from one read to the next, in the slot number % MAPPED_SHARDS: a directory may have more shards
+ * than the system lets a process map (Linux: 65530, vm.max_map_count). */
+enum { MAPPED_SHARDS = 4096 };
+typedef struct {
+    uint64_t number;
+    Shard *shard; /* NULL: free */
+} Mapped;
 
 struct TokensDir {
     Arena arena;
     Vocab *vocab;
     Stream *stream;
     uint32_t n_streams;
-    uint64_t n_tokens, n_docs;
+    uint64_t n_shards, n_tokens, n_docs;
     Hash128 content, key;
     const char *dir;
+    Mapped *mapped;
 };
-
-bool stream_name(Span domain, char out[STREAM_NAME_MAX + 1])
-{
-    if (domain.n == 0 || domain.n > STREAM_NAME_MAX) return false;
-    for (size_t i = 0; i < domain.n; i++) {
-        uint8_t c = domain.p[i];
-        bool safe = ascii_is_alnum(c) || c == '-' || c == '_' || (c == '.' && i > 0);
-        out[i] = safe ? (char)c : '_';
-    }
-    out[domain.n] = 0;
-    return true;
-}
-
-bool stream_name_ok(const char *name)
-{
-    char safe[STREAM_NAME_MAX + 1];
-
-    return stream_name(span_str(name), safe) && strcmp(name, safe) == 0;
-}
-
-void tokens_hash_stream(HashStream *h, const char *name, uint32_t n_shards)
-{
-    uint8_t count[4];
-
-    le32_put(count, n_shards);
-    hashstream_add(h, (Span){(const uint8_t *)name, strlen(name) + 1});
-    hashstream_add(h, (Span){count, sizeof count});
-}
-
-void tokens_hash_id(HashStream *h, Hash128 id)
-{
-    uint8_t bytes[16];
-
-    hash128_put(bytes, id);
-    hashstream_add(h, (Span){bytes, sizeof bytes});
-}
-
-const char *tokens_path(Arena *a, const char *dir, const char *stream, uint32_t shard)
-{
-    char name[STREAM_NAME_MAX + 32];
-
-    snprintf(name, sizeof name, "%s/shard-%06" PRIu32 ".tok", stream, shard);
-    return path_join(a, dir, name);
-}
 
 void tokensdir_close(TokensDir *t)
 {
     if (!t) return;
-    for (uint32_t i = 0; i < t->n_streams; i++)
-        for (uint32_t k = 0; t->stream[i].shard && k < t->stream[i].info.n_shards; k++)
-            shard_close(t->stream[i].shard[k]);
+    for (size_t i = 0; t->mapped && i < MAPPED_SHARDS; i++) shard_close(t->mapped[i].shard);
+    free(t->mapped);
     vocab_close(t->vocab);
     arena_clear(&t->arena);
     free(t);
 }
 
-/* Opens shard k of a stream and holds it against the manifest's entry and the vocabulary. */
-static ErrCode open_shard(TokensDir *t, Stream *s, uint32_t k, const Json *entry, const char *manifest, Err *err)
-{
-    const char *path = tokens_path(&t->arena, t->dir, s->info.name, k), *content;
-    uint64_t n_tokens, n_docs;
-    Hash128 h;
-    ErrCode rc;
+/* --- shards */
 
-    if (!path) return err_nomem(err, "a path");
-    if ((rc = json_get_u64(entry, "n_tokens", 0, manifest, &n_tokens, err)) != ERR_OK) return rc;
-    if ((rc = json_get_u64(entry, "n_docs", 0, manifest, &n_docs, err)) != ERR_OK) return rc;
-    if ((rc = json_get_str(entry, "content", manifest, &content, err)) != ERR_OK) return rc;
-    if (!content || !hash128_parse(span_str(content), &h))
-        return err_set(err, ERR_DATA, "%s: a shard without content", manifest);
-    if ((rc = shard_open(&s->shard[k], path, err)) != ERR_OK) return rc;
-    const ShardSpec *spec = shard_spec(s->shard[k]);
+/* Holds an open shard against the manifest's entry and the vocabulary. */
+static ErrCode check_shard(const TokensDir *t, const ShardInfo *info, const Shard *s, const char *path, Err *err)
+{
+    const ShardSpec *spec = shard_spec(s);
+
     if (spec->vocab_size != vocab_size(t->vocab) || spec->eos_id != vocab_eos(t->vocab) ||
         !hash128_eq(spec->tokenizer_id, vocab_tokenizer_id(t->vocab)))
         return err_set(err, ERR_DATA, "%s: made with another vocabulary than vocab.bin beside it", path);
     if (!hash128_eq(spec->key, t->key))
-        return err_set(err, ERR_DATA, "%s: belongs to another run than %s", path, manifest);
-    if (n_tokens != shard_n_tokens(s->shard[k]) || n_docs != shard_n_docs(s->shard[k]) ||
-        !hash128_eq(h, shard_content(s->shard[k])))
-        return err_set(err, ERR_DATA, "%s: not the shard that %s names", path, manifest);
-    s->first[k + 1] =
-        s->first[k] + n_tokens; /* 2^32 shards of 2^48 tokens could overflow; files that large cannot be */
-    s->info.n_docs += n_docs;
+        return err_set(err, ERR_DATA, "%s: belongs to another run than %s/manifest.json", path, t->dir);
+    if (info[1].first - info->first != shard_n_tokens(s) || info->n_docs != shard_n_docs(s) ||
+        !hash128_eq(info->content, shard_content(s)))
+        return err_set(err, ERR_DATA, "%s: not the shard that %s/manifest.json names", path, t->dir);
     return ERR_OK;
 }
 
-static ErrCode open_stream(TokensDir *t, Stream *s, const Json *entry, const char *manifest, Err *err)
+ErrCode tokensdir_shard(const TokensDir *t, uint32_t stream, uint32_t shard, Shard **out, Err *err)
+{
+    const Stream *s = &t->stream[stream];
+    Arena arena = {0};
+    const char *path = tokens_path(&arena, t->dir, s->info.name, shard);
+    ErrCode rc = path ? shard_open(out, path, err) : err_nomem(err, "a path");
+
+    if (rc == ERR_OK && (rc = check_shard(t, &s->shard[shard], *out, path, err)) != ERR_OK) shard_close(*out);
+    if (rc != ERR_OK) *out = NULL;
+    arena_clear(&arena);
+    return rc;
+}
+
+/* The same, but it stays open until its slot is wanted for another. */
+static ErrCode mapped_shard(const TokensDir *t, uint32_t stream, uint32_t shard, const Shard **out, Err *err)
+{
+    const uint64_t number = t->stream[stream].number + shard;
+    Mapped *m = &t->mapped[number % MAPPED_SHARDS];
+    ErrCode rc = ERR_OK;
+
+    if (!m->shard || m->number != number) {
+        shard_close(m->shard);
+        rc = tokensdir_shard(t, stream, shard, &m->shard, err);
+        m->number = number;
+    }
+    *out = m->shard;
+    return rc;
+}
+
+/* --- the manifest */
+
+static ErrCode read_shard(ShardInfo *info, const Json *entry, const char *manifest, Err *err)
+{
+    const char *content;
+    uint64_t n_tokens;
+    ErrCode rc;
+
+    if ((rc = json_get_u64(entry, "n_tokens", 0, manifest, &n_tokens, err)) != ERR_OK) return rc;
+    if ((rc = json_get_u64(entry, "n_docs", 0, manifest, &info->n_docs, err)) != ERR_OK) return rc;
+    if ((rc = json_get_str(entry, "content", manifest, &content, err)) != ERR_OK) return rc;
+    if (!content || !hash128_parse(span_str(content), &info->content))
+        return err_set(err, ERR_DATA, "%s: a shard without content", manifest);
+    if (n_tokens > UINT64_MAX - info->first || info->n_docs > n_tokens)
+        return err_set(err, ERR_DATA, "%s: counts of a shard that cannot be", manifest);
+    info[1].first = info->first + n_tokens;
+    return ERR_OK;
+}
+
+static ErrCode read_stream(TokensDir *t, Stream *s, const Json *entry, const char *manifest, Err *err)
 {
     const Json *shards = json_get(entry, "shards");
     uint64_t n_shards, n_tokens, n_docs;
@@ -119,27 +127,39 @@ static ErrCode open_stream(TokensDir *t, Stream *s, const Json *entry, const cha
     if ((rc = json_get_u64(entry, "n_docs", 0, manifest, &n_docs, err)) != ERR_OK) return rc;
     if (!name || !stream_name_ok(name) || !shards || shards->type != JSON_ARRAY)
         return err_set(err, ERR_DATA, "%s: a stream without a safe name or without shards", manifest);
-    for (const Stream *other = t->stream; other != s; other++)
-        if (strcmp(other->info.name, name) == 0)
-            return err_set(err, ERR_DATA, "%s: stream %s stands twice", manifest, name);
-    s->shard = arena_array(&t->arena, shards->n, sizeof *s->shard);
-    s->first = arena_array(&t->arena, (size_t)shards->n + 1, sizeof *s->first);
-    if (!s->shard || !s->first) return err_nomem(err, "a stream");
-    if (shards->n) memset(s->shard, 0, shards->n * sizeof *s->shard);
-    s->first[0] = 0;
+    s->shard = arena_array(&t->arena, (size_t)shards->n + 1, sizeof *s->shard);
+    if (!s->shard) return err_nomem(err, "a stream");
+    s->shard[0].first = 0;
     s->info = (StreamInfo){.name = name, .n_shards = shards->n};
+    s->number = t->n_shards;
     uint32_t k = 0;
-    for (const Json *e = shards->child; e; e = e->next, k++)
-        if ((rc = open_shard(t, s, k, e, manifest, err)) != ERR_OK) return rc;
-    s->info.n_tokens = s->first[shards->n];
+    for (const Json *e = shards->child; e; e = e->next, k++) {
+        if ((rc = read_shard(&s->shard[k], e, manifest, err)) != ERR_OK) return rc;
+        s->info.n_docs += s->shard[k].n_docs;
+    }
+    s->info.n_tokens = s->shard[shards->n].first;
     if (n_shards != shards->n || n_tokens != s->info.n_tokens || n_docs != s->info.n_docs)
         return err_set(err, ERR_DATA, "%s: the counts of stream %s are not those of its shards", manifest, name);
+    if (s->info.n_tokens > UINT64_MAX - t->n_tokens)
+        return err_set(err, ERR_DATA, "%s: more tokens than can be counted", manifest);
+    t->n_shards += shards->n;
     t->n_tokens += s->info.n_tokens;
     t->n_docs += s->info.n_docs;
     return ERR_OK;
 }
 
-/* The hash of the directory, recomputed from what its shards say of themselves. */
+static const char *name_of(const void *ctx, uint32_t stream) { return ((const Stream *)ctx)[stream].info.name; }
+
+static ErrCode check_names(TokensDir *t, const char *path, Err *err)
+{
+    StreamNames names;
+    ErrCode rc = streamnames_sort(&names, &t->arena, name_of, t->stream, t->n_streams, err);
+    const char *twice = rc == ERR_OK ? streamnames_twice(&names) : NULL;
+
+    return twice ? err_set(err, ERR_DATA, "%s: stream %s stands twice", path, twice) : rc;
+}
+
+/* The hash of the directory, recomputed from those of its shards. */
 static ErrCode check_content(const TokensDir *t, const char *path, Err *err)
 {
     HashStream *h;
@@ -149,8 +169,7 @@ static ErrCode check_content(const TokensDir *t, const char *path, Err *err)
     tokens_hash_id(h, vocab_tokenizer_id(t->vocab));
     for (uint32_t i = 0; i < t->n_streams; i++) {
         tokens_hash_stream(h, t->stream[i].info.name, t->stream[i].info.n_shards);
-        for (uint32_t k = 0; k < t->stream[i].info.n_shards; k++)
-            tokens_hash_id(h, shard_content(t->stream[i].shard[k]));
+        for (uint32_t k = 0; k < t->stream[i].info.n_shards; k++) tokens_hash_id(h, t->stream[i].shard[k].content);
     }
     bool same = hash128_eq(hashstream_digest(h), t->content);
     hashstream_free(h);
@@ -177,13 +196,10 @@ static ErrCode check_vocab(const TokensDir *t, const Json *m, const char *path, 
 static ErrCode read_manifest(TokensDir *t, const Json *m, const char *path, Err *err)
 {
     const Json *streams = json_get(m, "streams");
-    const char *format, *key, *content;
+    const char *key, *content;
     uint64_t version, n_tokens, n_docs;
     ErrCode rc;
 
-    if ((rc = json_get_str(m, "format", path, &format, err)) != ERR_OK) return rc;
-    if (!format || strcmp(format, TOKENS_FORMAT) != 0)
-        return err_set(err, ERR_DATA, "%s: not the manifest of a tokens directory", path);
     if ((rc = json_get_u64(m, "version", 0, path, &version, err)) != ERR_OK) return rc;
     if (version != TOKENS_VERSION)
         return err_set(err, ERR_DATA, "%s: tokens directory version %" PRIu64 "; this program knows %d", path,
@@ -201,46 +217,72 @@ static ErrCode read_manifest(TokensDir *t, const Json *m, const char *path, Err 
     if (!t->stream) return err_nomem(err, "streams");
     if (streams->n) memset(t->stream, 0, streams->n * sizeof *t->stream);
     for (const Json *e = streams->child; e; e = e->next)
-        if ((rc = open_stream(t, &t->stream[t->n_streams++], e, path, err)) != ERR_OK) return rc;
+        if ((rc = read_stream(t, &t->stream[t->n_streams++], e, path, err)) != ERR_OK) return rc;
     if (n_tokens != t->n_tokens || n_docs != t->n_docs)
         return err_set(err, ERR_DATA, "%s: its totals are not the sum of its shards", path);
+    if ((rc = check_names(t, path, err)) != ERR_OK) return rc;
     return check_content(t, path, err);
 }
 
-ErrCode tokensdir_open(TokensDir **out, const char *dir, Err *err)
+/* --- opening */
+
+/* DIR/NAME as a tree; *out is NULL when there is no such file. */
+static ErrCode load_json(Arena *a, const char *dir, const char *name, const char **path, Json **out, Err *err)
+{
+    Buf text = {0};
+    bool exists = false;
+    ErrCode rc;
+
+    *out = NULL;
+    *path = path_join(a, dir, name);
+    if (!*path) return err_nomem(err, "a path");
+    if ((rc = store_exists(*path, &exists, err)) != ERR_OK || !exists) return rc;
+    if ((rc = store_read(*path, TOKENS_MAX_MANIFEST, &text, err)) == ERR_OK)
+        rc = json_parse(a, buf_span(&text), *path, out, err);
+    buf_clear(&text);
+    return rc;
+}
+
+/* What a directory without the manifest of a tokens directory is. `other`: the manifest it has, or NULL. */
+static ErrCode not_tokens(Arena *a, const char *dir, const Json *other, Err *err)
+{
+    const char *stage = NULL, *path;
+    bool exists, is_dir;
+    Json *plan = NULL;
+    ErrCode rc;
+
+    if ((rc = store_exists(dir, &exists, err)) != ERR_OK) return rc;
+    if (!exists) return err_set(err, ERR_SYS, "%s does not exist", dir);
+    if ((rc = store_is_dir(dir, &is_dir, err)) != ERR_OK) return rc;
+    if (!is_dir) return err_set(err, ERR_DATA, "%s is a file, not a tokens directory", dir);
+    if (!other && (rc = load_json(a, dir, "stage.json", &path, &plan, err)) != ERR_OK) return rc;
+    if ((rc = json_get_str(other ? other : plan, "stage", dir, &stage, err)) != ERR_OK) return rc;
+    if (!stage)
+        return err_set(err, ERR_DATA, "%s is not a tokens directory: %s", dir,
+                       other ? "its manifest.json is of another kind" : "it has no manifest.json");
+    if (strcmp(stage, "tokenize") == 0)
+        return err_set(err, ERR_DATA, "%s is not a complete tokens directory: tokenize has not finished there", dir);
+    return err_set(err, ERR_DATA, "%s is not a tokens directory but what %.40s made", dir, stage);
+}
+
+ErrCode tokensdir_manifest(TokensDir **out, const char *dir, Err *err)
 {
     TokensDir *t = calloc(1, sizeof *t);
-    const char *path, *vocab;
-    Buf text = {0};
+    const char *path, *format = NULL;
     Json *manifest;
-    bool exists;
     ErrCode rc;
 
     *out = NULL;
     if (!t) return err_nomem(err, "a tokens directory");
     t->dir = arena_str(&t->arena, span_str(dir));
-    path = path_join(&t->arena, dir, "manifest.json");
-    vocab = path_join(&t->arena, dir, "vocab.bin");
-    if (!t->dir || !path || !vocab) {
-        rc = err_nomem(err, "a tokens directory");
-        goto out;
-    }
-    if ((rc = store_exists(dir, &exists, err)) != ERR_OK) goto out;
-    if (!exists) {
-        rc = err_set(err, ERR_SYS, "%s does not exist", dir);
-        goto out;
-    }
-    if ((rc = store_exists(path, &exists, err)) != ERR_OK) goto out;
-    if (!exists) {
-        rc = err_set(err, ERR_DATA, "%s is not a complete tokens directory: it has no manifest.json", dir);
-        goto out;
-    }
-    if ((rc = store_read(path, TOKENS_MAX_MANIFEST, &text, err)) != ERR_OK) goto out;
-    if ((rc = json_parse(&t->arena, buf_span(&text), path, &manifest, err)) != ERR_OK) goto out;
-    if ((rc = vocab_open(&t->vocab, vocab, err)) != ERR_OK) goto out;
-    rc = read_manifest(t, manifest, path, err);
-out:
-    buf_clear(&text);
+    t->mapped = calloc(MAPPED_SHARDS, sizeof *t->mapped);
+    rc = t->dir && t->mapped ? load_json(&t->arena, dir, "manifest.json", &path, &manifest, err)
+                             : err_nomem(err, "a tokens directory");
+    if (rc == ERR_OK) rc = json_get_str(manifest, "format", path, &format, err);
+    if (rc == ERR_OK && (!format || strcmp(format, TOKENS_FORMAT) != 0))
+        rc = not_tokens(&t->arena, dir, manifest, err);
+    if (rc == ERR_OK) rc = tokensdir_open_vocab(&t->vocab, dir, err);
+    if (rc == ERR_OK) rc = read_manifest(t, manifest, path, err);
     if (rc == ERR_OK)
         *out = t;
     else
@@ -248,12 +290,42 @@ out:
     return rc;
 }
 
+ErrCode tokensdir_open(TokensDir **out, const char *dir, Err *err)
+{
+    ErrCode rc = tokensdir_manifest(out, dir, err);
+    const Shard *s;
+
+    for (uint32_t i = 0; rc == ERR_OK && i < (*out)->n_streams; i++)
+        for (uint32_t k = 0; rc == ERR_OK && k < (*out)->stream[i].info.n_shards; k++)
+            rc = mapped_shard(*out, i, k, &s, err);
+    if (rc != ERR_OK) {
+        tokensdir_close(*out);
+        *out = NULL;
+    }
+    return rc;
+}
+
+ErrCode tokensdir_open_vocab(Vocab **v, const char *dir, Err *err)
+{
+    Arena arena = {0};
+    const char *path = path_join(&arena, dir, "vocab.bin"), *manifest_path;
+    Json *manifest;
+    bool exists = false;
+    ErrCode rc = path ? store_exists(path, &exists, err) : err_nomem(err, "a path");
+
+    *v = NULL;
+    if (rc == ERR_OK && exists) {
+        rc = vocab_open(v, path, err);
+    } else if (rc == ERR_OK) {
+        rc = load_json(&arena, dir, "manifest.json", &manifest_path, &manifest, err);
+        if (rc == ERR_OK) rc = not_tokens(&arena, dir, manifest, err);
+    }
+    arena_clear(&arena);
+    return rc;
+}
+
 uint32_t tokensdir_n_streams(const TokensDir *t) { return t->n_streams; }
 const StreamInfo *tokensdir_stream(const TokensDir *t, uint32_t stream) { return &t->stream[stream].info; }
-const Shard *tokensdir_shard(const TokensDir *t, uint32_t stream, uint32_t shard)
-{
-    return t->stream[stream].shard[shard];
-}
 const Vocab *tokensdir_vocab(const TokensDir *t) { return t->vocab; }
 uint64_t tokensdir_n_tokens(const TokensDir *t) { return t->n_tokens; }
 Hash128 tokensdir_content(const TokensDir *t) { return t->content; }
@@ -261,17 +333,17 @@ Hash128 tokensdir_content(const TokensDir *t) { return t->content; }
 void tokensdir_locate(const TokensDir *t, uint32_t stream, uint64_t at, uint32_t *shard, uint64_t *local)
 {
     const Stream *s = &t->stream[stream];
-    uint32_t low = 0, high = s->info.n_shards; /* first[low] <= at < first[high] */
+    uint32_t low = 0, high = s->info.n_shards; /* shard[low].first <= at < shard[high].first */
 
     while (high - low > 1) {
         uint32_t middle = low + (high - low) / 2;
-        if (s->first[middle] <= at)
+        if (s->shard[middle].first <= at)
             low = middle;
         else
             high = middle;
     }
     *shard = low;
-    *local = at - s->first[low];
+    *local = at - s->shard[low].first;
 }
 
 ErrCode tokensdir_read(const TokensDir *t, uint32_t stream, uint64_t first, size_t n, uint32_t *out, Err *err)
@@ -285,9 +357,11 @@ ErrCode tokensdir_read(const TokensDir *t, uint32_t stream, uint64_t first, size
                        s->info.name, s->info.n_tokens, n, first);
     while (n) {
         tokensdir_locate(t, stream, first, &k, &local);
-        uint64_t there = s->first[k + 1] - first;
+        uint64_t there = s->shard[k + 1].first - first;
         size_t take = n < there ? n : (size_t)there;
-        ErrCode rc = shard_read(s->shard[k], local, take, out, err);
+        const Shard *shard;
+        ErrCode rc = mapped_shard(t, stream, k, &shard, err);
+        if (rc == ERR_OK) rc = shard_read(shard, local, take, out, err);
         if (rc != ERR_OK) return rc;
         out += take;
         first += take;
