@@ -157,11 +157,15 @@ ErrCode bpecounter_merge(BpeCounter *into, const BpeCounter *from, Err *err)
     /* The words come in the order of their hashes; into a smaller table of the same hash they would pile up at its front. */
     while (into->few_bits < from->few_bits && rc == ERR_OK) rc = short_grow(into, err);
     while (into->long_bits < from->long_bits && rc == ERR_OK) rc = long_grow(into, err);
-    for (size_t i = 0; i < table_size(from->few_bits) && rc == ERR_OK; i++)
-        if (from->few[i].hi) rc = short_add(into, from->few[i].lo, from->few[i].hi, from->few[i].count, err);
+    for (size_t i = 0; i < table_size(from->few_bits) && rc == ERR_OK; i++) {
+        const ShortWord *w = &from->few[i];
+        rc = bpe_listen(i, err);
+        if (rc == ERR_OK && w->hi) rc = short_add(into, w->lo, w->hi, w->count, err);
+    }
     for (size_t i = 0; i < table_size(from->long_bits) && rc == ERR_OK; i++) {
         const LongWord *w = &from->lng[i];
-        if (w->p) rc = long_add(into, (Span){w->p, w->n}, w->hash, w->count, err);
+        rc = bpe_listen(i, err);
+        if (rc == ERR_OK && w->p) rc = long_add(into, (Span){w->p, w->n}, w->hash, w->count, err);
     }
     into->text_bytes += from->text_bytes;
     return rc;

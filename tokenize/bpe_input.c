@@ -1,5 +1,6 @@
 #include "tokenize/bpe_input.h"
 
+#include "core/dataset_mixture.h"
 #include "core/docscan.h"
 #include "core/json.h"
 #include "core/par.h"
@@ -11,7 +12,6 @@
 #include <stdlib.h>
 
 enum {
-    MIXTURE_MAX_BYTES = 64 << 20,
     CHUNK_BYTES = 8 << 20,     /* of a text file, cut at line ends, which are always cuts of the pre-tokenizer too */
     LINE_MAX_BYTES = 256 << 20 /* as of a document */
 };
@@ -36,25 +36,12 @@ struct BpeInput {
 
 /* --- opening */
 
-/* mixture.json of the dataset that has one. Two inputs with one of them mixed have no common weights. */
 static ErrCode read_mixture(BpeInput *in, Err *err)
 {
     Arena names = {0};
-    char *path = NULL;
-    ErrCode rc = ERR_OK;
+    const char *path;
+    ErrCode rc = datasetset_mixture(in->set, &names, &in->mixture, &path, err);
 
-    for (size_t i = 0; i < in->source.n && rc == ERR_OK; i++) {
-        bool exists = false;
-        if (!(path = path_join(&names, in->source.path[i], "mixture.json")))
-            rc = err_nomem(err, "a path");
-        else
-            rc = store_exists(path, &exists, err);
-        if (rc != ERR_OK || !exists) continue;
-        if (in->source.n > 1)
-            rc = err_set(err, ERR_USAGE, "%s: a dataset with a mixture must be the only input", in->source.path[i]);
-        else
-            rc = store_read(path, MIXTURE_MAX_BYTES, &in->mixture, err);
-    }
     if (rc == ERR_OK)
         rc = sampling_make(&in->sampling, buf_span(&in->mixture), path, in->source.sample_bytes,
                            datasetset_text_bytes(in->set), err);
@@ -125,14 +112,6 @@ void bpeinput_close(BpeInput *in)
     free(in);
 }
 
-static void put_hex(Buf *b, Hash128 h)
-{
-    char hex[HASH128_HEX];
-
-    hash128_hex(hex, h);
-    json_put_cstr(b, hex);
-}
-
 void bpeinput_describe(const BpeInput *in, Buf *inputs, Buf *contents)
 {
     buf_putc(inputs, '[');
@@ -144,8 +123,8 @@ void bpeinput_describe(const BpeInput *in, Buf *inputs, Buf *contents)
         if (in->set) {
             Hash128 content = dataset_content(datasetset_at(in->set, i));
             buf_puts(inputs, ",\"content\":");
-            put_hex(inputs, content);
-            put_hex(contents, content);
+            json_put_hash(inputs, content);
+            json_put_hash(contents, content);
         } else { /* a raw input counts as its name and size */
             uint64_t size = infile_size(in->file[i]);
             buf_puts(inputs, ",\"size\":");
@@ -160,7 +139,7 @@ void bpeinput_describe(const BpeInput *in, Buf *inputs, Buf *contents)
     }
     if (in->mixture.n) {
         buf_putc(contents, ',');
-        put_hex(contents, hash128(buf_span(&in->mixture)));
+        json_put_hash(contents, hash128(buf_span(&in->mixture)));
     }
     buf_putc(inputs, ']');
     buf_putc(contents, ']');

@@ -1,10 +1,14 @@
 /* The trainer against the obvious one: all pairs of all words counted anew before every merge. */
+#include "core/log.h"
 #include "tests/check.h"
 #include "tokenize/bpe_model.h"
 #include "tokenize/bytelevel.h"
 #include "tokenize/pretoken.h"
 
+#include <signal.h>
 #include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 enum { SLOW_MAX_WORDS = 4000, SLOW_MAX_MERGES = 400 };
 
@@ -193,6 +197,29 @@ TEST(counters_add_up_in_any_split)
     buf_clear(&text);
     buf_clear(&first);
     buf_clear(&json);
+}
+
+/* The flag of a signal stays up, so this happens in a process of its own. */
+TEST(merging_heeds_a_signal)
+{
+    BpeParams p = {.vocab_size = 300, .all_bytes = true};
+    BpeCounter *words;
+    BpeModel model;
+    Buf store = {0};
+    int status = 0;
+    Err err = {0};
+
+    CHECK_OK(bpecounter_new(&words, &err), &err);
+    CHECK_OK(bpecounter_feed(words, SPAN_LIT("tea tea tea of of"), &err), &err);
+    pid_t pid = fork();
+    if (pid == 0) {
+        interrupt_install();
+        raise(SIGTERM);
+        _exit(bpe_learn(&p, words, &model, &store, &err) == ERR_INTR ? 0 : 1);
+    }
+    CHECK(pid > 0 && waitpid(pid, &status, 0) == pid);
+    CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    bpecounter_free(words);
 }
 
 TEST(bytelevel_is_a_bijection)

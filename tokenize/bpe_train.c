@@ -189,6 +189,7 @@ static void find_alphabet(const BpeParams *params, const BpeCounter *words, BpeM
 static ErrCode lay_out(Trainer *t, const BpeCounter *words, const uint8_t id_of[256], Err *err)
 {
     uint64_t n_sym = 1, n_words = 0, w_at = 0;
+    ErrCode rc;
 
     for (WordCursor w = wordcursor(words); wordcursor_next(&w);)
         if (w.word.n > 1) n_sym += w.word.n + 1, n_words++;
@@ -210,6 +211,7 @@ static ErrCode lay_out(Trainer *t, const BpeCounter *words, const uint8_t id_of[
         }
         t->sym[at++] = SEPARATOR;
         t->word_count[w_at++] = w.count;
+        if ((rc = bpe_listen(w_at, err)) != ERR_OK) return rc;
     }
     return ERR_OK;
 }
@@ -223,14 +225,17 @@ static ErrCode count_first_pairs(Trainer *t, uint32_t n_alphabet, Err *err)
     ErrCode rc = ERR_OK;
 
     if (!dense) return err_nomem(err, "pairs of bytes");
-    for (size_t i = 1; i + 1 < t->n_sym; i++)
+    for (size_t i = 1; i + 1 < t->n_sym; i++) {
+        if ((rc = bpe_listen(i, err)) != ERR_OK) goto out;
         if (first_pair(t, i)) dense[t->sym[i] << 8 | t->sym[i + 1]].room++;
+    }
     for (uint32_t pair = 0; pair < 256 * 256; pair++)
         if (dense[pair].room && !(dense[pair].at = positions(t, dense[pair].room))) {
             rc = err_nomem(err, "positions of pairs");
             goto out;
         }
     for (size_t i = 1; i + 1 < t->n_sym; i++) {
+        if ((rc = bpe_listen(i, err)) != ERR_OK) goto out;
         if (!first_pair(t, i)) continue;
         Neighbour *d = &dense[t->sym[i] << 8 | t->sym[i + 1]];
         d->at[d->n++] = (uint32_t)i;
@@ -266,12 +271,14 @@ static inline Neighbour *met(Neighbour *side, uint32_t *ids, uint32_t *n_ids, ui
 }
 
 /* Replaces the pair at its positions and gathers what its neighbours lose and how many positions they may gain. */
-static void replace_pair(Trainer *t, const PairInfo *p, uint32_t token)
+static ErrCode replace_pair(Trainer *t, const PairInfo *p, uint32_t token, Err *err)
 {
     uint32_t a = (uint32_t)(p->pair >> 32), b = (uint32_t)p->pair;
     uint32_t a_bytes = t->token_bytes[a], bytes = t->token_bytes[token];
 
     for (uint32_t i = 0; i < p->n; i++) {
+        ErrCode rc = bpe_listen(i, err);
+        if (rc != ERR_OK) return rc;
         size_t at = p->at[i], mid = at + a_bytes, end = at + bytes;
         if (t->sym[at] != a || t->sym[mid] != b) continue;
         uint64_t count = t->word_count[t->word_of[at]];
@@ -290,6 +297,7 @@ static void replace_pair(Trainer *t, const PairInfo *p, uint32_t token)
         t->sym[mid] = INNER;
         t->sym[end - 1] = BACK | bytes;
     }
+    return ERR_OK;
 }
 
 /* Gives every neighbour that may pair with the new token room for its positions. */
@@ -312,11 +320,13 @@ static inline void gain(Neighbour *x, size_t at, uint64_t count)
 
 /* Second walk over the same positions, now that all of them hold the new token: its pairs. A pair of two new tokens belongs to the
  * right one. */
-static void gather_new_pairs(Trainer *t, const PairInfo *p, uint32_t token)
+static ErrCode gather_new_pairs(Trainer *t, const PairInfo *p, uint32_t token, Err *err)
 {
     uint32_t bytes = t->token_bytes[token];
 
     for (uint32_t i = 0; i < p->n; i++) {
+        ErrCode rc = bpe_listen(i, err);
+        if (rc != ERR_OK) return rc;
         size_t at = p->at[i], end = at + bytes;
         if (t->sym[at] != token) continue;
         uint64_t count = t->word_count[t->word_of[at]];
@@ -324,6 +334,7 @@ static void gather_new_pairs(Trainer *t, const PairInfo *p, uint32_t token)
         if (before) gain(&t->left[t->sym[before]], before, count);
         if (t->sym[end] != SEPARATOR && t->sym[end] != token) gain(&t->right[t->sym[end]], at, count);
     }
+    return ERR_OK;
 }
 
 static void lose(Trainer *t, uint32_t left, uint32_t right, uint64_t count)
@@ -340,13 +351,13 @@ static ErrCode merge_pair(Trainer *t, uint64_t pair, uint32_t token, Err *err)
     ErrCode rc;
 
     t->n_left = t->n_right = 0;
-    replace_pair(t, &merged, token);
+    if ((rc = replace_pair(t, &merged, token, err)) != ERR_OK) return rc;
     for (uint32_t i = 0; i < t->n_left; i++) lose(t, t->left_ids[i], a, t->left[t->left_ids[i]].lost);
     for (uint32_t i = 0; i < t->n_right; i++) lose(t, b, t->right_ids[i], t->right[t->right_ids[i]].lost);
     p->count = 0;
     if ((rc = make_room(t, t->left, t->left_ids, t->n_left, token, err)) != ERR_OK) return rc;
     if ((rc = make_room(t, t->right, t->right_ids, t->n_right, token, err)) != ERR_OK) return rc;
-    gather_new_pairs(t, &merged, token);
+    if ((rc = gather_new_pairs(t, &merged, token, err)) != ERR_OK) return rc;
     for (uint32_t i = 0; i < t->n_left && rc == ERR_OK; i++) {
         Neighbour *x = &t->left[t->left_ids[i]];
         if (x->n) rc = pair_add(t, t->left_ids[i], token, x->gained, x->at, x->n, err);

@@ -1,5 +1,7 @@
-/* tokenize/bpe_verb.c - `tamis bpe`. Beside tokenizer.json lies tokenizer.json.manifest.json with the key of the run: it is written
- * before the work without, and after it with the content's hash, so that a rerun knows what is there. */
+/* tokenize/bpe_verb.c - `tamis bpe`. Beside tokenizer.json lies tokenizer.json.manifest.json with the key of the run, by which a
+ * rerun knows what is there. When the tokenizer is trained the manifest is written without the content's hash, then
+ * tokenizer.json, then the manifest again with it: a run that was stopped before has left nothing, one killed in between has left a
+ * file that its rerun knows for its own. */
 #include "core/json.h"
 #include "core/options.h"
 #include "core/stage.h"
@@ -143,33 +145,28 @@ typedef struct {
     Hash128 content, tokenizer_id;
 } BpeTotals;
 
-static void put_hash(Buf *b, const char *name, Hash128 h)
-{
-    char hex[HASH128_HEX];
-
-    hash128_hex(hex, h);
-    buf_printf(b, ",\"%s\":\"%s\"", name, hex);
-}
-
-/* totals NULL: the work begins. */
-static ErrCode write_manifest(const BpePlan *p, const BpeTotals *totals, Err *err)
+/* done: tokenizer.json is there. */
+static ErrCode write_manifest(const BpePlan *p, const BpeTotals *totals, bool done, Err *err)
 {
     Buf b = {0};
     ErrCode rc;
 
     buf_printf(&b, "{\"format\":\"tamis-bpe\",\"version\":1,\"stage\":\"bpe\",\"stage_version\":%d",
                BPE_STAGE_VERSION);
-    put_hash(&b, "key", p->key);
+    buf_puts(&b, ",\"key\":");
+    json_put_hash(&b, p->key);
     buf_puts(&b, ",\"params\":");
     buf_put_span(&b, buf_span(&p->params));
     buf_puts(&b, ",\"inputs\":");
     buf_put_span(&b, buf_span(&p->inputs));
-    if (totals) {
+    if (done) {
         buf_printf(&b,
                    ",\"n_docs\":%" PRIu64 ",\"text_bytes\":%" PRIu64 ",\"n_words\":%" PRIu64 ",\"n_ids\":%" PRIu32,
                    totals->n_docs, totals->text_bytes, totals->n_words, totals->n_ids);
-        put_hash(&b, "tokenizer_id", totals->tokenizer_id);
-        put_hash(&b, "content", totals->content);
+        buf_puts(&b, ",\"tokenizer_id\":");
+        json_put_hash(&b, totals->tokenizer_id);
+        buf_puts(&b, ",\"content\":");
+        json_put_hash(&b, totals->content);
     }
     buf_puts(&b, "}\n");
     if ((rc = buf_ok(&b, "a manifest", err)) == ERR_OK) rc = store_write(p->manifest, buf_span(&b), err);
@@ -225,10 +222,10 @@ static ErrCode bpe_run(const BpeRun *run, Err *err)
         log_info("bpe: %s is up to date", run->out);
         goto out;
     }
-    if ((rc = write_manifest(&plan, NULL, err)) != ERR_OK) goto out;
     if ((rc = train(run, in, &json, &totals, err)) != ERR_OK) goto out;
+    if ((rc = write_manifest(&plan, &totals, false, err)) != ERR_OK) goto out;
     if ((rc = store_write(run->out, buf_span(&json), err)) != ERR_OK) goto out;
-    rc = write_manifest(&plan, &totals, err);
+    rc = write_manifest(&plan, &totals, true, err);
 out:
     buf_clear(&json);
     plan_clear(&plan);

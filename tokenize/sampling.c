@@ -1,5 +1,6 @@
 #include "tokenize/sampling.h"
 
+#include "core/dataset_mixture.h"
 #include "core/hash.h"
 
 #include <math.h>
@@ -96,7 +97,7 @@ bool sampling_takes(const Sampling *s, const Doc *doc)
     uint32_t millionths = s->millionths;
 
     if (s->by_domain) {
-        const SampleShare *share = find_share(s, doc->domain);
+        const SampleShare *share = find_share(s, doc_domain(doc));
         millionths = share ? share->millionths : 0;
     }
     if (millionths == SAMPLE_MILLION) return true;

@@ -2,7 +2,8 @@
  *
  * Of D bytes of text in all, at most S = sample_bytes are wanted (0: all). With a mixture (shards/shards.h has its format) domain d
  * should give S * w_d / W of them, w_d its weight in the first phase, W the sum: so a document of d is taken with chance
- * min(1, S w_d / (W D_d)), when a hash of its id says so; a domain without weight gives none. Without a mixture the chance is S / D.
+ * min(1, S w_d / (W D_d)), when a hash of its id says so; a domain without weight gives none. A document without a domain is of DOMAIN_DEFAULT
+ * (core/dataset_mixture.h). Without a mixture the chance is S / D.
  * Chances are whole millionths. */
 #ifndef TAMIS_TOKENIZE_SAMPLING_H
 #define TAMIS_TOKENIZE_SAMPLING_H

@@ -24,6 +24,20 @@ static void check_share(const Sampling *s, const char *domain, double chance)
     CHECK(got > 20000 * chance - 290 && got < 20000 * chance + 290);
 }
 
+TEST(documents_without_a_domain_are_of_the_default_one)
+{
+    static const char mixture[] = "{\"domains\":[{\"name\":\"default\",\"text_bytes\":1000},{\"name\":\"a\","
+                                  "\"text_bytes\":1000}],\"phases\":[{\"weights\":{\"default\":1}}]}";
+    Sampling s;
+    Err err = {0};
+
+    CHECK_OK(sampling_make(&s, span_str(mixture), "m", 0, 2000, &err), &err);
+    CHECK_INT(500, taken(&s, "", 500));
+    CHECK_INT(500, taken(&s, "default", 500));
+    CHECK_INT(0, taken(&s, "a", 500));
+    sampling_clear(&s);
+}
+
 TEST(without_a_mixture_all_or_a_share)
 {
     Sampling s;

@@ -1,5 +1,6 @@
 #include "tools/token_shuffle.h"
 
+#include "core/dataset_mixture.h"
 #include "core/docscan.h"
 #include "core/exchange.h"
 #include "core/store.h"
@@ -38,12 +39,20 @@ static uint64_t input_place(const Sending *s, const DocPlace *at)
     return all ? UINT64_MAX / all * (begin + step * at->record) : 0;
 }
 
-static void document_key(const Sending *s, const DocPlace *at, uint8_t key[EXCHANGE_KEY])
+/* The bits of a key's first word that follow the number of the partition. */
+static uint64_t domain_bits(const ShuffleSpec *spec) { return UINT64_MAX / spec->n_shards; }
+
+static void document_key(const Sending *s, const DocPlace *at, Span domain, uint8_t key[EXCHANGE_KEY])
 {
-    if (s->spec->input_order)
-        exchange_key_u64(key, input_place(s, at), (uint64_t)at->part << 32 | at->record);
-    else
-        exchange_key_u64(key, mix64(at->id + mix64(s->spec->seed + 0x746f6b656e73u)), at->id);
+    uint64_t low = domain_bits(s->spec);
+
+    if (s->spec->input_order) {
+        exchange_key_u64(key, (input_place(s, at) & ~low) | (hash64(domain) & low),
+                         (uint64_t)at->part << 32 | at->record);
+    } else {
+        uint64_t order = mix64(at->id + mix64(s->spec->seed + 0x746f6b656e73u)); /* another one for every DocId */
+        exchange_key_u64(key, (order & ~low) | (hash64(domain) & low), order);
+    }
 }
 
 static void put_be32(Buf *b, uint32_t v)
@@ -84,7 +93,7 @@ static ErrCode send_tokens(const Sending *s, int thread, const Doc *doc, Span do
     uint8_t key[EXCHANGE_KEY];
     ErrCode rc;
 
-    document_key(s, at, key);
+    document_key(s, at, domain, key);
     for (uint32_t chunk = 0; chunk == 0 || sent < n; chunk++) {
         buf_reset(&me->value);
         put_be32(&me->value, chunk);
@@ -103,7 +112,7 @@ static ErrCode send_document(void *ctx, int thread, const Doc *doc, const DocPla
 {
     Sending *s = ctx;
     Sender *me = &s->sender[thread];
-    Span domain = doc->domain.n ? doc->domain : SPAN_LIT(DOMAIN_DEFAULT);
+    Span domain = doc_domain(doc);
     DomainCount *count;
     ErrCode rc;
 
@@ -248,36 +257,95 @@ static ErrCode open_shard(const Receiving *rx, size_t stream, uint32_t partition
     return rc;
 }
 
+/* Writing the shards of one partition. Only those of one domain hash are open: one, but for the rarest of accidents. */
+typedef struct {
+    const Receiving *rx;
+    uint32_t partition;
+    ShardWriter **w; /* by stream; NULL: not open */
+    bool *begun;     /* by stream: open or published */
+    size_t *open;    /* n_open streams */
+    size_t n_open;
+    uint64_t domain; /* the hash */
+} Writing;
+
+static ErrCode open_writer(Writing *wr, size_t stream, Err *err)
+{
+    if (wr->w[stream]) return ERR_OK;
+    wr->begun[stream] = true;
+    wr->open[wr->n_open++] = stream;
+    return open_shard(wr->rx, stream, wr->partition, &wr->w[stream], err);
+}
+
+static ErrCode commit_writers(Writing *wr, Err *err)
+{
+    ErrCode rc = ERR_OK;
+
+    for (; wr->n_open && rc == ERR_OK; wr->n_open--)
+        rc = shardwriter_commit(&wr->w[wr->open[wr->n_open - 1]], NULL, err);
+    return rc;
+}
+
+static ErrCode write_document(Writing *wr, const uint8_t key[EXCHANGE_KEY], const Received *r, Err *err)
+{
+    uint64_t domain = exchange_be64(key) & domain_bits(wr->rx->spec);
+    size_t stream = domainset_find(wr->rx->domains, r->doc.domain);
+    ErrCode rc;
+
+    if (domain != wr->domain && (rc = commit_writers(wr, err)) != ERR_OK) return rc;
+    wr->domain = domain;
+    if ((rc = open_writer(wr, stream, err)) != ERR_OK) return rc;
+    wr->rx->n_docs[wr->partition]++;
+    return shardwriter_add(wr->w[stream], &r->doc, (const uint32_t *)(const void *)r->tokens.p,
+                           r->tokens.n / sizeof(uint32_t), err);
+}
+
+/* The shards of streams that have no document in this partition. */
+static ErrCode write_empty(Writing *wr, Err *err)
+{
+    ErrCode rc = commit_writers(wr, err);
+
+    for (size_t i = 0; i < wr->rx->domains->n && rc == ERR_OK; i++)
+        if (!wr->begun[i] && (rc = open_writer(wr, i, err)) == ERR_OK) rc = commit_writers(wr, err);
+    return rc;
+}
+
+static ErrCode writing_start(Writing *wr, const Receiving *rx, uint32_t partition, Err *err)
+{
+    size_t n = rx->domains->n + 1;
+
+    *wr = (Writing){.rx = rx, .partition = partition};
+    wr->w = calloc(n, sizeof *wr->w);
+    wr->begun = calloc(n, sizeof *wr->begun);
+    wr->open = calloc(n, sizeof *wr->open);
+    return wr->w && wr->begun && wr->open ? ERR_OK : err_nomem(err, "shards");
+}
+
+static void writing_clear(Writing *wr)
+{
+    for (size_t i = 0; wr->w && i < wr->rx->domains->n; i++) shardwriter_abandon(wr->w[i]);
+    free(wr->w);
+    free(wr->begun);
+    free(wr->open);
+}
+
 static ErrCode receive_partition(void *ctx, int thread, uint32_t partition, ExchangeGroups *g, Err *err)
 {
-    Receiving *rx = ctx;
-    size_t n_streams = rx->domains->n;
-    ShardWriter **w = calloc(n_streams + 1, sizeof *w);
     uint8_t key[EXCHANGE_KEY];
     Received r = {0};
+    Writing wr;
     bool end;
-    ErrCode rc = w ? ERR_OK : err_nomem(err, "shards");
+    ErrCode rc = writing_start(&wr, ctx, partition, err);
 
     (void)thread;
-    for (size_t i = 0; i < n_streams && rc == ERR_OK; i++) rc = open_shard(rx, i, partition, &w[i], err);
     while (rc == ERR_OK && (rc = exchange_next_group(g, key, &end, err)) == ERR_OK && !end) {
         if (interrupt_seen()) rc = err_set(err, ERR_INTR, "interrupted; a rerun starts again");
         if (rc == ERR_OK) rc = receive_document(g, &r, err);
-        if (rc != ERR_OK) break;
-        size_t stream = domainset_find(rx->domains, r.doc.domain);
-        rc = shardwriter_add(w[stream], &r.doc, (const uint32_t *)(const void *)r.tokens.p,
-                             r.tokens.n / sizeof(uint32_t), err);
-        rx->n_docs[partition]++;
+        if (rc == ERR_OK) rc = write_document(&wr, key, &r, err);
     }
-    for (size_t i = 0; i < n_streams && w; i++) {
-        if (rc == ERR_OK)
-            rc = shardwriter_commit(&w[i], NULL, err);
-        else
-            shardwriter_abandon(w[i]);
-    }
+    if (rc == ERR_OK) rc = write_empty(&wr, err);
+    writing_clear(&wr);
     buf_clear(&r.head);
     buf_clear(&r.tokens);
-    free(w);
     return rc;
 }
 

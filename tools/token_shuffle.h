@@ -1,7 +1,9 @@
 /* tools/token_shuffle.h - documents become tokens, meet by key, and become shards.
  *
- * Key of a document: 16 bytes whose order is the order in the shards. Hashed: a hash of (seed, DocId), then the DocId. In input
- * order: the place in the input, by bytes of text, then part and record. A value is a chunk of the document's tokens; chunks start
+ * A document has an order and a place in it. Hashed: both are a hash of (seed, DocId), a bijection. In input order: the share of the
+ * text before it; part and record. Its key: log2 n_shards upper bits of the order, which are the partition; the lower bits of its
+ * domain's XXH3-64; then the place, 64 bits. So a partition delivers its domains one after the other, and one shard at a time is
+ * open in a thread, however many domains there are. A value is a chunk of the document's tokens; chunks start
  * with their number, so they arrive in order:
  *   u32 big-endian chunk number · chunk 0 only: u64 DocId, u64 number of tokens, u16 bytes of the domain, u16 of lang, u32 of the id,
  *   these three (little-endian) · then tokens, 3 bytes each, little-endian

@@ -1,4 +1,5 @@
 /* Documents of a small dataset through the exchange into shards, against encoding them one after the other. */
+#include "core/dataset_mixture.h"
 #include "core/stage.h"
 #include "core/store.h"
 #include "tests/check.h"
@@ -7,6 +8,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 
 enum { N_PARTS = 3, PER_PART = 150, HUGE_DOC = 77, HUGE_UNITS = 120000 };
 
@@ -22,10 +24,17 @@ static void make_text(Buf *text, uint32_t n)
     for (uint64_t i = 0; i < units; i++) buf_puts(text, unit[mix64(n * 1000003ull + i) % 6]);
 }
 
+static bool many_domains; /* 50 of them */
+
 static Span domain_of(uint32_t n)
 {
     static const char *const domain[] = {"web-en", "web/zh", "code"};
+    static char name[50][8];
 
+    if (many_domains) {
+        snprintf(name[n % 50], sizeof name[0], "d%" PRIu32, n % 50);
+        return span_str(name[n % 50]);
+    }
     return n % 10 == 9 ? (Span){NULL, 0} : span_str(domain[n % 3]);
 }
 
@@ -243,6 +252,34 @@ TEST(shards_hold_every_document_once_for_any_number_of_threads)
         domainset_clear(&domains);
     }
     CHECK(!hash128_eq(first[0], first[1]));
+    datasetset_close(set);
+    tokenizer_free(t);
+}
+
+/* 4 threads write 4 shards of each of 50 streams; one a thread is open. */
+TEST(more_streams_than_files_may_be_open)
+{
+    struct rlimit was, few;
+    Tokenizer *t = make_tokenizer();
+    Par par = par_alone(4);
+    DomainSet domains = {0};
+    uint64_t n_lost;
+    Err err = {0};
+
+    many_domains = true;
+    DatasetSet *set = make_set(check_tmpdir());
+    ShuffleSpec spec = {
+        .set = set, .tokenizer = t, .out_dir = check_tmpdir(), .n_shards = 4, .seed = 3, .memory = 64 << 20};
+    CHECK_INT(0, getrlimit(RLIMIT_NOFILE, &was));
+    few = was;
+    few.rlim_cur = 40;
+    CHECK_INT(0, setrlimit(RLIMIT_NOFILE, &few));
+    CHECK_OK(tokens_shuffle(&spec, &par, &domains, &n_lost, &err), &err);
+    CHECK_INT(0, setrlimit(RLIMIT_NOFILE, &was));
+    CHECK_INT(50, domains.n);
+    check_all(spec.out_dir, t, &domains, 4, false);
+    many_domains = false;
+    domainset_clear(&domains);
     datasetset_close(set);
     tokenizer_free(t);
 }

@@ -5,9 +5,6 @@
 #include "core/json.h"
 #include "shards/shards.h"
 
-/* Documents without a domain are of this one. */
-#define DOMAIN_DEFAULT "default"
-
 typedef struct {
     Span domain;
     uint64_t n_docs, text_bytes;

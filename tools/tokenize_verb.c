@@ -2,6 +2,7 @@
  *
  * stage.json, written first, holds the key of the run; manifest.json comes last. Without it the work is done again: nothing of
  * an unfinished run is reused but its place. */
+#include "core/dataset_mixture.h"
 #include "core/json.h"
 #include "core/options.h"
 #include "core/stage.h"
@@ -24,7 +25,7 @@ static const char after[] =
 
 static const char *const orders[] = {"hashed", "input", NULL};
 
-enum { MIXTURE_MAX_BYTES = 64 << 20, PLAN_MAX_BYTES = 1 << 20 };
+enum { PLAN_MAX_BYTES = 1 << 20 };
 
 typedef struct {
     const char *out, *tokenizer;
@@ -55,31 +56,16 @@ static char *out_path(TokenizePlan *p, const TokenizeRun *run, const char *name)
 
 /* --- what the run is */
 
-/* mixture.json of the dataset that has one, its domains called as their streams. */
+/* The mixture of the dataset, its domains called as their streams. */
 static ErrCode read_mixture(TokenizePlan *p, const DatasetSet *set, Err *err)
 {
-    ErrCode rc = ERR_OK;
+    const char *path;
+    Buf text = {0};
+    ErrCode rc = datasetset_mixture(set, &p->names, &text, &path, err);
 
-    for (size_t i = 0; i < datasetset_count(set) && rc == ERR_OK; i++) {
-        const char *dir = dataset_dir(datasetset_at(set, i)), *path = path_join(&p->names, dir, "mixture.json");
-        Buf text = {0};
-        bool exists = false;
-        rc = path ? store_exists(path, &exists, err) : err_nomem(err, "a path");
-        if (rc == ERR_OK && exists && datasetset_count(set) > 1)
-            rc = err_set(err, ERR_USAGE, "%s: a dataset with a mixture must be the only input", dir);
-        if (rc == ERR_OK && exists && (rc = store_read(path, MIXTURE_MAX_BYTES, &text, err)) == ERR_OK)
-            rc = mixture_rename(buf_span(&text), path, &p->mixture, err);
-        buf_clear(&text);
-    }
+    if (rc == ERR_OK) rc = mixture_rename(buf_span(&text), path, &p->mixture, err);
+    buf_clear(&text);
     return rc;
-}
-
-static void put_hash(Buf *b, Hash128 h)
-{
-    char hex[HASH128_HEX];
-
-    hash128_hex(hex, h);
-    json_put_cstr(b, hex);
 }
 
 static ErrCode plan_make(TokenizePlan *p, const TokenizeRun *run, const DatasetSet *set, const Tokenizer *t, Err *err)
@@ -90,7 +76,7 @@ static ErrCode plan_make(TokenizePlan *p, const TokenizeRun *run, const DatasetS
 
     if ((rc = read_mixture(p, set, err)) != ERR_OK) return rc;
     buf_puts(&p->params, "{\"tokenizer_id\":");
-    put_hash(&p->params, tokenizer_id(t));
+    json_put_hash(&p->params, tokenizer_id(t));
     buf_printf(&p->params, ",\"shards\":%" PRIu32 ",\"order\":\"%s\",\"seed\":%" PRIu64 "}", run->n_shards,
                orders[run->order], run->seed);
     buf_putc(&p->inputs, '[');
@@ -101,7 +87,7 @@ static ErrCode plan_make(TokenizePlan *p, const TokenizeRun *run, const DatasetS
         buf_puts(&p->inputs, i ? ",{\"path\":" : "{\"path\":");
         json_put_cstr(&p->inputs, dataset_dir(ds));
         buf_puts(&p->inputs, ",\"content\":");
-        put_hash(&p->inputs, dataset_content(ds));
+        json_put_hash(&p->inputs, dataset_content(ds));
         buf_putc(&p->inputs, '}');
         dataset_put_identity(&contents, ds); /* the shards hold DocIds */
     }
@@ -212,7 +198,7 @@ static ErrCode claim(TokenizePlan *p, const TokenizeRun *run, bool *done, Err *e
                        run->out);
     if (planned && (rc = wipe(p, run, err)) != ERR_OK) return rc;
     buf_puts(&plan, "{\"format\":\"tamis-tokens-plan\",\"version\":1,\"stage\":\"tokenize\",\"key\":");
-    put_hash(&plan, p->key);
+    json_put_hash(&plan, p->key);
     buf_puts(&plan, ",\"params\":");
     buf_put_span(&plan, buf_span(&p->params));
     buf_puts(&plan, "}\n");
@@ -310,7 +296,7 @@ out:
     return rc;
 }
 
-/* The tokens are all there; weights may have been changed since. */
+/* Weights may have been changed since the tokens were made, or taken away since a run that was stopped. */
 static ErrCode refresh_mixture(TokenizePlan *p, const TokenizeRun *run, Err *err)
 {
     const char *path = out_path(p, run, "mixture.json");
@@ -321,8 +307,11 @@ static ErrCode refresh_mixture(TokenizePlan *p, const TokenizeRun *run, Err *err
     if (!path) return err_nomem(err, "a path");
     if ((rc = store_exists(path, &exists, err)) == ERR_OK && exists)
         rc = store_read(path, MIXTURE_MAX_BYTES, &have, err);
-    if (rc == ERR_OK && p->mixture.n && !span_eq(buf_span(&have), buf_span(&p->mixture))) {
-        log_info("tokenize: the mixture has changed; %s is written anew", path);
+    if (rc == ERR_OK && exists && !p->mixture.n) {
+        log_info("tokenize: the dataset has no mixture any more; %s is removed", path);
+        rc = store_delete(path, err);
+    } else if (rc == ERR_OK && !span_eq(buf_span(&have), buf_span(&p->mixture))) {
+        log_info("tokenize: %s is written anew, as the mixture of the dataset is now", path);
         rc = store_write(path, buf_span(&p->mixture), err);
     }
     buf_clear(&have);
@@ -345,12 +334,9 @@ static ErrCode tokenize_run(const TokenizeRun *run, const char *const *dirs, siz
     if ((rc = datasetset_open(&set, dirs, n, err)) != ERR_OK) goto out;
     if ((rc = plan_make(&plan, run, set, t, err)) != ERR_OK) goto out;
     if ((rc = claim(&plan, run, &done, err)) != ERR_OK) goto out;
-    if (done) {
-        log_info("tokenize: %s is up to date", run->out);
-        rc = refresh_mixture(&plan, run, err);
-    } else {
-        rc = write_tokens(&plan, run, set, t, par, err);
-    }
+    if (done) log_info("tokenize: %s is up to date", run->out);
+    if (done || !plan.mixture.n) rc = refresh_mixture(&plan, run, err);
+    if (rc == ERR_OK && !done) rc = write_tokens(&plan, run, set, t, par, err);
 out:
     plan_clear(&plan);
     datasetset_close(set);
