@@ -240,8 +240,8 @@ bool doc_read(DocScratch *s, Span line, Doc *out, const char **why)
     Reader r = {.s = json_scan(line), .scratch = s, .doc = out};
 
     *out = (Doc){0};
-    buf_reset(&s->text);
-    buf_reset(&s->extra);
+    buf_recycle(&s->text);
+    buf_recycle(&s->extra);
     s->n_keys = 0;
     if (line.n > DOC_MAX_LINE) return *why = "bad_json", false;
     /* Decoded strings are no longer than their spelling, so that the scratch never moves under a Span. */

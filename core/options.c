@@ -103,6 +103,22 @@ void optlist_clear(OptList *l)
     *l = (OptList){0};
 }
 
+ErrCode common_check(void *value, Err *err)
+{
+    const CommonOptions *c = value;
+
+    if (!c->force || c->task.count <= 1) return ERR_OK;
+    return err_set(
+        err, ERR_USAGE,
+        "--force is not for --task: each task would delete what the others have done; delete the directory "
+        "before the tasks start, or choose another");
+}
+
+uint64_t common_memory(const CommonOptions *c, const Par *par)
+{
+    return c->memory ? c->memory : par_memory(par) / 4 * 3;
+}
+
 /* " [14]" behind the help text, from the variable's present value. */
 static void print_default(const OptSpec *o)
 {

@@ -118,6 +118,19 @@ TEST(options_can_be_checked_alone)
     CHECK_INT(ERR_USAGE, options_parse(&verb, 2, good, &first, &err)); /* --out is missing */
 }
 
+TEST(force_is_not_for_one_task_of_several)
+{
+    CommonOptions c = {.force = true, .task = {0, 1}};
+    Err err = {.code = ERR_OK};
+
+    CHECK_OK(common_check(&c, &err), &err);
+    c.task = (OptTask){1, 2};
+    CHECK_INT(ERR_USAGE, common_check(&c, &err));
+    CHECK(strstr(err.msg, "--task") != NULL);
+    c.force = false;
+    CHECK_OK(common_check(&c, &err), &err);
+}
+
 TEST(threads_beyond_any_machine_are_refused)
 {
     Par par;

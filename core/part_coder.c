@@ -98,8 +98,8 @@ ErrCode partcoder_read(PartCoder *c, PartFile *f, uint32_t frame, Buf *text, Err
     uint64_t offset = partfile_offset(f, frame);
     ErrCode rc;
 
-    buf_reset(text);
-    buf_reset(&c->stored);
+    buf_recycle(text);
+    buf_recycle(&c->stored);
     if (!buf_reserve(&c->stored, want.stored_bytes)) return err_nomem(err, "a compressed frame");
     rc = infile_read(partfile_infile(f), offset, c->stored.p, want.stored_bytes, err);
     if (rc) return rc;

@@ -18,6 +18,7 @@ typedef struct {
     StageBlock block;    /* raw input */
     uint32_t view_block; /* dataset input */
     StageSink sink;
+    uint64_t charged; /* what of Pipe.held is this slot's */
     ErrCode rc;
     Err err;
 } Slot;
@@ -42,6 +43,7 @@ typedef struct {
     uint64_t n_read, n_mapping, n_written; /* slots that entered each step; slot i % n_slots is the i-th */
     bool reading, writing;                 /* some thread is at it */
     bool all_read;
+    uint64_t held, budget; /* bytes of all slots' buffers, and beyond which no further block is read */
     Worker *worker;
     int n_workers;
     Progress *progress;
@@ -222,6 +224,33 @@ static void write_slot(Pipe *p, Slot *s)
 
 /* --- the ring */
 
+/* What a block that was read will yield once mapped: its lines, and these compressed (the bound of which is their size). */
+static uint64_t expected_bytes(const Slot *s)
+{
+    if (s->rc != ERR_OK || s->kind != SLOT_BLOCK) return 0;
+    return 2 * (s->run->view ? partview_block_bytes(s->run->view, s->view_block) : (uint64_t)s->block.bytes.n);
+}
+
+static uint64_t held_bytes(Slot *s, uint64_t expected)
+{
+    uint64_t yield = sink_held_bytes(&s->sink);
+
+    return s->block.bytes.cap + s->block.items.cap + (yield > expected ? yield : expected);
+}
+
+static void charge(Pipe *p, Slot *s, uint64_t bytes)
+{
+    p->held += bytes - s->charged;
+    s->charged = bytes;
+}
+
+static void give_back(Slot *s)
+{
+    sink_give_back(&s->sink);
+    buf_clear(&s->block.bytes);
+    buf_clear(&s->block.items);
+}
+
 static Slot *slot_at(Pipe *p, uint64_t i) { return &p->slot[i % (uint64_t)p->n_slots]; }
 
 /* Each returns false when its step is not open now; the lock is held at entry and exit, not during the work. */
@@ -234,6 +263,8 @@ static bool try_write(Pipe *p)
     pthread_mutex_unlock(&p->lock);
     write_slot(p, s);
     pthread_mutex_lock(&p->lock);
+    if (p->held > p->budget) give_back(s); /* else the next block reuses the memory */
+    charge(p, s, held_bytes(s, 0));
     s->state = SLOT_FREE;
     p->n_written++;
     p->writing = false;
@@ -248,6 +279,7 @@ static bool try_map(Pipe *p)
     pthread_mutex_unlock(&p->lock);
     map_slot(p, s);
     pthread_mutex_lock(&p->lock);
+    charge(p, s, held_bytes(s, 0));
     s->state = SLOT_MAPPED;
     return true;
 }
@@ -257,10 +289,13 @@ static bool try_read(Pipe *p)
     Slot *s = slot_at(p, p->n_read);
 
     if (p->reading || p->all_read || s->state != SLOT_FREE) return false;
+    if (p->held > p->budget && p->n_read != p->n_written) return false;
     p->reading = true;
     pthread_mutex_unlock(&p->lock);
     read_slot(p, s);
+    uint64_t expected = expected_bytes(s);
     pthread_mutex_lock(&p->lock);
+    charge(p, s, held_bytes(s, expected));
     s->state = SLOT_READ;
     p->all_read = s->kind == SLOT_STOP;
     p->n_read++;
@@ -322,10 +357,10 @@ static void pipe_clear(Pipe *p)
     pthread_mutex_destroy(&p->lock);
 }
 
-ErrCode stage_pipe(const WriteSpec *spec, const uint32_t *parts, uint32_t n_parts, int threads, Progress *progress,
-                   Err *err)
+ErrCode stage_pipe(const WriteSpec *spec, const uint32_t *parts, uint32_t n_parts, int threads, uint64_t memory,
+                   Progress *progress, Err *err)
 {
-    Pipe pipe = {.spec = spec, .parts = parts, .n_parts = n_parts, .progress = progress};
+    Pipe pipe = {.spec = spec, .parts = parts, .n_parts = n_parts, .progress = progress, .budget = memory / 2};
     Pipe *p = &pipe;
     ErrCode rc;
 

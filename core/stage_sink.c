@@ -12,19 +12,41 @@ ErrCode sink_init(StageSink *s, const StageDef *def, bool want_rejected, Err *er
     return s->column ? ERR_OK : err_nomem(err, "the columns of a block");
 }
 
+/* All buffers but the columns. */
+enum { SINK_BUFS = 8 };
+static void list_bufs(StageSink *s, Buf *list[SINK_BUFS])
+{
+    Buf *all[SINK_BUFS] = {&s->lines,  &s->rejected,        &s->drop,           &s->pool, &s->stored,
+                           &s->frames, &s->rejected_stored, &s->rejected_frames};
+
+    memcpy(list, all, sizeof all);
+}
+
+uint64_t sink_held_bytes(StageSink *s)
+{
+    Buf *list[SINK_BUFS];
+    uint64_t n = 0;
+
+    list_bufs(s, list);
+    for (int i = 0; i < SINK_BUFS; i++) n += list[i]->cap;
+    for (uint32_t c = 0; c < s->def->n_columns; c++) n += s->column[c].cap;
+    return n;
+}
+
+void sink_give_back(StageSink *s)
+{
+    Buf *list[SINK_BUFS];
+
+    list_bufs(s, list);
+    for (int i = 0; i < SINK_BUFS; i++) buf_clear(list[i]);
+    for (uint32_t c = 0; s->column && c < s->def->n_columns; c++) buf_clear(&s->column[c]);
+}
+
 void sink_clear(StageSink *s)
 {
-    for (uint32_t c = 0; s->column && c < s->def->n_columns; c++) buf_clear(&s->column[c]);
+    sink_give_back(s);
     free(s->column);
     counters_clear(&s->counters);
-    buf_clear(&s->lines);
-    buf_clear(&s->rejected);
-    buf_clear(&s->drop);
-    buf_clear(&s->pool);
-    buf_clear(&s->stored);
-    buf_clear(&s->frames);
-    buf_clear(&s->rejected_stored);
-    buf_clear(&s->rejected_frames);
     *s = (StageSink){0};
 }
 
@@ -47,16 +69,12 @@ static bool fill_absent(Buf *b, const ColumnDef *d, size_t n_values)
 
 ErrCode sink_begin(StageSink *s, uint32_t n_rows, Err *err)
 {
+    Buf *list[SINK_BUFS];
+
     s->sums = (SinkSums){0};
     counters_reset(&s->counters);
-    buf_recycle(&s->lines);
-    buf_recycle(&s->rejected);
-    buf_recycle(&s->stored);
-    buf_recycle(&s->frames);
-    buf_recycle(&s->rejected_stored);
-    buf_recycle(&s->rejected_frames);
-    buf_recycle(&s->pool);
-    buf_recycle(&s->drop);
+    list_bufs(s, list);
+    for (int i = 0; i < SINK_BUFS; i++) buf_recycle(list[i]);
     s->n_rows = n_rows;
     s->row = 0;
     s->oom = false;

@@ -32,6 +32,8 @@ struct StageSink {
 
 MUST_USE ErrCode sink_init(StageSink *s, const StageDef *def, bool want_rejected, Err *err);
 void sink_clear(StageSink *s);
+uint64_t sink_held_bytes(StageSink *s); /* memory of its buffers */
+void sink_give_back(StageSink *s);      /* frees its buffers; what a block yielded is gone */
 /* Empties it for a block of n_rows records (0 unless a view). */
 MUST_USE ErrCode sink_begin(StageSink *s, uint32_t n_rows, Err *err);
 /* Views: the document of row `row` is about to be judged; afterwards sink_judged() writes down the verdict. */

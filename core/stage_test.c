@@ -4,8 +4,10 @@
 #include "tests/check.h"
 
 #include <inttypes.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { N_PARTS = 5, BLOCKS = 4, PER_BLOCK = 60 };
@@ -126,6 +128,38 @@ static ErrCode make(const char *dir, int threads, CommonOptions common, const ch
     return make_from(&fake_source, dir, threads, common, params, t, err);
 }
 
+/* The same documents in blocks of WIDE_BYTES, counting how many were read and not yet mapped while one is. */
+enum { WIDE_BYTES = 1 << 20 };
+static atomic_int wide_read, wide_mapped, wide_most;
+
+static ErrCode wide_next(void *cursor, StageBlock *block, bool *end, Err *err)
+{
+    ErrCode rc = fake_next(cursor, block, end, err);
+
+    if (rc != ERR_OK || *end) return rc;
+    if (!buf_reserve(&block->bytes, WIDE_BYTES)) return err_nomem(err, "a block");
+    memset(block->bytes.p + block->bytes.n, 0, WIDE_BYTES - block->bytes.n);
+    block->bytes.n = WIDE_BYTES;
+    wide_read++;
+    return ERR_OK;
+}
+
+static ErrCode wide_map(void *ctx, void *worker, const StageBlock *block, StageSink *sink, Err *err)
+{
+    nanosleep(&(struct timespec){.tv_nsec = 3000000}, NULL); /* the reader shall run ahead as far as it is let */
+    int ahead = wide_read - wide_mapped, most = wide_most;
+    while (ahead > most && !atomic_compare_exchange_weak(&wide_most, &most, ahead)) continue;
+    wide_mapped++;
+    return fake_map(ctx, worker, block, sink, err);
+}
+
+static const StageSource wide_source = {.n_parts = N_PARTS,
+                                        .part_bytes = fake_bytes,
+                                        .open = fake_open,
+                                        .next = wide_next,
+                                        .close = fake_close,
+                                        .map = wide_map};
+
 /* --- judging stages */
 
 static const char *const judge_reasons[] = {"short", "odd"};
@@ -241,6 +275,30 @@ TEST(written_dataset_has_the_slow_versions_content)
         CHECK_OK(make(path, 2, (CommonOptions){0}, "{}", &t, &err), &err);
         CHECK(t.up_to_date);
     }
+}
+
+/* A block counts three times its bytes until it is mapped, and half of --memory is for blocks. */
+TEST(blocks_under_way_keep_to_the_memory)
+{
+    static const struct {
+        uint64_t memory;
+        int at_most;
+    } cases[] = {{1, 1}, {2 * WIDE_BYTES, 1}, {14 * WIDE_BYTES, 3}, {1 << 30, 4 * 2 + 2}};
+    const char *dir = check_tmpdir();
+    char whole[400], path[400], name[16];
+    StageTotals t;
+    Err err = {.code = ERR_OK};
+
+    CHECK_OK(make(in_dir(whole, dir, "whole"), 2, (CommonOptions){0}, "{}", &t, &err), &err);
+    for (int i = 0; i < 4; i++) {
+        CommonOptions common = {.memory = cases[i].memory};
+        wide_read = wide_mapped = wide_most = 0;
+        snprintf(name, sizeof name, "m%d", i);
+        CHECK_OK(make_from(&wide_source, in_dir(path, dir, name), 4, common, "{}", &t, &err), &err);
+        CHECK(wide_most >= 1 && wide_most <= cases[i].at_most);
+        CHECK(hash128_eq(content_of(whole), content_of(path)));
+    }
+    CHECK(wide_most > 1); /* the last has room */
 }
 
 TEST(a_view_reads_like_its_copy)

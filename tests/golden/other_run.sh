@@ -14,4 +14,6 @@ try tamis ingest -q -o docs --keep-lang en crawl
 cksum docs/manifest.json | cmp - first && echo same
 try tamis ingest -q -o docs --keep-lang en --force crawl
 cksum docs/manifest.json | cmp -s - first || echo other
+try tamis ingest -q -o docs --force --task 0/2 crawl
+cksum docs/manifest.json | cmp -s - first || echo other
 try tamis filter -q -o docs docs
