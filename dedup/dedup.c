@@ -76,7 +76,7 @@ static const StageDef judge_def = {
 
 /* --- the run */
 
-static ErrCode check_params(const DedupParams *p, Err *err)
+ErrCode dedup_check(const DedupParams *p, Err *err)
 {
     if (!p->exact_only && (p->bands == 0 || p->bands > DEDUP_MAX_BANDS))
         return err_set(err, ERR_USAGE, "dedup: --bands is 1 to %d", DEDUP_MAX_BANDS);
@@ -166,7 +166,7 @@ ErrCode dedup_run(const DedupParams *params, const DatasetSet *in, const char *o
     Paths *paths = malloc(sizeof *paths);
     Buf json = {0};
     bool found;
-    ErrCode rc = paths ? check_params(params, err) : err_nomem(err, "paths");
+    ErrCode rc = paths ? dedup_check(params, err) : err_nomem(err, "paths");
 
     if (rc == ERR_OK) rc = make_paths(paths, out_dir, err);
     put_params(&json, params);

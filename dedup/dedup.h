@@ -69,6 +69,9 @@ typedef struct {
     uint64_t n_largest;               /* size of the largest cluster */
 } DedupTotals;
 
+/* ERR_USAGE names the parameter that is out of its range. */
+MUST_USE ErrCode dedup_check(const DedupParams *params, Err *err);
+
 /* Runs the stage over `in`. Collective: every rank of `par` calls it with equal arguments. `totals` and `dedup` may be NULL;
  * they are filled when totals->complete. With --task I/N a run signs its share and stops while other shares are missing; the run
  * that completes the signatures clusters; a later run of each share judges it. */

@@ -20,17 +20,25 @@ static const char after[] =
     "all\n"
     "sign, then all judge.";
 
-static ErrCode set_aggressive(DedupParams *p, Err *err)
+typedef struct {
+    DedupParams params;
+    bool aggressive;
+} Options;
+
+static ErrCode settle(void *options, Err *err)
 {
     const DedupParams plain = DEDUP_PARAMS_DEFAULT;
+    Options *o = options;
+    DedupParams *p = &o->params;
 
+    if (!o->aggressive) return dedup_check(p, err);
     if (p->bands != plain.bands || p->rows != plain.rows || p->exact_only)
         return err_set(err, ERR_USAGE,
                        "dedup: --aggressive stands for --bands %d --rows %d and goes with no other choice of them",
                        AGGRESSIVE_BANDS, AGGRESSIVE_ROWS);
     p->bands = AGGRESSIVE_BANDS;
     p->rows = AGGRESSIVE_ROWS;
-    return ERR_OK;
+    return dedup_check(p, err);
 }
 
 static void say_totals(const DedupTotals *t)
@@ -45,25 +53,25 @@ static void say_totals(const DedupTotals *t)
 int dedup_verb(int argc, char **argv)
 {
     static const char *const keeps[] = {"first", "longest", NULL}, *const scopes[] = {"all", "dump", NULL};
-    DedupParams params = DEDUP_PARAMS_DEFAULT;
+    Options o = {.params = DEDUP_PARAMS_DEFAULT};
     CommonOptions common = {0};
-    bool aggressive = false;
     const char *out = NULL;
     const OptSpec specs[] = {
         OPT_NEED('o', "out", &out, "DIR", "the view goes here (created)"),
         OPT_HEAD("Similarity:"),
-        OPT_U32('b', "bands", &params.bands, "N", "LSH bands; more bands catch more pairs"),
-        OPT_U32('r', "rows", &params.rows, "N", "MinHash values a band; more rows are stricter"),
-        OPT_FLAG('a', "aggressive", &aggressive, "20 bands of 8 rows"),
-        OPT_U32('w', "shingle", &params.shingle, "N", "words a shingle"),
-        OPT_U64('s', "seed", &params.seed, "N", "hash family"),
-        OPT_F64(0, "verify", &params.verify, "X", "estimated similarity from which a document is dropped"),
-        OPT_FLAG(0, "exact-only", &params.exact_only, "drop equal texts only"),
-        OPT_CHOICE(0, "keep", &params.keep, keeps, "first|longest", "which document of a cluster stays"),
-        OPT_CHOICE(0, "scope", &params.scope, scopes, "all|dump", "compare everything, or each dump by itself"),
+        OPT_U32('b', "bands", &o.params.bands, "N", "LSH bands; more bands catch more pairs"),
+        OPT_U32('r', "rows", &o.params.rows, "N", "MinHash values a band; more rows are stricter"),
+        OPT_FLAG('a', "aggressive", &o.aggressive, "20 bands of 8 rows"),
+        OPT_U32('w', "shingle", &o.params.shingle, "N", "words a shingle"),
+        OPT_U64('s', "seed", &o.params.seed, "N", "hash family"),
+        OPT_F64(0, "verify", &o.params.verify, "X", "estimated similarity from which a document is dropped"),
+        OPT_FLAG(0, "exact-only", &o.params.exact_only, "drop equal texts only"),
+        OPT_CHOICE(0, "keep", &o.params.keep, keeps, "first|longest", "which document of a cluster stays"),
+        OPT_CHOICE(0, "scope", &o.params.scope, scopes, "all|dump", "compare everything, or each dump by itself"),
         OPT_HEAD("Running:"),
         OPT_COMMON_STAGE(&common),
         OPT_STR(0, "rejected", &common.rejected, "DIR", "write what is dropped, with its reason"),
+        OPT_CHECK(settle, &o),
         OPT_END,
     };
     const OptVerb verb = {
@@ -83,10 +91,9 @@ int dedup_verb(int argc, char **argv)
     ErrCode rc = verb_begin(&verb, argc, argv, &common, &par, &first, &err);
     if (rc == ERR_NO) return verb_exit(ERR_OK, &err);
     if (rc != ERR_OK) goto out;
-    if (aggressive && (rc = set_aggressive(&params, &err)) != ERR_OK) goto out;
     if ((rc = datasetset_open(&set, (const char *const *)argv + first, (size_t)(argc - first), &err)) != ERR_OK)
         goto out;
-    if ((rc = dedup_run(&params, set, out, &common, &par, &totals, &dedup, &err)) != ERR_OK) goto out;
+    if ((rc = dedup_run(&o.params, set, out, &common, &par, &totals, &dedup, &err)) != ERR_OK) goto out;
     if (totals.complete && !totals.up_to_date && par.rank == 0 && !common.quiet) {
         rc = stage_summary(out, &err);
         if (dedup.n_clusters[0] + dedup.n_largest) say_totals(&dedup);

@@ -7,20 +7,38 @@ static const char after[] =
     "Chinese by\n"
     "characters, code by its lines; gopher and fineweb judge every text by words; none only measures.";
 
+typedef struct {
+    FilterParams params;
+    OptList limits;
+} Options;
+
+/* Rules and limits that fit each other make a context. */
+static ErrCode settle(void *options, Err *err)
+{
+    Options *o = options;
+    FilterContext *ctx = NULL;
+
+    o->params.limits = o->limits.v;
+    o->params.n_limits = o->limits.n;
+    ErrCode rc = filter_context_new(&ctx, &o->params, err);
+    filter_context_free(ctx);
+    return rc;
+}
+
 int filter_verb(int argc, char **argv)
 {
     static const char *const others[] = {"drop", "keep", NULL};
-    FilterParams params = FILTER_PARAMS_DEFAULT;
+    Options o = {.params = FILTER_PARAMS_DEFAULT};
     CommonOptions common = {0};
-    OptList limits = {0};
     const char *out = NULL;
     const OptSpec specs[] = {
         OPT_NEED('o', "out", &out, "DIR", "the view goes here (created)"),
-        OPT_CHOICE('R', "rules", &params.rules, filter_rule_sets, "SET", "zh-en, gopher, fineweb or none"),
-        OPT_LIST('l', "limit", &limits, "REASON=X", "another limit for the rule of this reason; repeatable"),
-        OPT_CHOICE(0, "other", &params.other, others, "drop|keep", "documents neither English, Chinese nor code"),
+        OPT_CHOICE('R', "rules", &o.params.rules, filter_rule_sets, "SET", "zh-en, gopher, fineweb or none"),
+        OPT_LIST('l', "limit", &o.limits, "REASON=X", "another limit for the rule of this reason; repeatable"),
+        OPT_CHOICE(0, "other", &o.params.other, others, "drop|keep", "documents neither English, Chinese nor code"),
         OPT_COMMON_STAGE(&common),
         OPT_STR(0, "rejected", &common.rejected, "DIR", "write what is dropped, with its reason"),
+        OPT_CHECK(settle, &o),
         OPT_END,
     };
     const OptVerb verb = {
@@ -37,16 +55,14 @@ int filter_verb(int argc, char **argv)
     ErrCode rc = verb_begin(&verb, argc, argv, &common, &par, &first, &err);
     if (rc == ERR_NO) return verb_exit(ERR_OK, &err);
     if (rc != ERR_OK) goto out;
-    params.limits = limits.v;
-    params.n_limits = limits.n;
     if ((rc = datasetset_open(&set, (const char *const *)argv + first, (size_t)(argc - first), &err)) != ERR_OK)
         goto out;
     StageTotals totals = {0};
-    if ((rc = filter_run(&params, set, out, &common, &par, &totals, &err)) != ERR_OK) goto out;
+    if ((rc = filter_run(&o.params, set, out, &common, &par, &totals, &err)) != ERR_OK) goto out;
     if (totals.complete && !totals.up_to_date && par.rank == 0 && !common.quiet) rc = stage_summary(out, &err);
 out:
     datasetset_close(set);
     par_stop(&par);
-    optlist_clear(&limits);
+    optlist_clear(&o.limits);
     return verb_exit(rc, &err);
 }

@@ -8,14 +8,28 @@ static const char after[] =
     "then\n"
     "holds the share of training of each: given by weights, or in proportion to (text bytes)^alpha.";
 
+/* The recipe, read with the options: what is wrong in it shows before the inputs are looked at. */
+typedef struct {
+    const char *path;
+    RemixRecipe *recipe;
+} Options;
+
+static ErrCode settle(void *options, Err *err)
+{
+    Options *o = options;
+    return remix_recipe_load(&o->recipe, o->path, err);
+}
+
 int remix_verb(int argc, char **argv)
 {
     CommonOptions common = {0};
-    const char *out = NULL, *path = NULL;
+    const char *out = NULL;
+    Options o = {0};
     const OptSpec specs[] = {
         OPT_NEED('o', "out", &out, "DIR", "the view and mixture.json go here (created)"),
-        OPT_STR('r', "recipe", &path, "FILE", "domains and weights"),
+        OPT_STR('r', "recipe", &o.path, "FILE", "domains and weights"),
         OPT_COMMON_STAGE(&common),
+        OPT_CHECK(settle, &o),
         OPT_END,
     };
     const OptVerb verb = {
@@ -27,22 +41,19 @@ int remix_verb(int argc, char **argv)
         .after = after};
     Par par = {0};
     DatasetSet *set = NULL;
-    RemixRecipe *recipe = NULL;
     StageTotals totals = {0};
     Err err = {0};
     int first = 0;
 
     ErrCode rc = verb_begin(&verb, argc, argv, &common, &par, &first, &err);
-    if (rc == ERR_NO) return verb_exit(ERR_OK, &err);
     if (rc != ERR_OK) goto out;
-    if ((rc = remix_recipe_load(&recipe, path, &err)) != ERR_OK) goto out;
     if ((rc = datasetset_open(&set, (const char *const *)argv + first, (size_t)(argc - first), &err)) != ERR_OK)
         goto out;
-    if ((rc = remix_run(recipe, set, out, &common, &par, &totals, &err)) != ERR_OK) goto out;
+    if ((rc = remix_run(o.recipe, set, out, &common, &par, &totals, &err)) != ERR_OK) goto out;
     if (totals.complete && !totals.up_to_date && par.rank == 0 && !common.quiet) rc = stage_summary(out, &err);
 out:
     datasetset_close(set);
-    remix_recipe_free(recipe);
+    remix_recipe_free(o.recipe);
     par_stop(&par);
-    return verb_exit(rc, &err);
+    return verb_exit(rc == ERR_NO ? ERR_OK : rc, &err);
 }

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/wait.h>
@@ -61,15 +62,21 @@ static void default_actions(void)
     }
 }
 
-static void child_exec(const char *path, const char *const *argv, int in, int out, pid_t parent, const SignalWatch *w)
+/* Where a child's streams go; -1: where ours go. */
+typedef struct {
+    int in, out, err;
+} ChildFds;
+
+static void child_exec(const char *path, const char *const *argv, ChildFds fds, pid_t parent, const SignalWatch *w)
 {
 #ifdef __linux__
     if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || getppid() != parent) _exit(EXEC_FAILED);
 #else
     (void)parent;
 #endif
-    if (in >= 0 && dup2(in, STDIN_FILENO) < 0) _exit(EXEC_FAILED);
-    if (out >= 0 && dup2(out, STDOUT_FILENO) < 0) _exit(EXEC_FAILED);
+    if (fds.in >= 0 && dup2(fds.in, STDIN_FILENO) < 0) _exit(EXEC_FAILED);
+    if (fds.out >= 0 && dup2(fds.out, STDOUT_FILENO) < 0) _exit(EXEC_FAILED);
+    if (fds.err >= 0 && dup2(fds.err, STDERR_FILENO) < 0) _exit(EXEC_FAILED);
     default_actions();
     sigprocmask(SIG_SETMASK, &w->before, NULL);
     /* execvp takes char *const *, but does not write through it. */
@@ -77,14 +84,14 @@ static void child_exec(const char *path, const char *const *argv, int in, int ou
     _exit(EXEC_FAILED);
 }
 
-static ErrCode child_start(const char *path, const char *const *argv, int in, int out, const SignalWatch *w,
-                           pid_t *pid, Err *err)
+static ErrCode child_start(const char *path, const char *const *argv, ChildFds fds, const SignalWatch *w, pid_t *pid,
+                           Err *err)
 {
     pid_t parent = getpid();
 
     *pid = fork();
     if (*pid < 0) return err_sys(err, "cannot start %s", argv[0]);
-    if (*pid == 0) child_exec(path, argv, in, out, parent, w);
+    if (*pid == 0) child_exec(path, argv, fds, parent, w);
     return ERR_OK;
 }
 
@@ -121,7 +128,7 @@ ErrCode child_run(const char *path, const char *const *argv, int *status, bool *
 
     ErrCode rc = watch_begin(&w, err);
     if (rc != ERR_OK) return rc;
-    rc = child_start(path, argv, -1, -1, &w, &pid, err);
+    rc = child_start(path, argv, (ChildFds){-1, -1, -1}, &w, &pid, err);
     if (rc == ERR_OK) rc = child_wait(pid, &w, argv[0], status, interrupted, err);
     watch_end(&w);
     return rc;
@@ -129,9 +136,28 @@ ErrCode child_run(const char *path, const char *const *argv, int *status, bool *
 
 /* --- with its output */
 
-static ErrCode read_all(int fd, size_t max_bytes, Buf *out, const char *name, Err *err)
+/* Waits for something to read, or the end. We are asked to stop by a signal that is blocked: it is looked for between two
+ * waits. */
+static ErrCode wait_readable(int fd, const SignalWatch *w, const char *name, Err *err)
+{
+    enum { LOOK_MS = 100 };
+    const struct timespec at_once = {0};
+
+    for (;;) {
+        struct pollfd p = {.fd = fd, .events = POLLIN};
+        const int n = poll(&p, 1, LOOK_MS);
+        if (n < 0 && errno != EINTR) return err_sys(err, "cannot wait for what %s prints", name);
+        for (int sig; (sig = sigtimedwait(&w->waited, NULL, &at_once)) > 0;)
+            if (sig != SIGCHLD) return err_set(err, ERR_INTR, "interrupted during %s", name);
+        if (n > 0) return ERR_OK;
+    }
+}
+
+static ErrCode read_all(int fd, const SignalWatch *w, size_t max_bytes, Buf *out, const char *name, Err *err)
 {
     for (size_t room = max_bytes;;) {
+        ErrCode rc = wait_readable(fd, w, name, err);
+        if (rc != ERR_OK) return rc;
         if (!buf_reserve(out, 65536)) return err_nomem(err, "the output of a child");
         ssize_t n = read(fd, out->p + out->n, 65536);
         if (n < 0 && errno == EINTR) continue;
@@ -143,9 +169,11 @@ static ErrCode read_all(int fd, size_t max_bytes, Buf *out, const char *name, Er
     }
 }
 
-ErrCode child_capture(const char *path, const char *const *argv, size_t max_bytes, Buf *out, int *status, Err *err)
+ErrCode child_capture(const char *path, const char *const *argv, ChildStreams streams, size_t max_bytes, Buf *out,
+                      int *status, Err *err)
 {
     int fd[2] = {-1, -1}, nothing = -1;
+    bool interrupted = false;
     SignalWatch w;
     pid_t pid;
 
@@ -156,15 +184,17 @@ ErrCode child_capture(const char *path, const char *const *argv, size_t max_byte
         rc = err_sys(err, "cannot make a pipe");
         goto out;
     }
-    if ((rc = child_start(path, argv, nothing, fd[1], &w, &pid, err)) != ERR_OK) goto out;
+    const ChildFds fds = {nothing, fd[1], streams == CHILD_BOTH ? fd[1] : -1};
+    if ((rc = child_start(path, argv, fds, &w, &pid, err)) != ERR_OK) goto out;
     close(fd[1]);
     fd[1] = -1;
-    rc = read_all(fd[0], max_bytes, out, argv[0], err);
+    rc = read_all(fd[0], &w, max_bytes, out, argv[0], err);
     if (rc != ERR_OK) {
         kill(pid, SIGKILL);
         (void)waitpid(pid, NULL, 0);
     } else
-        rc = child_wait(pid, &w, argv[0], status, NULL, err);
+        rc = child_wait(pid, &w, argv[0], status, &interrupted, err);
+    if (rc == ERR_OK && interrupted) rc = err_set(err, ERR_INTR, "interrupted during %s", argv[0]);
 out:
     for (int i = 0; i < 2; i++)
         if (fd[i] >= 0) close(fd[i]);

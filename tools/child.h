@@ -16,9 +16,11 @@
  * NULL) says whether we were asked to stop meanwhile. ERR_SYS when it could not be started. One thread only. */
 MUST_USE ErrCode child_run(const char *path, const char *const *argv, int *status, bool *interrupted, Err *err);
 
-/* The same, with nothing to read and stdout into `out` (appended; ERR_LIMIT past max_bytes, the child is then killed). */
-MUST_USE ErrCode child_capture(const char *path, const char *const *argv, size_t max_bytes, Buf *out, int *status,
-                               Err *err);
+/* The same, with nothing to read and stdout (CHILD_BOTH: stderr too) into `out` (appended; ERR_LIMIT past max_bytes). For
+ * children that only print: one that prints too much is killed, and so is one during which we are asked to stop (ERR_INTR). */
+typedef enum { CHILD_STDOUT, CHILD_BOTH } ChildStreams;
+MUST_USE ErrCode child_capture(const char *path, const char *const *argv, ChildStreams streams, size_t max_bytes,
+                               Buf *out, int *status, Err *err);
 
 /* Where tamis-train is: beside this binary, else in train/ beside it (a build tree), else its bare name for PATH. */
 MUST_USE ErrCode child_find_trainer(Arena *a, const char **path, Err *err);

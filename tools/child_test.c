@@ -46,9 +46,19 @@ TEST(output_is_captured)
     const char *const argv[] = {"sh", "-c", "printf 'a\\0b'; cat; exit 1", NULL};
     Buf out = {0};
     int status = -1;
-    CHECK_OK(child_capture("/bin/sh", argv, 100, &out, &status, &err), &err);
+    CHECK_OK(child_capture("/bin/sh", argv, CHILD_STDOUT, 100, &out, &status, &err), &err);
     CHECK_INT(1, status);
     CHECK_SPAN(((Span){(const uint8_t *)"a\0b", 3}), buf_span(&out));
+    buf_clear(&out);
+}
+
+TEST(stderr_is_captured_where_wanted)
+{
+    const char *const argv[] = {"sh", "-c", "echo a; echo b >&2", NULL};
+    Buf out = {0};
+    int status = -1;
+    CHECK_OK(child_capture("/bin/sh", argv, CHILD_BOTH, 100, &out, &status, &err), &err);
+    CHECK_SPAN(SPAN_LIT("a\nb\n"), buf_span(&out));
     buf_clear(&out);
 }
 
@@ -57,13 +67,33 @@ TEST(too_much_output_ends_the_child)
     const char *const argv[] = {"sh", "-c", "while :; do echo 0123456789; done", NULL};
     Buf out = {0};
     int status = -1;
-    CHECK_INT(ERR_LIMIT, child_capture("/bin/sh", argv, 1000, &out, &status, &err));
+    CHECK_INT(ERR_LIMIT, child_capture("/bin/sh", argv, CHILD_STDOUT, 1000, &out, &status, &err));
     CHECK(out.n <= 1000);
     buf_clear(&out);
 }
 
-/* A parent in a process of its own: SIGTERM is passed on, and what the child then says becomes its status. */
-static int terminated_status(const char *script)
+/* What a child that is asked to stop while it is read from makes of a deaf, silent script: the end, at once. */
+static int captured_status(const char *const *argv)
+{
+    Buf out = {0};
+    int status;
+    ErrCode rc = child_capture("/bin/sh", argv, CHILD_STDOUT, 100, &out, &status, &err);
+
+    buf_clear(&out);
+    return rc == ERR_INTR ? 6 : 98;
+}
+
+static int run_status(const char *const *argv)
+{
+    int status = 99;
+    bool interrupted = false;
+    ErrCode rc = child_run("/bin/sh", argv, &status, &interrupted, &err);
+
+    return rc == ERR_OK && interrupted ? status : 98;
+}
+
+/* A parent in a process of its own gets SIGTERM once the script has written a byte to descriptor 9; how that ends. */
+static int terminated_status(int (*parent)(const char *const *argv), const char *script)
 {
     int how = 0, ready[2];
     char byte;
@@ -71,12 +101,9 @@ static int terminated_status(const char *script)
     if (pipe(ready) != 0) return -1;
     pid_t pid = fork();
     if (pid == 0) {
-        int status = 99;
-        bool interrupted = false;
-        if (dup2(ready[1], STDOUT_FILENO) < 0) _exit(97);
+        if (dup2(ready[1], 9) < 0) _exit(97);
         const char *const argv[] = {"sh", "-c", script, NULL};
-        ErrCode rc = child_run("/bin/sh", argv, &status, &interrupted, &err);
-        _exit(rc == ERR_OK && interrupted ? status : 98);
+        _exit(parent(argv));
     }
     close(ready[1]);
     CHECK_INT(1, read(ready[0], &byte, 1)); /* the script is past its trap */
@@ -88,8 +115,9 @@ static int terminated_status(const char *script)
 
 TEST(sigterm_is_passed_on)
 {
-    CHECK_INT(42, terminated_status("trap 'exit 42' TERM; echo x; while :; do sleep 0.01; done"));
-    CHECK_INT(6, terminated_status("echo x; while :; do sleep 0.01; done"));
+    CHECK_INT(42, terminated_status(run_status, "trap 'exit 42' TERM; echo x >&9; while :; do sleep 0.01; done"));
+    CHECK_INT(6, terminated_status(run_status, "echo x >&9; while :; do sleep 0.01; done"));
+    CHECK_INT(6, terminated_status(captured_status, "trap '' TERM; echo x >&9; exec sleep 1000"));
 }
 
 /* kill -9 of the parent takes the child along: the pipe that both hold closes. */

@@ -10,16 +10,21 @@
 #include <stdio.h>
 #include <string.h>
 
-/* The chain. A stage reads `reads` of the nearest earlier stage of that kind which is switched on. */
+/* The chain. A stage reads what the nearest earlier stage wrote that is switched on and hands on such things; where there is
+ * none, `input` says it. */
+typedef enum { THING_CRAWL, THING_DOCS, THING_TOKENIZER, THING_TOKENS, THING_MODEL } Thing;
 typedef struct {
     const char *verb, *output, *finished; /* finished: below the output, or NULL when the output is the file */
-    bool data;                            /* hands documents (or tokens) on; bpe only makes the tokenizer */
+    Thing reads, writes;
 } ChainLink;
 static const ChainLink chain[RECIPE_STAGES] = {
-    {"ingest", "docs", "manifest.json", true},  {"dedup", "unique", "manifest.json", true},
-    {"filter", "clean", "manifest.json", true}, {"remix", "mixed", "manifest.json", true},
-    {"bpe", "tokenizer.json", NULL, false},     {"tokenize", "tokens", "manifest.json", true},
-    {"train", "ckpt", "result.json", false},
+    {"ingest", "docs", "manifest.json", THING_CRAWL, THING_DOCS},
+    {"dedup", "unique", "manifest.json", THING_DOCS, THING_DOCS},
+    {"filter", "clean", "manifest.json", THING_DOCS, THING_DOCS},
+    {"remix", "mixed", "manifest.json", THING_DOCS, THING_DOCS},
+    {"bpe", "tokenizer.json", NULL, THING_DOCS, THING_TOKENIZER},
+    {"tokenize", "tokens", "manifest.json", THING_DOCS, THING_TOKENS},
+    {"train", "ckpt", "result.json", THING_TOKENS, THING_MODEL},
 };
 
 const char *recipe_output_name(const char *verb)
@@ -31,10 +36,16 @@ const char *recipe_output_name(const char *verb)
 
 const char *recipe_verb(size_t i) { return chain[i].verb; }
 
-static ErrCode wrong(const Recipe *r, const char *section, const char *key, const char *what, Err *err)
+/* `at` (may be NULL) is the node that is wrong. */
+static ErrCode wrong(const Recipe *r, const Json *at, const char *section, const char *key, const char *what,
+                     Err *err)
 {
-    return err_set(err, ERR_USAGE, "%s: %s%s%s: %s", r->path, section, key ? "." : "", key ? key : "", what);
+    return err_set(err, ERR_USAGE, "%s:%u: %s%s%s: %s", r->path, at ? at->line : 1, section, key ? "." : "",
+                   key ? key : "", what);
 }
+
+/* The values of a recipe become words of a command line, which end at a NUL. */
+static bool holds_nul(Span s) { return s.n && memchr(s.p, 0, s.n); }
 
 /* --- command lines */
 
@@ -89,7 +100,7 @@ static ErrCode add_file(Recipe *r, RecipeStage *st, const Json *v, Err *err)
     Buf name = {0}, text = {0};
     ErrCode rc = ERR_OK;
 
-    if (r->n_files == sizeof r->file / sizeof *r->file) return wrong(r, st->verb, key, "too many mappings", err);
+    if (r->n_files == sizeof r->file / sizeof *r->file) return wrong(r, v, st->verb, key, "too many mappings", err);
     RecipeFile *f = &r->file[r->n_files++];
     buf_printf(&name, "%s.%s.yaml", st->verb, key);
     json_put_tree(&text, v);
@@ -109,12 +120,12 @@ static ErrCode add_scalar(Recipe *r, RecipeStage *st, const char *key, const Jso
 
     if (v->type == JSON_NULL || (v->type == JSON_BOOL && !v->boolean)) return ERR_OK;
     if (v->type == JSON_NUMBER || v->type == JSON_STRING) {
-        if (memchr(v->string.p, 0, v->string.n)) return wrong(r, st->verb, key, "holds a NUL", err);
+        if (holds_nul(v->string)) return wrong(r, v, st->verb, key, "holds a NUL", err);
         const char *text = arena_str(&r->arena, v->string);
         value = text ? value_path(r, text) : NULL;
         if (!value) return err_nomem(err, "a recipe");
     } else if (v->type != JSON_BOOL)
-        return wrong(r, st->verb, key, "a list may hold only plain values", err);
+        return wrong(r, v, st->verb, key, "a list may hold only plain values", err);
     return add_option(r, st, key, value) ? ERR_OK : err_nomem(err, "a recipe");
 }
 
@@ -124,8 +135,8 @@ static ErrCode add_member(Recipe *r, RecipeStage *st, const Json *v, Err *err)
 
     for (size_t i = 0; i < v->key.n; i++)
         if (!(ascii_is_lower(v->key.p[i]) || ascii_is_digit(v->key.p[i]) || (i && v->key.p[i] == '-')))
-            return wrong(r, st->verb, key, "is no long option (lower-case letters, digits, '-')", err);
-    if (v->key.n == 0) return wrong(r, st->verb, NULL, "an empty key", err);
+            return wrong(r, v, st->verb, key, "is no long option (lower-case letters, digits, '-')", err);
+    if (v->key.n == 0) return wrong(r, v, st->verb, NULL, "an empty key", err);
     if (v->type == JSON_OBJECT) return add_file(r, st, v, err);
     if (v->type != JSON_ARRAY) return add_scalar(r, st, key, v, err);
     for (const Json *e = v->child; e; e = e->next) {
@@ -137,82 +148,104 @@ static ErrCode add_member(Recipe *r, RecipeStage *st, const Json *v, Err *err)
 
 /* --- operands */
 
-static ErrCode add_pattern(Recipe *r, RecipeStage *st, const char *v, Err *err)
+static ErrCode add_pattern(Recipe *r, RecipeStage *st, const Json *v, Err *err)
 {
     glob_t g;
 
-    const char *path = value_path(r, v);
+    if (v->type != JSON_STRING) return wrong(r, v, st->verb, "input", "a list of paths, nothing else", err);
+    if (!v->string.n || holds_nul(v->string))
+        return wrong(r, v, st->verb, "input", "a path is empty or holds a NUL", err);
+    const char *path = value_path(r, (const char *)v->string.p);
     if (!path) return err_nomem(err, "a recipe");
     if (!strpbrk(path, "*?[")) return add_arg(r, st, path) ? ERR_OK : err_nomem(err, "a recipe");
     int failed = glob(path, 0, NULL, &g);
-    if (failed == GLOB_NOMATCH)
-        return err_set(err, ERR_SYS, "%s: %s.input: nothing matches %s", r->path, st->verb, path);
-    if (failed) return err_set(err, ERR_SYS, "%s: %s.input: cannot expand %s", r->path, st->verb, path);
+    if (failed)
+        return err_set(err, ERR_SYS, "%s:%u: %s.input: %s %s", r->path, v->line, st->verb,
+                       failed == GLOB_NOMATCH ? "nothing matches" : "cannot expand", path);
     bool fits = st->argc + g.gl_pathc < RECIPE_MAX_ARGS, ok = fits;
     for (size_t i = 0; ok && i < g.gl_pathc; i++) ok = add_arg(r, st, arena_str(&r->arena, span_str(g.gl_pathv[i])));
     globfree(&g);
     if (!fits)
-        return err_set(err, ERR_LIMIT, "%s: %s matches too many files; use a directory or @LIST", r->path, path);
+        return err_set(err, ERR_LIMIT, "%s:%u: %s matches too many files; use a directory or @LIST", r->path, v->line,
+                       path);
     return ok ? ERR_OK : err_nomem(err, "a recipe");
 }
 
-static ErrCode add_input(Recipe *r, RecipeStage *st, const Json *input, const RecipeOverrides *over, Err *err)
+static ErrCode add_input(Recipe *r, RecipeStage *st, const RecipeOverrides *over, Err *err)
 {
+    const Json *input = json_get(st->section, "input");
     ErrCode rc = ERR_OK;
 
     for (size_t i = 0; i < over->n_input; i++)
         if (!add_arg(r, st, over->input[i])) return err_nomem(err, "a recipe");
     if (over->n_input) return ERR_OK;
-    if (input && input->type == JSON_STRING) return add_pattern(r, st, (const char *)input->string.p, err);
+    if (input && input->type == JSON_STRING) return add_pattern(r, st, input, err);
     if (!input || input->type != JSON_ARRAY || input->n == 0)
-        return wrong(r, st->verb, "input", "says what to read: a path, or a list of them", err);
-    for (const Json *e = input->child; e && rc == ERR_OK; e = e->next) {
-        if (e->type != JSON_STRING) return wrong(r, st->verb, "input", "a list of paths, nothing else", err);
-        rc = add_pattern(r, st, (const char *)e->string.p, err);
-    }
+        return wrong(r, input ? input : st->section, st->verb, "input",
+                     "says what to read: a path, or a list of them; no stage before makes it", err);
+    for (const Json *e = input->child; e && rc == ERR_OK; e = e->next) rc = add_pattern(r, st, e, err);
     return rc;
 }
 
 /* --- sections */
 
-/* Options that the wiring gives, and those that would end a stage early. */
+/* Options that the wiring gives, and those with which a verb does something else than its stage. */
 static bool is_wired(const char *key, bool have_tokenizer)
 {
-    static const char *const names[] = {"out", "output", "help", "version", "task", "generate"};
+    static const char *const names[] = {"out",  "task",     "help",  "check-options", "version", "plan",
+                                        "keys", "generate", "score", "export-hf",     "ids"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (strcmp(key, names[i]) == 0) return true;
     return have_tokenizer && strcmp(key, "tokenizer") == 0;
 }
 
-/* `before` is the output that this stage reads, NULL for the first one; `tokenizer` what bpe made, or NULL. */
-static ErrCode add_stage(Recipe *r, const ChainLink *l, const Json *section, const char *before,
-                         const char *tokenizer, uint32_t threads, const RecipeOverrides *over, Err *err)
+static ErrCode add_members(Recipe *r, RecipeStage *st, bool reads_input, bool have_tokenizer, Err *err)
 {
-    RecipeStage *st = &r->stage[r->n];
-    char number[16];
-    ErrCode rc;
+    for (const Json *v = st->section ? st->section->child : NULL; v; v = v->next) {
+        const char *key = (const char *)v->key.p;
+        const bool input = span_is(v->key, "input");
+        if (input && reads_input) continue;
+        if (input || is_wired(key, have_tokenizer))
+            return wrong(r, v, st->verb, key, "is wired by the run and may not be given", err);
+        ErrCode rc = add_member(r, st, v, err);
+        if (rc != ERR_OK) return rc;
+    }
+    return ERR_OK;
+}
 
-    *st = (RecipeStage){.verb = l->verb, .output = path_join(&r->arena, r->out_dir, l->output)};
-    st->finished = st->output && l->finished ? path_join(&r->arena, st->output, l->finished) : st->output;
-    bool ok = st->finished && add_arg(r, st, "tamis") && add_arg(r, st, l->verb) && add_arg(r, st, "-o") &&
-              add_arg(r, st, st->output);
-    if (strcmp(l->verb, "tokenize") == 0 && tokenizer) ok = ok && add_arg(r, st, "-t") && add_arg(r, st, tokenizer);
-    if (threads && !json_get(section, "threads")) {
+/* The words before those of the section. */
+static bool add_wiring(Recipe *r, RecipeStage *st, const char *tokenizer, uint32_t threads,
+                       const RecipeOverrides *over)
+{
+    char number[16];
+
+    bool ok =
+        add_arg(r, st, "tamis") && add_arg(r, st, st->verb) && add_arg(r, st, "-o") && add_arg(r, st, st->output);
+    if (tokenizer) ok = ok && add_arg(r, st, "-t") && add_arg(r, st, tokenizer);
+    if (threads && !json_get(st->section, "threads")) {
         snprintf(number, sizeof number, "%u", threads);
         ok = ok && add_option(r, st, "threads", arena_str(&r->arena, span_str(number)));
     }
     if (over->force) ok = ok && add_arg(r, st, "--force");
     if (over->quiet) ok = ok && add_arg(r, st, "--quiet");
-    if (!ok) return err_nomem(err, "a recipe");
-    for (const Json *v = section ? section->child : NULL; v; v = v->next) {
-        if (span_is(v->key, "input") && !before) continue;
-        if (span_is(v->key, "input") || is_wired((const char *)v->key.p, tokenizer != NULL))
-            return wrong(r, l->verb, (const char *)v->key.p, "is wired by the run and may not be given", err);
-        if ((rc = add_member(r, st, v, err)) != ERR_OK) return rc;
-    }
+    return ok;
+}
+
+/* `before` is the output that this stage reads, NULL for `input`; `tokenizer` what bpe made for it, or NULL. */
+static ErrCode add_stage(Recipe *r, const ChainLink *l, const Json *section, const char *before,
+                         const char *tokenizer, uint32_t threads, const RecipeOverrides *over, Err *err)
+{
+    RecipeStage *st = &r->stage[r->n];
+    ErrCode rc;
+
+    *st = (RecipeStage){.verb = l->verb, .output = path_join(&r->arena, r->out_dir, l->output), .section = section};
+    st->finished = st->output && l->finished ? path_join(&r->arena, st->output, l->finished) : st->output;
+    if (!st->finished || !add_wiring(r, st, tokenizer, threads, over)) return err_nomem(err, "a recipe");
+    if ((rc = add_members(r, st, !before, tokenizer != NULL, err)) != ERR_OK) return rc;
+    /* Behind "--" nothing is an option, whatever it looks like. */
+    if (!add_arg(r, st, "--") || (before && !add_arg(r, st, before))) return err_nomem(err, "a recipe");
     r->n++;
-    if (before) return add_arg(r, st, before) ? ERR_OK : err_nomem(err, "a recipe");
-    return add_input(r, st, json_get(section, "input"), over, err);
+    return before ? ERR_OK : add_input(r, st, over, err);
 }
 
 /* A section is a mapping, nothing (defaults), true, or false (switched off). */
@@ -222,39 +255,70 @@ static ErrCode check_sections(const Recipe *r, const Json *root, Err *err)
     for (const Json *v = root->child; v; v = v->next) {
         const char *key = (const char *)v->key.p;
         if (span_is(v->key, "out") || span_is(v->key, "threads")) continue;
-        if (!recipe_output_name(key)) return wrong(r, key, NULL, "unknown section", err);
+        if (holds_nul(v->key) || !recipe_output_name(key))
+            return wrong(
+                r, v, key, NULL,
+                "unknown section; there are out, threads, ingest, dedup, filter, remix, bpe, tokenize, train", err);
         if (v->type != JSON_OBJECT && v->type != JSON_NULL && v->type != JSON_BOOL)
-            return wrong(r, key, NULL, "a mapping of options, or false", err);
+            return wrong(r, v, key, NULL, "a mapping of options, or false", err);
     }
     return ERR_OK;
 }
 
+/* The output of the last stage that wrote such a thing, or NULL. */
+static const char *last_output(const Recipe *r, Thing what)
+{
+    for (size_t i = r->n; i-- > 0;)
+        for (size_t k = 0; k < RECIPE_STAGES; k++)
+            if (chain[k].writes == what && strcmp(chain[k].verb, r->stage[i].verb) == 0) return r->stage[i].output;
+    return NULL;
+}
+
 static ErrCode add_stages(Recipe *r, const Json *root, uint32_t threads, const RecipeOverrides *over, Err *err)
 {
-    const char *before = NULL, *tokenizer = NULL;
+    Thing first = THING_MODEL; /* what INPUT of the command line is: what the first stage reads */
 
     for (size_t i = 0; i < RECIPE_STAGES; i++) {
-        const Json *section = json_get(root, chain[i].verb);
-        bool on = !(section && section->type == JSON_BOOL && !section->boolean);
-        if (section && section->type != JSON_OBJECT) section = NULL;
-        if (on) {
-            ErrCode rc = add_stage(r, &chain[i], section, before, tokenizer, threads, over, err);
+        const ChainLink *l = &chain[i];
+        const Json *section = json_get(root, l->verb);
+        const bool off = section && section->type == JSON_BOOL && !section->boolean;
+        const char *tokenizer = l->writes == THING_TOKENS ? last_output(r, THING_TOKENIZER) : NULL;
+        RecipeOverrides own = *over;
+        if (r->n == 0) first = l->reads;
+        if (l->reads != first) own.n_input = 0;
+        if (!off && l->writes == THING_TOKENS && !tokenizer && !json_get(section, "tokenizer"))
+            return wrong(r, section ? section : json_get(root, "bpe"), l->verb, "tokenizer",
+                         "says which, since bpe is switched off", err);
+        if (!off) {
+            ErrCode rc = add_stage(r, l, section, last_output(r, l->reads), tokenizer, threads, &own, err);
             if (rc != ERR_OK) return rc;
-            if (chain[i].data) before = r->stage[r->n - 1].output;
-            if (strcmp(chain[i].verb, "bpe") == 0) tokenizer = r->stage[r->n - 1].output;
         }
-        if (over->until && strcmp(over->until, chain[i].verb) == 0) break;
+        if (over->until && strcmp(over->until, l->verb) == 0) break;
     }
     if (r->n == 0) return err_set(err, ERR_USAGE, "%s: every stage is switched off", r->path);
     return ERR_OK;
+}
+
+/* `out` and `threads`. */
+static ErrCode read_head(Recipe *r, const Json *root, const RecipeOverrides *over, uint32_t *threads, Err *err)
+{
+    const Json *out = json_get(root, "out"), *n = json_get(root, "threads");
+    uint64_t v = 0;
+
+    if (out && (out->type != JSON_STRING || !out->string.n || holds_nul(out->string)))
+        return wrong(r, out, "out", NULL, "the path of the run directory", err);
+    if (n && (n->type != JSON_NUMBER || !span_to_u64(n->string, &v) || v > PAR_MAX_THREADS))
+        return wrong(r, n, "threads", NULL, "a whole number, at most 4096", err);
+    *threads = over->threads ? over->threads : (uint32_t)v;
+    r->out_dir = over->out_dir ? over->out_dir : out ? value_path(r, (const char *)out->string.p) : "run";
+    return r->out_dir ? ERR_OK : err_nomem(err, "a recipe");
 }
 
 ErrCode recipe_load(Recipe *r, const char *path, const RecipeOverrides *over, Err *err)
 {
     Buf text = {0};
     Json *root = NULL;
-    const char *out_dir = NULL;
-    uint64_t threads = 0;
+    uint32_t threads;
     ErrCode rc;
 
     *r = (Recipe){.path = path};
@@ -263,18 +327,8 @@ ErrCode recipe_load(Recipe *r, const char *path, const RecipeOverrides *over, Er
     if ((rc = store_read(path, YAML_MAX_BYTES, &text, err)) != ERR_OK) goto out;
     if ((rc = yaml_parse(&r->arena, buf_span(&text), path, &root, err)) != ERR_OK) goto out;
     if ((rc = check_sections(r, root, err)) != ERR_OK) goto out;
-    if ((rc = json_get_str(root, "out", path, &out_dir, err)) != ERR_OK) goto out;
-    if ((rc = json_get_u64(root, "threads", 0, path, &threads, err)) != ERR_OK) goto out;
-    if (threads > PAR_MAX_THREADS) {
-        rc = err_set(err, ERR_USAGE, "%s: threads: at most %d", path, PAR_MAX_THREADS);
-        goto out;
-    }
-    r->out_dir = over->out_dir ? over->out_dir : out_dir ? value_path(r, out_dir) : "run";
-    if (!r->out_dir) {
-        rc = err_nomem(err, "a recipe");
-        goto out;
-    }
-    rc = add_stages(r, root, over->threads ? over->threads : (uint32_t)threads, over, err);
+    if ((rc = read_head(r, root, over, &threads, err)) != ERR_OK) goto out;
+    rc = add_stages(r, root, threads, over, err);
 out:
     buf_clear(&text);
     return rc;

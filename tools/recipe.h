@@ -9,16 +9,19 @@
  *   filter: {rules: zh-en}
  *   remix: {recipe: ./mix.yaml}   # "./" and "../" in front: beside the recipe; else as on the command line
  *   bpe: {vocab-size: 8192}
- *   tokenize: false               # switched off: the next stage reads what the one before wrote
+ *   remix: false                  # switched off: the next stage reads what the one before wrote
  *   train: {config: tiny}
  *
  * A value true is a flag, false and null leave the option out, a list repeats it, and a mapping becomes a file
  * OUT/VERB.KEY.yaml (JSON, which is YAML) whose path is the value. Outputs and inputs are wired here and may not be
- * given: OUT/docs, OUT/unique, OUT/clean, OUT/mixed, OUT/tokenizer.json, OUT/tokens, OUT/ckpt. */
+ * given: OUT/docs, OUT/unique, OUT/clean, OUT/mixed, OUT/tokenizer.json, OUT/tokens, OUT/ckpt. A stage whose maker is
+ * switched off says itself what it reads: tokenize by `tokenizer`, train by `input`.
+ *
+ * Messages begin with FILE:LINE. */
 #ifndef TAMIS_TOOLS_RECIPE_H
 #define TAMIS_TOOLS_RECIPE_H
 
-#include "core/buf.h"
+#include "core/json.h"
 #include "core/options.h"
 
 enum { RECIPE_STAGES = 7, RECIPE_MAX_ARGS = 65536 };
@@ -29,6 +32,7 @@ typedef struct {
     const char *finished; /* the file that exists once the stage is complete */
     const char **argv;    /* "tamis", the verb, …; NULL behind the last */
     size_t argc, cap;
+    const Json *section; /* NULL: left out of the recipe */
 } RecipeStage;
 
 typedef struct {
@@ -55,11 +59,15 @@ typedef struct {
     bool force, quiet;
 } RecipeOverrides;
 
-/* Reads and checks `path`; nothing is written. ERR_USAGE names the section and key that is wrong. */
+/* Reads `path`, checks what the wiring needs; nothing is written. ERR_USAGE names the section and key that is wrong. */
 MUST_USE ErrCode recipe_load(Recipe *r, const char *path, const RecipeOverrides *over, Err *err);
 /* Writes the files of mappings; a file that already holds the same bytes stays untouched. */
 MUST_USE ErrCode recipe_write_files(const Recipe *r, Err *err);
 void recipe_clear(Recipe *r);
+
+/* Asks every stage's verb whether it would take its options, before the first of them works for hours. Files of mappings must
+ * be there, or are left out of the question (`files` false). */
+MUST_USE ErrCode recipe_check(const Recipe *r, bool files, Err *err);
 
 /* The command as a shell would take it, "tamis ingest -o 'my run/docs' …", without a newline. */
 void recipe_command(const RecipeStage *s, Buf *out);

@@ -189,15 +189,13 @@ static void put_drops(Buf *b, const RunDir *r)
 }
 
 /* Documents and bytes of a counter {NAME: [docs, bytes]} in stats.json. */
-static bool counter_of(const RunStage *s, const char *group, const char *name, double *docs, double *bytes)
+static void counter_of(const RunStage *s, const char *group, const char *name, uint64_t *docs, uint64_t *bytes)
 {
     const Json *v = json_get(json_get(json_get(s->stats, "counters"), group), name);
+    const bool pair = v && v->type == JSON_ARRAY && v->n == 2;
 
-    *docs = *bytes = 0;
-    if (!v || v->type != JSON_ARRAY || v->n != 2) return false;
-    *docs = v->child->number;
-    *bytes = v->child->next->number;
-    return true;
+    *docs = rundir_count_of(pair ? v->child : NULL);
+    *bytes = rundir_count_of(pair ? v->child->next : NULL);
 }
 
 static const Json *counter_group(const RunStage *s, const char *group)
@@ -206,28 +204,28 @@ static const Json *counter_group(const RunStage *s, const char *group)
     return g && g->type == JSON_OBJECT ? g->child : NULL;
 }
 
-static void add_share(Bars *l, Span label, double docs, double bytes, double total, int tone)
+static void add_share(Bars *l, Span label, uint64_t docs, uint64_t bytes, uint64_t total, int tone)
 {
     char text[32], text2[32], note[REPORT_NOTE];
 
-    snprintf(note, sizeof note, "%s (%.1f %%), %s", put_bytes(text, (uint64_t)bytes),
-             total > 0 ? 100 * bytes / total : 0.0, put_count(text2, (uint64_t)docs));
-    bars_add(l, label, bytes, tone, note);
+    snprintf(note, sizeof note, "%s (%.1f %%), %s", put_bytes(text, bytes),
+             total ? 100 * (double)bytes / (double)total : 0.0, put_count(text2, docs));
+    bars_add(l, label, (double)bytes, tone, note);
 }
 
 static void put_languages(Buf *b, const RunDir *r)
 {
     const RunStage *before = rundir_stage(r, "ingest"), *after = rundir_stage(r, "remix");
     Bars l = {0};
-    double docs, bytes;
+    uint64_t docs, bytes;
 
     for (const Json *v = counter_group(before, "lang"); v; v = v->next) {
         const char *name = (const char *)v->key.p;
         counter_of(before, "lang", name, &docs, &bytes);
-        add_share(&l, v->key, docs, bytes, (double)before->text_bytes, 2);
+        add_share(&l, v->key, docs, bytes, before->text_bytes, 2);
         if (!after->stats) continue;
         counter_of(after, "lang", name, &docs, &bytes);
-        add_share(&l, SPAN_LIT(""), docs, bytes, (double)after->text_bytes, 0);
+        add_share(&l, SPAN_LIT(""), docs, bytes, after->text_bytes, 0);
     }
     if (!l.n) return;
     heading(b, "Languages, before and after",
@@ -236,13 +234,13 @@ static void put_languages(Buf *b, const RunDir *r)
 }
 
 /* Tokens of a stream by its name; 0 when there is none. */
-static double stream_tokens(const RunDir *r, const char *name)
+static uint64_t stream_tokens(const RunDir *r, const char *name)
 {
     const Json *streams = json_get(rundir_stage(r, "tokenize")->manifest, "streams");
 
     for (const Json *s = streams && streams->type == JSON_ARRAY ? streams->child : NULL; s; s = s->next) {
         const Json *n = json_get(s, "name");
-        if (n && n->type == JSON_STRING && span_is(n->string, name)) return rundir_number(s, "n_tokens");
+        if (n && n->type == JSON_STRING && span_is(n->string, name)) return rundir_count(s, "n_tokens");
     }
     return 0;
 }
@@ -263,13 +261,13 @@ static void put_domains(Buf *b, const RunDir *r)
 {
     const RunStage *mixed = rundir_stage(r, "remix");
     Bars before = {0}, rate = {0};
-    double docs, bytes;
+    uint64_t docs, bytes;
     char note[REPORT_NOTE];
 
     for (const Json *v = counter_group(mixed, "domain"); v; v = v->next) {
         const char *name = (const char *)v->key.p;
         counter_of(mixed, "domain", name, &docs, &bytes);
-        const double has = mixed->text_bytes ? bytes / (double)mixed->text_bytes : 0,
+        const double has = mixed->text_bytes ? (double)bytes / (double)mixed->text_bytes : 0,
                      gets = mixture_share(r->mixture, name);
         snprintf(note, sizeof note, "%.1f %% of the text", 100 * has);
         bars_add(&before, v->key, has, 2, note);
@@ -277,10 +275,11 @@ static void put_domains(Buf *b, const RunDir *r)
             snprintf(note, sizeof note, "%.1f %% of the training samples", 100 * gets);
             bars_add(&before, SPAN_LIT(""), gets, 0, note);
         }
-        const double tokens = stream_tokens(r, name);
-        if (tokens <= 0 || bytes <= 0) continue;
-        snprintf(note, sizeof note, "%.3f (%.2f bytes a token)", tokens / bytes, bytes / tokens);
-        bars_add(&rate, v->key, tokens / bytes, 1, note);
+        const uint64_t tokens = stream_tokens(r, name);
+        if (!tokens || !bytes) continue;
+        const double per_byte = (double)tokens / (double)bytes;
+        snprintf(note, sizeof note, "%.3f (%.2f bytes a token)", per_byte, 1 / per_byte);
+        bars_add(&rate, v->key, per_byte, 1, note);
     }
     if (before.n) {
         heading(b, "Domains, before and after mixing",

@@ -124,6 +124,7 @@ static ErrCode run_chain(const Recipe *r, const RunOptions *o, int *status, Err 
     if ((rc = store_mkdirs(r->out_dir, err)) != ERR_OK) goto out;
     if ((rc = lock_dir(&arena, r->out_dir, &lock, err)) != ERR_OK) goto out;
     if ((rc = recipe_write_files(r, err)) != ERR_OK) goto out;
+    if ((rc = recipe_check(r, true, err)) != ERR_OK) goto out;
     if ((rc = rundir_read_times(r->out_dir, times, err)) != ERR_OK) goto out;
     for (size_t i = 0; i < r->n && rc == ERR_OK && *status == 0; i++) {
         rc = run_stage(r, i, times, status, &interrupted, err);
@@ -141,12 +142,14 @@ out:
 static ErrCode print_commands(const Recipe *r, Err *err)
 {
     Buf b = {0};
+    ErrCode rc = recipe_check(r, false, err);
 
+    if (rc != ERR_OK) return rc;
     for (size_t i = 0; i < r->n; i++) {
         recipe_command(&r->stage[i], &b);
         buf_putc(&b, '\n');
     }
-    ErrCode rc = buf_ok(&b, "the commands", err);
+    rc = buf_ok(&b, "the commands", err);
     if (rc == ERR_OK) fwrite(b.p, 1, b.n, stdout);
     buf_clear(&b);
     return rc;
@@ -188,8 +191,13 @@ int run_verb(int argc, char **argv)
         "Run the chain of a recipe (YAML): ingest, dedup, filter, remix, bpe, tokenize, train; then write\n"
         "DIR/report.html. INPUT replaces the recipe's. Stages that are done already are left alone.",
         specs,
-        "A section a verb, its keys the verb's long options; `STAGE: false` leaves a stage out. Run it again\n"
-        "after a failure or a kill: it goes on where it stopped. The status is that of the stage that failed."};
+        "Sections of a recipe: out (DIR), threads, ingest, dedup, filter, remix, bpe, tokenize, train. One of a "
+        "stage\n"
+        "holds long options of its verb (`tamis STAGE --help`) in full; the first stage's, its `input` too; one "
+        "left\n"
+        "out means defaults, `STAGE: false` leaves the stage out. All is checked before the first stage starts. Run\n"
+        "it again after a failure or a kill: it goes on where it stopped. The status is that of the stage that "
+        "failed."};
     int first = 0, status = 0;
     Err err = {0};
 

@@ -1,17 +1,20 @@
 /* A run directory as facts. */
 #include "tools/rundir.h"
 
+#include "core/log.h"
 #include "core/store.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
-uint64_t rundir_count(const Json *obj, const char *key)
+uint64_t rundir_count_of(const Json *number)
 {
-    double v = rundir_number(obj, key);
+    const double v = number && number->type == JSON_NUMBER ? number->number : 0;
     return v > 0 && v < 1e19 ? (uint64_t)v : 0;
 }
+
+uint64_t rundir_count(const Json *obj, const char *key) { return rundir_count_of(json_get(obj, key)); }
 
 double rundir_number(const Json *obj, const char *key)
 {
@@ -49,6 +52,12 @@ static ErrCode load_json(Arena *a, const char *dir, const char *name, const Json
 
 /* --- run.json */
 
+static double seconds_of(const Json *stage, const char *key)
+{
+    const double v = rundir_number(stage, key);
+    return v > 0 && v < 1e12 ? v : 0; /* what no run takes, json_put_number() would not take either */
+}
+
 static void times_from(const Json *root, RunTime *time)
 {
     const Json *stages = json_get(root, "stages");
@@ -59,8 +68,8 @@ static void times_from(const Json *root, RunTime *time)
             const Json *verb = json_get(s, "verb"), *finished = json_get(s, "finished");
             if (!verb || verb->type != JSON_STRING || !span_is(verb->string, recipe_verb(i))) continue;
             time[i].runs = rundir_count(s, "runs");
-            time[i].seconds = rundir_number(s, "seconds");
-            time[i].cpu_seconds = rundir_number(s, "cpu_seconds");
+            time[i].seconds = seconds_of(s, "seconds");
+            time[i].cpu_seconds = seconds_of(s, "cpu_seconds");
             time[i].finished = finished && finished->type == JSON_BOOL && finished->boolean;
         }
     }
@@ -121,7 +130,7 @@ static bool log_point(const Json *line, RunPoint *p, bool *heldout)
 
 static ErrCode parse_log(RunDir *r, Span text, const char *path, Err *err)
 {
-    size_t n_lines = 0;
+    size_t n_lines = 0, n_bad = 0;
     Arena line_arena = {0};
     ErrCode rc = ERR_OK;
 
@@ -131,22 +140,25 @@ static ErrCode parse_log(RunDir *r, Span text, const char *path, Err *err)
     r->heldout = arena_array(&r->arena, n_lines + 1, sizeof *r->heldout);
     if (!r->train || !r->heldout) return err_nomem(err, "the training log");
     /* A last line without its newline is one that a killed trainer did not finish: it is left out. */
-    while (text.n && rc == ERR_OK) {
+    while (text.n) {
         size_t n = span_find(text, '\n');
         if (n == text.n) break;
         Json *line = NULL;
         RunPoint p;
         bool heldout;
         rc = json_parse(&line_arena, span(text.p, n), path, &line, err);
-        if (rc == ERR_OK && log_point(line, &p, &heldout)) {
-            if (heldout)
-                r->heldout[r->n_heldout++] = p;
-            else
-                r->train[r->n_train++] = p;
-        }
+        if (rc == ERR_NOMEM) break;
+        if (rc != ERR_OK || !log_point(line, &p, &heldout))
+            n_bad++;
+        else if (heldout)
+            r->heldout[r->n_heldout++] = p;
+        else
+            r->train[r->n_train++] = p;
+        rc = ERR_OK;
         arena_reset(&line_arena);
         text = span_from(text, n + 1);
     }
+    if (rc == ERR_OK && n_bad) log_warn("%s: %zu damaged lines are left out", path, n_bad);
     arena_clear(&line_arena);
     return rc;
 }
@@ -211,7 +223,7 @@ size_t rundir_drops(const RunStage *s, RunDrop *out, size_t cap, size_t *n_rest,
     *n_rest = 0;
     *rest = 0;
     for (const Json *d = dropped && dropped->type == JSON_OBJECT ? dropped->child : NULL; d; d = d->next) {
-        RunDrop now = {d->key, d->type == JSON_NUMBER && d->number > 0 && d->number < 1e19 ? (uint64_t)d->number : 0};
+        RunDrop now = {d->key, rundir_count_of(d)};
         if (!now.n_docs) continue;
         for (size_t i = 0; i < n; i++) { /* the place of `now`; what stood there moves on */
             const bool before = now.n_docs > out[i].n_docs ||
@@ -254,7 +266,8 @@ void rundir_print(const RunDir *r)
         printf("%-24s %12" PRIu64 "  (%.1f MB of text)\n", "documents", ingest->n_docs,
                (double)ingest->text_bytes / 1e6);
     }
-    if (dedup->manifest) printf("%-24s %12" PRIu64 "\n", "duplicates", dedup->n_in - dedup->n_docs);
+    if (dedup->manifest && dedup->n_in >= dedup->n_docs)
+        printf("%-24s %12" PRIu64 "\n", "duplicates", dedup->n_in - dedup->n_docs);
     if (filter->manifest)
         printf("%-24s %12" PRIu64 "  (%.1f MB of text)\n", "kept", filter->n_docs, (double)filter->text_bytes / 1e6);
     printf("dropped by reason\n");

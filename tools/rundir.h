@@ -40,14 +40,17 @@ typedef struct {
     size_t n_train, n_heldout;
 } RunDir;
 
-/* Absent files are fine; a damaged one of ours is ERR_DATA. A directory with none of them: ERR_SYS. */
+/* Absent files are fine; a damaged one of ours is ERR_DATA, but for a line of the log, which costs itself and a warning. A
+ * directory with none of them: ERR_SYS. */
 MUST_USE ErrCode rundir_load(RunDir *r, const char *dir, Err *err);
 void rundir_clear(RunDir *r);
 const RunStage *rundir_stage(const RunDir *r, const char *verb);
 
-/* Member as a number, 0 when absent. */
+/* Member as a number, 0 when absent. A count that no 64 bits hold or that is below 0 is 0 too: a damaged file shows as what
+ * cannot be, never as undefined behaviour. */
 uint64_t rundir_count(const Json *obj, const char *key);
 double rundir_number(const Json *obj, const char *key);
+uint64_t rundir_count_of(const Json *number); /* NULL is fine */
 
 /* Why a stage dropped documents, most frequent first (ties by name). At most `cap` of them; returns how many, and sums the
  * reasons beyond into *n_rest reasons with *rest documents. */

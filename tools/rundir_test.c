@@ -45,6 +45,40 @@ TEST(facts_are_read)
     rundir_clear(&r);
 }
 
+TEST(a_damaged_line_of_the_log_costs_itself)
+{
+    const char *dir = check_tmpdir();
+    RunDir r;
+    put(dir, "ckpt", "result.json", "{}\n");
+    put(dir, "ckpt", "log.jsonl", "{\"step\":1,\"loss\":9.5}\n{\"step\":2,\"lo\xff\n\n[]\n{\"step\":4,\"loss\":8}\n");
+    CHECK_OK(rundir_load(&r, dir, &err), &err);
+    CHECK_INT(2, r.n_train);
+    CHECK(r.train[1].step == 4);
+    rundir_clear(&r);
+}
+
+TEST(counters_that_cannot_be_are_none)
+{
+    const char *dir = check_tmpdir();
+    RunTime time[RECIPE_STAGES];
+    RunDir r;
+    put(dir, "docs", "manifest.json",
+        "{\"n_in\":-3,\"n_docs\":1e300,\"text_bytes\":\"x\",\"dropped\":{\"x\":-1,\"y\":1e30}}");
+    put(dir, ".", "run.json",
+        "{\"stages\":[{\"verb\":\"ingest\",\"runs\":1e40,\"seconds\":1e300,\"cpu_seconds\":-1}]}");
+    CHECK_OK(rundir_load(&r, dir, &err), &err);
+    const RunStage *s = rundir_stage(&r, "ingest");
+    CHECK(s->n_in == 0 && s->n_docs == 0 && s->text_bytes == 0 && s->time.runs == 0 && s->time.seconds == 0);
+    RunDrop drop[2];
+    size_t n_rest;
+    uint64_t rest;
+    CHECK_INT(0, rundir_drops(s, drop, 2, &n_rest, &rest));
+    CHECK_OK(rundir_read_times(dir, time, &err), &err);
+    time[0].runs = 1;
+    CHECK_OK(rundir_write_times(dir, time, &err), &err);
+    rundir_clear(&r);
+}
+
 TEST(a_damaged_file_is_named)
 {
     const char *dir = check_tmpdir();

@@ -50,7 +50,7 @@ static ErrCode one_sample(Arena *a, const char *trainer, const char *ckpt, const
     /* One thread: the products of one token are too small to share, and waiting threads would only take the cores. */
     const char *const argv[] = {"tamis-train", "--generate", ckpt,  "--tokens-dir", tokens, "--prompt-ids",
                                 ids,           "--n",        count, "-j",           "1",    NULL};
-    rc = child_capture(trainer, argv, SAMPLE_MAX_BYTES, &text, &status, err);
+    rc = child_capture(trainer, argv, CHILD_STDOUT, SAMPLE_MAX_BYTES, &text, &status, err);
     if (rc == ERR_OK && status != 0)
         rc = err_set(err, ERR_SYS, "tamis-train --generate ended with status %d", status);
     if (rc == ERR_OK) {
