@@ -69,13 +69,6 @@ void encoder_free(Encoder *e)
 
 uint64_t encoder_n_lost(const Encoder *e) { return e->merger.n_lost; }
 
-static inline void put_id(Buf *ids, uint32_t id)
-{
-    if (ids->cap - ids->n < sizeof id && !buf_reserve(ids, sizeof id)) return;
-    memcpy(ids->p + ids->n, &id, sizeof id);
-    ids->n += sizeof id;
-}
-
 static inline void put_cached(const CachedWord *w, Buf *ids)
 {
     unsigned n = w->ids[0] >> 24;

@@ -125,6 +125,47 @@ static Tokenizer *random_merges(uint64_t seed)
     return t;
 }
 
+/* The text as one word, in pieces of every small size, whatever was there before. */
+static void check_pieces(const Tokenizer *t, Span text)
+{
+    Buf want = {0}, ids = {0};
+    Err err = {0};
+
+    slow_word(t, text, &want);
+    for (size_t piece = 1; piece <= 9; piece++) {
+        WordMerger w = {.t = t, .piece_bytes = piece};
+        uint32_t before = 7;
+        buf_reset(&ids);
+        buf_put(&ids, &before, sizeof before);
+        CHECK_OK(word_encode(&w, text, &ids, &err), &err);
+        CHECK_SPAN(buf_span(&want), span_from(buf_span(&ids), sizeof before));
+        wordmerger_clear(&w);
+    }
+    buf_clear(&want);
+    buf_clear(&ids);
+}
+
+/* Runs whose encoding hangs together from end to end, and texts with bytes that have no token. */
+TEST(words_in_pieces_get_the_same_ids)
+{
+    static const char *const runs[] = {"a", "ab", "aba", "\xe4\xb8\xad", "a\xff", "the"};
+    Tokenizer *t = trained("deepseek-llm", 400);
+    Buf text = {0};
+
+    for (size_t r = 0; r < sizeof runs / sizeof *runs; r++)
+        for (size_t n = 0; n < 40; n++) {
+            buf_reset(&text);
+            for (size_t i = 0; i < n; i++) buf_puts(&text, runs[r]);
+            check_pieces(t, buf_span(&text));
+        }
+    for (uint64_t seed = 0; seed < 200; seed++) {
+        random_text(&text, seed + 9000, 30);
+        check_pieces(t, buf_span(&text));
+    }
+    buf_clear(&text);
+    tokenizer_free(t);
+}
+
 TEST(random_merges_across_characters)
 {
     static const char *const part[] = {"\xe4\xb8\xad", "\xe4\xb8\x96", "a",       "\xc3\xa9",
@@ -145,6 +186,7 @@ TEST(random_merges_across_characters)
             CHECK_OK(encode(e, buf_span(&text), true, &ids, &err), &err);
             slow_encode(t, buf_span(&text), &want);
             CHECK_SPAN(buf_span(&want), buf_span(&ids));
+            check_pieces(t, buf_span(&text));
         }
         encoder_free(e);
         tokenizer_free(t);
@@ -310,9 +352,9 @@ TEST(scratch_of_a_giant_word_is_given_back)
     Buf text = {0}, ids = {0};
     Err err = {0};
 
-    CHECK(buf_reserve(&text, MERGE_KEEP + 1));
-    memset(text.p, 'a', MERGE_KEEP + 1);
-    text.n = MERGE_KEEP + 1;
+    CHECK(buf_reserve(&text, MERGE_PIECE + 1));
+    memset(text.p, 'a', MERGE_PIECE + 1);
+    text.n = MERGE_PIECE + 1;
     for (int round = 0; round < 2; round++) {
         size_t n = ids.n;
         CHECK_OK(word_encode(&w, SPAN_LIT("aaaa"), &ids, &err), &err);
@@ -338,7 +380,7 @@ TEST(long_words_are_not_quadratic)
     CHECK_OK(encoder_new(&e, t, &err), &err);
     for (size_t i = 0; i < sizeof runs / sizeof *runs; i++) {
         buf_reset(&text);
-        while (text.n < 200000) buf_puts(&text, runs[i]);
+        while (text.n < 3 * MERGE_PIECE) buf_puts(&text, runs[i]);
         buf_putc(&text, '1');
         CHECK_OK(encode(e, buf_span(&text), false, &ids, &err), &err);
         buf_reset(&back);

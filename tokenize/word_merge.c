@@ -1,23 +1,22 @@
 #include "tokenize/word_merge.h"
 
+#include "tokenize/bytelevel.h"
+
+#include <assert.h>
 #include <stdlib.h>
 
-#define MAX_WORD ((size_t)1 << 31) /* positions in a word are u32 */
+#define MAX_PIECE ((size_t)1 << 31) /* positions in a piece are u32 */
 
 void wordmerger_clear(WordMerger *w)
 {
     free(w->id);
-    free(w->piece);
+    free(w->node);
     free(w->heap);
-    w->id = NULL, w->piece = NULL, w->heap = NULL;
+    w->id = NULL, w->node = NULL, w->heap = NULL;
     w->cap = 0;
-}
-
-static inline void put_id(Buf *ids, uint32_t id)
-{
-    if (ids->cap - ids->n < sizeof id && !buf_reserve(ids, sizeof id)) return;
-    memcpy(ids->p + ids->n, &id, sizeof id);
-    ids->n += sizeof id;
+    buf_clear(&w->bytes);
+    buf_clear(&w->next);
+    buf_clear(&w->seam);
 }
 
 /* --- what merging starts from */
@@ -100,20 +99,20 @@ static void heap_push(WordMerger *w, uint64_t v)
     w->heap[i] = v;
 }
 
-/* Queues the merge of the piece at `at` with the one behind it. A word of n tokens queues fewer than 3n: n - 1 at first, then at
+/* Queues the merge of the token at `at` with the one behind it. A word of n tokens queues fewer than 3n: n - 1 at first, then at
  * most two for each of at most n - 1 merges. */
 static void queue_merge(WordMerger *w, uint32_t at)
 {
-    if (at == NO_ID || w->piece[at].next == NO_ID) return;
-    uint64_t m = merge_of(w->t, w->piece[at].id, w->piece[w->piece[at].next].id);
+    if (at == NO_ID || w->node[at].next == NO_ID) return;
+    uint64_t m = merge_of(w->t, w->node[at].id, w->node[w->node[at].next].id);
     if (m != NO_MERGE) heap_push(w, (m & ~(uint64_t)UINT32_MAX) | at);
 }
 
 static void merge_many(WordMerger *w, uint32_t n, Buf *ids)
 {
-    Piece *p = w->piece;
+    MergeNode *p = w->node;
 
-    for (uint32_t i = 0; i < n; i++) p[i] = (Piece){w->id[i], i ? i - 1 : NO_ID, i + 1 < n ? i + 1 : NO_ID};
+    for (uint32_t i = 0; i < n; i++) p[i] = (MergeNode){w->id[i], i ? i - 1 : NO_ID, i + 1 < n ? i + 1 : NO_ID};
     w->n_heap = 0;
     for (uint32_t i = 0; i + 1 < n; i++) queue_merge(w, i);
     while (w->n_heap) {
@@ -139,29 +138,101 @@ static ErrCode make_room(WordMerger *w, size_t n, Err *err)
     size_t cap = w->cap ? w->cap : 4096;
 
     if (n <= w->cap) return ERR_OK;
-    if (n > MAX_WORD) return err_set(err, ERR_LIMIT, "a word of %zu bytes is too long to encode", n);
+    if (n > MAX_PIECE) return err_set(err, ERR_LIMIT, "a word cannot be encoded: %zu bytes of it hang together", n);
     while (cap < n) cap *= 2;
-    wordmerger_clear(w);
+    free(w->id);
+    free(w->node);
+    free(w->heap);
+    w->cap = 0;
     w->id = malloc(cap * sizeof *w->id);
-    w->piece = malloc(cap * sizeof *w->piece);
+    w->node = malloc(cap * sizeof *w->node);
     w->heap = malloc(3 * cap * sizeof *w->heap);
-    if (!w->id || !w->piece || !w->heap) return err_nomem(err, "a long word");
+    if (!w->id || !w->node || !w->heap) return err_nomem(err, "a long word");
     w->cap = cap;
     return ERR_OK;
 }
 
-ErrCode word_encode(WordMerger *w, Span word, Buf *ids, Err *err)
+/* Appends the ids of a piece that is merged at once. */
+static ErrCode encode_piece(WordMerger *w, Span piece, Buf *ids, Err *err)
 {
-    ErrCode rc = make_room(w, word.n, err);
+    ErrCode rc = make_room(w, piece.n, err);
 
     if (rc != ERR_OK) return rc;
-    uint32_t n = start_tokens(w, word, w->id);
+    uint32_t n = start_tokens(w, piece, w->id);
     if (n > MERGE_FEW) {
         merge_many(w, n, ids);
     } else {
         n = merge_few(w->t, w->id, n);
         buf_put(ids, w->id, n * sizeof *w->id);
     }
-    if (w->cap > MERGE_KEEP) wordmerger_clear(w);
     return ERR_OK;
+}
+
+/* --- a word in pieces */
+
+static const uint32_t *id_array(const Buf *ids) { return (const uint32_t *)(const void *)ids->p; }
+
+/* What the tokens were merged from. An added token may stand for other bytes than the token of its spelling, hence not t->bytes. */
+static void put_bytes(WordMerger *w, const uint32_t *id, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        bool spelt = bytelevel_read(&w->bytes, w->t->spelling[id[i]]);
+        assert(spelt); /* its letters are those of the bytes that it was merged from */
+        (void)spelt;
+    }
+}
+
+/* Joins the ids of what came before, ids[first, …), and those of the next piece, w->next: the tokens about the seam are encoded
+ * together, more and more of them until the outermost ones come out as they were. */
+static ErrCode join(WordMerger *w, Buf *ids, size_t first, Err *err)
+{
+    const uint32_t *left = id_array(ids) + first, *right = id_array(&w->next);
+    size_t n_left = ids->n / sizeof *left - first, n_right = w->next.n / sizeof *right;
+    size_t take_left = n_left && n_right ? 1 : 0, take_right = take_left;
+
+    while (take_left) {
+        buf_reset(&w->bytes);
+        buf_reset(&w->seam);
+        put_bytes(w, left + n_left - take_left, take_left);
+        put_bytes(w, right, take_right);
+        ErrCode rc = buf_ok(&w->bytes, "a long word", err);
+        if (rc == ERR_OK) rc = encode_piece(w, buf_span(&w->bytes), &w->seam, err);
+        if (rc == ERR_OK) rc = buf_ok(&w->seam, "a long word", err);
+        if (rc != ERR_OK) return rc;
+        const uint32_t *made = id_array(&w->seam), *last = made + w->seam.n / sizeof *made - 1;
+        bool left_stands = take_left == n_left || *made == left[n_left - take_left];
+        bool right_stands = take_right == n_right || *last == right[take_right - 1];
+        if (left_stands && right_stands) break;
+        if (!left_stands) take_left = take_left < n_left / 4 ? 4 * take_left : n_left;
+        if (!right_stands) take_right = take_right < n_right / 4 ? 4 * take_right : n_right;
+    }
+    ids->n -= take_left * sizeof *left;
+    buf_put_span(ids, buf_span(&w->seam));
+    buf_put(ids, right + take_right, (n_right - take_right) * sizeof *right);
+    return ERR_OK;
+}
+
+static ErrCode encode_pieces(WordMerger *w, Span word, Buf *ids, Err *err)
+{
+    size_t piece = w->piece_bytes ? w->piece_bytes : MERGE_PIECE, first = ids->n / sizeof(uint32_t);
+    ErrCode rc = ERR_OK;
+
+    for (Span rest = word; rest.n && rc == ERR_OK && !ids->oom; rest = span_from(rest, piece)) {
+        buf_reset(&w->next);
+        buf_reset(&w->seam);
+        rc = encode_piece(w, span(rest.p, rest.n < piece ? rest.n : piece), &w->next, err);
+        if (rc == ERR_OK) rc = buf_ok(&w->next, "a long word", err);
+        if (rc == ERR_OK) rc = join(w, ids, first, err);
+    }
+    return rc;
+}
+
+ErrCode word_encode(WordMerger *w, Span word, Buf *ids, Err *err)
+{
+    size_t piece = w->piece_bytes ? w->piece_bytes : MERGE_PIECE;
+
+    if (word.n <= piece) return encode_piece(w, word, ids, err);
+    ErrCode rc = encode_pieces(w, word, ids, err);
+    wordmerger_clear(w);
+    return rc;
 }
