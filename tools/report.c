@@ -3,7 +3,6 @@
 
 #include "core/options.h"
 #include "core/store.h"
-#include "tools/rundir.h"
 #include "tools/svg.h"
 #include "tools/verbs.h"
 
@@ -329,7 +328,7 @@ static ErrCode put_samples(Buf *b, RunDir *r, Err *err)
     ModelSample sample[MODEL_SAMPLES];
     size_t n;
 
-    ErrCode rc = model_samples(&r->arena, r->dir, sample, &n, err);
+    ErrCode rc = model_samples(r, sample, &n, err);
     if (rc != ERR_OK || n == 0) return rc;
     heading(b, "What the model says", "The prompt in bold, then what it adds (fixed seed).");
     for (size_t i = 0; i < n; i++) {

@@ -1,4 +1,4 @@
-/* What the trained model says to a few fixed prompts in both languages. */
+/* What the trained model says to a few fixed prompts in the languages it knows. */
 #include "core/log.h"
 #include "core/store.h"
 #include "tokenize/tokenize.h"
@@ -10,11 +10,15 @@
 
 enum { SAMPLE_MAX_BYTES = 1 << 20 };
 
-static const ModelSample prompts[MODEL_SAMPLES] = {
-    {"English", "To install the package, ", {NULL, 0}},
-    {"English", "The function returns ", {NULL, 0}},
-    {"Chinese", "如果您想", {NULL, 0}},
-    {"Chinese", "选择要", {NULL, 0}},
+/* Openings that any kind of text may have. `lang` is how the codes of the language begin. */
+static const struct {
+    const char *lang;
+    ModelSample sample;
+} prompts[MODEL_SAMPLES] = {
+    {"en", {"English", "To install the package, ", {NULL, 0}}},
+    {"en", {"English", "The function returns ", {NULL, 0}}},
+    {"zh", {"Chinese", "如果您想", {NULL, 0}}},
+    {"zh", {"Chinese", "选择要", {NULL, 0}}},
 };
 
 /* "12,7,301" for --prompt-ids. */
@@ -61,35 +65,46 @@ static ErrCode one_sample(Arena *a, const char *trainer, const char *ckpt, const
     return rc;
 }
 
-/* True when the run has all that generating needs. */
-static bool have_model(const char *result, const char *tokenizer)
+/* True unless the statistics of what was trained on say that it has no text in this language. */
+static bool is_spoken(const RunDir *r, const char *lang)
 {
-    bool a = false, b = false;
-    return store_exists(result, &a, NULL) == ERR_OK && store_exists(tokenizer, &b, NULL) == ERR_OK && a && b;
+    const Json *counts = json_get(json_get(rundir_stage(r, "remix")->stats, "counters"), "lang");
+
+    for (const Json *v = counts && counts->type == JSON_OBJECT ? counts->child : NULL; v; v = v->next)
+        if (span_starts(v->key, span_str(lang))) return true;
+    return !counts;
 }
 
-ErrCode model_samples(Arena *a, const char *dir, ModelSample *out, size_t *n, Err *err)
+/* True when the run has all that generating needs. */
+static bool have_model(const RunDir *r)
 {
-    const char *ckpt = path_join(a, dir, "ckpt"), *tokens = path_join(a, dir, "tokens");
-    const char *tokenizer = path_join(a, dir, "tokenizer.json"), *trainer = NULL;
-    const char *result = ckpt ? path_join(a, ckpt, "result.json") : NULL;
+    bool tokenizer = false, tokens = false;
+
+    return r->result && store_exists(rundir_stage(r, "bpe")->dir, &tokenizer, NULL) == ERR_OK && tokenizer &&
+           store_exists(rundir_stage(r, "tokenize")->dir, &tokens, NULL) == ERR_OK && tokens;
+}
+
+ErrCode model_samples(RunDir *r, ModelSample *out, size_t *n, Err *err)
+{
+    const char *tokens = rundir_stage(r, "tokenize")->dir, *trainer = NULL;
     Tokenizer *t = NULL;
     Encoder *e = NULL;
     Err why = {0};
 
     *n = 0;
-    if (!ckpt || !tokens || !tokenizer || !result) return err_nomem(err, "paths");
-    if (!have_model(result, tokenizer)) return ERR_OK;
-    ErrCode rc = child_find_trainer(a, &trainer, &why);
-    if (rc == ERR_OK) rc = tokenizer_load(&t, tokenizer, &why);
+    if (!have_model(r)) return ERR_OK;
+    ErrCode rc = child_find_trainer(&r->arena, &trainer, &why);
+    if (rc == ERR_OK) rc = tokenizer_load(&t, rundir_stage(r, "bpe")->dir, &why);
     if (rc == ERR_OK) rc = encoder_new(&e, t, &why);
     for (size_t i = 0; rc == ERR_OK && i < MODEL_SAMPLES; i++) {
-        out[*n] = prompts[i];
-        rc = one_sample(a, trainer, ckpt, tokens, e, &out[*n], &why);
+        if (!is_spoken(r, prompts[i].lang)) continue;
+        out[*n] = prompts[i].sample;
+        rc = one_sample(&r->arena, trainer, rundir_stage(r, "train")->dir, tokens, e, &out[*n], &why);
         *n += rc == ERR_OK;
     }
-    if (rc != ERR_OK) log_warn("no samples: %s", why.msg);
     encoder_free(e);
     tokenizer_free(t);
-    return rc == ERR_NOMEM ? err_nomem(err, "samples") : ERR_OK;
+    if (rc == ERR_NOMEM || rc == ERR_INTR) return err_set(err, rc, "%s", why.msg);
+    if (rc != ERR_OK) log_warn("no samples: %s", why.msg);
+    return ERR_OK;
 }
