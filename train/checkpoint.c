@@ -9,7 +9,7 @@
 
 static const char MAGIC[8] = "TAMISCKP";
 enum {
-    FIXED_BYTES = 72,
+    FIXED_BYTES = 88,
     ENTRY_BYTES = SPEC_NAME_BYTES + 3 * 8 + 3 * 16,
     MAX_TENSORS = SPEC_MAX_LAYERS * 16,
     CHUNK_FLOATS = 1 << 18 /* 1 MiB at a time passes through a buffer of little-endian bytes */
@@ -74,7 +74,8 @@ static void put_fixed(Buf *b, const CheckpointInfo *info, const ModelSpec *spec,
     le64_put(fixed + 32, info->tokens);
     le64_put(fixed + 40, spec->n_params);
     hash128_put(fixed + 48, info->data);
-    le64_put(fixed + 64, n_config);
+    hash128_put(fixed + 64, info->tokenizer_id);
+    le64_put(fixed + 80, n_config);
     buf_put(b, fixed, sizeof fixed);
 }
 
@@ -203,7 +204,7 @@ ErrCode checkpoint_delete(const char *dir, uint64_t step, Err *err)
 /* Sizes that the fixed part announces, in bytes; false when they cannot be. */
 static bool header_bytes(const uint8_t *fixed, uint64_t file_bytes, size_t *directory, size_t *total)
 {
-    const uint64_t n_tensors = le32_get(fixed + 12), n_config = le64_get(fixed + 64);
+    const uint64_t n_tensors = le32_get(fixed + 12), n_config = le64_get(fixed + 80);
 
     if (n_tensors > MAX_TENSORS || n_config > CHECKPOINT_MAX_CONFIG) return false;
     *directory = FIXED_BYTES + round8((size_t)n_config);
@@ -249,9 +250,9 @@ ErrCode checkpoint_parse_header(Span header, uint64_t file_bytes, const char *pa
     info->samples = le64_get(header.p + 24);
     info->tokens = le64_get(header.p + 32);
     info->data = hash128_get(header.p + 48);
-    if ((rc = config_read_json(&info->config, span(header.p + FIXED_BYTES, (size_t)le64_get(header.p + 64)), path,
-                               err)) != ERR_OK)
-        return rc;
+    info->tokenizer_id = hash128_get(header.p + 64);
+    const Span config = span(header.p + FIXED_BYTES, (size_t)le64_get(header.p + 80));
+    if ((rc = config_read_json(&info->config, config, path, err)) != ERR_OK) return rc;
     if ((rc = modelspec_init(&spec, &info->config.model, err)) != ERR_OK)
         return rc == ERR_USAGE ? bad(path, "a configuration that is none", err) : rc;
     if (spec.n_params != le64_get(header.p + 40) || spec.n_tensors != le32_get(header.p + 12))
@@ -262,8 +263,8 @@ ErrCode checkpoint_parse_header(Span header, uint64_t file_bytes, const char *pa
     return rc;
 }
 
-/* Reads and checks the header; *header receives its bytes. */
-static ErrCode read_header(InFile *f, Buf *header, CheckpointInfo *info, Err *err)
+/* Reads and checks the header of the file that is named after `step`; *header receives its bytes. */
+static ErrCode read_header(InFile *f, uint64_t step, Buf *header, CheckpointInfo *info, Err *err)
 {
     const uint64_t size = infile_size(f);
     uint8_t fixed[FIXED_BYTES], sum[8];
@@ -278,7 +279,11 @@ static ErrCode read_header(InFile *f, Buf *header, CheckpointInfo *info, Err *er
     header->n = total;
     if ((rc = checkpoint_parse_header(buf_span(header), size, infile_path(f), info, err)) != ERR_OK) return rc;
     if ((rc = infile_read(f, size - 8, sum, sizeof sum, err)) != ERR_OK) return rc;
-    return memcmp(sum, header->p + total - 8, 8) == 0 ? ERR_OK : bad(infile_path(f), "wrong end mark", err);
+    if (memcmp(sum, header->p + total - 8, 8) != 0) return bad(infile_path(f), "wrong end mark", err);
+    if (info->step != step)
+        return err_set(err, ERR_DATA, "%s: the checkpoint of step %" PRIu64 " under another step's name",
+                       infile_path(f), info->step);
+    return ERR_OK;
 }
 
 ErrCode checkpoint_info(const char *dir, uint64_t step, CheckpointInfo *info, Err *err)
@@ -289,7 +294,7 @@ ErrCode checkpoint_info(const char *dir, uint64_t step, CheckpointInfo *info, Er
     char *path = file_path(&arena, dir, step);
     ErrCode rc = path ? infile_open(&f, path, err) : err_nomem(err, "a path");
 
-    if (rc == ERR_OK) rc = read_header(f, &header, info, err);
+    if (rc == ERR_OK) rc = read_header(f, step, &header, info, err);
     infile_close(f);
     buf_clear(&header);
     arena_clear(&arena);
@@ -340,9 +345,9 @@ ErrCode checkpoint_load(const char *dir, uint64_t step, const ModelSpec *spec, f
     char *path = file_path(&arena, dir, step);
     ErrCode rc = path ? infile_open(&f, path, err) : err_nomem(err, "a path");
 
-    if (rc == ERR_OK) rc = read_header(f, &header, &info, err);
+    if (rc == ERR_OK) rc = read_header(f, step, &header, &info, err);
     if (rc == ERR_OK) {
-        const size_t directory = FIXED_BYTES + round8((size_t)le64_get(header.p + 64));
+        const size_t directory = FIXED_BYTES + round8((size_t)le64_get(header.p + 80));
         const uint64_t values = header.n;
         rc = le32_get(header.p + 12) == spec->n_tensors
                  ? check_directory(header.p + directory, values, infile_size(f), spec, path, err)

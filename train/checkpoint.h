@@ -1,17 +1,18 @@
-/* train/checkpoint.h - the state of a training run on disk: DIR/step-%012u.ckpt, version 1. Integers are little-endian,
+/* train/checkpoint.h - the state of a training run on disk: DIR/step-%012u.ckpt, version 2. Integers are little-endian,
  * numbers of tensors IEEE 754 binary32, little-endian.
  *
  *   offset   size  field
  *        0      8  magic      "TAMISCKP"
- *        8      4  version    1
+ *        8      4  version    2
  *       12      4  n_tensors  N
- *       16      8  step       updates done
+ *       16      8  step       updates done; the file's name says it too
  *       24      8  samples    training samples used; the next is this one (a run has no other random state)
  *       32      8  tokens     training tokens seen
  *       40      8  n_params   P
  *       48     16  data       XXH3-128 that stands for the tokens and their mixture
- *       64      8  n_config   C
- *       72      C  config     JSON: the keys of train/train_config.h that make the run's identity; then zeros to a
+ *       64     16  tokenizer  tokenizer_id of the vocabulary that the tokens are of (shards/shards.h)
+ *       80      8  n_config   C
+ *       88      C  config     JSON: the keys of train/train_config.h that make the run's identity; then zeros to a
  *                             multiple of 8
  *      ...   136N  directory  per tensor, in memory order: name 64 bytes zero-padded; u64 rows; u64 cols; u64 offset;
  *                             3 x XXH3-128 of its values w, m, v
@@ -27,11 +28,11 @@
 #include "core/hash.h"
 #include "train/train_config.h"
 
-enum { CHECKPOINT_VERSION = 1, CHECKPOINT_MAX_CONFIG = CONFIG_MAX_BYTES };
+enum { CHECKPOINT_VERSION = 2, CHECKPOINT_MAX_CONFIG = CONFIG_MAX_BYTES };
 
 typedef struct {
     uint64_t step, samples, tokens;
-    Hash128 data;
+    Hash128 data, tokenizer_id;
     TrainConfig config; /* keys outside the identity have a preset's values */
 } CheckpointInfo;
 
@@ -42,10 +43,10 @@ MUST_USE ErrCode checkpoint_write(const char *dir, const CheckpointInfo *info, c
 /* Steps of the checkpoints in DIR, rising; temporaries are not looked at. A missing directory has none. Free with free(). */
 MUST_USE ErrCode checkpoint_list(const char *dir, uint64_t **steps, size_t *n, Err *err);
 
-/* Header of one checkpoint, checked against its sums and the file's size. */
+/* Header of one checkpoint, checked against its sums, the file's size and its name. */
 MUST_USE ErrCode checkpoint_info(const char *dir, uint64_t step, CheckpointInfo *info, Err *err);
 /* Values into arrays of spec->n_params; m and v NULL: weights only. Every value's sum is checked. ERR_DATA names a
- * damaged file, a tensor that `spec` does not have, or another version. */
+ * damaged file, one under another step's name, a tensor that `spec` does not have, or another version. */
 MUST_USE ErrCode checkpoint_load(const char *dir, uint64_t step, const ModelSpec *spec, float *w, float *m, float *v,
                                  Err *err);
 

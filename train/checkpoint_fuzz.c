@@ -20,9 +20,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     uint8_t *copy = malloc(n);
     if (!copy) return 0;
     memcpy(copy, data, n);
-    if (mode & 1 && n >= 80) {
-        const uint64_t n_tensors = le32_get(copy + 12), n_config = le64_get(copy + 64);
-        const uint64_t total = 72 + (n_config + 7) / 8 * 8 + n_tensors * 136 + 8;
+    if (mode & 1 && n >= 96) {
+        const uint64_t n_tensors = le32_get(copy + 12), n_config = le64_get(copy + 80);
+        const uint64_t total = 88 + (n_config + 7) / 8 * 8 + n_tensors * 136 + 8;
         if (n_tensors < n && n_config < n && total <= n)
             le64_put(copy + total - 8, hash64(span(copy, (size_t)total - 8)));
     }

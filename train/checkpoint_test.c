@@ -34,6 +34,7 @@ static State state(const char *name)
                                        .norm_eps = 1e-5,
                                        .init_std = 0.3};
     s.info.step = 7, s.info.samples = 56, s.info.tokens = 224, s.info.data = (Hash128){5, 6};
+    s.info.tokenizer_id = (Hash128){7, 8};
     CHECK_OK(modelspec_init(&s.spec, &s.info.config.model, &err), &err);
     s.w = malloc(s.spec.n_params * sizeof(float)), s.m = malloc(s.spec.n_params * sizeof(float)),
     s.v = malloc(s.spec.n_params * sizeof(float));
@@ -67,7 +68,8 @@ TEST(checkpoint_round_trip)
 
     write_one(&s, 7, 2);
     CHECK_OK(checkpoint_info(s.dir, 7, &info, &err), &err);
-    CHECK(info.step == 7 && info.samples == 56 && info.tokens == 224 && hash128_eq(info.data, s.info.data));
+    CHECK(info.step == 7 && info.samples == 56 && info.tokens == 224 && hash128_eq(info.data, s.info.data) &&
+          hash128_eq(info.tokenizer_id, s.info.tokenizer_id));
     CHECK(config_difference(&info.config, &s.info.config) == NULL);
     CHECK_OK(checkpoint_load(s.dir, 7, &s.spec, back, back + s.spec.n_params, back + 2 * s.spec.n_params, &err),
              &err);
@@ -93,6 +95,26 @@ TEST(the_newest_are_kept)
     CHECK_OK(checkpoint_list("/nowhere/at/all", &steps, &n, &err), &err);
     CHECK_INT(0, n);
     free(steps);
+    state_free(&s);
+}
+
+/* Its step is what the header says; the name only finds it. */
+TEST(a_checkpoint_under_another_name_is_refused)
+{
+    State s = state("renamed");
+    float *back = malloc(s.spec.n_params * sizeof(float));
+    Arena a = {0};
+    CheckpointInfo info;
+    Err err = {0};
+
+    write_one(&s, 7, 2);
+    CHECK_INT(0,
+              rename(path_join(&a, s.dir, "step-000000000007.ckpt"), path_join(&a, s.dir, "step-000000000009.ckpt")));
+    CHECK_INT(ERR_DATA, checkpoint_info(s.dir, 9, &info, &err));
+    CHECK(strstr(err.msg, "step-000000000009.ckpt: the checkpoint of step 7"));
+    CHECK_INT(ERR_DATA, checkpoint_load(s.dir, 9, &s.spec, back, NULL, NULL, &err));
+    arena_clear(&a);
+    free(back);
     state_free(&s);
 }
 
@@ -149,10 +171,10 @@ TEST(another_version_and_another_model_are_named)
     CHECK_INT(ERR_DATA, checkpoint_load(s.dir, 7, &other, back, NULL, NULL, &err));
     CHECK(strstr(err.msg, "gate_proj"));
     CHECK_OK(store_read(path, 1 << 30, &whole, &err), &err);
-    le32_put(whole.p + 8, 2);
+    le32_put(whole.p + 8, 1);
     CHECK_OK(store_write(path, buf_span(&whole), &err), &err);
     CHECK_INT(ERR_DATA, checkpoint_info(s.dir, 7, &info, &err));
-    CHECK(strstr(err.msg, "version 2"));
+    CHECK(strstr(err.msg, "checkpoint version 1; this program knows 2"));
     free(back);
     modelspec_clear(&other);
     buf_clear(&whole);

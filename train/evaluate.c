@@ -1,6 +1,8 @@
 /* train/evaluate.c - held-out loss, bits per byte, and the unigram bound (train/evaluate.h). */
 #include "train/evaluate.h"
 
+#include "core/log.h"
+
 #include <math.h>
 #include <stdlib.h>
 
@@ -11,6 +13,11 @@ static uint64_t spread(uint64_t i, uint64_t n, uint64_t total)
 }
 
 static uint64_t at_most(uint64_t a, uint64_t b) { return a < b ? a : b; }
+
+static ErrCode go_on(Err *err)
+{
+    return interrupt_seen() ? err_set(err, ERR_INTR, "stopped in an evaluation; the same command continues") : ERR_OK;
+}
 
 static void add_losses(EvalResult *r, uint32_t stream, const DataSource *d, const uint32_t *target,
                        const double *loss, size_t n)
@@ -38,6 +45,7 @@ ErrCode evaluate(Model *m, const DataSource *d, uint64_t max_samples, EvalResult
     *out = (EvalResult){.stream = calloc((size_t)d->n_streams + 1, sizeof *out->stream)};
     if (!samples || !stream || !loss || !out->stream) rc = err_nomem(err, "an evaluation");
     for (uint64_t i = 0; i < n && rc == ERR_OK; i += batch) {
+        if ((rc = go_on(err)) != ERR_OK) break;
         const size_t k = (size_t)at_most(batch, n - i);
         for (size_t b = 0; b < k && rc == ERR_OK; b++)
             rc = datasource_heldout(d, spread(i + b, n, d->n_heldout), (uint32_t)context, &stream[b],
@@ -71,10 +79,12 @@ ErrCode unigram_entropy(const DataSource *d, uint32_t context, uint64_t n_sample
     ErrCode rc = sample && count ? ERR_OK : err_nomem(err, "token counts");
 
     for (uint64_t i = 0; i < n_train && rc == ERR_OK; i++)
-        if ((rc = datasource_sample(d, spread(i, n_train, n_samples), context, sample, err)) == ERR_OK)
+        if ((rc = go_on(err)) == ERR_OK &&
+            (rc = datasource_sample(d, spread(i, n_train, n_samples), context, sample, err)) == ERR_OK)
             for (uint32_t t = 1; t <= context; t++) count[sample[t]]++;
     for (uint64_t i = 0; i < n && rc == ERR_OK; i++)
-        if ((rc = datasource_heldout(d, spread(i, n, d->n_heldout), context, &stream, sample, err)) == ERR_OK)
+        if ((rc = go_on(err)) == ERR_OK &&
+            (rc = datasource_heldout(d, spread(i, n, d->n_heldout), context, &stream, sample, err)) == ERR_OK)
             for (uint32_t t = 1; t <= context; t++) sum -= log((double)(count[sample[t]] + 1) / total);
     *nats = n && rc == ERR_OK ? sum / ((double)n * context) : 0;
     free(sample);

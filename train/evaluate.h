@@ -22,7 +22,8 @@ typedef struct {
     EvalSum *stream; /* n_streams */
 } EvalResult;
 
-/* Up to max_samples held-out samples, evenly over the split; the same ones in every call. Free with evalresult_clear. */
+/* Up to max_samples held-out samples, evenly over the split; the same ones in every call. Free with evalresult_clear. ERR_INTR after a
+ * signal, as below. */
 MUST_USE ErrCode evaluate(Model *m, const DataSource *d, uint64_t max_samples, EvalResult *out, Err *err);
 void evalresult_clear(EvalResult *r);
 

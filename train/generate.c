@@ -3,6 +3,7 @@
 #include "train/rows.h"
 
 #include "core/hash.h"
+#include "core/log.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -188,6 +189,10 @@ ErrCode generate(Model *m, const SampleParams *p, uint32_t vocab_size, uint32_t 
             if (next == stop) break;
             out[(*n_out)++] = text[at] = next;
             if (*n_out == n) break;
+            if (interrupt_seen()) {
+                rc = err_set(err, ERR_INTR, "stopped after %zu tokens", *n_out);
+                break;
+            }
             if (decoder_position(d) < m->spec.shape.context)
                 logits = decoder_feed(d, next);
             else

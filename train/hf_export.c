@@ -7,6 +7,7 @@
 #include "train/train.h"
 
 #include "core/json.h"
+#include "core/log.h"
 #include "core/store.h"
 
 #include <inttypes.h>
@@ -39,7 +40,7 @@ static ErrCode put_values(OutFile *f, const float *x, uint64_t n, Err *err)
             memcpy(&bits, &x[at + i], 4);
             le32_put(bytes + 4 * i, bits);
         }
-        rc = outfile_put(f, bytes, 4 * k, err);
+        rc = interrupt_seen() ? err_set(err, ERR_INTR, "stopped in an export") : outfile_put(f, bytes, 4 * k, err);
     }
     free(bytes);
     return rc;
@@ -86,11 +87,15 @@ static void put_config(Buf *b, const ModelShape *s, uint32_t eos_id)
 
 ErrCode hf_export(const Model *m, uint32_t eos_id, const char *out_dir, Err *err)
 {
+    /* A dataset or tokens, finished or not; a whole run; training, whose config.json would be lost. */
+    static const char *const foreign[] = {"manifest.json", "stage.json", "run.json", "log.jsonl", NULL};
     Arena arena = {0};
     Buf config = {0};
     char *weights = path_join(&arena, out_dir, "model.safetensors"),
          *json = path_join(&arena, out_dir, "config.json");
-    ErrCode rc = weights && json ? store_mkdirs(out_dir, err) : err_nomem(err, "paths");
+    ErrCode rc = weights && json ? train_refuse_dir(out_dir, foreign, err) : err_nomem(err, "paths");
+
+    if (rc == ERR_OK) rc = store_mkdirs(out_dir, err);
 
     put_config(&config, &m->spec.shape, eos_id);
     if (rc == ERR_OK) rc = buf_ok(&config, "an export", err);

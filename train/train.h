@@ -21,16 +21,20 @@ typedef struct {
 } TrainOptions;
 
 /* ERR_INTR after SIGINT, SIGTERM or stop_after: a checkpoint was written, a rerun continues. ERR_DATA: DIR holds another
- * run, or the loss is no longer a number. */
+ * run or the output of another verb (which --force spares too), or the loss is no longer a number. */
 MUST_USE ErrCode train_run(const TrainConfig *c, const DataSource *d, const char *dir, const TrainOptions *o,
                            Err *err);
+
+/* ERR_DATA when DIR has one of these files (a NULL ends them): it is not a directory to write ours into. */
+MUST_USE ErrCode train_refuse_dir(const char *dir, const char *const *foreign, Err *err);
 
 /* Parameters, memory and arithmetic of a configuration, to stdout. */
 MUST_USE ErrCode train_plan(const TrainConfig *c, Err *err);
 
-/* The newest checkpoint in DIR whose header and values are sound, weights only, as a model without activations. */
+/* The newest checkpoint in DIR whose header and values are sound, weights only, as a model without activations; and the
+ * id of the vocabulary it was trained with. */
 struct Model;
-MUST_USE ErrCode train_load_weights(const char *dir, int threads, struct Model **m, Err *err);
+MUST_USE ErrCode train_load_weights(const char *dir, int threads, struct Model **m, Hash128 *tokenizer_id, Err *err);
 
 /* Writes model.safetensors and config.json, as transformers' LlamaForCausalLM reads them, into out_dir. eos_id
  * UINT32_MAX: not known, left out. */

@@ -180,15 +180,28 @@ static bool set_preset(TrainConfig *c, const char *name)
     return false;
 }
 
+enum { PRESET_NAMES_SIZE = 64 };
+
+/* "tiny, 7b" */
+static const char *preset_names(char out[PRESET_NAMES_SIZE])
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < sizeof presets / sizeof *presets && n < PRESET_NAMES_SIZE; i++)
+        n += (size_t)snprintf(out + n, PRESET_NAMES_SIZE - n, "%s%s", i ? ", " : "", presets[i].name);
+    return out;
+}
+
 static ErrCode read_tree(TrainConfig *c, const Json *tree, const char *name, Err *err)
 {
     const char *preset = NULL;
+    char names[PRESET_NAMES_SIZE];
     ErrCode rc;
 
     if (tree->type != JSON_OBJECT) return err_set(err, ERR_USAGE, "%s: must be a map of keys", name);
     if ((rc = json_get_str(tree, "preset", name, &preset, err)) != ERR_OK) return rc;
     if (!set_preset(c, preset ? preset : "tiny"))
-        return err_set(err, ERR_USAGE, "%s: no preset \"%s\"; there are tiny and 7b", name, preset);
+        return err_set(err, ERR_USAGE, "%s: no preset \"%s\"; there are %s", name, preset, preset_names(names));
     for (const Json *v = tree->child; v; v = v->next) {
         const Key *k = find_key(v->key);
         if (span_is(v->key, "preset")) continue;
@@ -204,9 +217,15 @@ ErrCode config_load(TrainConfig *c, const char *name, Err *err)
     Arena arena = {0};
     Buf text = {0};
     Json *tree;
+    bool exists;
+    char names[PRESET_NAMES_SIZE];
     ErrCode rc;
 
     if (set_preset(c, name)) return ERR_OK;
+    if ((rc = store_exists(name, &exists, err)) != ERR_OK) return rc;
+    if (!exists)
+        return err_set(err, ERR_SYS, "%s is neither a file nor a preset; the presets are %s", name,
+                       preset_names(names));
     if ((rc = store_read(name, CONFIG_MAX_BYTES, &text, err)) != ERR_OK) goto out;
     if ((rc = yaml_parse(&arena, buf_span(&text), name, &tree, err)) != ERR_OK) goto out;
     rc = read_tree(c, tree, name, err);

@@ -13,6 +13,7 @@ typedef struct {
     uint32_t vocab_size, eos_id, n_streams;
     uint64_t n_heldout; /* samples kept out of training */
     Hash128 content;    /* stands for tokens and mixture: equal means the same samples */
+    Hash128 tokenizer_id;
     const char *(*stream_name)(void *ctx, uint32_t stream);
     ErrCode (*sample)(void *ctx, uint64_t s, uint32_t *out, Err *err);
     ErrCode (*heldout)(void *ctx, uint64_t i, uint32_t *stream, uint32_t *out, Err *err);
@@ -26,7 +27,7 @@ MUST_USE ErrCode datasource_heldout(const DataSource *d, uint64_t i, uint32_t co
                                     uint32_t *out, Err *err);
 void datasource_clear(DataSource *d);
 
-/* Only vocab_size, eos_id and bytes(): for generating and for sizing the model. */
+/* Only vocab_size, eos_id, tokenizer_id and bytes(): for generating and for sizing the model. */
 MUST_USE ErrCode tokens_vocab(DataSource *d, const char *dir, Err *err);
 /* A tokens directory, blended by its mixture.json (by size where there is none). The configuration gives context, seed,
  * held-out share and data order. */

@@ -1,6 +1,7 @@
 /* train/train_log.c - the log of a run (train/train_log.h). */
 #include "train/train_log.h"
 
+#include "core/log.h"
 #include "core/store.h"
 
 #include <errno.h>
@@ -18,7 +19,16 @@ struct TrainLog {
     Arena arena;
     Buf line;
     double seconds, first_loss, last_loss;
+    uint64_t step, evaluated; /* of the newest lines */
 };
+
+static void note_step(TrainLog *log, uint64_t step, double loss, double seconds)
+{
+    if (step == 1) log->first_loss = loss;
+    log->last_loss = loss;
+    log->seconds = seconds;
+    log->step = step;
+}
 
 static double number(const Json *line, const char *key)
 {
@@ -26,28 +36,44 @@ static double number(const Json *line, const char *key)
     return v && v->type == JSON_NUMBER ? v->number : NAN;
 }
 
-/* Appends to `kept` the whole lines up to `step`. A line that is not ours ends the log: what follows cannot be trusted. */
+/* A line of ours that goes on from those kept so far? An evaluation of step `last` is not kept. */
+static bool keep_line(TrainLog *log, const Json *line, uint64_t step, uint64_t last)
+{
+    const double at = number(line, "step"), loss = number(line, "loss"), seconds = number(line, "seconds");
+
+    if (!(at >= 1 && at <= (double)step)) return false;
+    const uint64_t whole = (uint64_t)at;
+    if (isnan(loss)) {
+        if (isnan(number(line, "heldout_loss")) || whole == last || whole <= log->evaluated) return false;
+        log->evaluated = whole;
+        return true;
+    }
+    if (isnan(seconds) || whole <= log->step) return false;
+    note_step(log, whole, loss, seconds);
+    return true;
+}
+
+/* Appends to `kept` the lines up to `step`. A damaged one costs no other. */
 static ErrCode keep_lines(TrainLog *log, Span text, uint64_t step, uint64_t last, Buf *kept, Err *err)
 {
     Arena arena = {0};
+    uint64_t n_damaged = 0;
+    ErrCode rc = ERR_OK;
 
-    while (text.n > 0) {
+    while (text.n > 0 && rc == ERR_OK) {
         const size_t n = span_find(text, '\n');
         Json *line;
-        if (n == text.n || json_parse(&arena, span(text.p, n), log->path, &line, NULL) != ERR_OK) break;
-        const double at = number(line, "step"), loss = number(line, "loss"), seconds = number(line, "seconds");
-        if (!(at <= (double)step) || (isnan(loss) && at == (double)last) || (!isnan(loss) && isnan(seconds))) break;
-        if (!isnan(loss)) {
-            log->last_loss = loss;
-            if (isnan(log->first_loss)) log->first_loss = loss;
-            log->seconds = seconds;
-        }
-        buf_put(kept, text.p, n + 1);
+        if (n == text.n) break;
+        rc = json_parse(&arena, span(text.p, n), log->path, &line, err);
+        if (rc == ERR_OK && keep_line(log, line, step, last)) buf_put(kept, text.p, n + 1);
+        if (rc == ERR_DATA) n_damaged++, rc = ERR_OK;
         arena_reset(&arena);
         text = span_from(text, n + 1);
     }
+    if (n_damaged) log_warn("%s: damaged lines left out: %" PRIu64, log->path, n_damaged);
+    if (log->step != step) log->last_loss = NAN;
     arena_clear(&arena);
-    return buf_ok(kept, "the training log", err);
+    return rc == ERR_OK ? buf_ok(kept, "the training log", err) : rc;
 }
 
 static ErrCode cut_back(TrainLog *log, uint64_t step, uint64_t last, Err *err)
@@ -89,6 +115,7 @@ ErrCode trainlog_open(TrainLog **out, const char *dir, uint64_t step, uint64_t l
 double trainlog_seconds(const TrainLog *log) { return log->seconds; }
 double trainlog_first_loss(const TrainLog *log) { return log->first_loss; }
 double trainlog_last_loss(const TrainLog *log) { return log->last_loss; }
+uint64_t trainlog_evaluated(const TrainLog *log) { return log->evaluated; }
 
 /* One write(2) a line: a kill leaves whole lines, but for a full disk. */
 static ErrCode flush_line(TrainLog *log, Err *err)
@@ -113,9 +140,7 @@ ErrCode trainlog_step(TrainLog *log, const StepLine *s, Err *err)
                ",\"loss\":%.9g,\"grad_norm\":%.9g,\"lr\":%.9g,\"tok_s\":%.0f,"
                "\"seconds\":%.3f}\n",
                s->step, s->tokens, s->loss, s->grad_norm, s->lr, s->tok_s, s->seconds);
-    if (isnan(log->first_loss)) log->first_loss = s->loss;
-    log->last_loss = s->loss;
-    log->seconds = s->seconds;
+    note_step(log, s->step, s->loss, s->seconds);
     return flush_line(log, err);
 }
 
@@ -136,6 +161,7 @@ ErrCode trainlog_eval(TrainLog *log, uint64_t step, uint64_t tokens, const EvalR
         comma = ",";
     }
     buf_puts(&log->line, "}}\n");
+    log->evaluated = step;
     return flush_line(log, err);
 }
 

@@ -4,7 +4,7 @@
  *   {"step":100,"tokens":204800,"heldout_loss":6.2,"heldout_bpb":2.5,"heldout_tokens":8192,"streams":{"NAME":{"loss":…,"bpb":…}}}
  * step counts finished updates from 1; loss is nats a token, the mean over the step's batch before its update; seconds are
  * wall clock since the run began, time between a kill and the resume not counted. A resume from step S drops the lines
- * behind S and a last line that was cut, and goes on: no step stands twice. */
+ * behind S, lines that are damaged and a last line that was cut, and goes on: no step stands twice. */
 #ifndef TAMIS_TRAIN_TRAIN_LOG_H
 #define TAMIS_TRAIN_TRAIN_LOG_H
 
@@ -15,10 +15,12 @@ typedef struct TrainLog TrainLog;
 /* Opens DIR/log.jsonl for appending after cutting it back to `step` (0: anew). At the run's end, step == last, the
  * evaluation of that step is dropped too, since it is made anew. */
 MUST_USE ErrCode trainlog_open(TrainLog **log, const char *dir, uint64_t step, uint64_t last, Err *err);
-/* What the kept lines say: seconds so far, the loss of step 1 (NAN when there is none). */
+/* What the lines say: seconds so far, the losses of step 1 and of the newest step (NAN where its line was lost), the step of
+ * the newest evaluation (0: none). */
 double trainlog_seconds(const TrainLog *log);
 double trainlog_first_loss(const TrainLog *log);
 double trainlog_last_loss(const TrainLog *log);
+uint64_t trainlog_evaluated(const TrainLog *log);
 
 typedef struct {
     uint64_t step, tokens;

@@ -67,6 +67,9 @@ static ErrCode check_same_run(const Run *r, const CheckpointInfo *info, Err *err
 {
     const char *key = config_difference(r->c, &info->config);
 
+    if (!hash128_eq(r->d->tokenizer_id, info->tokenizer_id))
+        return err_set(err, ERR_DATA, "%s holds a run over tokens of another vocabulary; --force starts anew",
+                       r->dir);
     if (key)
         return err_set(
             err, ERR_DATA,
@@ -223,6 +226,7 @@ static ErrCode save(Run *r, Err *err)
                                  .samples = r->step * r->c->batch,
                                  .tokens = r->step * step_tokens(r->c),
                                  .data = r->d->content,
+                                 .tokenizer_id = r->d->tokenizer_id,
                                  .config = *r->c};
     ErrCode rc;
 
@@ -266,28 +270,35 @@ static void talk(Run *r, const StepLine *line)
     r->talk_step = r->step;
 }
 
+/* Between steps; one that a signal or a kill cut short is made when the run continues, as the log lacks it. */
+static ErrCode evaluate_if_due(Run *r, Err *err)
+{
+    EvalResult result;
+    ErrCode rc;
+
+    if (!r->c->eval_every || r->step == 0 || r->step % r->c->eval_every || !r->d->n_heldout) return ERR_OK;
+    if (trainlog_evaluated(r->log) == r->step) return ERR_OK;
+    rc = evaluate_now(r, r->c->eval_samples, &result, err);
+    evalresult_clear(&result);
+    return rc;
+}
+
 static ErrCode run_steps(Run *r, const TrainOptions *o, Err *err)
 {
     ErrCode rc;
 
     while (r->step < r->c->steps) {
         StepLine line;
-        const bool stop = o->stop_after && r->step >= o->stop_after;
 
-        if (stop || interrupt_seen()) {
+        rc = evaluate_if_due(r, err);
+        if (rc == ERR_INTR || interrupt_seen() || (o->stop_after && r->step >= o->stop_after)) {
             if ((rc = save(r, err)) != ERR_OK) return rc;
             return err_set(err, ERR_INTR, "stopped at step %" PRIu64 " of %" PRIu64 "; the same command continues",
                            r->step, r->c->steps);
         }
-        if ((rc = one_step(r, &line, err)) != ERR_OK) return rc;
+        if (rc != ERR_OK || (rc = one_step(r, &line, err)) != ERR_OK) return rc;
         if ((rc = trainlog_step(r->log, &line, err)) != ERR_OK) return rc;
         talk(r, &line);
-        if (r->c->eval_every && r->step % r->c->eval_every == 0 && r->step < r->c->steps && r->d->n_heldout) {
-            EvalResult result;
-            rc = evaluate_now(r, r->c->eval_samples, &result, err);
-            evalresult_clear(&result);
-            if (rc != ERR_OK) return rc;
-        }
         if (save_is_due(r) && (rc = save(r, err)) != ERR_OK) return rc;
     }
     return save(r, err);
@@ -369,10 +380,13 @@ static ErrCode is_finished(const Run *r, bool *finished, Err *err)
 
 ErrCode train_run(const TrainConfig *c, const DataSource *d, const char *dir, const TrainOptions *o, Err *err)
 {
+    /* A dataset or tokens, finished or not; a whole run; an exported model, whose config.json would be lost. */
+    static const char *const foreign[] = {"manifest.json", "stage.json", "run.json", "model.safetensors", NULL};
     Run r = {.c = c, .d = d, .dir = dir};
     bool finished = false;
     ErrCode rc;
 
+    if ((rc = train_refuse_dir(dir, foreign, err)) != ERR_OK) return rc;
     if (!o->force && (rc = is_finished(&r, &finished, err)) != ERR_OK) return rc;
     if (finished) {
         log_info("train: %s is finished", dir);

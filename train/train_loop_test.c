@@ -2,6 +2,7 @@
 #include "tests/check.h"
 #include "train/checkpoint.h"
 #include "train/evaluate.h"
+#include "train/model.h"
 #include "train/train.h"
 #include "train/train_log.h"
 
@@ -9,8 +10,11 @@
 #include "core/store.h"
 
 #include <math.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 enum { VOCAB = 40, CONTEXT = 16, STEPS = 12 };
 
@@ -55,6 +59,7 @@ static const DataSource source = {.vocab_size = VOCAB,
                                   .n_streams = 2,
                                   .n_heldout = 30,
                                   .content = {1, 2},
+                                  .tokenizer_id = {3, 4},
                                   .stream_name = fake_name,
                                   .sample = fake_sample,
                                   .heldout = fake_heldout,
@@ -185,25 +190,105 @@ TEST(resumed_equals_uninterrupted)
     arena_clear(&a);
 }
 
-TEST(a_log_line_that_is_not_ours_ends_the_log)
+#define STEP(step, loss, seconds) "{\"step\":" #step ",\"loss\":" #loss ",\"seconds\":" #seconds "}\n"
+#define EVAL(step)                "{\"step\":" #step ",\"heldout_loss\":4}\n"
+
+/* Opens a log of this text at step 5 of `last`; `want` must be left of it. */
+static TrainLog *reopened(const char *text, uint64_t last, const char *want)
 {
-    static const char ours[] = "{\"step\":1,\"loss\":3,\"seconds\":0.5}\n", other[] = "{\"step\":2,\"loss\":2}\n";
     Arena a = {0};
-    Buf text = {0};
     TrainLog *log;
-    const char *dir = in_tmp(&a, "other-log");
+    const char *dir = in_tmp(&a, "a-log");
     Err err;
 
-    buf_printf(&text, "%s%s%s", ours, other, ours);
     CHECK_OK(store_mkdirs(dir, &err), &err);
-    CHECK_OK(store_write(path_join(&a, dir, "log.jsonl"), buf_span(&text), &err), &err);
-    CHECK_OK(trainlog_open(&log, dir, 5, 9, &err), &err);
-    CHECK(trainlog_seconds(log) == 0.5 && trainlog_last_loss(log) == 3);
+    CHECK_OK(store_write(path_join(&a, dir, "log.jsonl"), span_str(text), &err), &err);
+    CHECK_OK(trainlog_open(&log, dir, 5, last, &err), &err);
+    Buf left = read_file(dir, "log.jsonl");
+    CHECK_SPAN(span_str(want), buf_span(&left));
+    buf_clear(&left);
+    arena_clear(&a);
+    return log;
+}
+
+TEST(a_damaged_log_line_costs_no_other)
+{
+    TrainLog *log =
+        reopened("{\"step\":1,\"lo\n" STEP(2, 6, 0.5) "{\"step\":3,\"loss\":2}\n" EVAL(3) "\n\377[1]\n" STEP(2, 9, 9)
+                     STEP(5, 4, 0.75) EVAL(5) EVAL(5) STEP(6, 3, 1) "{\"step\":7,",
+                 9, STEP(2, 6, 0.5) EVAL(3) STEP(5, 4, 0.75) EVAL(5));
+
+    CHECK(isnan(trainlog_first_loss(log)) && trainlog_last_loss(log) == 4 && trainlog_seconds(log) == 0.75);
+    CHECK_INT(5, trainlog_evaluated(log));
+    StepLine line = {.step = 6, .loss = 3, .seconds = 1};
+    CHECK_OK(trainlog_step(log, &line, NULL), NULL);
+    CHECK(isnan(trainlog_first_loss(log)) && trainlog_last_loss(log) == 3); /* step 6 is not the first */
     trainlog_close(log);
-    buf_clear(&text);
-    text = read_file(dir, "log.jsonl");
-    CHECK_SPAN(span_str(ours), buf_span(&text));
-    buf_clear(&text);
+    log = reopened(STEP(1, 7, 0.25) "damage\n" EVAL(5), 5, STEP(1, 7, 0.25)); /* made anew at the end */
+    CHECK(trainlog_first_loss(log) == 7 && isnan(trainlog_last_loss(log)) && trainlog_evaluated(log) == 0);
+    trainlog_close(log);
+}
+
+static uint64_t samples_until_signal, heldout_until_signal;
+
+static ErrCode signalled_sample(void *ctx, uint64_t s, uint32_t *out, Err *err)
+{
+    if (samples_until_signal && --samples_until_signal == 0) raise(SIGTERM);
+    return fake_sample(ctx, s, out, err);
+}
+
+static ErrCode signalled_heldout(void *ctx, uint64_t i, uint32_t *stream, uint32_t *out, Err *err)
+{
+    if (heldout_until_signal && --heldout_until_signal == 0) raise(SIGTERM);
+    return fake_heldout(ctx, i, stream, out, err);
+}
+
+/* A run over `source` in a process of its own, which a signal reaches while that training or held-out sample, counted from 1,
+ * is read (0: never). Returns the code it ended with. */
+static int run_with_signal(const TrainConfig *c, const char *dir, uint64_t samples, uint64_t heldout)
+{
+    DataSource signalled = source;
+    int status = -1;
+    pid_t pid = fork();
+
+    if (pid == 0) {
+        Err err = {0};
+        signalled.sample = signalled_sample, signalled.heldout = signalled_heldout;
+        samples_until_signal = samples, heldout_until_signal = heldout;
+        interrupt_install();
+        ErrCode rc = train_run(c, &signalled, dir, &(TrainOptions){.threads = 1}, &err);
+        _exit(rc == ERR_INTR && !strstr(err.msg, "the same command continues") ? 99 : (int)rc);
+    }
+    CHECK(pid > 0 && waitpid(pid, &status, 0) == pid && WIFEXITED(status));
+    return WEXITSTATUS(status);
+}
+
+/* Evaluations after steps 5 and 10 of 30 samples each and the last one of 30; then the unigram count reads the 72 training
+ * samples once more and the 30. A signal in any of them ends the run soon, and the same command ends with the same files. */
+TEST(a_signal_is_heeded_in_evaluations)
+{
+    static const struct {
+        uint64_t samples, heldout;
+    } at[] = {{0, 1}, {0, 17}, {0, 31}, {0, 61}, {0, 75}, {72 + 3, 0}, {0, 91}, {0, 118}};
+    Arena a = {0};
+    TrainConfig c = config(STEPS);
+    const char *whole = in_tmp(&a, "no-signal");
+    bool finished;
+    char name[16];
+    Err err;
+
+    c.eval_samples = 30;
+    CHECK_OK(train_run(&c, &source, whole, &(TrainOptions){.threads = 1}, &err), &err);
+    for (size_t i = 0; i < sizeof at / sizeof *at; i++) {
+        snprintf(name, sizeof name, "signal-%zu", i);
+        const char *dir = in_tmp(&a, name), *result = path_join(&a, dir, "result.json");
+        CHECK_INT(ERR_INTR, run_with_signal(&c, dir, at[i].samples, at[i].heldout));
+        CHECK_OK(store_exists(result, &finished, &err), &err);
+        CHECK(!finished);
+        CHECK_OK(train_run(&c, &source, dir, &(TrainOptions){.threads = 1}, &err), &err);
+        check_same_file(whole, dir, "step-000000000012.ckpt");
+        check_log(dir, STEPS, 3);
+    }
     arena_clear(&a);
 }
 
@@ -273,11 +358,46 @@ TEST(another_run_is_refused)
     CHECK_OK(train_run(&c, &source, dir, &(TrainOptions){.threads = 1}, &err), &err);
     CHECK_INT(ERR_DATA, train_run(&c, &other, dir, &(TrainOptions){.threads = 1}, &err));
     CHECK(strstr(err.msg, "other tokens"));
+    other.tokenizer_id.hi++;
+    CHECK_INT(ERR_DATA, train_run(&c, &other, dir, &(TrainOptions){.threads = 1}, &err));
+    CHECK(strstr(err.msg, "another vocabulary"));
     c.lr *= 2;
     CHECK_INT(ERR_DATA, train_run(&c, &source, dir, &(TrainOptions){.threads = 1}, &err));
     CHECK(strstr(err.msg, "its lr differs"));
     CHECK_OK(train_run(&c, &source, dir, &(TrainOptions){.threads = 1, .force = true}, &err), &err);
     check_log(dir, 3, 1);
+    arena_clear(&a);
+}
+
+/* Neither a run nor an export goes among the files of something else, --force or not. */
+TEST(other_directories_are_spared)
+{
+    static const char *const theirs[] = {"manifest.json", "stage.json", "run.json", "model.safetensors"};
+    Arena a = {0};
+    const TrainConfig c = config(1);
+    const char *ckpt = in_tmp(&a, "to-export");
+    Hash128 tokenizer_id;
+    struct Model *m;
+    StoreList list;
+    Err err;
+
+    CHECK_OK(train_run(&c, &source, ckpt, &(TrainOptions){.threads = 1}, &err), &err);
+    CHECK_OK(train_load_weights(ckpt, 1, &m, &tokenizer_id, &err), &err);
+    CHECK(hash128_eq(tokenizer_id, source.tokenizer_id));
+    for (size_t i = 0; i < sizeof theirs / sizeof *theirs; i++) {
+        const char *dir = in_tmp(&a, theirs[i]);
+        CHECK_OK(store_mkdirs(dir, &err), &err);
+        CHECK_OK(store_write(path_join(&a, dir, theirs[i]), SPAN_LIT("{}"), &err), &err);
+        CHECK_INT(ERR_DATA, train_run(&c, &source, dir, &(TrainOptions){.threads = 1, .force = true}, &err));
+        CHECK(strstr(err.msg, theirs[i]));
+        if (i < 3) CHECK_INT(ERR_DATA, hf_export(m, 0, dir, &err));
+        CHECK_OK(store_list(dir, &list, &err), &err);
+        CHECK_INT(1, list.n);
+        storelist_clear(&list);
+    }
+    CHECK_INT(ERR_DATA, hf_export(m, 0, ckpt, &err));
+    CHECK(strstr(err.msg, "log.jsonl"));
+    model_free(m);
     arena_clear(&a);
 }
 

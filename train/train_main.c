@@ -29,6 +29,8 @@ typedef struct {
 
 static const char usage[] = "[options] -c CONFIG -o CKPT_DIR TOKENS_DIR\n"
                             "       tamis train --generate CKPT_DIR --tokens-dir TOKENS_DIR [--prompt-ids 1,2,3]\n"
+                            "       tamis train --export-hf CKPT_DIR [--tokens-dir TOKENS_DIR] OUT_DIR\n"
+                            "       tamis train --score CKPT_DIR --prompt-ids 1,2,3\n"
                             "       tamis train --plan -c CONFIG [TOKENS_DIR]";
 
 /* --- training */
@@ -172,6 +174,7 @@ static ErrCode score_mode(const Options *o, Model *m, Err *err)
     for (size_t i = 0; rc == ERR_OK && i + 1 < n; i++) {
         const float *logits = decoder_feed(d, id[i]);
         double sum = 0;
+        if (interrupt_seen()) rc = err_set(err, ERR_INTR, "stopped after %zu tokens", i);
         for (uint32_t t = 0; t < v; t++) sum += exp((double)logits[t] - logits[id[i + 1]]);
         printf("%.9g\n", log(sum));
     }
@@ -185,9 +188,13 @@ static ErrCode read_mode(const Options *o, const char *out_dir, const Par *par, 
     const char *dir = o->generate ? o->generate : o->score ? o->score : o->export_hf;
     DataSource d = {0};
     Model *m = NULL;
-    ErrCode rc = train_load_weights(dir, par->threads, &m, err);
+    Hash128 tokenizer_id;
+    ErrCode rc = train_load_weights(dir, par->threads, &m, &tokenizer_id, err);
 
     if (rc == ERR_OK && o->tokens_dir) rc = tokens_vocab(&d, o->tokens_dir, err);
+    if (rc == ERR_OK && o->tokens_dir && !hash128_eq(d.tokenizer_id, tokenizer_id))
+        rc = err_set(err, ERR_DATA, "%s has another vocabulary than the model of %s was trained with", o->tokens_dir,
+                     dir);
     if (rc == ERR_OK && o->tokens_dir && d.vocab_size > m->spec.shape.vocab_rows)
         rc = err_set(err, ERR_DATA, "%s has %" PRIu32 " tokens, the model of %s only %" PRIu32, o->tokens_dir,
                      d.vocab_size, dir, m->spec.shape.vocab_rows);
@@ -216,7 +223,7 @@ static void print_version(void)
 }
 
 /* What the modes need of operands and options, before anything is read. */
-static ErrCode check_options(const Options *o, int n_operands, Err *err)
+static ErrCode check_options(const Options *o, int n_operands, char **operands, Err *err)
 {
     const int modes = !!o->generate + !!o->score + !!o->export_hf + o->plan;
 
@@ -228,7 +235,8 @@ static ErrCode check_options(const Options *o, int n_operands, Err *err)
         return err_set(err, ERR_USAGE, "train: --threads is at most %d", PAR_MAX_THREADS);
     if (!(o->temperature >= 0)) return err_set(err, ERR_USAGE, "train: --temperature must be 0 or more");
     if (o->export_hf && n_operands != 1) return err_set(err, ERR_USAGE, "train: --export-hf needs one OUT_DIR");
-    if ((o->generate || o->score) && n_operands) return err_set(err, ERR_USAGE, "train: unexpected operand");
+    if ((o->generate || o->score) && n_operands)
+        return err_set(err, ERR_USAGE, "train: unexpected operand %s", operands[0]);
     if (o->plan && n_operands > 1) return err_set(err, ERR_USAGE, "train: --plan takes at most one TOKENS_DIR");
     if (modes == 0 && n_operands != 1)
         return err_set(err, ERR_USAGE, "train: one TOKENS_DIR is needed; try tamis train --help");
@@ -253,8 +261,9 @@ static ErrCode run(int argc, char **argv, Options *o, Err *err)
         OPT_HEAD("Reading a trained model:"),
         OPT_STR(0, "generate", &o->generate, "CKPT_DIR", "print a continuation of --prompt-ids"),
         OPT_STR(0, "score", &o->score, "CKPT_DIR", "print the nats of each of --prompt-ids after the first"),
-        OPT_STR(0, "export-hf", &o->export_hf, "CKPT_DIR", "write OUT_DIR for transformers' LlamaForCausalLM"),
-        OPT_STR(0, "tokens-dir", &o->tokens_dir, "DIR", "where vocab.bin is"),
+        OPT_STR(0, "export-hf", &o->export_hf, "CKPT_DIR",
+                "write the model to OUT_DIR as transformers' LlamaForCausalLM"),
+        OPT_STR(0, "tokens-dir", &o->tokens_dir, "DIR", "whose vocab.bin the model was trained with"),
         OPT_STR(0, "prompt-ids", &o->prompt_ids, "1,2,3", "token ids"),
         OPT_U32('n', "n", &o->n, "N", "tokens to add at most"),
         OPT_F64(0, "temperature", &o->temperature, "T", "0: always the likeliest"),
@@ -281,7 +290,7 @@ static ErrCode run(int argc, char **argv, Options *o, Err *err)
             config_print_keys();
         return ERR_OK;
     }
-    if ((rc = check_options(o, argc - first, err)) != ERR_OK) return rc;
+    if ((rc = check_options(o, argc - first, argv + first, err)) != ERR_OK) return rc;
     const Par par = par_alone((int)o->common.threads);
     const char *operand = first < argc ? argv[first] : NULL;
     log_setup(o->common.quiet ? LOG_QUIET : o->common.verbose ? LOG_VERBOSE : LOG_NORMAL, 0);

@@ -47,22 +47,20 @@ static void describe(DataSource *d, Tokens *t)
     *d = (DataSource){.ctx = t,
                       .vocab_size = vocab_size(vocab_of(t)),
                       .eos_id = vocab_eos(vocab_of(t)),
+                      .tokenizer_id = vocab_tokenizer_id(vocab_of(t)),
                       .bytes = tokens_bytes,
                       .release = tokens_release};
 }
 
 ErrCode tokens_vocab(DataSource *d, const char *dir, Err *err)
 {
-    Arena arena = {0};
     Tokens *t = calloc(1, sizeof *t);
-    char *path = path_join(&arena, dir, "vocab.bin");
-    ErrCode rc = t && path ? vocab_open(&t->vocab, path, err) : err_nomem(err, "a vocabulary");
+    ErrCode rc = t ? tokensdir_open_vocab(&t->vocab, dir, err) : err_nomem(err, "a vocabulary");
 
     if (rc == ERR_OK)
         describe(d, t);
     else if (t)
         tokens_release(t);
-    arena_clear(&arena);
     return rc;
 }
 

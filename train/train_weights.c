@@ -7,7 +7,7 @@
 
 #include <stdlib.h>
 
-static ErrCode load_one(const char *dir, uint64_t step, int threads, Model **m, Err *err)
+static ErrCode load_one(const char *dir, uint64_t step, int threads, Model **m, Hash128 *tokenizer_id, Err *err)
 {
     CheckpointInfo info;
     ErrCode rc = checkpoint_info(dir, step, &info, err);
@@ -17,10 +17,11 @@ static ErrCode load_one(const char *dir, uint64_t step, int threads, Model **m, 
         model_free(*m);
         *m = NULL;
     }
+    if (rc == ERR_OK) *tokenizer_id = info.tokenizer_id;
     return rc;
 }
 
-ErrCode train_load_weights(const char *dir, int threads, struct Model **m, Err *err)
+ErrCode train_load_weights(const char *dir, int threads, struct Model **m, Hash128 *tokenizer_id, Err *err)
 {
     uint64_t *steps;
     size_t n;
@@ -31,7 +32,7 @@ ErrCode train_load_weights(const char *dir, int threads, struct Model **m, Err *
     if (rc == ERR_OK && n == 0) rc = err_set(err, ERR_SYS, "%s holds no checkpoint", dir);
     for (size_t i = n; rc == ERR_OK && i-- > 0;) {
         Err e = {0};
-        ErrCode one = load_one(dir, steps[i], threads, m, &e);
+        ErrCode one = load_one(dir, steps[i], threads, m, tokenizer_id, &e);
         if (one == ERR_OK) break;
         if (!first.code) first = e;
         if (i == 0)

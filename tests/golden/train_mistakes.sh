@@ -15,3 +15,6 @@ try tamis-train --plan --generate ckpt
 try tamis-train --generate ckpt
 try tamis-train --generate ckpt --tokens-dir nowhere
 try tamis-train --plan --steps many
+try tamis-train --plan -c small
+try tamis-train --generate ckpt --tokens-dir nowhere surplus
+try tamis-train --export-hf ckpt
