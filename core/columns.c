@@ -344,16 +344,20 @@ ErrCode columns_values(Columns *c, uint32_t i, Span *values, Span *pool, Err *er
     return ERR_OK;
 }
 
-ErrCode column_string(Span values, Span pool, uint64_t index, Span *out, Err *err)
+static ErrCode bad_string(const Columns *c, uint64_t index, const char *why, Err *err)
+{
+    return err_set(err, ERR_DATA, "%s: string %" PRIu64 " %s", infile_path(c->file), index, why);
+}
+
+ErrCode column_string(const Columns *c, Span values, Span pool, uint64_t index, Span *out, Err *err)
 {
     *out = (Span){NULL, 0};
-    if (index >= values.n / 8) return err_set(err, ERR_DATA, "a string column ends before value %" PRIu64, index);
+    if (index >= values.n / 8) return bad_string(c, index, "lies behind its column", err);
     uint64_t at = le64_get(values.p + 8 * index);
     if (at == UINT64_MAX) return ERR_OK;
-    if (at > pool.n || pool.n - at < 4)
-        return err_set(err, ERR_DATA, "string %" PRIu64 " lies outside its pool", index);
+    if (at > pool.n || pool.n - at < 4) return bad_string(c, index, "lies outside its pool", err);
     uint32_t n = le32_get(pool.p + at);
-    if (n > pool.n - at - 4) return err_set(err, ERR_DATA, "string %" PRIu64 " is cut by the end of its pool", index);
+    if (n > pool.n - at - 4) return bad_string(c, index, "is cut by the end of its pool", err);
     *out = span(pool.p + at + 4, n);
     return ERR_OK;
 }

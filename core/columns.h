@@ -61,7 +61,7 @@ int columns_find(const Columns *c, const char *name);
 /* The column's values, read and checked on first use and kept until close. Not for several threads at once on one
  * column's first use. *pool may be NULL. */
 MUST_USE ErrCode columns_values(Columns *c, uint32_t i, Span *values, Span *pool, Err *err);
-/* One string of a string column; p == NULL when absent. Bounds are checked: ERR_DATA. */
-MUST_USE ErrCode column_string(Span values, Span pool, uint64_t index, Span *out, Err *err);
+/* One string of a string column of `c`, which the message names; p == NULL when absent. Bounds are checked: ERR_DATA. */
+MUST_USE ErrCode column_string(const Columns *c, Span values, Span pool, uint64_t index, Span *out, Err *err);
 
 #endif

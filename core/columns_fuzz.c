@@ -26,7 +26,7 @@ static uint64_t read_all(Columns *c)
         for (size_t k = 0; k < values.n; k++) sum += values.p[k];
         if (d->type != COL_STRING) continue;
         for (uint64_t k = 0; k <= values.n / 8; k++)
-            if (column_string(values, pool, k, &s, &err) == ERR_OK && s.n) sum += s.p[0] + s.p[s.n - 1];
+            if (column_string(c, values, pool, k, &s, &err) == ERR_OK && s.n) sum += s.p[0] + s.p[s.n - 1];
     }
     return sum;
 }

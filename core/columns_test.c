@@ -119,15 +119,16 @@ TEST(columns_strings)
     CHECK_OK(columns_open(&c, path, &err), &err);
     CHECK_OK(columns_values(c, 4, &values, &pool, &err), &err);
     for (uint64_t i = 0; i < N; i++) {
-        CHECK_OK(column_string(values, pool, i, &got, &err), &err);
+        CHECK_OK(column_string(c, values, pool, i, &got, &err), &err);
         CHECK((got.p == NULL) == (i % 5 == 0));
         CHECK_INT(i % 5 ? i : 0, got.n);
         for (size_t k = 0; k < got.n; k++) CHECK_INT('a' + i % 26, got.p[k]);
     }
-    CHECK_INT(ERR_DATA, column_string(values, pool, N, &got, &err));
+    CHECK_INT(ERR_DATA, column_string(c, values, pool, N, &got, &err));
+    CHECK(strstr(err.msg, path) != NULL);
     for (size_t cut = 1; cut < pool.n; cut++) /* every shorter pool: in bounds or refused, never beyond */
         for (uint64_t i = 0; i < N; i++)
-            if (column_string(values, span(pool.p, cut), i, &got, &err) == ERR_OK && got.p)
+            if (column_string(c, values, span(pool.p, cut), i, &got, &err) == ERR_OK && got.p)
                 CHECK(got.p + got.n <= pool.p + cut);
     columns_close(c);
     buf_clear(&s.pool);

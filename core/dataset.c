@@ -82,9 +82,9 @@ out:
     return rc;
 }
 
-static ErrCode open_at_depth(Dataset **out, const char *dir, int depth, Err *err);
+static ErrCode open_at_depth(Dataset **out, const char *dir, int depth, uint32_t *n_open, Err *err);
 
-static ErrCode open_bases(Dataset *ds, const Json *base, int depth, Err *err)
+static ErrCode open_bases(Dataset *ds, const Json *base, int depth, uint32_t *n_open, Err *err)
 {
     if (base->type != JSON_ARRAY || base->n == 0 || base->n > DATASET_MAX_BASES)
         return err_set(err, ERR_DATA, "%s/manifest.json: base is not a list of 1 to %d datasets", ds->dir,
@@ -102,7 +102,7 @@ static ErrCode open_bases(Dataset *ds, const Json *base, int depth, Err *err)
             snprintf(full, sizeof full, "%s", path);
         else if ((rc = dataset_path(full, ds->dir, path, err)) != ERR_OK)
             return rc;
-        if ((rc = open_at_depth(&ds->base[ds->n_bases], full, depth + 1, err)) != ERR_OK) return rc;
+        if ((rc = open_at_depth(&ds->base[ds->n_bases], full, depth + 1, n_open, err)) != ERR_OK) return rc;
         if (!hash128_eq(ds->base[ds->n_bases++]->content, want))
             return err_set(err, ERR_DATA, "%s is a view of %s, whose content has changed since", ds->dir, full);
     }
@@ -123,7 +123,8 @@ static ErrCode resolve_dir(Dataset *ds, Err *err)
     return ds->real ? ERR_OK : err_nomem(err, "a dataset");
 }
 
-static ErrCode open_at_depth(Dataset **out, const char *dir, int depth, Err *err)
+/* *n_open counts what was opened so far. */
+static ErrCode open_at_depth(Dataset **out, const char *dir, int depth, uint32_t *n_open, Err *err)
 {
     Dataset *ds = calloc(1, sizeof *ds);
     char path[PATH_MAX];
@@ -141,6 +142,10 @@ static ErrCode open_at_depth(Dataset **out, const char *dir, int depth, Err *err
         rc = err_set(err, ERR_LIMIT, "%s: more than %d views upon views", dir, DATASET_MAX_DEPTH);
         goto fail;
     }
+    if (++*n_open > DATASET_MAX_OPEN) { /* bases that share bases double with every level */
+        rc = err_set(err, ERR_LIMIT, "%s: more than %d datasets below one view", dir, DATASET_MAX_OPEN);
+        goto fail;
+    }
     if ((rc = dataset_path(path, dir, "manifest.json", err)) != ERR_OK) goto fail;
     if ((rc = store_exists(path, &exists, err)) != ERR_OK) goto fail;
     if (!exists) {
@@ -155,7 +160,7 @@ static ErrCode open_at_depth(Dataset **out, const char *dir, int depth, Err *err
     if ((rc = read_totals(ds, err)) != ERR_OK) goto fail;
     if ((rc = read_parts(ds, err)) != ERR_OK) goto fail;
     const Json *base = json_get(ds->manifest, "base");
-    if (base && (rc = open_bases(ds, base, depth, err)) != ERR_OK) goto fail;
+    if (base && (rc = open_bases(ds, base, depth, n_open, err)) != ERR_OK) goto fail;
     *out = ds;
     return ERR_OK;
 fail:
@@ -163,7 +168,12 @@ fail:
     return rc;
 }
 
-ErrCode dataset_open(Dataset **ds, const char *dir, Err *err) { return open_at_depth(ds, dir, 0, err); }
+ErrCode dataset_open(Dataset **ds, const char *dir, Err *err)
+{
+    uint32_t n_open = 0;
+
+    return open_at_depth(ds, dir, 0, &n_open, err);
+}
 
 void dataset_close(Dataset *ds)
 {

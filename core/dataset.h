@@ -22,7 +22,8 @@
 enum {
     DATASET_FORMAT_VERSION = 1,
     DATASET_MAX_BASES = 1024, /* a view over every dump there is, with room */
-    DATASET_MAX_DEPTH = 32
+    DATASET_MAX_DEPTH = 32,
+    DATASET_MAX_OPEN = 1 << 14 /* datasets below one: a base that several views share is opened for each */
 };
 
 typedef struct {
@@ -34,7 +35,7 @@ typedef struct {
 
 typedef struct Dataset Dataset;
 
-/* Opens a complete dataset (manifest present) and its bases, checking that each base still has the content the view was
+/* Opens a complete dataset (manifest present) and its bases (at most DATASET_MAX_OPEN in all), checking that each base still has the content the view was
  * made over. A directory without manifest.json: ERR_DATA, "… is not a complete dataset". */
 MUST_USE ErrCode dataset_open(Dataset **ds, const char *dir, Err *err);
 void dataset_close(Dataset *ds);

@@ -19,6 +19,7 @@ typedef struct {
 /* String columns of one meaning, newest first. */
 typedef struct {
     struct {
+        const Columns *cols;
         Span values, pool;
     } at[DATASET_MAX_DEPTH + 1];
     int n;
@@ -44,8 +45,9 @@ static int compare_signals(const void *pa, const void *pb)
     return d ? d : a->level - b->level;
 }
 
-static void add_strings(StringColumns *s, Span values, Span pool)
+static void add_strings(StringColumns *s, const Columns *c, Span values, Span pool)
 {
+    s->at[s->n].cols = c;
     s->at[s->n].values = values;
     s->at[s->n++].pool = pool;
 }
@@ -57,7 +59,7 @@ static ErrCode newest_string(const StringColumns *s, uint32_t record, Span *out,
 
     *out = (Span){NULL, 0};
     for (int i = 0; i < s->n && rc == ERR_OK && !out->p; i++)
-        rc = column_string(s->at[i].values, s->at[i].pool, record, out, err);
+        rc = column_string(s->at[i].cols, s->at[i].values, s->at[i].pool, record, out, err);
     return rc;
 }
 
@@ -78,8 +80,8 @@ static ErrCode gather_level(PartView *v, Err *err)
         if (!drop && !signal && !domain && !line) continue;
         if ((rc = columns_values(c, i, &values, &pool, err)) != ERR_OK) return rc;
         if (drop) v->drop = values;
-        if (domain) add_strings(&v->domain, values, pool);
-        if (line) add_strings(&v->lines, values, pool), have_line = true;
+        if (domain) add_strings(&v->domain, c, values, pool);
+        if (line) add_strings(&v->lines, c, values, pool), have_line = true;
         if (!signal) continue;
         SignalColumn *more = realloc(v->signals, (v->n_signals + 1) * sizeof *more);
         if (!more) return err_nomem(err, "signal columns");
@@ -272,7 +274,10 @@ static ErrCode join_signals(BlockReader *r, Doc *doc, uint32_t record, Err *err)
     }
     doc->signals = r->joined;
     doc->n_signals = n;
-    return ERR_OK;
+    if (n <= DOC_MAX_SIGNALS) return ERR_OK;
+    return err_set(err, ERR_LIMIT,
+                   "%s: record %" PRIu32 " has %" PRIu32 " signals with those of its views; at most %d",
+                   partfile_path(v->file), record, n, DOC_MAX_SIGNALS);
 }
 
 static ErrCode read_doc(BlockReader *r, Span line, uint32_t record, Doc *doc, Err *err)

@@ -107,11 +107,22 @@ static void count_kept(StageSink *s, const Doc *doc, size_t from)
     if (doc->domain.p) counters_add(&s->counters, SPAN_LIT("domain"), doc->domain, 1, doc->text.n);
 }
 
+/* What nobody could read back is refused where it is written. */
+static ErrCode check_signals(const Doc *doc, uint32_t n_signals, Err *err)
+{
+    if (n_signals <= DOC_MAX_SIGNALS) return ERR_OK;
+    return err_set(err, ERR_LIMIT, "document %.*s: %u signals; a line holds at most %d",
+                   (int)(doc->id.n < 200 ? doc->id.n : 200), (const char *)doc->id.p, (unsigned)n_signals,
+                   DOC_MAX_SIGNALS);
+}
+
 ErrCode sink_emit(StageSink *s, const Doc *doc, Err *err)
 {
     size_t from = s->lines.n;
+    ErrCode rc = check_signals(doc, doc->n_signals, err);
 
     assert(s->def->kind == DATASET_WRITTEN);
+    if (rc != ERR_OK) return rc;
     doc_write(&s->lines, doc);
     if (s->lines.n - from > DOC_MAX_LINE) {
         s->lines.n = from;
@@ -120,6 +131,26 @@ ErrCode sink_emit(StageSink *s, const Doc *doc, Err *err)
     }
     count_kept(s, doc, from);
     return buf_ok(&s->lines, "a document's line", err);
+}
+
+/* The members of `extra` (checked JSON, comma-separated) but one named `key`, each behind a comma. */
+static void put_other_members(Buf *b, Span extra, const char *key)
+{
+    JsonScan scan = json_scan(extra);
+    Buf decoded = {0};
+    Span name, value;
+
+    b->oom |= !buf_reserve(&decoded, extra.n);
+    while (!b->oom && json_peek(&scan) == '"') {
+        const uint8_t *begin = scan.p;
+        if (!json_string(&scan, &decoded, &name) || !json_expect(&scan, ':') || !json_skip(&scan, &value)) break;
+        if (!span_is(name, key)) {
+            buf_putc(b, ',');
+            buf_put_span(b, span(begin, (size_t)(scan.p - begin)));
+        }
+        if (json_peek(&scan) == ',') scan.p++;
+    }
+    buf_clear(&decoded);
 }
 
 void sink_drop(StageSink *s, uint32_t reason, Span id, const Doc *doc)
@@ -134,7 +165,7 @@ void sink_drop(StageSink *s, uint32_t reason, Span id, const Doc *doc)
         Buf why = {0};
         shown.id = id;
         buf_printf(&why, "\"reason\":\"%s\"", s->def->reasons[reason]);
-        if (shown.extra.n) buf_putc(&why, ','), buf_put_span(&why, shown.extra);
+        put_other_members(&why, shown.extra, "reason"); /* an earlier stage's or the author's own */
         shown.extra = buf_span(&why);
         doc_write(&s->rejected, &shown);
         s->oom |= why.oom;
@@ -233,7 +264,8 @@ ErrCode sink_judged(StageSink *s, const Doc *doc, Err *err)
     if (s->dropped_now) return ERR_OK;
     if (s->pool.oom) return err_nomem(err, "a block's strings");
     uint32_t n = row_signals(s, signals, &domain);
-    doc_write_joined(&s->lines, doc, signals, n, domain);
+    ErrCode rc = check_signals(doc, doc_write_joined(&s->lines, doc, signals, n, domain), err);
+    if (rc != ERR_OK) return rc;
     Doc shown = *doc;
     if (domain.p) shown.domain = domain;
     count_kept(s, &shown, from);

@@ -577,6 +577,150 @@ TEST(where_a_view_is_silent_the_older_one_speaks)
     doccursor_close(c);
 }
 
+/* Documents of an even number of bytes, to which `judge` joins two signals; *ctx of their own. */
+static ErrCode many_map(void *ctx, void *worker, const StageBlock *block, StageSink *sink, Err *err)
+{
+    static char name[DOC_MAX_SIGNALS][16];
+    Signal signals[DOC_MAX_SIGNALS];
+    char id[32];
+
+    (void)worker;
+    for (int i = 0; i < DOC_MAX_SIGNALS; i++) {
+        snprintf(name[i], sizeof name[i], "s%05d", i);
+        signals[i] = (Signal){span_str(name[i]), i};
+    }
+    snprintf(id, sizeof id, "local/many#%u", le32_get(block->bytes.p));
+    Doc doc = {.id = span_str(id),
+               .text = SPAN_LIT("even"),
+               .lang = SPAN_LIT("en"),
+               .signals = signals,
+               .n_signals = *(uint32_t *)ctx};
+    sink_in(sink, doc.id, doc.text.n);
+    return sink_emit(sink, &doc, err);
+}
+
+static ErrCode copy_of(const char *in, const char *out, StageTotals *t, Err *err)
+{
+    CommonOptions common = {0};
+    Par par = par_alone(1);
+    DatasetSet *set;
+    ErrCode rc = datasetset_open(&set, &in, 1, err);
+
+    if (rc != ERR_OK) return rc;
+    StageJob job = {
+        .def = &copy_def, .params = SPAN_LIT("{}"), .out_dir = out, .set = set, .map = copy_map, .common = &common};
+    rc = stage_run(&job, &par, t, err);
+    datasetset_close(set);
+    return rc;
+}
+
+TEST(signals_that_no_line_could_hold_are_refused_when_they_are_joined)
+{
+    for (uint32_t n = DOC_MAX_SIGNALS - 2; n < DOC_MAX_SIGNALS; n++) {
+        const char *dir = check_tmpdir();
+        char docs[400], view[400], copy[400];
+        StageTotals t;
+        Err err = {.code = ERR_OK};
+        StageSource source = fake_source;
+        source.ctx = &n;
+        source.part_bytes = fake_bytes;
+        source.map = many_map;
+        CHECK_OK(make_from(&source, in_dir(docs, dir, "docs"), 1, (CommonOptions){0}, "{}", &t, &err), &err);
+        ErrCode rc = judge(docs, in_dir(view, dir, "view"), 1, 0, &t, &err);
+        if (n + 2 > DOC_MAX_SIGNALS) {
+            CHECK_INT(ERR_LIMIT, rc);
+            CHECK(strstr(err.msg, "local/many#") != NULL);
+            continue;
+        }
+        CHECK_OK(rc, &err);
+        CHECK_OK(copy_of(view, in_dir(copy, dir, "copy"), &t, &err), &err);
+        CHECK(hash128_eq(content_of(view), content_of(copy)));
+        CHECK_OK(judge(copy, in_dir(view, dir, "again"), 1, 0, &t, &err),
+                 &err); /* the same names: replaced, not added */
+    }
+}
+
+/* Two documents in one block, which have a member `reason` of their own: spelled plainly, and with an escape. */
+static ErrCode reason_map(void *ctx, void *worker, const StageBlock *block, StageSink *sink, Err *err)
+{
+    static const char *const extra[] = {"\"reason\":[\"their, own\"],\"x\":1", "\"a\":{},\"re\\u0061son\":0"};
+
+    (void)ctx, (void)worker, (void)err;
+    for (uint32_t i = 0; i < 2; i++) {
+        char id[40];
+        snprintf(id, sizeof id, "local/reason#%u.%u", le32_get(block->bytes.p), i);
+        Doc doc = {.id = span_str(id), .text = SPAN_LIT("t"), .extra = span_str(extra[i])};
+        sink_in(sink, doc.id, doc.text.n);
+        sink_drop(sink, 1, doc.id, &doc);
+    }
+    return ERR_OK;
+}
+
+TEST(a_rejected_document_has_one_reason)
+{
+    const char *dir = check_tmpdir();
+    char docs[400], rejected[400], path[460];
+    StageTotals t;
+    Err err = {.code = ERR_OK};
+    CommonOptions common = {.rejected = in_dir(rejected, dir, "rejected")};
+    StageSource source = fake_source;
+    PartFile *f;
+    PartCoder *c;
+    Buf text = {0};
+
+    source.map = reason_map;
+    CHECK_OK(make_from(&source, in_dir(docs, dir, "docs"), 1, common, "{}", &t, &err), &err);
+    snprintf(path, sizeof path, "%s/part-000000.jsonl.zst", rejected);
+    CHECK_OK(partcoder_new(&c, 3, &err), &err);
+    CHECK_OK(partfile_open(&f, path, &err), &err);
+    CHECK_OK(partcoder_read(c, f, 0, &text, &err), &err);
+    Span first = span(text.p, span_find(buf_span(&text), '\n')), rest = span_from(buf_span(&text), first.n + 1);
+    CHECK_SPAN(SPAN_LIT("{\"id\":\"local/reason#0.0\",\"text\":\"t\",\"reason\":\"unlucky\",\"x\":1}"), first);
+    CHECK_SPAN(SPAN_LIT("{\"id\":\"local/reason#0.1\",\"text\":\"t\",\"reason\":\"unlucky\",\"a\":{}}"),
+               span(rest.p, span_find(rest, '\n')));
+    buf_clear(&text);
+    partfile_close(f);
+    partcoder_free(c);
+}
+
+/* Level k looks twice at level k - 1, so that what lies below it doubles: 3 * 2^(k - 1) - 1 datasets. */
+TEST(bases_that_share_bases_are_bounded)
+{
+    enum { LEVELS = 14 };
+    const char *dir = check_tmpdir();
+    char path[400], docs[400], name[48], hex[HASH128_HEX];
+    StageTotals t;
+    Buf manifest = {0}, parts = {0}, made = {0};
+    Err err = {.code = ERR_OK};
+    Dataset *ds;
+
+    CHECK_OK(make(in_dir(docs, dir, "0"), 1, (CommonOptions){0}, "{}", &t, &err), &err);
+    CHECK_OK(judge(docs, in_dir(path, dir, "1"), 1, 60, &t, &err), &err);
+    hash128_hex(hex, content_of(path));
+    CHECK_OK(store_read(in_dir(path, dir, "1/manifest.json"), 1 << 20, &manifest, &err), &err);
+    CHECK_OK(store_read(in_dir(path, dir, "1/parts.jsonl"), 1 << 20, &parts, &err), &err);
+    const char *text = buf_cstr(&manifest), *base = strstr(text, "\"base\":["), *rest = strchr(base, ']');
+    for (int k = 2; k <= LEVELS; k++) {
+        buf_reset(&made);
+        buf_put(&made, text, (size_t)(base - text));
+        buf_printf(&made, "\"base\":[{\"path\":\"../%d\",\"content\":\"%s\"},", k - 1, hex);
+        buf_printf(&made, "{\"path\":\"../%d\",\"content\":\"%s\"}%s", k - 1, hex, rest);
+        snprintf(name, sizeof name, "%d", k);
+        CHECK_OK(store_mkdirs(in_dir(path, dir, name), &err), &err);
+        snprintf(name, sizeof name, "%d/manifest.json", k);
+        CHECK_OK(store_write(in_dir(path, dir, name), buf_span(&made), &err), &err);
+        snprintf(name, sizeof name, "%d/parts.jsonl", k);
+        CHECK_OK(store_write(in_dir(path, dir, name), buf_span(&parts), &err), &err);
+    }
+    CHECK_OK(dataset_open(&ds, in_dir(path, dir, "3"), &err), &err);
+    dataset_close(ds);
+    CHECK_INT(ERR_LIMIT, dataset_open(&ds, in_dir(path, dir, "14"), &err));
+    CHECK(strstr(err.msg, "datasets below one view") != NULL);
+    buf_clear(&made);
+    buf_clear(&manifest);
+    buf_clear(&parts);
+}
+
 TEST(a_part_that_shows_other_documents_than_its_manifest_says_is_refused)
 {
     const char *dir = check_tmpdir();
