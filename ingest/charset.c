@@ -125,8 +125,8 @@ static const struct {
               {"x-mac-roman", "macintosh"}};
 
 struct Charset {
-    iconv_t open[N_ENCODINGS]; /* (iconv_t)-1 until first used */
-    bool tried[N_ENCODINGS];
+    iconv_t open[N_ENCODINGS]; /* once used */
+    bool opened[N_ENCODINGS];
 };
 
 ErrCode charset_new(Charset **c, Err *err)
@@ -139,7 +139,7 @@ void charset_free(Charset *c)
 {
     if (!c) return;
     for (int i = 0; i < N_ENCODINGS; i++)
-        if (c->tried[i] && c->open[i] != (iconv_t)-1) iconv_close(c->open[i]);
+        if (c->opened[i]) iconv_close(c->open[i]);
     free(c);
 }
 
@@ -292,35 +292,58 @@ static size_t replace_one(Buf *out, Span rest, size_t unit)
     return unit < rest.n ? unit : rest.n;
 }
 
-/* Appends `body` converted by encoding e. Stops early, returning false, past max_errors. */
-static bool convert(Charset *c, size_t e, Span body, size_t max_errors, Buf *out, CharsetResult *r)
+/* The converter of encoding e. Which charsets a machine knows must not decide a text, so one that is missing is an error. */
+static ErrCode converter(Charset *c, size_t e, iconv_t *cd, Err *err)
 {
-    size_t unit = encodings[e].iconv && !strncmp(encodings[e].iconv, "UTF-16", 6) ? 2 : 1;
-
-    if (!c->tried[e]) {
+    if (!c->opened[e]) {
         c->open[e] = iconv_open("UTF-8", encodings[e].iconv);
-        c->tried[e] = true;
+        if (c->open[e] == (iconv_t)-1)
+            return err_sys(err, "cannot load the C library's converter from %s", encodings[e].iconv);
+        c->opened[e] = true;
     }
-    if (c->open[e] == (iconv_t)-1) return false;
-    iconv(c->open[e], NULL, NULL, NULL, NULL);
-    r->n_replaced = 0;
+    *cd = c->open[e];
+    return ERR_OK;
+}
+
+/* One call of iconv() that appends. Without input it gives what a charset of several codes a character (BIG5-HKSCS,
+ * CP1258) held back to see what follows, and goes to the initial state. False: errno says why. */
+static bool iconv_put(iconv_t cd, char **in, size_t *in_left, Buf *out)
+{
+    char *to = (char *)out->p + out->n;
+    size_t to_left = out->cap - out->n, rc = iconv(cd, in, in_left, &to, &to_left);
+
+    out->n = (size_t)((uint8_t *)to - out->p);
+    return rc != (size_t)-1;
+}
+
+/* Appends `body` converted by encoding e. Stops early, *whole being false, past max_errors. */
+static ErrCode convert(Charset *c, size_t e, Span body, size_t max_errors, Buf *out, CharsetResult *r, bool *whole,
+                       Err *err)
+{
+    enum { HELD = 16 }; /* room for what a converter held back */
+    size_t unit = encodings[e].iconv && !strncmp(encodings[e].iconv, "UTF-16", 6) ? 2 : 1;
     char *in = (char *)(uintptr_t)body.p;
     size_t in_left = body.n, start = out->n;
+    iconv_t cd;
+    ErrCode rc = converter(c, e, &cd, err);
+
+    if (rc != ERR_OK) return rc;
+    iconv(cd, NULL, NULL, NULL, NULL);
+    r->n_replaced = 0;
     while (in_left && r->n_replaced <= max_errors && buf_reserve(out, in_left + in_left / 2 + 64)) {
-        char *to = (char *)out->p + out->n;
-        size_t to_left = out->cap - out->n;
-        size_t rc = iconv(c->open[e], &in, &in_left, &to, &to_left);
-        out->n = (size_t)((uint8_t *)to - out->p);
-        if (rc != (size_t)-1 || errno == E2BIG) continue;
+        if (iconv_put(cd, &in, &in_left, out) || errno == E2BIG) continue;
+        if (!buf_reserve(out, HELD)) break;
+        iconv_put(cd, NULL, NULL, out);
         size_t skip = replace_one(out, span(in, in_left), unit);
         r->n_replaced++;
         in += skip;
         in_left -= skip;
-        iconv(c->open[e], NULL, NULL, NULL, NULL);
     }
+    if (buf_reserve(out, HELD)) iconv_put(cd, NULL, NULL, out);
     r->name = encodings[e].name;
     r->n_chars = count_non_ascii(span_from(buf_span(out), start));
-    return in_left == 0;
+    *whole = in_left == 0;
+    return buf_ok(out, "a page", err);
 }
 
 static size_t encoding_index(const char *name)
@@ -330,17 +353,18 @@ static size_t encoding_index(const char *name)
     return 0;
 }
 
-/* Converts if at most one character in CHARSET_ERRORS_PER is an error; else takes back what was written. */
-static bool convert_clean(Charset *c, const char *name, Span body, Buf *out, CharsetResult *r)
+/* Converts if at most one character in CHARSET_ERRORS_PER is an error (*clean); else takes back what was written. */
+static ErrCode convert_clean(Charset *c, const char *name, Span body, Buf *out, CharsetResult *r, bool *clean,
+                             Err *err)
 {
     size_t e = encoding_index(name), start = out->n;
 
-    if (e == 0) return false; /* declared UTF-8, but the scan said no */
-    if (convert(c, e, body, body.n / CHARSET_ERRORS_PER + 1, out, r) &&
-        r->n_replaced <= r->n_chars / CHARSET_ERRORS_PER + 1)
-        return true;
-    out->n = start;
-    return false;
+    *clean = false;
+    if (e == 0) return ERR_OK; /* declared UTF-8, but the scan said no */
+    ErrCode rc = convert(c, e, body, body.n / CHARSET_ERRORS_PER + 1, out, r, clean, err);
+    *clean = *clean && r->n_replaced <= r->n_chars / CHARSET_ERRORS_PER + 1;
+    if (!*clean) out->n = start;
+    return rc;
 }
 
 /* UTF-8 with at most one bad sequence in CHARSET_ERRORS_PER characters. */
@@ -379,35 +403,37 @@ static const char *utf16_without_mark(Span body)
 
 ErrCode charset_to_utf8(Charset *c, Span body, Span http_label, Buf *out, CharsetResult *r, Err *err)
 {
-    Span declared[2] = {http_label, charset_of_markup(body)};
-    const char *utf16 = NULL;
+    Span labels_of[2] = {http_label, charset_of_markup(body)};
+    const char *declared[2], *sure = NULL;
+    bool done = false, escapes = false;
+    ErrCode rc;
 
     *r = (CharsetResult){.name = "utf-8"};
+    for (int i = 0; i < 2; i++) {
+        declared[i] = labels_of[i].n ? charset_of_label(labels_of[i]) : NULL;
+        escapes |= declared[i] && !strcmp(declared[i], "iso-2022-jp") && span_find(body, 0x1b) < body.n;
+    }
     if (span_starts(body, SPAN_LIT("\xef\xbb\xbf"))) {
         as_utf8(span_from(body, 3), true, out, r);
         return buf_ok(out, "a page", err);
     }
     if (span_starts(body, SPAN_LIT("\xff\xfe")))
-        utf16 = "utf-16le";
+        sure = "utf-16le";
     else if (span_starts(body, SPAN_LIT("\xfe\xff")))
-        utf16 = "utf-16be";
-    if (utf16) {
-        convert(c, encoding_index(utf16), span_from(body, 2), SIZE_MAX, out, r);
-        return buf_ok(out, "a page", err);
-    }
-    if ((utf16 = utf16_without_mark(body)) != NULL) {
-        convert(c, encoding_index(utf16), body, SIZE_MAX, out, r);
-        return buf_ok(out, "a page", err);
-    }
-    if (as_utf8(body, false, out, r)) return buf_ok(out, "a page", err);
-    for (int i = 0; i < 2; i++) {
-        const char *name = declared[i].n ? charset_of_label(declared[i]) : NULL;
+        sure = "utf-16be";
+    if (sure)
+        body = span_from(body, 2);
+    else
+        sure = utf16_without_mark(body);
+    if (!sure && !escapes && as_utf8(body, false, out, r)) return buf_ok(out, "a page", err);
+    for (int i = 0; i < 2 && !sure; i++) {
+        const char *name = declared[i];
         /* A markup that can be read as ASCII is not UTF-16, whatever it says. windows-1252 takes any bytes, so it is
          * believed only where the bytes do not read as Chinese or Japanese. */
         if (!name || !strncmp(name, "utf-16", 6)) continue;
         if (!strcmp(name, "windows-1252") && strcmp(charset_detect(body), name) != 0) continue;
-        if (convert_clean(c, name, body, out, r)) return buf_ok(out, "a page", err);
+        if ((rc = convert_clean(c, name, body, out, r, &done, err)) != ERR_OK || done) return rc;
     }
-    convert(c, encoding_index(charset_detect(body)), body, SIZE_MAX, out, r);
-    return buf_ok(out, "a page", err);
+    if (!sure) sure = charset_detect(body);
+    return convert(c, encoding_index(sure), body, SIZE_MAX, out, r, &done, err);
 }

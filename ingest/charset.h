@@ -2,7 +2,8 @@
  *
  * Order of evidence: byte order mark > the bytes are UTF-8 > Content-Type of HTTP > <meta> or <?xml in the first 8 KiB >
  * a detector of GB18030, Big5, EUC-JP and windows-1252. "Are UTF-8" allows one ill-formed sequence in 200: pages
- * with a little noise are UTF-8 still, while text in another charset fails on nearly every character. A declared charset
+ * with a little noise are UTF-8 still, while text in another charset fails on nearly every character; ISO-2022-JP alone
+ * looks like ASCII, and is believed where it is declared and its escapes are there. A declared charset
  * must decode with at most one error in 200 characters, else the next evidence is asked. Labels are those of the WHATWG
  * encoding standard, so gb2312 means GB18030, iso-8859-1 windows-1252, big5 with its Hong Kong characters. */
 #ifndef TAMIS_INGEST_CHARSET_H
@@ -26,7 +27,8 @@ typedef struct {
     size_t n_replaced; /* ill-formed sequences that became U+FFFD */
 } CharsetResult;
 
-/* Appends `body` in UTF-8 without byte order mark to `out`. `http_label` may be empty. */
+/* Appends `body` in UTF-8 without byte order mark to `out`. `http_label` may be empty. Errors: memory, or a converter that the
+ * C library does not have (glibc keeps them in modules that small systems leave out). */
 MUST_USE ErrCode charset_to_utf8(Charset *c, Span body, Span http_label, Buf *out, CharsetResult *result, Err *err);
 
 /* The label in <meta charset>, <meta http-equiv … content> or <?xml encoding; empty when there is none. */

@@ -5,6 +5,7 @@
 
 #include <iconv.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 
 /* UTF-8 text in another charset, by the C library's converter. */
 static Buf encode(const char *charset, const char *text)
@@ -16,7 +17,8 @@ static Buf encode(const char *charset, const char *text)
 
     if (cd == (iconv_t)-1 || !buf_reserve(&out, room)) abort();
     char *to = (char *)out.p;
-    if (iconv(cd, &in, &in_left, &to, &room) == (size_t)-1) abort();
+    if (iconv(cd, &in, &in_left, &to, &room) == (size_t)-1 || iconv(cd, NULL, NULL, &to, &room) == (size_t)-1)
+        abort();
     out.n = (size_t)((uint8_t *)to - out.p);
     iconv_close(cd);
     return out;
@@ -62,6 +64,21 @@ TEST(labels_of_http_and_markup_are_followed)
     check_decodes("CP1251", "", "<?xml version='1.0' encoding='windows-1251'?>", "<p>Привет, мир, как дела</p>",
                   "windows-1251");
     check_decodes("EUC-KR", "euc-kr", "", "<p>안녕하세요 세계</p>", "euc-kr");
+}
+
+/* These converters hold a letter back until they see whether an accent follows it. */
+TEST(the_last_letter_is_not_lost)
+{
+    check_decodes("CP1258", "windows-1258", "", "Tiếng Việt, một ngày đẹp trời ở Hà Nội, ta", "windows-1258");
+    check_decodes("BIG5-HKSCS", "big5-hkscs", "", "我們的學生讀書Ê", "big5");
+}
+
+/* Its bytes are ASCII, so the label is asked before them. */
+TEST(charsets_of_escapes_are_read)
+{
+    check_decodes("ISO-2022-JP", "iso-2022-jp", "", ja, "iso-2022-jp");
+    check_decodes("ISO-2022-JP", "", "<meta charset=ISO-2022-JP>", "<p>日本", "iso-2022-jp");
+    check_decodes("UTF-8", "iso-2022-jp", "", "plain ASCII", "utf-8");
 }
 
 TEST(bytes_beat_labels)
@@ -134,4 +151,25 @@ TEST(prescan_finds_the_label)
     CHECK_INT(0, charset_of_markup(SPAN_LIT("<p>charset=gbk</p><meta")).n);
     CHECK_STR("gb18030", charset_of_label(SPAN_LIT(" GB2312 ")));
     CHECK(!charset_of_label(SPAN_LIT("no-such")));
+}
+
+/* No file may be opened, so the module of a charset that nothing has used yet cannot be loaded. */
+TEST(a_converter_that_is_missing_is_an_error)
+{
+    Buf raw = encode("KOI8-U", "<p>Привіт</p>"), out = {0};
+    struct rlimit was, none;
+    CharsetResult r;
+    Charset *c;
+    Err err = {0};
+
+    CHECK_OK(charset_new(&c, &err), &err);
+    getrlimit(RLIMIT_NOFILE, &was);
+    none = (struct rlimit){0, was.rlim_max};
+    setrlimit(RLIMIT_NOFILE, &none);
+    CHECK_INT(ERR_SYS, charset_to_utf8(c, buf_span(&raw), SPAN_LIT("windows-1257"), &out, &r, &err));
+    CHECK(strstr(err.msg, "CP1257") != NULL);
+    setrlimit(RLIMIT_NOFILE, &was);
+    CHECK_OK(charset_to_utf8(c, buf_span(&raw), SPAN_LIT("windows-1257"), &out, &r, &err), &err);
+    charset_free(c);
+    buf_clear(&raw), buf_clear(&out);
 }

@@ -48,7 +48,9 @@ typedef enum {
 } IngestReason;
 extern const char *const ingest_reasons[INGEST_N_REASONS];
 
-enum { INGEST_VERSION = 1 };
+enum {
+    INGEST_VERSION = 2
+}; /* 2: svg that closes itself, last letters of charsets that hold them back, records behind one without length */
 
 typedef struct {
     const char *dump;         /* NULL: the CC-MAIN-YYYY-WW of the path, else "local" */
