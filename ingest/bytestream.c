@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 #include <zstd.h>
+#include <zstd_errors.h>
 
 /* Where a member (zstd: a frame) starts: `pos` counts decompressed bytes from the stream's start. */
 typedef struct {
@@ -26,10 +27,14 @@ struct ByteStream {
 
     Member *member; /* sorted; first_member is the last one at or before the window */
     size_t n_members, cap_members, first_member;
+    size_t dull_from, dull_end; /* members [dull_from, dull_end) are known not to read "WARC/" */
 
     bool in_member; /* a member is half decompressed by streaming */
     uint64_t member_in, member_out;
     StreamBreak brk;
+    uint64_t begin, furthest,
+        broken_bytes; /* stored: where the stream was entered, how far members were read, what was
+                                               read for those that broke */
     GzipIn *gzip;
     ZSTD_DStream *zstd;
     size_t zstd_hint; /* 0: at a frame's start */
@@ -75,11 +80,12 @@ static ErrCode find_member(ByteStream *s, uint64_t from, Err *err)
     ErrCode rc = seek_stored(s, from, err);
 
     while (rc == ERR_OK && s->used_n < s->stored_n) {
+        bool found = false;
         Span v = stored_view(s);
         const uint8_t *p = memchr(v.p, 0x1f, v.n);
         s->used_n += p ? (size_t)(p - v.p) : v.n;
         if ((rc = refill(s, err)) != ERR_OK || !p) continue; /* a probe needs what is behind the header too */
-        if (gzipin_probe(stored_view(s))) return ERR_OK;
+        if ((rc = gzipin_probe(s->gzip, stored_view(s), &found, err)) != ERR_OK || found) return rc;
         s->used_n++;
     }
     return rc;
@@ -138,7 +144,7 @@ static ErrCode gzip_start(ByteStream *s, Err *err)
         account(s, n_in, n_out);
         return ERR_OK;
     }
-    if (!gzipin_begin(s->gzip)) return err_nomem(err, "a gzip reader");
+    gzipin_begin(s->gzip);
     s->in_member = true;
     return ERR_OK;
 }
@@ -171,6 +177,7 @@ static ErrCode zstd_more(ByteStream *s, Err *err)
     ZSTD_inBuffer in = {v.p, v.n, 0};
     ZSTD_outBuffer out = {s->out.p + s->out.n, STREAM_STEP, 0};
     s->zstd_hint = ZSTD_decompressStream(s->zstd, &out, &in);
+    if (ZSTD_getErrorCode(s->zstd_hint) == ZSTD_error_memory_allocation) return err_nomem(err, "a zstd reader");
     if (ZSTD_isError(s->zstd_hint))
         s->brk = STREAM_CORRUPT;
     else if (in.pos == 0 && out.pos == 0)
@@ -205,6 +212,8 @@ static void compact(ByteStream *s)
     if (s->first_member) {
         memmove(s->member, s->member + s->first_member, (s->n_members - s->first_member) * sizeof *s->member);
         s->n_members -= s->first_member;
+        s->dull_from -= s->dull_from < s->first_member ? s->dull_from : s->first_member;
+        s->dull_end -= s->dull_end < s->first_member ? s->dull_end : s->first_member;
         s->first_member = 0;
     }
 }
@@ -243,16 +252,26 @@ StreamBreak stream_break(const ByteStream *s, uint64_t *stored)
     return s->brk;
 }
 
+/* Where the search for the next member starts after one that broke: behind its header, or behind all that was read where
+ * the member is fine but too large, or where reading again has cost enough. */
+static uint64_t after_break(ByteStream *s, uint64_t member, StreamBreak brk)
+{
+    uint64_t read_to = stored_pos(s);
+
+    s->broken_bytes += read_to - member;
+    if (read_to > s->furthest) s->furthest = read_to;
+    return brk == STREAM_BOMB || s->broken_bytes / STREAM_REREAD > s->furthest - s->begin ? s->furthest : member + 1;
+}
+
 ErrCode stream_pass(ByteStream *s, Err *err)
 {
     uint64_t at;
+    StreamBreak brk = stream_break(s, &at);
 
-    stream_break(s, &at);
     s->brk = STREAM_FINE;
     s->in_member = false;
     s->zstd_hint = 0;
-    /* From the next byte on, since what was decoded of a corrupt member may have run into the members behind it. */
-    if (s->warc && s->coding == STREAM_GZIP) return find_member(s, at + 1, err);
+    if (s->warc && s->coding == STREAM_GZIP) return find_member(s, after_break(s, at, brk), err);
     return seek_stored(s, s->size, err);
 }
 
@@ -289,16 +308,20 @@ void stream_where(const ByteStream *s, size_t at, uint64_t *stored, uint64_t *in
     }
 }
 
-size_t stream_next_member(const ByteStream *s, size_t after, size_t end)
+size_t stream_next_member(ByteStream *s, size_t from, size_t end)
 {
+    Span v = stream_view(s), mark = SPAN_LIT("WARC/");
     uint64_t base = s->out_pos + s->out_at;
 
     if (s->n_members == 0) return end;
-    for (const Member *m = member_at(s, base + after); m < s->member + s->n_members; m++) {
-        if (m->pos <= base + after) continue;
-        size_t at = (size_t)(m->pos - base);
+    size_t m = (size_t)(member_at(s, base + from) - s->member);
+    m += s->member[m].pos < base + from;
+    if (m < s->dull_from || m > s->dull_end) s->dull_from = s->dull_end = m;
+    for (m = s->dull_end; m < s->n_members; m++) {
+        size_t at = (size_t)(s->member[m].pos - base);
         if (at >= end) break;
-        if (span_starts(span_from(stream_view(s), at), SPAN_LIT("WARC/"))) return at;
+        if (span_starts(span_from(v, at), mark)) return at;
+        if (v.n - at >= mark.n) s->dull_end = m + 1; /* else it may yet become one */
     }
     return end;
 }
@@ -323,6 +346,7 @@ static ErrCode start(ByteStream **out, ByteStream *s, uint64_t begin, Err *err)
 {
     ErrCode rc = ERR_OK;
 
+    s->begin = begin < s->size ? begin : s->size;
     s->stored_cap = s->size < STREAM_STORED_WINDOW ? (size_t)s->size : STREAM_STORED_WINDOW;
     s->stored = malloc(s->stored_cap + 1);
     rc = s->stored ? refill(s, err) : err_nomem(err, "an input");

@@ -4,7 +4,9 @@
  * The coding is told by the first stored bytes: gzip (RFC 1952, any number of members), zstd (any number of frames), else
  * plain. Members decompress whole with libdeflate when they are small, else in pieces with zlib. Where a member turns out
  * corrupt, cut or a bomb, the stream ends in a *break*: what came before is delivered, the caller passes the break, and
- * the stream goes on at the next stored gzip header whose content starts with "WARC/" (lines and zstd: at the end). */
+ * the stream goes on at the next stored gzip header whose content starts with "WARC/" (lines and zstd: at the end). What was
+ * read of a corrupt member may have run into good ones behind it, so the search starts right behind its header; headers
+ * made to nest would so be read again and again, wherefore what broken members have cost is bounded (STREAM_REREAD). */
 #ifndef TAMIS_INGEST_BYTESTREAM_H
 #define TAMIS_INGEST_BYTESTREAM_H
 
@@ -17,7 +19,10 @@ enum {
     STREAM_MAX_NEED = 512 << 20,    /* no caller asks for more at once */
     /* A member beyond both is a bomb: pages deflate to 1:4 to 1:20, and deflate ends at 1:1032. */
     STREAM_BOMB_BYTES = 64 << 20,
-    STREAM_BOMB_RATIO = 200
+    STREAM_BOMB_RATIO = 200,
+    /* Stored bytes read for members that broke, as a multiple of how far the stream has come: damage costs a member or
+     * two a place. Beyond it the search goes on behind all that was read. */
+    STREAM_REREAD = 16
 };
 
 typedef enum { STREAM_FINE, STREAM_CORRUPT, STREAM_CUT, STREAM_BOMB } StreamBreak;
@@ -55,8 +60,8 @@ uint64_t stream_plain_left(const ByteStream *s);
 /* Where byte `at` of the window is stored: the start of its member or frame and the offset in what that decompresses to;
  * for plain bytes the place itself and 0. at may be the window's length only while more bytes follow it. */
 void stream_where(const ByteStream *s, size_t at, uint64_t *stored, uint64_t *inner);
-/* The first member start in window bytes (after, end) that reads "WARC/"; end when there is none. */
-size_t stream_next_member(const ByteStream *s, size_t after, size_t end);
+/* The first member start in window bytes [from, end) that reads "WARC/"; end when there is none. */
+size_t stream_next_member(ByteStream *s, size_t from, size_t end);
 bool stream_is_member_start(const ByteStream *s, size_t at);
 
 #endif

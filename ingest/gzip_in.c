@@ -6,8 +6,7 @@
 
 struct GzipIn {
     struct libdeflate_decompressor *whole;
-    z_stream z;
-    bool z_ready;
+    z_stream z, probe;
 };
 
 enum { GZIP_WINDOW_BITS = 15 + 16 }; /* zlib's way to say: gzip header and trailer */
@@ -17,7 +16,8 @@ ErrCode gzipin_new(GzipIn **g, Err *err)
     *g = calloc(1, sizeof **g);
     if (!*g) return err_nomem(err, "a gzip reader");
     (*g)->whole = libdeflate_alloc_decompressor();
-    if (!(*g)->whole) {
+    if (!(*g)->whole || inflateInit2(&(*g)->z, GZIP_WINDOW_BITS) != Z_OK ||
+        inflateInit2(&(*g)->probe, GZIP_WINDOW_BITS) != Z_OK) {
         gzipin_free(*g);
         *g = NULL;
         return err_nomem(err, "a gzip reader");
@@ -29,7 +29,8 @@ void gzipin_free(GzipIn *g)
 {
     if (!g) return;
     if (g->whole) libdeflate_free_decompressor(g->whole);
-    if (g->z_ready) inflateEnd(&g->z);
+    inflateEnd(&g->z); /* which leaves one that was not begun alone */
+    inflateEnd(&g->probe);
     free(g);
 }
 
@@ -38,12 +39,7 @@ bool gzipin_whole(GzipIn *g, Span in, uint8_t *out, size_t cap, size_t *n_in, si
     return libdeflate_gzip_decompress_ex(g->whole, in.p, in.n, out, cap, n_in, n_out) == LIBDEFLATE_SUCCESS;
 }
 
-bool gzipin_begin(GzipIn *g)
-{
-    if (g->z_ready) return inflateReset2(&g->z, GZIP_WINDOW_BITS) == Z_OK;
-    g->z_ready = inflateInit2(&g->z, GZIP_WINDOW_BITS) == Z_OK;
-    return g->z_ready;
-}
+void gzipin_begin(GzipIn *g) { inflateReset(&g->z); }
 
 /* zlib counts in unsigned int. */
 static unsigned as_uint(size_t n) { return n > 1u << 30 ? 1u << 30 : (unsigned)n; }
@@ -68,35 +64,34 @@ GzipStep gzipin_step(GzipIn *g, Span in, uint8_t *out, size_t cap, size_t *n_in,
     }
 }
 
-bool gzipin_probe(Span in)
+ErrCode gzipin_probe(GzipIn *g, Span in, bool *yes, Err *err)
 {
     static const uint8_t magic[3] = {0x1f, 0x8b, 8};
     enum { LOOK = 5 };
     uint8_t out[LOOK];
-    z_stream z = {0};
+    z_stream *z = &g->probe;
 
-    if (in.n < 18 || memcmp(in.p, magic, sizeof magic) != 0 || inflateInit2(&z, GZIP_WINDOW_BITS) != Z_OK)
-        return false;
-    z.next_in = (Bytef *)(uintptr_t)in.p;
-    z.avail_in = as_uint(in.n);
-    z.next_out = out;
-    z.avail_out = LOOK;
-    inflate(&z, Z_SYNC_FLUSH);
-    inflateEnd(&z);
-    return z.avail_out == 0 && memcmp(out, "WARC/", LOOK) == 0;
+    *yes = false;
+    if (in.n < 18 || memcmp(in.p, magic, sizeof magic) != 0) return ERR_OK;
+    inflateReset(z);
+    z->next_in = (Bytef *)(uintptr_t)in.p;
+    z->avail_in = in.n < GZIP_PROBE_BYTES ? (unsigned)in.n : GZIP_PROBE_BYTES;
+    z->next_out = out;
+    z->avail_out = LOOK;
+    if (inflate(z, Z_SYNC_FLUSH) == Z_MEM_ERROR) return err_nomem(err, "a gzip reader");
+    *yes = z->avail_out == 0 && memcmp(out, "WARC/", LOOK) == 0;
+    return ERR_OK;
 }
 
-bool inflate_body(Span in, DeflateCoding coding, size_t limit, Buf *out, bool *too_large)
+BodyStatus inflate_body(Span in, DeflateCoding coding, size_t limit, Buf *out)
 {
     enum { STEP = 64 << 10 };
     int bits = coding == CODING_GZIP ? GZIP_WINDOW_BITS : coding == CODING_ZLIB ? 15 : -15;
     size_t before = out->n, at = 0;
     z_stream z = {0};
-    int rc = Z_OK;
+    int rc = inflateInit2(&z, bits) == Z_OK ? Z_OK : Z_MEM_ERROR; /* nothing else fails with these arguments */
 
-    *too_large = false;
-    if (inflateInit2(&z, bits) != Z_OK) return false;
-    while (rc == Z_OK && !*too_large && buf_reserve(out, STEP)) {
+    while (rc == Z_OK && out->n - before <= limit && buf_reserve(out, STEP)) {
         unsigned had = as_uint(in.n - at);
         z.next_in = (Bytef *)(uintptr_t)(in.p + at);
         z.avail_in = had;
@@ -110,8 +105,9 @@ bool inflate_body(Span in, DeflateCoding coding, size_t limit, Buf *out, bool *t
         if (rc == Z_STREAM_END && coding == CODING_GZIP && in.n - at >= 18 && in.p[at] == 0x1f &&
             in.p[at + 1] == 0x8b)
             rc = inflateReset(&z);
-        *too_large = out->n - before > limit;
     }
     inflateEnd(&z);
-    return !*too_large && !out->oom && out->n > before;
+    if (rc == Z_MEM_ERROR || out->oom) return BODY_NO_MEMORY;
+    if (out->n - before > limit) return BODY_TOO_LARGE;
+    return out->n > before ? BODY_FINE : BODY_FAILED;
 }

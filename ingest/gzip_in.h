@@ -14,16 +14,22 @@ bool gzipin_whole(GzipIn *g, Span in, uint8_t *out, size_t cap, size_t *n_in, si
 
 /* The same in pieces: begin, then step until it is not GZIP_MORE. */
 typedef enum { GZIP_MORE, GZIP_MEMBER_END, GZIP_BAD, GZIP_NO_MEMORY } GzipStep;
-bool gzipin_begin(GzipIn *g);
+void gzipin_begin(GzipIn *g);
 /* Takes from `in`, gives at most cap bytes. GZIP_MORE with nothing taken and nothing given: `in` is used up. */
 GzipStep gzipin_step(GzipIn *g, Span in, uint8_t *out, size_t cap, size_t *n_in, size_t *n_out);
 
-/* Whether a member that decompresses to "WARC/…" starts at `in`, as far as its first bytes tell. */
-bool gzipin_probe(Span in);
+/* What a probe reads: a header with a file name of 255 bytes, the largest description of a dynamic block (290 bytes) and
+ * some. Without a bound, headers whose names never end cost a scan of the window each. */
+enum { GZIP_PROBE_BYTES = 1 << 10 };
+/* Whether a member that decompresses to "WARC/…" starts at `in`, as far as its first bytes tell. Errors: memory. */
+MUST_USE ErrCode gzipin_probe(GzipIn *g, Span in, bool *yes, Err *err);
 
-/* A content coding as HTTP uses it (RFC 9110 section 8.4.1): gzip, zlib or raw deflate, one run. Appends at most `limit`
- * bytes. False when not one byte came out or the limit was hit (*too_large); a cut or corrupt tail keeps what came. */
+/* What became of a body's coding. */
+typedef enum { BODY_FINE, BODY_FAILED, BODY_TOO_LARGE, BODY_NO_MEMORY } BodyStatus;
+
+/* A content coding as HTTP uses it (RFC 9110 section 8.4.1): gzip, zlib or raw deflate, one run. Appends to `out` and fails
+ * when not one byte came out; a cut or corrupt tail keeps what came. More than `limit` bytes are too large. */
 typedef enum { CODING_GZIP, CODING_ZLIB, CODING_RAW_DEFLATE } DeflateCoding;
-bool inflate_body(Span in, DeflateCoding coding, size_t limit, Buf *out, bool *too_large);
+BodyStatus inflate_body(Span in, DeflateCoding coding, size_t limit, Buf *out);
 
 #endif

@@ -1,8 +1,7 @@
 #include "ingest/http.h"
 
-#include "ingest/gzip_in.h"
-
 #include <zstd.h>
+#include <zstd_errors.h>
 
 static bool starts_nocase(Span s, const char *prefix)
 {
@@ -124,22 +123,24 @@ static bool looks_zlib(Span s)
 }
 static bool looks_zstd(Span s) { return s.n >= 8 && le32_get(s.p) == 0xFD2FB528u; }
 
-static bool unzstd(Span in, Buf *out, bool *too_large)
+static BodyStatus unzstd(Span in, Buf *out)
 {
     enum { STEP = 128 << 10 };
     ZSTD_DStream *d = ZSTD_createDStream();
     ZSTD_inBuffer from = {in.p, in.n, 0};
     size_t before = out->n, left = 1;
 
-    while (d && !ZSTD_isError(left) && !*too_large && buf_reserve(out, STEP)) {
+    if (!d) return BODY_NO_MEMORY;
+    while (!ZSTD_isError(left) && out->n - before <= HTTP_MAX_BODY && buf_reserve(out, STEP)) {
         ZSTD_outBuffer to = {out->p + out->n, STEP, 0};
         left = ZSTD_decompressStream(d, &to, &from);
         out->n += to.pos;
-        *too_large = out->n - before > HTTP_MAX_BODY;
         if (to.pos == 0 && from.pos == from.size) break;
     }
     ZSTD_freeDStream(d);
-    return !*too_large && !out->oom && out->n > before;
+    if (out->oom || ZSTD_getErrorCode(left) == ZSTD_error_memory_allocation) return BODY_NO_MEMORY;
+    if (out->n - before > HTTP_MAX_BODY) return BODY_TOO_LARGE;
+    return out->n > before ? BODY_FINE : BODY_FAILED;
 }
 
 /* Text as a crawler would store a decoded page: no NUL or other control bytes early on. */
@@ -153,48 +154,47 @@ static bool looks_text(Span s)
 }
 
 /* Undoes one coding if the bytes look like it. *out stays `in` when they do not. */
-static HttpBody undo(Span name, Span in, Buf *scratch, Span *out)
+static BodyStatus undo(Span name, Span in, Buf *scratch, Span *out)
 {
-    bool too_large = false, done = false;
+    BodyStatus got = BODY_FAILED;
 
     *out = in;
     buf_reset(scratch);
     if (looks_gzip(in))
-        done = inflate_body(in, CODING_GZIP, HTTP_MAX_BODY, scratch, &too_large);
+        got = inflate_body(in, CODING_GZIP, HTTP_MAX_BODY, scratch);
     else if (looks_zstd(in))
-        done = unzstd(in, scratch, &too_large);
+        got = unzstd(in, scratch);
     else if (looks_text(in))
-        return HTTP_BODY_FINE;
+        return BODY_FINE;
     else if (looks_zlib(in))
-        done = inflate_body(in, CODING_ZLIB, HTTP_MAX_BODY, scratch, &too_large);
+        got = inflate_body(in, CODING_ZLIB, HTTP_MAX_BODY, scratch);
     else if (span_eq_nocase(name, SPAN_LIT("deflate")))
-        done = inflate_body(in, CODING_RAW_DEFLATE, HTTP_MAX_BODY, scratch, &too_large);
-    if (too_large) return HTTP_BODY_TOO_LARGE;
-    if (!done) return HTTP_BODY_FAILED;
-    *out = buf_span(scratch);
-    return HTTP_BODY_FINE;
+        got = inflate_body(in, CODING_RAW_DEFLATE, HTTP_MAX_BODY, scratch);
+    if (got == BODY_FINE) *out = buf_span(scratch);
+    return got;
 }
 
-HttpBody http_body(const HttpResponse *r, Buf scratch[2], Span *out)
+BodyStatus http_body(const HttpResponse *r, Buf scratch[2], Span *out)
 {
     int use = 0;
 
     *out = r->body;
-    if (r->too_many_codings) return HTTP_BODY_FAILED;
+    if (r->too_many_codings) return BODY_FAILED;
     if (r->chunked) {
         buf_reset(&scratch[use]);
         if (http_unchunk(*out, &scratch[use])) {
             *out = buf_span(&scratch[use]);
             use = 1;
         }
+        if (scratch[0].oom) return BODY_NO_MEMORY;
     }
     for (int i = r->n_codings - 1; i >= 0; i--) {
         Span in = *out;
-        HttpBody got = undo(r->content_coding[i], in, &scratch[use], out);
-        if (got != HTTP_BODY_FINE) return got;
+        BodyStatus got = undo(r->content_coding[i], in, &scratch[use], out);
+        if (got != BODY_FINE) return got;
         if (out->p != in.p) use = 1 - use;
     }
-    return out->n > HTTP_MAX_BODY ? HTTP_BODY_TOO_LARGE : HTTP_BODY_FINE;
+    return out->n > HTTP_MAX_BODY ? BODY_TOO_LARGE : BODY_FINE;
 }
 
 Span http_media_type(Span content_type)

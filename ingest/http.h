@@ -6,7 +6,7 @@
 #ifndef TAMIS_INGEST_HTTP_H
 #define TAMIS_INGEST_HTTP_H
 
-#include "core/buf.h"
+#include "ingest/gzip_in.h"
 
 enum {
     HTTP_MAX_HEAD = 64 << 10,
@@ -29,9 +29,8 @@ typedef struct {
 /* False: starts like a status line but is none, or the head does not end within HTTP_MAX_HEAD. */
 bool http_parse(Span block, HttpResponse *out);
 
-typedef enum { HTTP_BODY_FINE, HTTP_BODY_FAILED, HTTP_BODY_TOO_LARGE } HttpBody;
 /* The body without transfer and content codings. *out points into the block or into one of the two scratch buffers. */
-HttpBody http_body(const HttpResponse *r, Buf scratch[2], Span *out);
+BodyStatus http_body(const HttpResponse *r, Buf scratch[2], Span *out);
 
 /* Undoes the chunked coding (RFC 9112 section 7.1); a cut or wrong chunk ends it, keeping what came. False: the bytes do
  * not start with a chunk. Appends to out. */

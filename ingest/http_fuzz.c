@@ -12,7 +12,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 
     if (!http_parse(span(p, n), &r)) return 0;
     if (r.body.n > n || r.n_codings > HTTP_MAX_CODINGS) abort();
-    if (http_body(&r, scratch, &body) == HTTP_BODY_FINE && body.n > HTTP_MAX_BODY) abort();
+    if (http_body(&r, scratch, &body) == BODY_FINE && body.n > HTTP_MAX_BODY) abort();
     http_sniff_binary(r.body);
     http_sniff_html(r.body);
     http_media_type(r.content_type);

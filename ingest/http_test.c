@@ -3,7 +3,7 @@
 #include "ingest/packing.h"
 #include "tests/check.h"
 
-static Span body_of(const char *head, Span stored, Buf scratch[2], HttpBody *result)
+static Span body_of(const char *head, Span stored, Buf scratch[2], BodyStatus *result)
 {
     static Buf block; /* the body points into it */
     HttpResponse r;
@@ -60,7 +60,7 @@ TEST(a_head_without_end_is_malformed)
 TEST(chunks_are_joined_and_lies_are_left)
 {
     Buf s[2] = {{0}, {0}};
-    HttpBody got;
+    BodyStatus got;
     const char *head = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
 
     CHECK_SPAN(SPAN_LIT("hello world"),
@@ -70,7 +70,7 @@ TEST(chunks_are_joined_and_lies_are_left)
     CHECK_SPAN(SPAN_LIT("<html>stored plain"), body_of(head, SPAN_LIT("<html>stored plain"), s, &got));
     CHECK_SPAN(SPAN_LIT("fffffffff\r\nx"),
                body_of(head, SPAN_LIT("fffffffff\r\nx"), s, &got)); /* nine digits: no size */
-    CHECK_INT(HTTP_BODY_FINE, got);
+    CHECK_INT(BODY_FINE, got);
     buf_clear(&s[0]), buf_clear(&s[1]);
 }
 
@@ -78,7 +78,7 @@ TEST(codings_are_undone_where_they_are)
 {
     Span text = SPAN_LIT("<html><body>some text, some text, some text</body></html>");
     Buf s[2] = {{0}, {0}}, gz = {0}, twice = {0}, chunked = {0};
-    HttpBody got;
+    BodyStatus got;
 
     pack_gzip(&gz, text);
     pack_gzip(&twice, buf_span(&gz));
@@ -93,28 +93,28 @@ TEST(codings_are_undone_where_they_are)
                              buf_span(&chunked), s, &got));
     CHECK_SPAN(text,
                body_of("HTTP/1.1 200 OK\r\nContent-Encoding: deflate\r\n\r\n", span(gz.p + 10, gz.n - 18), s, &got));
-    CHECK_INT(HTTP_BODY_FINE, got);
+    CHECK_INT(BODY_FINE, got);
     Span cut = body_of("HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\n", span(gz.p, gz.n - 12), s, &got);
-    CHECK_INT(HTTP_BODY_FINE, got); /* what inflates is kept */
+    CHECK_INT(BODY_FINE, got); /* what inflates is kept */
     CHECK(cut.n > 0 && span_starts(text, cut));
     body_of("HTTP/1.1 200 OK\r\nContent-Encoding: br\r\n\r\n", SPAN_LIT("\x1b\x00\x01\x02 not text"), s, &got);
-    CHECK_INT(HTTP_BODY_FAILED, got);
+    CHECK_INT(BODY_FAILED, got);
     body_of("HTTP/1.1 200 OK\r\nContent-Encoding: gzip,gzip,gzip,gzip\r\n\r\n", buf_span(&gz), s, &got);
-    CHECK_INT(HTTP_BODY_FAILED, got);
+    CHECK_INT(BODY_FAILED, got);
     buf_clear(&s[0]), buf_clear(&s[1]), buf_clear(&gz), buf_clear(&twice), buf_clear(&chunked);
 }
 
 TEST(a_body_that_inflates_without_end_is_too_large)
 {
     Buf s[2] = {{0}, {0}}, zeros = {0}, gz = {0};
-    HttpBody got;
+    BodyStatus got;
 
     CHECK(buf_reserve(&zeros, (33 << 20)));
     memset(zeros.p, ' ', 33 << 20);
     zeros.n = 33 << 20;
     pack_gzip(&gz, buf_span(&zeros));
     body_of("HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\n", buf_span(&gz), s, &got);
-    CHECK_INT(HTTP_BODY_TOO_LARGE, got);
+    CHECK_INT(BODY_TOO_LARGE, got);
     CHECK(s[0].n <= (33 << 20));
     buf_clear(&s[0]), buf_clear(&s[1]), buf_clear(&zeros), buf_clear(&gz);
 }

@@ -200,10 +200,10 @@ static ErrCode from_http(PageWorker *w, const WarcHead *h, Span block, PageResul
         out->reason = INGEST_HTTP_STATUS;
         return ERR_OK;
     }
-    HttpBody got = http_body(&http, w->body, &body);
-    if (w->body[0].oom || w->body[1].oom) return err_nomem(err, "a page's body");
-    if (got != HTTP_BODY_FINE)
-        out->reason = got == HTTP_BODY_TOO_LARGE ? INGEST_TOO_LARGE : INGEST_DECODE_FAILED;
+    BodyStatus got = http_body(&http, w->body, &body);
+    if (got == BODY_NO_MEMORY) return err_nomem(err, "a page's body");
+    if (got != BODY_FINE)
+        out->reason = got == BODY_TOO_LARGE ? INGEST_TOO_LARGE : INGEST_DECODE_FAILED;
     else if (is_blank(body) && (out->mime.n == 0 || is_html(out->mime, body)))
         out->reason = INGEST_NO_PAYLOAD;
     else if (!is_html(out->mime, body))

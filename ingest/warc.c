@@ -52,6 +52,7 @@ WarcHeadStatus warc_head(Span s, WarcHead *out)
     for (int line = 0; line < WARC_MAX_LINES; line++) {
         Span rest = span_from(s, at);
         size_t n = span_find(rest, '\n');
+        if (line > 0 && warc_is_version_line(rest)) return WARC_HEAD_BAD;
         if (n == rest.n || at + n >= WARC_MAX_HEAD)
             return s.n < WARC_MAX_HEAD && n == rest.n ? WARC_HEAD_CUT : WARC_HEAD_BAD;
         Span text = span_trim(span(rest.p, n));
@@ -75,11 +76,11 @@ WarcReader warc_reader(ByteStream *s, uint64_t begin, uint64_t end)
 }
 
 /* The first place in window bytes [from, n) where a record starts; n when there is none. */
-static size_t find_record(const ByteStream *s, size_t from, size_t n)
+static size_t find_record(ByteStream *s, size_t from, size_t n)
 {
     Span v = stream_view(s);
     size_t member = stream_next_member(s, from, n);
-    size_t at = from;
+    size_t at = from ? from - 1 : 0; /* a line may start at `from` itself */
 
     while (at < member) {
         const uint8_t *p = memchr(v.p + at, '\n', member - at);
@@ -142,12 +143,12 @@ static ErrCode skip_large(WarcReader *r, WarcRecord *rec, uint64_t total, Err *e
     ErrCode rc;
 
     if (total > stream_plain_left(r->s)) { /* the length is wrong or the file is cut */
-        rc = malformed(r, rec, 5, INGEST_WARC_MALFORMED, err);
+        rc = malformed(r, rec, 1, INGEST_WARC_MALFORMED, err);
         if (rc == ERR_OK && stream_at_end(r->s)) rec->reason = INGEST_TRUNCATED;
         return rc;
     }
     rec->reason = INGEST_TOO_LARGE;
-    for (size_t from = 0; rec->bytes < total; from = 0) {
+    for (size_t from = 1; rec->bytes < total; from = 0) { /* the first member is its own */
         if ((rc = stream_need(r->s, STREAM_STEP, err)) != ERR_OK) return rc;
         size_t n = stream_view(r->s).n;
         if (n == 0) return malformed(r, rec, 0, INGEST_TRUNCATED, err);
@@ -230,10 +231,12 @@ ErrCode warc_next(WarcReader *r, WarcRecord *rec, bool *more, Err *err)
     *more = true;
     if (v.n == 0) return broken_member(r, rec, err);
     switch (warc_head(v, &h)) {
-    case WARC_HEAD_BAD: return malformed(r, rec, 0, INGEST_WARC_MALFORMED, err);
-    case WARC_HEAD_CUT: return malformed(r, rec, 5, INGEST_TRUNCATED, err);
+    case WARC_HEAD_BAD: return malformed(r, rec, 1, INGEST_WARC_MALFORMED, err);
+    case WARC_HEAD_CUT: return malformed(r, rec, 1, INGEST_TRUNCATED, err);
     case WARC_HEAD_FINE: break;
     }
+    if (stream_next_member(r->s, 1, h.head_bytes) < h.head_bytes)
+        return malformed(r, rec, 1, INGEST_WARC_MALFORMED, err);
     if (!h.has_length || h.length > UINT64_MAX - h.head_bytes)
         return malformed(r, rec, h.head_bytes, INGEST_WARC_MALFORMED, err);
     if (h.length > WARC_MAX_BLOCK) return skip_large(r, rec, h.head_bytes + h.length, err);

@@ -2,7 +2,8 @@
  *
  * A record is a version line, header lines, a blank line, Content-Length bytes of block, two line ends. Crawlers get the
  * length wrong, so it is believed only when a record, the end or a member's end follows; else the record is malformed and
- * reading goes on at the next line that looks like a version line, or the next member that starts with one. */
+ * reading goes on at the next line that looks like a version line, or the next member that starts with one. So it does behind
+ * a header without a length, and where a version line or such a member stands inside a header. */
 #ifndef TAMIS_INGEST_WARC_H
 #define TAMIS_INGEST_WARC_H
 
@@ -37,7 +38,7 @@ typedef struct {
 } WarcHead;
 
 typedef enum { WARC_HEAD_FINE, WARC_HEAD_CUT, WARC_HEAD_BAD } WarcHeadStatus;
-/* The header at the start of `s`. CUT: `s` ends inside it. */
+/* The header at the start of `s`. CUT: `s` ends inside it. BAD: it is none, has no end, or another one starts inside it. */
 WarcHeadStatus warc_head(Span s, WarcHead *out);
 
 /* "WARC/d.d" at the start of `s`. */

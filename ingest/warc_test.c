@@ -226,3 +226,101 @@ TEST(many_line_ends_before_a_record_do_not_hide_its_head)
     CHECK_SPAN(buf_span(&want), buf_span(&got));
     buf_clear(&archive), buf_clear(&got), buf_clear(&want);
 }
+
+/* A record without Content-Length costs itself, wherever the next one starts: on the next byte, behind a block, or behind a
+ * header that has no end. */
+TEST(a_record_without_length_does_not_hide_the_next)
+{
+    static const char *const broken[] = {"WARC/1.0\r\nWARC-Type: response\r\n\r\n",
+                                         "WARC/1.0\r\nWARC-Type: response\r\n\r\na block\r\n\r\n",
+                                         "WARC/1.0\r\nWARC-Type: response\r\nContent-Length: x\r\n\r\n\r\n\r\n",
+                                         "WARC/1.0\r\nWARC-Type: response\r\n",
+                                         "WARC/1.0\r\n",
+                                         "WARC/1.0\r\nContent-Length: 40\r\n\r\n",
+                                         "WARC/1.0\r\nContent-Length: 99999999999\r\n\r\n"};
+
+    for (int how = 0; how < 3; how++) { /* plain, one member, a member a record */
+        for (size_t k = 0; k < sizeof broken / sizeof broken[0]; k++) {
+            if (how == 1 && k == 6) continue; /* who can tell: a giant streams by unread */
+            Buf raw = {0}, archive = {0}, got = {0}, want = {0};
+            uint64_t at[3], inner[3];
+            for (int i = 0; i < 3; i++) {
+                at[i] = how == 0 ? raw.n : how == 1 ? 0 : archive.n;
+                inner[i] = how == 1 ? raw.n : 0;
+                if (how == 2) buf_reset(&raw);
+                if (i == 1)
+                    buf_puts(&raw, broken[k]);
+                else
+                    pack_record(&raw, "response", NULL, SPAN_LIT("a whole block"), 13);
+                if (how == 2) pack_gzip(&archive, buf_span(&raw));
+            }
+            if (how == 0) buf_put_span(&archive, buf_span(&raw));
+            if (how == 1) pack_gzip(&archive, buf_span(&raw));
+            list_records(buf_span(&archive), 0, UINT64_MAX, &got);
+            for (int i = 0; i < 3; i++)
+                buf_printf(&want, "%d+%d %d %s\n", (int)at[i], (int)inner[i],
+                           i == 1 ? INGEST_WARC_MALFORMED : INGEST_N_REASONS, i == 1 ? "" : "a whole bloc");
+            CHECK_SPAN(buf_span(&want), buf_span(&got));
+            buf_clear(&raw), buf_clear(&archive), buf_clear(&got), buf_clear(&want);
+        }
+    }
+}
+
+/* Behind a member line that broke off inside a header stands a whole record. */
+TEST(a_header_ends_with_its_member)
+{
+    Buf raw = {0}, archive = {0}, got = {0}, want = {0};
+
+    pack_gzip(&archive, SPAN_LIT("WARC/1.0\r\nWARC-Type: resp"));
+    size_t at = archive.n;
+    pack_record(&raw, "response", NULL, SPAN_LIT("a whole block"), 13);
+    pack_gzip(&archive, buf_span(&raw));
+    list_records(buf_span(&archive), 0, UINT64_MAX, &got);
+    buf_printf(&want, "0+0 %d \n%zu+0 %d a whole bloc\n", INGEST_WARC_MALFORMED, at, INGEST_N_REASONS);
+    CHECK_SPAN(buf_span(&want), buf_span(&got));
+    buf_clear(&raw), buf_clear(&archive), buf_clear(&got), buf_clear(&want);
+}
+
+/* A giant whose length is a lie, in a member that is read in steps and ends where one does. */
+TEST(a_giant_ends_with_its_member)
+{
+    Buf raw = {0}, archive = {0}, got = {0}, want = {0};
+
+    buf_puts(&raw, "WARC/1.0\r\nContent-Length: 99999999999\r\n\r\n");
+    for (uint64_t i = 0; raw.n < (size_t)8 * STREAM_STEP; i++) buf_put_u64(&raw, mix64(i));
+    raw.n = (size_t)8 * STREAM_STEP;
+    pack_gzip(&archive, buf_span(&raw));
+    size_t at = archive.n;
+    buf_reset(&raw);
+    pack_record(&raw, "response", NULL, SPAN_LIT("a whole block"), 13);
+    pack_gzip(&archive, buf_span(&raw));
+    list_records(buf_span(&archive), 0, UINT64_MAX, &got);
+    buf_printf(&want, "0+0 %d \n%zu+0 %d a whole bloc\n", INGEST_WARC_MALFORMED, at, INGEST_N_REASONS);
+    CHECK_SPAN(buf_span(&want), buf_span(&got));
+    buf_clear(&raw), buf_clear(&archive), buf_clear(&got), buf_clear(&want);
+}
+
+/* 400,000 members, each with a header in its middle that claims all the others as its block. */
+TEST(lengths_over_many_members_cost_no_search_each)
+{
+    enum { MEMBERS = 400000 };
+    Buf one = {0}, archive = {0};
+    WarcRecord rec;
+    ByteStream *s;
+    bool more;
+    int n = 0;
+    Err err = {0};
+
+    pack_gzip(&one, SPAN_LIT("x\r\nWARC/1.0\r\nContent-Length: 33000000\r\n\r\n"));
+    for (int i = 0; i < MEMBERS; i++) buf_put_span(&archive, buf_span(&one));
+    CHECK_OK(stream_open_bytes(&s, buf_span(&archive), 0, true, &err), &err);
+    WarcReader r = warc_reader(s, 0, UINT64_MAX);
+    for (;; n++) {
+        CHECK_OK(warc_next(&r, &rec, &more, &err), &err);
+        if (!more) break;
+        CHECK(rec.reason != INGEST_N_REASONS);
+    }
+    CHECK_INT(MEMBERS + 1, n); /* the first x is junk of its own */
+    stream_close(s);
+    buf_clear(&one), buf_clear(&archive);
+}
