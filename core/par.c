@@ -1,6 +1,7 @@
 #define _GNU_SOURCE /* sched_getaffinity */
 #include "core/par.h"
 
+#include "core/cgroup.h"
 #include "core/par_mpi.h"
 
 #include <sched.h>
@@ -95,15 +96,22 @@ void par_stop(Par *par)
     *par = (Par){.n_ranks = 1, .threads = 1, .local_ranks = 1};
 }
 
-static uint64_t read_limit(const char *path)
+/* A whole number of the environment; 0 where it is none. */
+static uint64_t env_number(const char *name)
 {
-    FILE *f = fopen(path, "r");
-    unsigned long long v = 0;
+    const char *v = getenv(name);
+    uint64_t n = 0;
 
-    if (!f) return 0;
-    if (fscanf(f, "%llu", &v) != 1) v = 0; /* "max" */
-    fclose(f);
-    return v;
+    return v && span_to_u64(span_str(v), &n) ? n : 0;
+}
+
+/* Bytes that Slurm grants the job on this node; UINT64_MAX without Slurm and where it grants all. Both variables are MiB. */
+static uint64_t slurm_memory(void)
+{
+    uint64_t mib = env_number("SLURM_MEM_PER_NODE");
+
+    if (!mib) mib = env_number("SLURM_MEM_PER_CPU") * env_number("SLURM_CPUS_ON_NODE");
+    return mib && mib < UINT64_MAX >> 20 ? mib << 20 : UINT64_MAX;
 }
 
 /* What the kernel could give without swapping, others' memory left alone; 0 where it does not say. */
@@ -123,13 +131,10 @@ static uint64_t available_memory(void)
 uint64_t par_memory(const Par *par)
 {
     uint64_t all = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE);
-    uint64_t cgroup = read_limit("/sys/fs/cgroup/memory.max");
-    const char *slurm = getenv("SLURM_MEM_PER_NODE"); /* MiB */
-    uint64_t available = available_memory();
+    uint64_t limits[] = {available_memory(), slurm_memory(), cgroup_memory("/proc/self/cgroup", "/sys/fs/cgroup")};
 
-    if (available && available < all) all = available;
-    if (cgroup && cgroup < all) all = cgroup;
-    if (slurm && atoll(slurm) > 0 && (uint64_t)atoll(slurm) << 20 < all) all = (uint64_t)atoll(slurm) << 20;
+    for (size_t i = 0; i < sizeof limits / sizeof *limits; i++)
+        if (limits[i] && limits[i] < all) all = limits[i];
     return all / (uint64_t)par->local_ranks;
 }
 

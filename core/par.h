@@ -28,7 +28,8 @@ const char *par_library(void);
 int par_announced_tasks(void);
 /* Cores this process may use. */
 int par_cores(void);
-/* Memory this process may use: the cgroup's or Slurm's limit, else what the machine has available now, over the local ranks. Bytes. */
+/* Memory this process may use: the least of what the machine has available now, its control groups' limits and Slurm's grant
+ * (SLURM_MEM_PER_NODE, or SLURM_MEM_PER_CPU for each of SLURM_CPUS_ON_NODE), over the local ranks. Bytes. */
 uint64_t par_memory(const Par *par);
 
 /* Collective: the worst outcome wins (lowest rank among failures) and every rank gets that code and message. */

@@ -336,7 +336,8 @@ static ErrCode run_parts(const StageJob *job, const Par *par, Hash128 key, Stage
     if (rc == ERR_OK) {
         for (uint32_t i = 0; i < n; i++) bytes += part_bytes(job, parts[i]);
         if (n) rc = progress_start(&progress, job->def->name, bytes, err);
-        if (rc == ERR_OK && n) rc = stage_pipe(&spec, parts, n, par->threads, common_memory(job->common, par), progress, err);
+        if (rc == ERR_OK && n)
+            rc = stage_pipe(&spec, parts, n, par->threads, common_memory(job->common, par), progress, err);
         progress_stop(progress);
     }
     free(parts);
