@@ -19,7 +19,7 @@ static const char *const reasons[N_REASONS] = {"empty_text", "text_too_long", "o
 #define COLUMN(id, column) {.name = column, .type = COL_F32, .width = 1, .flags = COL_SIGNAL},
 static const ColumnDef columns[SIG_COUNT] = {SIGNALS(COLUMN)};
 #undef COLUMN
-#define SET_NAME(name, what, by_kind, english, chinese, code, other) name,
+#define SET_NAME(name, by_kind, english, chinese, code, other) name,
 const char *const filter_rule_sets[RULE_SET_COUNT + 1] = {RULE_SETS(SET_NAME) NULL};
 #undef SET_NAME
 static const char *const other_names[] = {[FILTER_OTHER_DROP] = "drop", [FILTER_OTHER_KEEP] = "keep"};
@@ -46,7 +46,7 @@ static void worker_free(void *worker)
 
 const StageDef filter_stage = {
     .name = "filter",
-    .version = 1,
+    .version = 2,
     .kind = DATASET_VIEW,
     .reasons = reasons,
     .n_reasons = N_REASONS,
@@ -66,7 +66,8 @@ static ErrCode set_limit(FilterContext *c, const char *text, Err *err)
 
     if (eq == s.n) return err_set(err, ERR_USAGE, "a limit is given as REASON=NUMBER, not \"%s\"", text);
     if (rule < 0)
-        return err_set(err, ERR_USAGE, "no rule gives the reason \"%.*s\"", (int)(eq < 100 ? eq : 100), text);
+        return err_set(err, ERR_USAGE, "no rule gives the reason \"%.*s\": tamis-filter(1) lists them",
+                       (int)(eq < 100 ? eq : 100), text);
     double v = strtod(text + eq + 1, &end);
     if (end == text + eq + 1 || *end || !(fabs(v) < LIMIT_MAX))
         return err_set(err, ERR_USAGE, "the limit of %s is no number: \"%s\"", rule_table[rule].reason,
@@ -158,12 +159,12 @@ ErrCode filter_map(void *ctx, void *worker, const Doc *doc, DocId id, StageSink 
         sink_drop(sink, REASON_EMPTY, doc->id, doc);
         return ERR_OK;
     }
-    if (doc->text.n > WORDS_MAX_BYTES) {
+    TextKind kind = c->set->by_kind ? text_kind(doc->lang, doc->text) : KIND_ENGLISH;
+    if ((rc = signals_measure(worker, doc->text, kind, v, err)) == ERR_LIMIT) {
         sink_drop(sink, REASON_TOO_LONG, doc->id, doc);
         return ERR_OK;
     }
-    TextKind kind = c->set->by_kind ? text_kind(doc->lang, doc->text) : KIND_ENGLISH;
-    if ((rc = signals_measure(worker, doc->text, kind, v, err)) != ERR_OK) return rc;
+    if (rc != ERR_OK) return rc;
     for (uint32_t i = 0; i < SIG_COUNT; i++)
         if (!isnan(v[i])) sink_f32(sink, i, 0, (float)v[i]);
     if (kind == KIND_OTHER && c->other == FILTER_OTHER_DROP) {

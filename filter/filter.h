@@ -6,6 +6,9 @@
  * depends on the length of a text hold from a length on. Code has light rules of its own. Documents in other
  * languages are dropped or kept by option, and kept by the set `none`; without `lang` the script decides between English and Chinese.
  *
+ * A text of more than 32 MiB or 8 million words or lines is not measured but dropped as text_too_long. A thread needs 40 bytes a
+ * word: 320 MiB at the most, of which 40 are kept for the next text.
+ *
  * A limit can be moved by reason (--limit). Since the measures are columns of the view, a later stage or a person can
  * move it too without reading the texts again. All comparisons are of values rounded to 1e-6. */
 #ifndef TAMIS_FILTER_FILTER_H

@@ -24,6 +24,8 @@ static const struct {
 };
 enum { N_KNOWN = sizeof known / sizeof *known, N_DOCS = 400 };
 
+static bool giant_first; /* the first made text has too many words to be measured */
+
 static void make_doc(uint32_t i, Doc *d, Buf *text, char id[32])
 {
     static const char *const en[] = {"the",  "river",  "of",   "mountain", "and",  "window",
@@ -37,6 +39,8 @@ static void make_doc(uint32_t i, Doc *d, Buf *text, char id[32])
     if (i < N_KNOWN) {
         buf_puts(text, known[i].text);
         if (known[i].lang) d->lang = span_str(known[i].lang);
+    } else if (giant_first && i == N_KNOWN) {
+        for (size_t k = 0; k <= WORDS_MAX; k++) buf_putc(text, k % 2 ? '+' : '-');
     } else {
         bool chinese = i % 2;
         for (uint32_t k = 0; k < 30 + mix64(i) % 300; k++) {
@@ -239,6 +243,26 @@ TEST(filter_keeps_others_when_asked_and_none_drops_only_the_empty)
     run(&params, in, none, 1, &t[2]);
     CHECK_INT(t[0].n_docs + 1, t[1].n_docs);
     CHECK_INT(N_DOCS - 1, t[2].n_docs);
+    arena_clear(&a);
+}
+
+TEST(filter_drops_what_is_too_long_to_measure)
+{
+    Arena a = {0};
+    const char *in = path(&a, "in4"), *out = path(&a, "out4");
+    FilterParams params = {.rules = 3};
+    Dataset *ds = NULL;
+    Err err = {0};
+
+    giant_first = true;
+    make_dataset(in);
+    giant_first = false;
+    run(&params, in, out, 1, NULL);
+    CHECK_OK(dataset_open(&ds, out, &err), &err);
+    const Json *n = json_get(json_get(dataset_manifest(ds), "dropped"), "text_too_long");
+    CHECK(n && n->number == 1);
+    CHECK_INT(N_DOCS - 2, dataset_n_docs(ds));
+    dataset_close(ds);
     arena_clear(&a);
 }
 

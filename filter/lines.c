@@ -102,10 +102,14 @@ static void count_text_line(LineCounts *c, Span line, uint64_t chars, uint32_t s
  * empty and an empty one at each end of the text where '\n' stands. */
 static ErrCode count_lines(Repeats *r, LineCounts *c, Span text, uint32_t short_chars, Err *err)
 {
-    size_t n_max = 2;
+    size_t n_max = 0;
     ErrCode rc;
 
-    for (Span rest = text; rest.n; rest = span_from(rest, span_find(rest, '\n') + 1)) n_max++;
+    for (Span rest = text; rest.n;) {
+        size_t end = span_find(rest, '\n');
+        n_max += end > 0;
+        rest = span_from(rest, end + 1);
+    }
     if ((rc = repeats_begin(r, n_max, err)) != ERR_OK) return rc;
     for (Span rest = text; rest.n;) {
         size_t end = span_find(rest, '\n');
@@ -136,7 +140,8 @@ static ErrCode count_paras(Repeats *r, LineCounts *c, Span text, Err *err)
     size_t n_max = 1;
     ErrCode rc;
 
-    for (size_t i = 0; i + 1 < rest.n; i++) n_max += rest.p[i] == '\n' && rest.p[i + 1] == '\n';
+    for (size_t i = 1; i + 1 < rest.n; i++)
+        n_max += rest.p[i - 1] != '\n' && rest.p[i] == '\n' && rest.p[i + 1] == '\n';
     if ((rc = repeats_begin(r, n_max, err)) != ERR_OK) return rc;
     do {
         size_t end = 0, next;

@@ -13,6 +13,7 @@ static ErrCode reserve_items(Repeats *r, size_t n, Err *err)
 {
     size_t cap = ITEMS_FIRST;
 
+    if (n > WORDS_MAX) return err_set(err, ERR_LIMIT, "a text has more than %d lines", WORDS_MAX);
     if (n <= r->cap) return ERR_OK;
     while (cap < n) cap *= 2;
     free(r->key);

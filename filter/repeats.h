@@ -32,8 +32,8 @@ typedef struct {
 } RepeatedGrams;
 MUST_USE ErrCode repeats_grams(Repeats *r, const Words *w, uint32_t gap, RepeatedGrams *out, Err *err);
 
-/* Starts a set of at most n members; then repeats_seen says of at most n keys whether this one was asked for before.
- */
+/* Starts a set of at most n members, ERR_LIMIT beyond WORDS_MAX; then repeats_seen says of at most n keys whether this one
+ * was asked for before. */
 MUST_USE ErrCode repeats_begin(Repeats *r, size_t n, Err *err);
 bool repeats_seen(Repeats *r, uint64_t key);
 

@@ -8,11 +8,8 @@
 const Rule rule_table[RULE_COUNT] = {RULES(ROW)};
 #undef ROW
 
-#define ROW(name, what, by_kind, english, chinese, code, other) \
-    {name,                                                      \
-     what,                                                      \
-     by_kind,                                                   \
-     {[KIND_ENGLISH] = english, [KIND_CHINESE] = chinese, [KIND_CODE] = code, [KIND_OTHER] = other}},
+#define ROW(name, by_kind, english, chinese, code, other) \
+    {name, by_kind, {[KIND_ENGLISH] = english, [KIND_CHINESE] = chinese, [KIND_CODE] = code, [KIND_OTHER] = other}},
 const RuleSet rule_sets[RULE_SET_COUNT] = {RULE_SETS(ROW)};
 #undef ROW
 

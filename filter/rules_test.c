@@ -21,7 +21,7 @@ static void good_values(double v[SIG_COUNT])
 }
 
 /* A set that asks one rule's group alone. */
-static RuleSet only(RuleGroup group) { return (RuleSet){"one", "", true, {(unsigned)group, 0, 0, 0}}; }
+static RuleSet only(RuleGroup group) { return (RuleSet){"one", true, {(unsigned)group, 0, 0, 0}}; }
 
 TEST(rules_fail_beyond_their_limit_alone)
 {

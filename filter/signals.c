@@ -89,7 +89,7 @@ static bool has_signal(TextKind kind, SignalId i)
     return kind == KIND_ENGLISH || kind == KIND_OTHER || (i != SIG_STOP_WORDS && i != SIG_NEWLINES);
 }
 
-ErrCode signals_measure(SignalScratch *s, Span text, TextKind kind, double v[SIG_COUNT], Err *err)
+static ErrCode measure(SignalScratch *s, Span text, TextKind kind, double v[SIG_COUNT], Err *err)
 {
     const Words *w = &s->words;
     LineCounts lines;
@@ -109,6 +109,14 @@ ErrCode signals_measure(SignalScratch *s, Span text, TextKind kind, double v[SIG
     for (int i = 0; i < SIG_COUNT; i++)
         if (!has_signal(kind, (SignalId)i)) v[i] = NAN;
     return ERR_OK;
+}
+
+ErrCode signals_measure(SignalScratch *s, Span text, TextKind kind, double v[SIG_COUNT], Err *err)
+{
+    ErrCode rc = measure(s, text, kind, v, err);
+
+    if (s->words.cap > SIGNALS_KEEP || s->repeats.cap > SIGNALS_KEEP) signals_clear(s);
+    return rc;
 }
 
 void signals_clear(SignalScratch *s)

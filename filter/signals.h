@@ -68,7 +68,11 @@ typedef struct {
     Repeats repeats;
 } SignalScratch;
 
-/* Measures `text` (well-formed UTF-8, at most WORDS_MAX_BYTES) into v. Total: an empty text has zeros. */
+/* Scratch for more words or lines than these is given back after the text: a thread keeps at most 40 MiB. */
+enum { SIGNALS_KEEP = 1 << 20 };
+
+/* Measures `text` (well-formed UTF-8) into v. Total: an empty text has zeros. ERR_LIMIT when it is longer than is measured
+ * (filter/words.h). */
 MUST_USE ErrCode signals_measure(SignalScratch *s, Span text, TextKind kind, double v[SIG_COUNT], Err *err);
 void signals_clear(SignalScratch *s);
 

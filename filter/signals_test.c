@@ -437,6 +437,38 @@ TEST(signals_of_a_text_worked_by_hand)
     signals_clear(&s);
 }
 
+/* n bytes that alternate between two. */
+static void alternate(Buf *text, size_t n, uint8_t odd, uint8_t even)
+{
+    buf_reset(text);
+    CHECK(buf_reserve(text, n));
+    for (size_t i = 0; i < n; i++) text->p[i] = i % 2 ? even : odd;
+    text->n = n;
+}
+
+/* The worst there is for the scratch: words of one byte, lines of one byte. */
+TEST(signals_of_giant_texts_are_bounded_and_give_back)
+{
+    SignalScratch s = {0};
+    Buf text = {0};
+    Err err = {0};
+    double v[SIG_COUNT];
+
+    alternate(&text, (size_t)WORDS_MAX + 1, '+', '-');
+    CHECK_INT(ERR_LIMIT, signals_measure(&s, buf_span(&text), KIND_ENGLISH, v, &err));
+    CHECK_INT(0, s.words.cap);
+    alternate(&text, 2 * (size_t)WORDS_MAX + 1, '\f', '\n'); /* no word, as many lines as are too many */
+    CHECK_INT(ERR_LIMIT, signals_measure(&s, buf_span(&text), KIND_ENGLISH, v, &err));
+    alternate(&text, SIGNALS_KEEP + 1, '+', '-');
+    CHECK_OK(signals_measure(&s, buf_span(&text), KIND_CODE, v, &err), &err);
+    CHECK_INT(0, s.words.cap + s.repeats.cap);
+    alternate(&text, SIGNALS_KEEP / 2, '+', '-');
+    CHECK_OK(signals_measure(&s, buf_span(&text), KIND_CODE, v, &err), &err);
+    CHECK(s.words.cap > 0);
+    signals_clear(&s);
+    buf_clear(&text);
+}
+
 TEST(text_kind_by_language_and_script)
 {
     CHECK_INT(KIND_ENGLISH, text_kind(SPAN_LIT("en"), SPAN_LIT("中文")));

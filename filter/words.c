@@ -29,6 +29,8 @@ typedef struct {
 static bool grow(Words *w)
 {
     size_t cap = w->cap ? w->cap * 2 : WORDS_FIRST;
+
+    if ((w->full = cap > WORDS_MAX)) return false;
     uint64_t *hash = realloc(w->hash, cap * sizeof *hash);
 
     if (hash) w->hash = hash;
@@ -265,6 +267,7 @@ ErrCode words_split(Words *w, Span text, Err *err)
         at += len;
     }
     ok = ok && end_piece(w, text, &piece, text.n, text.n);
+    if (w->full) return err_set(err, ERR_LIMIT, "a text has more than %d words", WORDS_MAX);
     return ok ? ERR_OK : err_nomem(err, "the words of a text");
 }
 

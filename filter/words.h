@@ -37,16 +37,19 @@ typedef struct {
     uint64_t bracket_chars;        /* inside 【】 of one line, brackets and white space not counted */
     uint32_t stop_words;           /* one bit for each of the eight English stop words that occur as a word */
     bool odd_breaks;               /* a line break other than '\n' occurs (words_is_break) */
+    bool full;                     /* there were more than WORDS_MAX */
 } Words;
 
 enum {
-    WORDS_MAX_BYTES = 32 << 20, /* longest text measured: bounds a thread's scratch, 40 bytes a word, to 1.25 GiB */
+    WORDS_MAX_BYTES = 32 << 20, /* longest text measured */
+    WORDS_MAX = 8 << 20,        /* most words, lines or paragraphs of one, 40 bytes of scratch each: 320 MiB */
     HAN_FIRST = 0x3400,         /* characters counted one by one; rarer ones share the last count */
     HAN_LAST = 0x9FFF,
     HAN_COUNTS = HAN_LAST - HAN_FIRST + 2
 };
 
-/* Splits `text` (well-formed UTF-8, at most WORDS_MAX_BYTES). Zero-initialise once, reuse for any number of texts. */
+/* Splits `text` (well-formed UTF-8). Zero-initialise once, reuse for any number of texts. ERR_LIMIT beyond WORDS_MAX_BYTES or
+ * WORDS_MAX. */
 MUST_USE ErrCode words_split(Words *w, Span text, Err *err);
 void words_clear(Words *w);
 
