@@ -152,6 +152,12 @@ static ErrCode add_tokens(ShardWriter *w, const uint32_t *tokens, size_t n, Err 
     return ERR_OK;
 }
 
+static bool index_oom(const ShardWriter *w)
+{
+    return w->domains.text.oom || w->domains.ends.oom || w->langs.text.oom || w->langs.ends.oom ||
+           w->block_sums.oom || w->doc_first.oom || w->doc_meta.oom || w->ids.oom || w->id_ends.oom;
+}
+
 ErrCode shardwriter_add(ShardWriter *w, const ShardDoc *doc, const uint32_t *tokens, size_t n, Err *err)
 {
     uint8_t meta[SHARD_META_BYTES] = {0};
@@ -161,6 +167,7 @@ ErrCode shardwriter_add(ShardWriter *w, const ShardDoc *doc, const uint32_t *tok
 
     if (n >= SHARD_MAX_TOKENS - w->n_tokens)
         return err_set(err, ERR_LIMIT, "%s: more tokens than a shard can hold", w->path);
+    if (index_oom(w)) return err_nomem(err, "the index of a shard");
     if (domain == SHARD_MAX_DOMAINS || lang == SHARD_MAX_LANGS)
         return err_set(err, ERR_LIMIT, "%s: more than %d domains or %d languages", w->path, SHARD_MAX_DOMAINS,
                        SHARD_MAX_LANGS);
@@ -259,7 +266,7 @@ ErrCode shardwriter_commit(ShardWriter **writer, Hash128 *content, Err *err)
     put_le64(&w->doc_first, w->n_tokens);
     put_names(w, &names);
     buf_put_span(&w->id_ends, buf_span(&w->ids)); /* the ends, then the text: the section IDS */
-    if (names.oom || w->block_sums.oom || w->doc_first.oom || w->doc_meta.oom || w->ids.oom || w->id_ends.oom) {
+    if (names.oom || index_oom(w)) {
         rc = err_nomem(err, "the index of a shard");
         goto out;
     }

@@ -23,14 +23,12 @@ static void put_hash(Buf *b, Hash128 h)
 }
 
 /* One shard's line of the manifest, from the file itself. */
-static ErrCode add_shard(Commit *c, const char *stream, uint32_t k, uint64_t *n_tokens, uint64_t *n_docs, Buf *line,
+static ErrCode add_shard(Commit *c, const char *path, bool first, uint64_t *n_tokens, uint64_t *n_docs, Buf *line,
                          Err *err)
 {
-    const char *path = tokens_path(&c->arena, c->dir, stream, k);
     ErrCode rc;
     Shard *s;
 
-    if (!path) return err_nomem(err, "a path");
     if ((rc = shard_open(&s, path, err)) != ERR_OK) return rc;
     const ShardSpec *spec = shard_spec(s);
     if (spec->vocab_size != vocab_size(c->vocab) || spec->eos_id != vocab_eos(c->vocab) ||
@@ -39,7 +37,7 @@ static ErrCode add_shard(Commit *c, const char *stream, uint32_t k, uint64_t *n_
     } else if (!hash128_eq(spec->key, c->key)) {
         rc = err_set(err, ERR_DATA, "%s: belongs to another run", path);
     } else {
-        buf_printf(line, "%s{\"n_tokens\":%" PRIu64 ",\"n_docs\":%" PRIu64 ",\"content\":", k ? "," : "",
+        buf_printf(line, "%s{\"n_tokens\":%" PRIu64 ",\"n_docs\":%" PRIu64 ",\"content\":", first ? "" : ",",
                    shard_n_tokens(s), shard_n_docs(s));
         put_hash(line, shard_content(s));
         buf_putc(line, '}');
@@ -54,12 +52,16 @@ static ErrCode add_shard(Commit *c, const char *stream, uint32_t k, uint64_t *n_
 static ErrCode add_stream(Commit *c, const StreamPlan *plan, bool first, Err *err)
 {
     uint64_t n_tokens = 0, n_docs = 0;
+    Arena arena = {0};
     Buf line = {0};
     ErrCode rc = ERR_OK;
 
     tokens_hash_stream(c->content, plan->name, plan->n_shards);
-    for (uint32_t k = 0; k < plan->n_shards && rc == ERR_OK; k++)
-        rc = add_shard(c, plan->name, k, &n_tokens, &n_docs, &line, err);
+    for (uint32_t k = 0; k < plan->n_shards && rc == ERR_OK; k++) {
+        const char *path = tokens_path(&arena, c->dir, plan->name, k);
+        rc = path ? add_shard(c, path, k == 0, &n_tokens, &n_docs, &line, err) : err_nomem(err, "a path");
+        arena_reset(&arena);
+    }
     if (!first) buf_putc(&c->streams, ',');
     buf_puts(&c->streams, "{\"name\":");
     json_put_cstr(&c->streams, plan->name);
@@ -69,6 +71,7 @@ static ErrCode add_stream(Commit *c, const StreamPlan *plan, bool first, Err *er
     buf_puts(&c->streams, "]}");
     if (rc == ERR_OK) rc = buf_ok(&line, "a manifest", err);
     buf_clear(&line);
+    arena_clear(&arena);
     c->n_tokens += n_tokens;
     c->n_docs += n_docs;
     return rc;

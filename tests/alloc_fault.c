@@ -1,5 +1,7 @@
 #include "tests/alloc_fault.h"
 
+#include "tests/check.h"
+
 #include <stdatomic.h>
 #include <stdlib.h>
 
@@ -26,6 +28,28 @@ bool alloc_fault_hit(void)
     uint64_t nth = atomic_load(&nth_wanted);
 
     return nth && atomic_load(&n_seen) >= nth;
+}
+
+void alloc_fault_each(AllocAttempt attempt, AllocAttempt tidy, void *ctx)
+{
+    enum { MANY = 20000 };
+    uint64_t n = 1, n_refused = 0;
+    bool hit = true;
+
+    for (; hit && n < MANY; n++) {
+        Err err = {.code = ERR_OK};
+        alloc_fault_arm(n);
+        ErrCode rc = attempt(ctx, &err);
+        hit = alloc_fault_hit();
+        alloc_fault_arm(0);
+        if (rc != ERR_OK && rc != ERR_NOMEM)
+            fprintf(stderr, "allocation %d: code %d, %s\n", (int)n, (int)rc, err.msg);
+        CHECK(rc == ERR_OK || (hit && rc == ERR_NOMEM));
+        CHECK(rc == ERR_OK || (err.msg[0] && err.code == rc));
+        n_refused += rc != ERR_OK;
+        if (hit && tidy) CHECK_OK(tidy(ctx, &err), &err);
+    }
+    CHECK(n < MANY && n_refused > 0);
 }
 
 static bool fails(void)

@@ -3,6 +3,8 @@
 #ifndef TAMIS_TESTS_ALLOC_FAULT_H
 #define TAMIS_TESTS_ALLOC_FAULT_H
 
+#include "core/err.h"
+
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -10,5 +12,10 @@
 void alloc_fault_arm(uint64_t nth);
 /* Whether one was made to fail since it was armed. */
 bool alloc_fault_hit(void);
+
+/* Calls attempt(ctx) with its first, second, … allocation failing, until it meets no failure and then must succeed. Before, it
+ * must say ERR_NOMEM in one line, or do without. `tidy` (may be NULL) comes behind each call that a failure met. */
+typedef ErrCode (*AllocAttempt)(void *ctx, Err *err);
+void alloc_fault_each(AllocAttempt attempt, AllocAttempt tidy, void *ctx);
 
 #endif

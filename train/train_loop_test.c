@@ -2,6 +2,7 @@
 #include "tests/check.h"
 #include "train/checkpoint.h"
 #include "train/evaluate.h"
+#include "train/generate.h"
 #include "train/model.h"
 #include "train/train.h"
 #include "train/train_log.h"
@@ -397,6 +398,40 @@ TEST(other_directories_are_spared)
     }
     CHECK_INT(ERR_DATA, hf_export(m, 0, ckpt, &err));
     CHECK(strstr(err.msg, "log.jsonl"));
+    model_free(m);
+    arena_clear(&a);
+}
+
+/* What reads a model heeds a signal too, and leaves no half export. */
+TEST(a_signal_ends_generation_and_export)
+{
+    const SampleParams p = {.seed = 1, .temperature = 1};
+    const uint32_t prompt = 3;
+    Arena a = {0};
+    const TrainConfig c = config(1);
+    const char *ckpt = in_tmp(&a, "to-read"), *hf = in_tmp(&a, "half-export");
+    Hash128 tokenizer_id;
+    Model *m;
+    StoreList list;
+    int status = -1;
+    Err err;
+
+    CHECK_OK(train_run(&c, &source, ckpt, &(TrainOptions){.threads = 1}, &err), &err);
+    CHECK_OK(train_load_weights(ckpt, 1, &m, &tokenizer_id, &err), &err);
+    const pid_t pid = fork();
+    if (pid == 0) {
+        uint32_t out[100];
+        size_t n;
+        interrupt_install();
+        raise(SIGINT);
+        const bool stopped =
+            generate(m, &p, VOCAB, UINT32_MAX, &prompt, 1, out, 100, &n, &err) == ERR_INTR && n < 100;
+        _exit(stopped && hf_export(m, 0, hf, &err) == ERR_INTR ? 0 : 1);
+    }
+    CHECK(pid > 0 && waitpid(pid, &status, 0) == pid && WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    CHECK_OK(store_list(hf, &list, &err), &err);
+    CHECK_INT(0, list.n);
+    storelist_clear(&list);
     model_free(m);
     arena_clear(&a);
 }
