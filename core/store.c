@@ -10,6 +10,7 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -185,6 +186,33 @@ void store_tmp_suffix(char out[STORE_TMP_SUFFIX], long pid)
         snprintf(out, STORE_TMP_SUFFIX, ".%s.", host);
 }
 
+/* Whether f->tmp is still the name of what f->fd has open: a sweep may have taken it, or a writer of the same name published it,
+ * while we waited for the lock. */
+static bool is_named(const OutFile *f)
+{
+    struct stat opened, named;
+
+    return fstat(f->fd, &opened) == 0 && stat(f->tmp, &named) == 0 && opened.st_ino == named.st_ino &&
+           opened.st_dev == named.st_dev;
+}
+
+/* Makes the temporary and locks it (store_tmp.h). What a dead process whose number came round again has left under the name is
+ * overwritten. */
+static ErrCode open_tmp(OutFile *f, Err *err)
+{
+    for (;;) {
+        do f->fd = store_fault() ? -1 : open(f->tmp, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+        while (f->fd < 0 && errno == EINTR);
+        if (f->fd < 0) return err_sys(err, "cannot create %s", f->tmp);
+        bool locked = flock(f->fd, LOCK_EX) == 0, stopped = !locked && errno == EINTR;
+        if (!stopped && (!locked || is_named(f))) break; /* not locked: this file system knows no locks */
+        close(f->fd);                                    /* not ours to unlink */
+        f->fd = -1;
+        if (stopped) return err_set(err, ERR_INTR, "interrupted while another process writes %s", f->tmp);
+    }
+    return ftruncate(f->fd, 0) == 0 ? ERR_OK : err_sys(err, "cannot create %s", f->tmp);
+}
+
 ErrCode outfile_open(OutFile **out, const char *path, Err *err)
 {
     OutFile *f = calloc(1, sizeof *f);
@@ -205,13 +233,7 @@ ErrCode outfile_open(OutFile **out, const char *path, Err *err)
     memcpy(f->path, path, n + 1);
     memcpy(f->tmp, path, n);
     strcpy(f->tmp + n, suffix);
-    /* Truncating is right: a file of this name was left by a dead process whose number came round again. */
-    do f->fd = store_fault() ? -1 : open(f->tmp, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-    while (f->fd < 0 && errno == EINTR);
-    if (f->fd < 0) {
-        rc = err_sys(err, "cannot create %s", f->tmp);
-        goto fail;
-    }
+    if ((rc = open_tmp(f, err)) != ERR_OK) goto fail;
     *out = f;
     return ERR_OK;
 fail:
@@ -309,21 +331,20 @@ static ErrCode sync_dir_of(const char *path, Err *err)
     return rc;
 }
 
-/* Everything on the disk under the temporary name, and the file closed. */
+/* Everything on the disk under the temporary name. It stays open, and so locked, until it has its final name; fsync has said all
+ * that close could. */
 static ErrCode finish_tmp(OutFile *f, Err *err)
 {
     ErrCode rc = check_failed(f, err);
-    int fd = f->fd;
 
     if (rc == ERR_OK) rc = flush(f, err);
-    if (rc == ERR_OK && (store_fault() || fsync(fd) != 0)) rc = err_sys(err, "cannot sync %s", f->path);
-    f->fd = -1;
-    if (close(fd) != 0 && rc == ERR_OK) rc = err_sys(err, "cannot close %s", f->path);
+    if (rc == ERR_OK && (store_fault() || fsync(f->fd) != 0)) rc = err_sys(err, "cannot sync %s", f->path);
     return rc;
 }
 
 static void outfile_free(OutFile *f)
 {
+    if (f->fd >= 0) close(f->fd);
     free(f->path);
     free(f->tmp);
     buf_clear(&f->buf);
@@ -333,10 +354,7 @@ static void outfile_free(OutFile *f)
 void outfile_abandon(OutFile *f)
 {
     if (!f) return;
-    if (f->fd >= 0) {
-        close(f->fd);
-        unlink(f->tmp);
-    }
+    if (f->fd >= 0) unlink(f->tmp);
     outfile_free(f);
 }
 
@@ -402,7 +420,6 @@ ErrCode store_create(const char *path, Span bytes, bool *created, Err *err)
             rc = sync_dir_of(f->path, err);
     }
     unlink(f->tmp);
-    if (f->fd >= 0) close(f->fd);
     outfile_free(f);
     return rc;
 }

@@ -26,7 +26,7 @@ MUST_USE ErrCode outfile_put(OutFile *f, const void *p, size_t n, Err *err);
 uint64_t outfile_size(const OutFile *f); /* bytes put so far */
 /* Overwrites bytes already put: for a header whose fields are known last. */
 MUST_USE ErrCode outfile_patch(OutFile *f, uint64_t offset, const void *p, size_t n, Err *err);
-/* fsync, close, rename, fsync of the directory; frees. On success and on failure *f becomes NULL, on failure
+/* fsync, rename, close, fsync of the directory; frees. On success and on failure *f becomes NULL, on failure
  * the temporary is gone. */
 MUST_USE ErrCode outfile_commit(OutFile **f, Err *err);
 void outfile_abandon(OutFile *f);                                     /* NULL is fine; drops the temporary, frees */
@@ -53,7 +53,7 @@ MUST_USE ErrCode store_list(const char *dir, StoreList *out, Err *err);
 void storelist_clear(StoreList *l);
 
 /* Deletes temporaries (*.HOST.PID.tmp) that dead processes of this host left in `dir` and in directories at most `depth`
- * levels below it. Absent is fine. */
+ * levels below it, never one whose writer lives, be it in another container. Absent is fine. */
 MUST_USE ErrCode store_sweep(const char *dir, int depth, Err *err);
 
 /* "DIR/NAME" into an arena; NULL when there is no memory. */

@@ -5,10 +5,13 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 static bool is_absent(int error) { return error == ENOENT || error == ENOTDIR; }
@@ -166,8 +169,8 @@ static bool is_dead(pid_t pid)
     return name_end && (strncmp(name_end, ") Z", 3) == 0 || strncmp(name_end, ") X", 3) == 0);
 }
 
-/* Whether `name` is BASE.HOST.PID.tmp of this host (`mark` is ".HOST.") and PID no longer runs. */
-static bool is_orphan(const char *name, const char *mark)
+/* Whether `name` is BASE.HOST.PID.tmp of this host (`mark` is ".HOST.") and no PID runs that we can see. */
+static bool looks_orphaned(const char *name, const char *mark)
 {
     size_t n = strlen(name), m = strlen(mark), digits = 0;
     uint64_t pid;
@@ -178,6 +181,22 @@ static bool is_orphan(const char *name, const char *mark)
     const char *at = name + n - 4 - digits;
     if (strncmp(at - m, mark, m) != 0 || !span_to_u64(span(at, digits), &pid) || pid == 0) return false;
     return is_dead((pid_t)pid);
+}
+
+/* Deletes it unless its writer is alive after all (store_tmp.h says how that is known). One we may not open stays. */
+static ErrCode sweep_file(const char *path, Err *err)
+{
+    int fd = open(path, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    struct stat st;
+    ErrCode rc = ERR_OK;
+
+    if (fd < 0) return ERR_OK;
+    bool orphan = flock(fd, LOCK_EX | LOCK_NB) == 0;
+    if (!orphan && errno != EWOULDBLOCK)
+        orphan = fstat(fd, &st) == 0 && st.st_mtime < time(NULL) - STORE_STALE_SECONDS;
+    if (orphan) rc = store_delete(path, err); /* still locked: nobody can have begun to write it */
+    close(fd);
+    return rc;
 }
 
 ErrCode store_sweep(const char *dir, int depth, Err *err)
@@ -194,8 +213,8 @@ ErrCode store_sweep(const char *dir, int depth, Err *err)
         const char *path = path_join(&list.arena, dir, list.name[i]);
         if (!path)
             rc = err_nomem(err, dir);
-        else if (is_orphan(list.name[i], mark))
-            rc = store_delete(path, err);
+        else if (looks_orphaned(list.name[i], mark))
+            rc = sweep_file(path, err);
         else if (depth > 0)
             rc = store_sweep(path, depth - 1, err); /* does nothing where it is no directory */
     }

@@ -4,11 +4,14 @@
 #include "tests/check.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/file.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 static const char *in_dir(char buf[512], const char *dir, const char *name)
@@ -285,6 +288,84 @@ TEST(store_sweep_removes_what_the_dead_left)
     CHECK_OK(store_sweep(dir, 0, &err), &err);
     CHECK_INT(5, count_names(dir));
     CHECK_OK(store_sweep(in_dir(path, dir, "absent"), 0, &err), &err);
+}
+
+static pid_t a_dead_process(void)
+{
+    pid_t dead = fork();
+
+    if (dead == 0) _exit(0);
+    CHECK(waitpid(dead, NULL, 0) == dead);
+    return dead;
+}
+
+/* A writer whose number means nothing here, as in another container: its lock tells. */
+TEST(store_sweep_spares_what_is_locked)
+{
+    const char *dir = check_tmpdir();
+    char path[512], suffix[STORE_TMP_SUFFIX];
+    Err err;
+
+    store_tmp_suffix(suffix, (long)a_dead_process());
+    snprintf(path, sizeof path, "%s/part-000001%s", dir, suffix);
+    int fd = open(path, O_RDWR | O_CREAT, 0666);
+    CHECK(fd >= 0 && flock(fd, LOCK_EX) == 0);
+    CHECK_OK(store_sweep(dir, 0, &err), &err);
+    CHECK_INT(1, count_names(dir));
+    close(fd);
+    CHECK_OK(store_sweep(dir, 0, &err), &err);
+    CHECK_INT(0, count_names(dir));
+}
+
+TEST(store_writer_locks_until_it_has_published)
+{
+    const char *dir = check_tmpdir();
+    char path[512], tmp[700], suffix[STORE_TMP_SUFFIX];
+    OutFile *f;
+    Err err;
+
+    store_tmp_suffix(suffix, (long)getpid());
+    snprintf(tmp, sizeof tmp, "%s%s", in_dir(path, dir, "f"), suffix);
+    CHECK_OK(outfile_open(&f, path, &err), &err);
+    int fd = open(tmp, O_RDWR);
+    CHECK(fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) != 0);
+    CHECK_OK(outfile_commit(&f, &err), &err);
+    CHECK_INT(0, flock(fd, LOCK_EX | LOCK_NB)); /* the file that has its final name now */
+    close(fd);
+}
+
+/* Another container's sweep takes the temporary between the writer's open and its lock. */
+TEST(store_writer_notices_a_sweep_before_its_lock)
+{
+    const char *dir = check_tmpdir();
+    char path[512], tmp[700], suffix[STORE_TMP_SUFFIX];
+    int ready[2];
+    OutFile *f;
+    Buf got = {0};
+    pid_t sweeper;
+    Err err;
+
+    store_tmp_suffix(suffix, (long)getpid());
+    snprintf(tmp, sizeof tmp, "%s%s", in_dir(path, dir, "f"), suffix);
+    CHECK_INT(0, pipe(ready));
+    if ((sweeper = fork()) == 0) {
+        int fd = open(tmp, O_RDWR | O_CREAT, 0666);
+        bool ok = fd >= 0 && flock(fd, LOCK_EX) == 0 && write(ready[1], "x", 1) == 1;
+        nanosleep(&(struct timespec){.tv_nsec = 100000000}, NULL);
+        _exit(ok && unlink(tmp) == 0 ? 0 : 1);
+    }
+    char c;
+    int status = -1;
+    CHECK(read(ready[0], &c, 1) == 1);
+    CHECK_OK(outfile_open(&f, path, &err), &err);
+    CHECK_OK(outfile_put(f, "text", 4, &err), &err);
+    CHECK_OK(outfile_commit(&f, &err), &err);
+    CHECK(waitpid(sweeper, &status, 0) == sweeper && status == 0);
+    CHECK_OK(store_read(path, 100, &got, &err), &err);
+    CHECK_SPAN(SPAN_LIT("text"), buf_span(&got));
+    close(ready[0]);
+    close(ready[1]);
+    buf_clear(&got);
 }
 
 TEST(store_sweep_goes_down_and_knows_the_unburied)

@@ -1,9 +1,18 @@
 /* core/store_tmp.h - private to core/store*.c: how temporaries are called, NAME.HOST.PID.tmp, so that they can be told
- * from finished objects and, on the host that made them, from those of processes still alive. */
+ * from finished objects and, on the host that made them, from those of processes still alive.
+ *
+ * A process number alone does not say that its writer is dead: containers number their processes for themselves and may share a host
+ * name. So a writer holds a lock (flock) on its temporary, which the kernel drops when the writer ends however it ends, and which
+ * processes in other containers and, over NFS, on other machines see too. Only what can be locked is an orphan; where the file
+ * system knows no locks, only what is old. A writer that got its lock looks whether the name is still its own, so that a sweep between
+ * its open and its lock costs nothing. */
 #ifndef TAMIS_CORE_STORE_TMP_H
 #define TAMIS_CORE_STORE_TMP_H
 
-enum { STORE_TMP_SUFFIX = 104 }; /* host name 64, pid 20, dots and "tmp" */
+enum {
+    STORE_TMP_SUFFIX = 104,     /* host name 64, pid 20, dots and "tmp" */
+    STORE_STALE_SECONDS = 86400 /* without locks: nobody writes a part for a day without a write */
+};
 
 /* ".HOST.PID.tmp", or ".HOST." for pid 0. Characters of a host name that could upset a path become '_'. */
 void store_tmp_suffix(char out[STORE_TMP_SUFFIX], long pid);
