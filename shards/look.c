@@ -1,6 +1,7 @@
 #include "shards/look.h"
 
 #include "core/store.h"
+#include "shards/tokens_format.h"
 
 #include <inttypes.h>
 
@@ -34,7 +35,7 @@ ErrCode look_open(Look *l, const char *path, Err *err)
     *l = (Look){.path = path};
     if ((rc = store_is_dir(path, &is_dir, err)) != ERR_OK) return rc;
     if (is_dir) {
-        rc = tokensdir_open(&l->dir, path, err);
+        rc = tokensdir_manifest(&l->dir, path, err); /* a shard is opened when it is looked at */
         if (rc == ERR_OK) l->vocab = tokensdir_vocab(l->dir);
     } else if ((rc = shard_open(&l->file, path, err)) == ERR_OK) {
         rc = open_vocab_beside(l, err);
@@ -59,6 +60,14 @@ const char *look_stream(const Look *l, uint32_t stream)
 uint32_t look_n_shards(const Look *l, uint32_t stream)
 {
     return l->dir ? tokensdir_stream(l->dir, stream)->n_shards : 1;
+}
+uint64_t look_n_docs(const Look *l, uint32_t stream)
+{
+    return l->dir ? tokensdir_stream(l->dir, stream)->n_docs : shard_n_docs(l->file);
+}
+const char *look_shard_path(const Look *l, Arena *a, uint32_t stream, uint32_t shard)
+{
+    return l->dir ? tokens_path(a, l->path, look_stream(l, stream), shard) : l->path;
 }
 ErrCode look_shard(const Look *l, uint32_t stream, uint32_t shard, Shard **s, Err *err)
 {

@@ -20,6 +20,9 @@ void look_close(Look *l);
 uint32_t look_n_streams(const Look *l);
 const char *look_stream(const Look *l, uint32_t stream); /* its name; the path of a file */
 uint32_t look_n_shards(const Look *l, uint32_t stream);
+uint64_t look_n_docs(const Look *l, uint32_t stream);
+/* NULL when there is no memory. */
+const char *look_shard_path(const Look *l, Arena *a, uint32_t stream, uint32_t shard);
 /* Opens one of them, a file's anew; shard_close() ends it. */
 MUST_USE ErrCode look_shard(const Look *l, uint32_t stream, uint32_t shard, Shard **s, Err *err);
 /* The number of the stream of this name, which may be NULL for: any. */

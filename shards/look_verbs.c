@@ -88,9 +88,29 @@ static ErrCode show_one(void *ctx, const Shard *s, uint64_t number, const ShardD
     return look_show(s, w->look->vocab, number, doc, begin, end, &w->o->style, err);
 }
 
-ErrCode look_inspect(const Look *l, const LookOptions *o, Err *err)
+/* Several streams are of several lengths: one without the document asked for says so, and the next is looked at. */
+static ErrCode show_streams(const Look *l, uint32_t begin, uint32_t end, const LookOptions *o, Err *err)
 {
     Walk w = {.look = l, .o = o};
+    uint32_t n_shown = 0;
+    ErrCode rc = ERR_OK;
+
+    for (uint32_t i = begin; i < end && rc == ERR_OK; i++) {
+        const bool has = o->doc == 0 || o->doc < look_n_docs(l, i);
+        if (l->dir && o->limit) printf("\nstream %s\n", look_stream(l, i));
+        if (has || end - begin == 1)
+            rc = look_docs(l, i, o->doc, o->limit, show_one, &w, err);
+        else
+            printf("no document %" PRIu64 ": it has %" PRIu64 "\n", o->doc, look_n_docs(l, i));
+        n_shown += has;
+    }
+    if (rc == ERR_OK && end > begin && !n_shown)
+        rc = err_set(err, ERR_LIMIT, "%s: no stream has a document %" PRIu64, l->path, o->doc);
+    return rc;
+}
+
+ErrCode look_inspect(const Look *l, const LookOptions *o, Err *err)
+{
     uint32_t begin, end;
     ErrCode rc = look_find(l, o->stream, &begin, &end, err);
 
@@ -99,11 +119,7 @@ ErrCode look_inspect(const Look *l, const LookOptions *o, Err *err)
         print_directory(l);
     else
         print_shard(l);
-    for (uint32_t i = begin; i < end && rc == ERR_OK; i++) {
-        if (l->dir && o->limit) printf("\nstream %s\n", look_stream(l, i));
-        rc = look_docs(l, i, o->doc, o->limit, show_one, &w, err);
-    }
-    return rc;
+    return show_streams(l, begin, end, o, err);
 }
 
 /* --- cat */

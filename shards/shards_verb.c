@@ -32,58 +32,92 @@ static ErrCode verify_mixture(const Look *l, Err *err)
     return rc;
 }
 
-/* Says of every shard what is wrong with it first, or that it is well; goes on after damage. */
+/* What verify has seen. */
+typedef struct {
+    uint64_t n_shards, n_bad;
+    uint64_t n_closed; /* of n_bad: those that could not even be opened */
+} Tally;
+
+/* Says of a shard what is wrong with it first, or that it is well. */
+static ErrCode verify_shard(const Look *l, uint32_t stream, uint32_t k, Tally *t, Err *err)
+{
+    Arena a = {0};
+    Shard *s = NULL;
+    Err found = {.code = ERR_OK};
+    const char *path = look_shard_path(l, &a, stream, k);
+    ErrCode rc = path ? look_shard(l, stream, k, &s, &found) : err_nomem(&found, "a path");
+    const bool opened = rc == ERR_OK;
+
+    if (opened) rc = shard_verify(s, &found);
+    t->n_shards++;
+    if (rc == ERR_OK) {
+        printf("ok %s %" PRIu64 " tokens %" PRIu64 " documents\n", path, shard_n_tokens(s), shard_n_docs(s));
+    } else if (rc == ERR_NOMEM || (rc == ERR_SYS && !l->dir)) { /* a FILE that is not there */
+        *err = found;
+    } else {
+        printf("damaged %s\n", found.msg);
+        t->n_bad++;
+        t->n_closed += !opened;
+        rc = ERR_OK;
+    }
+    shard_close(s);
+    arena_clear(&a);
+    return rc;
+}
+
+/* Goes on after damage. ERR_NO: some was found; ERR_DATA: so bad that a shard cannot be opened. */
 static ErrCode verify(const Look *l, const LookOptions *o, Err *err)
 {
-    uint64_t n_shards = 0, n_bad = 0;
     uint32_t begin, end;
+    Tally t = {0};
     Err found = {.code = ERR_OK};
     ErrCode rc = look_find(l, o->stream, &begin, &end, err);
 
     for (uint32_t i = begin; rc == ERR_OK && i < end; i++)
-        for (uint32_t k = 0; k < look_n_shards(l, i); k++, n_shards++) {
-            Shard *s;
-            rc = look_shard(l, i, k, &s, &found);
-            if (rc == ERR_OK) rc = shard_verify(s, &found);
-            if (rc == ERR_NOMEM) {
-                shard_close(s);
-                return err_set(err, rc, "%s", found.msg);
-            }
-            n_bad += rc != ERR_OK;
-            if (rc != ERR_OK)
-                printf("damaged %s\n", found.msg);
-            else if (l->dir)
-                printf("ok %s/shard-%06" PRIu32 ".tok %" PRIu64 " tokens %" PRIu64 " documents\n", look_stream(l, i),
-                       k, shard_n_tokens(s), shard_n_docs(s));
-            else
-                printf("ok %s %" PRIu64 " tokens %" PRIu64 " documents\n", l->path, shard_n_tokens(s),
-                       shard_n_docs(s));
-            shard_close(s);
-            rc = ERR_OK;
-        }
-    if (rc == ERR_OK && l->dir && verify_mixture(l, &found) != ERR_OK) {
-        printf("damaged %s\n", found.msg);
-        return err_set(err, ERR_NO, "%s: the mixture does not fit", l->path);
-    }
-    if (rc == ERR_OK && n_bad)
-        rc = err_set(err, ERR_NO, "%s: %" PRIu64 " of %" PRIu64 " shards damaged", l->path, n_bad, n_shards);
-    return rc;
+        for (uint32_t k = 0; rc == ERR_OK && k < look_n_shards(l, i); k++) rc = verify_shard(l, i, k, &t, err);
+    if (rc != ERR_OK) return rc;
+    const bool mixed = !l->dir || verify_mixture(l, &found) == ERR_OK;
+    if (!mixed) printf("damaged %s\n", found.msg);
+    if (t.n_bad)
+        return err_set(err, t.n_closed ? ERR_DATA : ERR_NO, "%s: %" PRIu64 " of %" PRIu64 " shards damaged", l->path,
+                       t.n_bad, t.n_shards);
+    return mixed ? ERR_OK : err_set(err, ERR_NO, "%s: the mixture does not fit", l->path);
 }
 
 static ErrCode run(const char *what, const char *path, const LookOptions *o, Err *err)
 {
-    Look l;
-    ErrCode rc = look_open(&l, path, err);
+    const bool verifies = strcmp(what, "verify") == 0;
+    Look l = {.path = path};
+    bool is_dir;
+    ErrCode rc = store_is_dir(path, &is_dir, err);
 
     if (rc != ERR_OK) return rc;
+    if (verifies && !is_dir && (rc = verify(&l, o, err)) != ERR_OK) return rc; /* a header's damage is damage too */
+    if ((rc = look_open(&l, path, err)) != ERR_OK) return rc;
     if (strcmp(what, "inspect") == 0)
         rc = look_inspect(&l, o, err);
-    else if (strcmp(what, "verify") == 0)
-        rc = verify(&l, o, err);
-    else
+    else if (!verifies)
         rc = look_cat(&l, o, err);
+    else if (is_dir)
+        rc = verify(&l, o, err);
     look_close(&l);
     return rc;
+}
+
+/* Every path of the command line; damage in one does not keep verify from the next. The worst of them is the status. */
+static ErrCode run_all(const char *what, char **path, int n, const LookOptions *o, Err *err)
+{
+    ErrCode worst = ERR_OK;
+
+    for (int i = 0; i < n; i++) {
+        ErrCode rc = run(what, path[i], o, err);
+        if (rc == ERR_OK) continue;
+        if (strcmp(what, "verify") != 0 || rc == ERR_USAGE || rc == ERR_NOMEM || rc == ERR_INTR) return rc;
+        log_error("%s", err->msg);
+        if (worst == ERR_OK || worst == ERR_NO) worst = rc;
+    }
+    err->said_elsewhere = worst != ERR_OK; /* of each, here */
+    return worst;
 }
 
 static bool is_subcommand(const char *s)
@@ -133,7 +167,7 @@ int shards_verb(int argc, char **argv)
         "DIR: a tokens directory. FILE: one shard; its text needs vocab.bin in the directory above.\n"
         "Exit status of verify: 0 all well, 1 damage found, 4 what cannot be opened: it is neither, or a header, "
         "the\n"
-        "manifest or the vocabulary is damaged."};
+        "manifest or the vocabulary is damaged. It looks at everything all the same."};
     Err err = {.code = ERR_OK};
     int first;
 
@@ -148,17 +182,6 @@ int shards_verb(int argc, char **argv)
     if (rc == ERR_OK && o.ids && o.json) rc = err_set(&err, ERR_USAGE, "shards cat: --ids or --json, not both");
     if (rc == ERR_OK) rc = settle(&o, doc, color, &err);
     if (rc == ERR_OK) log_setup(common.quiet ? LOG_QUIET : common.verbose ? LOG_VERBOSE : LOG_NORMAL, 0);
-    bool damage = false;
-    for (int i = first + 1; rc == ERR_OK && i < argc; i++) {
-        rc = run(argv[first], argv[i], &o, &err);
-        if (rc != ERR_NO || i + 1 == argc) continue;
-        log_error("%s", err.msg); /* damage in one does not keep the next from being looked at */
-        damage = true;
-        rc = ERR_OK;
-    }
-    if (rc == ERR_OK && damage) {
-        err.msg[0] = 0; /* all has been said */
-        rc = ERR_NO;
-    }
+    if (rc == ERR_OK) rc = run_all(argv[first], argv + first + 1, argc - first - 1, &o, &err);
     return verb_exit(rc, &err);
 }
