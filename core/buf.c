@@ -73,6 +73,21 @@ const char *buf_cstr(Buf *b)
     return (const char *)b->p;
 }
 
+bool array_reserve(void *array, size_t *cap, size_t need, size_t size)
+{
+    enum { FIRST = 64 };
+    size_t want = *cap > SIZE_MAX / 2 ? need : *cap ? *cap * 2 : FIRST, bytes;
+    void *p;
+
+    if (need <= *cap) return true;
+    if (want < need) want = need;
+    memcpy(&p, array, sizeof p); /* whatever type it points to */
+    if (!size_mul(want, size, &bytes) || !(p = realloc(p, bytes))) return false;
+    memcpy(array, &p, sizeof p);
+    *cap = want;
+    return true;
+}
+
 /* A chunk header is padded to 16 bytes so that what follows it is aligned. */
 struct ArenaChunk {
     ArenaChunk *older;
