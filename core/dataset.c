@@ -113,6 +113,37 @@ static ErrCode open_bases(Dataset *ds, const Json *base, int depth, uint32_t *n_
     return ERR_OK;
 }
 
+/* What `dir` is instead of a complete dataset. */
+static ErrCode no_manifest(const char *dir, Err *err)
+{
+    char run[PATH_MAX];
+    bool exists, is_dir, is_run;
+    ErrCode rc;
+
+    if ((rc = store_exists(dir, &exists, err)) != ERR_OK || (rc = store_is_dir(dir, &is_dir, err)) != ERR_OK)
+        return rc;
+    if (!exists) return err_set(err, ERR_SYS, "no dataset at %s", dir);
+    if (!is_dir) return err_set(err, ERR_DATA, "%s is a file; a dataset is a directory", dir);
+    if ((rc = dataset_path(run, dir, "run.json", err)) != ERR_OK || (rc = store_exists(run, &is_run, err)) != ERR_OK)
+        return rc;
+    if (is_run)
+        return err_set(err, ERR_DATA, "%s is of tamis run: its datasets are docs, unique, clean and mixed in it",
+                       dir);
+    return err_set(err, ERR_DATA, "%s is not a complete dataset: it has no manifest.json", dir);
+}
+
+static ErrCode check_format(const Dataset *ds, Err *err)
+{
+    const char *format;
+    ErrCode rc = json_get_str(ds->manifest, "format", ds->dir, &format, err);
+
+    if (rc != ERR_OK || (format && strcmp(format, "tamis-dataset") == 0)) return rc;
+    if (format && strcmp(format, "tamis-tokens") == 0)
+        return err_set(err, ERR_DATA, "%s holds tokens, not documents: tamis shards and tamis train read it",
+                       ds->dir);
+    return err_set(err, ERR_DATA, "%s/manifest.json is not a dataset's", ds->dir);
+}
+
 static ErrCode resolve_dir(Dataset *ds, Err *err)
 {
     char *real = realpath(ds->dir, NULL);
@@ -149,14 +180,12 @@ static ErrCode open_at_depth(Dataset **out, const char *dir, int depth, uint32_t
     if ((rc = dataset_path(path, dir, "manifest.json", err)) != ERR_OK) goto fail;
     if ((rc = store_exists(path, &exists, err)) != ERR_OK) goto fail;
     if (!exists) {
-        bool is_dir;
-        if ((rc = store_is_dir(dir, &is_dir, err)) != ERR_OK) goto fail;
-        rc = is_dir ? err_set(err, ERR_DATA, "%s is not a complete dataset: it has no manifest.json", dir)
-                    : err_set(err, ERR_SYS, "no dataset at %s", dir);
+        rc = no_manifest(dir, err);
         goto fail;
     }
     if ((rc = resolve_dir(ds, err)) != ERR_OK) goto fail;
     if ((rc = read_tree(&ds->arena, dir, "manifest.json", &ds->manifest, err)) != ERR_OK) goto fail;
+    if ((rc = check_format(ds, err)) != ERR_OK) goto fail;
     if ((rc = read_totals(ds, err)) != ERR_OK) goto fail;
     if ((rc = read_parts(ds, err)) != ERR_OK) goto fail;
     const Json *base = json_get(ds->manifest, "base");

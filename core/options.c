@@ -48,6 +48,18 @@ static ErrCode bad_value(const OptVerb *verb, const OptSpec *o, const char *arg,
     return err_set(err, ERR_USAGE, "%s: --%s wants %s, not \"%s\"", verb->name, o->long_name, want, arg);
 }
 
+static ErrCode bad_choice(const OptVerb *verb, const OptSpec *o, const char *arg, Err *err)
+{
+    char list[256] = "";
+    size_t n = 0;
+
+    for (uint32_t i = 0; o->choices[i] && n < sizeof list; i++) {
+        const char *before = i == 0 ? "" : o->choices[i + 1] ? ", " : " or ";
+        n += (size_t)snprintf(list + n, sizeof list - n, "%s%s", before, o->choices[i]);
+    }
+    return bad_value(verb, o, arg, list, err);
+}
+
 static ErrCode set_value(const OptVerb *verb, const OptSpec *o, const char *arg, Err *err)
 {
     uint64_t v;
@@ -78,7 +90,7 @@ static ErrCode set_value(const OptVerb *verb, const OptSpec *o, const char *arg,
                 *(uint32_t *)o->value = i;
                 return ERR_OK;
             }
-        return bad_value(verb, o, arg, o->arg, err);
+        return bad_choice(verb, o, arg, err);
     case OPT_T_LIST: {
         OptList *l = o->value;
         const char **v2 = realloc(l->v, (l->n + 1) * sizeof *v2);

@@ -92,6 +92,17 @@ TEST(wrong_options_are_one_clear_line)
     }
 }
 
+TEST(a_wrong_choice_lists_the_right_ones)
+{
+    static char *args[] = {"test", "-o", "d", "--kind", "fr", NULL};
+    Values v = {0};
+    Err err = {.code = ERR_OK};
+    int first;
+
+    CHECK_INT(ERR_USAGE, parse(&v, args, &first, &err));
+    CHECK_STR("test: --kind wants zh or en, not \"fr\"", err.msg);
+}
+
 static ErrCode few_bands(void *bands, Err *err)
 {
     return *(uint32_t *)bands < 10 ? ERR_OK : err_set(err, ERR_USAGE, "test: --bands is at most 9");
