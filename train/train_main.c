@@ -25,6 +25,8 @@ typedef struct {
     uint32_t n, top_k;
     double temperature;
     bool ids;
+    SampleParams sample; /* from here on: settled */
+    TrainConfig config_values;
 } Options;
 
 static const char usage[] = "[options] -c CONFIG -o CKPT_DIR TOKENS_DIR\n"
@@ -56,11 +58,10 @@ static ErrCode load_config(const Options *o, TrainConfig *c, Err *err)
 static ErrCode train(const Options *o, const char *tokens_dir, const Par *par, Err *err)
 {
     const TrainOptions run = {.threads = par->threads, .force = o->common.force};
-    TrainConfig c;
+    TrainConfig c = o->config_values;
     DataSource vocab = {0}, data = {0};
     ErrCode rc;
 
-    if ((rc = load_config(o, &c, err)) != ERR_OK) return rc;
     if ((rc = tokens_vocab(&vocab, tokens_dir, err)) != ERR_OK) goto out;
     if ((rc = config_resolve(&c, vocab.vocab_size, err)) != ERR_OK) goto out;
     if ((rc = tokens_source(&data, tokens_dir, &c, err)) != ERR_OK) goto out;
@@ -71,16 +72,16 @@ out:
     return rc;
 }
 
-/* Without a tokens directory the vocabulary is the preset's, else 8192. */
+/* Without a tokens directory the vocabulary is the configuration's, else 8192. */
+static uint32_t assumed_vocab(const TrainConfig *c) { return c->model.vocab_rows ? c->model.vocab_rows : 8192; }
+
 static ErrCode plan(const Options *o, const char *tokens_dir, Err *err)
 {
-    TrainConfig c;
+    TrainConfig c = o->config_values;
     DataSource vocab = {0};
-    uint32_t vocab_size;
+    uint32_t vocab_size = assumed_vocab(&c);
     ErrCode rc;
 
-    if ((rc = load_config(o, &c, err)) != ERR_OK) return rc;
-    vocab_size = c.model.vocab_rows ? c.model.vocab_rows : 8192;
     if (tokens_dir) {
         if ((rc = tokens_vocab(&vocab, tokens_dir, err)) != ERR_OK) return rc;
         vocab_size = vocab.vocab_size;
@@ -132,20 +133,17 @@ static ErrCode print_text(const DataSource *d, const uint32_t *id, size_t n, Err
 /* Prints prompt and continuation. Without a prompt the text begins after an end-of-document token. */
 static ErrCode generate_mode(const Options *o, Model *m, const DataSource *d, Err *err)
 {
-    SampleParams p = {.temperature = o->temperature, .top_k = o->top_k, .seed = 1};
     uint32_t *prompt = NULL, *all = NULL;
     size_t n_prompt = 0, n_out = 0;
     ErrCode rc = ERR_OK;
 
-    if (o->seed && !span_to_u64(span_str(o->seed), &p.seed))
-        return err_set(err, ERR_USAGE, "train: --seed wants a whole number, not \"%s\"", o->seed);
     rc = parse_ids(o->prompt_ids ? o->prompt_ids : "", d->vocab_size, &prompt, &n_prompt, err);
     if (rc == ERR_OK && n_prompt == 0) prompt[n_prompt++] = d->eos_id;
     if (rc == ERR_OK) all = malloc((n_prompt + o->n + 1) * sizeof *all);
     if (rc == ERR_OK && !all) rc = err_nomem(err, "generated text");
     if (rc == ERR_OK) {
         memcpy(all, prompt, n_prompt * sizeof *all);
-        rc = generate(m, &p, d->vocab_size, d->eos_id, prompt, n_prompt, all + n_prompt, o->n, &n_out, err);
+        rc = generate(m, &o->sample, d->vocab_size, d->eos_id, prompt, n_prompt, all + n_prompt, o->n, &n_out, err);
     }
     if (rc == ERR_OK && o->ids) {
         for (size_t i = 0; i < n_prompt + n_out; i++) printf("%s%" PRIu32, i ? "," : "", all[i]);
@@ -222,25 +220,45 @@ static void print_version(void)
            gemm_kernel(0)->name, devices);
 }
 
-/* What the modes need of operands and options, before anything is read. */
-static ErrCode check_options(const Options *o, int n_operands, char **operands, Err *err)
-{
-    const int modes = !!o->generate + !!o->score + !!o->export_hf + o->plan;
+static int n_reading(const Options *o) { return !!o->generate + !!o->score + !!o->export_hf; }
 
-    if (modes > 1)
+/* Options against each other, and the configuration; of the Options *value. What depends on the tokens is left to the run. */
+static ErrCode settle(void *value, Err *err)
+{
+    Options *o = value;
+    TrainConfig c;
+    ErrCode rc;
+
+    if (o->version || o->keys) return ERR_OK;
+    if (n_reading(o) + o->plan > 1)
         return err_set(err, ERR_USAGE, "train: --generate, --score, --export-hf and --plan exclude each other");
     if (o->generate && !o->tokens_dir) return err_set(err, ERR_USAGE, "train: --generate needs --tokens-dir");
     if (o->n > GENERATE_MAX_TOKENS) return err_set(err, ERR_USAGE, "train: --n is at most %d", GENERATE_MAX_TOKENS);
     if (o->common.threads > PAR_MAX_THREADS)
         return err_set(err, ERR_USAGE, "train: --threads is at most %d", PAR_MAX_THREADS);
     if (!(o->temperature >= 0)) return err_set(err, ERR_USAGE, "train: --temperature must be 0 or more");
+    o->sample = (SampleParams){.temperature = o->temperature, .top_k = o->top_k, .seed = 1};
+    if (n_reading(o))
+        return !o->seed || span_to_u64(span_str(o->seed), &o->sample.seed)
+                   ? ERR_OK
+                   : err_set(err, ERR_USAGE, "train: --seed wants a whole number, not \"%s\"", o->seed);
+    if ((rc = load_config(o, &o->config_values, err)) != ERR_OK) return rc;
+    c = o->config_values;
+    return config_resolve(&c, assumed_vocab(&c), err);
+}
+
+/* What the modes need of operands, before anything is read. */
+static ErrCode check_operands(const Options *o, int n_operands, char **operands, Err *err)
+{
+    const bool training = !n_reading(o) && !o->plan;
+
     if (o->export_hf && n_operands != 1) return err_set(err, ERR_USAGE, "train: --export-hf needs one OUT_DIR");
     if ((o->generate || o->score) && n_operands)
         return err_set(err, ERR_USAGE, "train: unexpected operand %s", operands[0]);
     if (o->plan && n_operands > 1) return err_set(err, ERR_USAGE, "train: --plan takes at most one TOKENS_DIR");
-    if (modes == 0 && n_operands != 1)
+    if (training && n_operands != 1)
         return err_set(err, ERR_USAGE, "train: one TOKENS_DIR is needed; try tamis train --help");
-    if (modes == 0 && !o->out) return err_set(err, ERR_USAGE, "train: --out is needed; try tamis train --help");
+    if (training && !o->out) return err_set(err, ERR_USAGE, "train: --out is needed; try tamis train --help");
     return ERR_OK;
 }
 
@@ -271,6 +289,7 @@ static ErrCode run(int argc, char **argv, Options *o, Err *err)
         OPT_FLAG(0, "ids", &o->ids, "print token ids instead of text"),
         OPT_HEAD("Other:"),
         OPT_FLAG(0, "version", &o->version, "print version, libraries and devices"),
+        OPT_CHECK(settle, o),
         OPT_COMMON_TALK(&o->common),
         OPT_END,
     };
@@ -290,7 +309,7 @@ static ErrCode run(int argc, char **argv, Options *o, Err *err)
             config_print_keys();
         return ERR_OK;
     }
-    if ((rc = check_options(o, argc - first, argv + first, err)) != ERR_OK) return rc;
+    if ((rc = check_operands(o, argc - first, argv + first, err)) != ERR_OK) return rc;
     const Par par = par_alone((int)o->common.threads);
     const char *operand = first < argc ? argv[first] : NULL;
     log_setup(o->common.quiet ? LOG_QUIET : o->common.verbose ? LOG_VERBOSE : LOG_NORMAL, 0);

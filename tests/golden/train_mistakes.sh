@@ -18,3 +18,6 @@ try tamis-train --plan --steps many
 try tamis-train --plan -c small
 try tamis-train --generate ckpt --tokens-dir nowhere surplus
 try tamis-train --export-hf ckpt
+try tamis-train --check-options -c small
+try tamis-train --check-options --set batch=3 --set micro_batch=2
+try tamis-train --check-options --set batch=4 --set micro_batch=2
