@@ -217,3 +217,22 @@ TEST(messages_stay_on_one_line)
     CHECK_INT(4, err_status(ERR_LIMIT));
     CHECK_INT(6, err_status(ERR_INTR));
 }
+
+TEST(array_grow_doubles_and_refuses_what_does_not_fit)
+{
+    uint32_t *v = NULL;
+    size_t cap = 0;
+
+    for (uint32_t n = 0; n < 1000; n++) {
+        uint32_t *room = array_grow(v, n, &cap, sizeof *v);
+        if (!room) break;
+        v = room;
+        CHECK(cap > n && cap <= 2 * ((size_t)n + 16));
+        v[n] = n;
+    }
+    for (uint32_t n = 0; n < 1000; n++) CHECK_INT(n, v[n]);
+    size_t huge = SIZE_MAX / 8;
+    CHECK(array_grow(v, huge, &huge, 8) == NULL);
+    CHECK(huge == SIZE_MAX / 8);
+    free(v);
+}

@@ -88,6 +88,16 @@ bool array_reserve(void *array, size_t *cap, size_t need, size_t size)
     return true;
 }
 
+void *array_grow(void *array, size_t n, size_t *cap, size_t size)
+{
+    size_t more = *cap ? *cap * 2 : 16, bytes;
+
+    if (n < *cap) return array;
+    void *grown = *cap <= SIZE_MAX / 2 && size_mul(more, size, &bytes) ? realloc(array, bytes) : NULL;
+    if (grown) *cap = more;
+    return grown;
+}
+
 /* A chunk header is padded to 16 bytes so that what follows it is aligned. */
 struct ArenaChunk {
     ArenaChunk *older;

@@ -43,6 +43,10 @@ const char *buf_cstr(Buf *b);
  * the double. False: no memory, nothing has changed. */
 bool array_reserve(void *array, size_t *cap, size_t need, size_t size);
 
+/* An array of *cap elements, n of them in use: where it is once it has room for one more, *cap raised; NULL when there is no memory,
+ * and the array is as it was. */
+void *array_grow(void *array, size_t n, size_t *cap, size_t size);
+
 /* Arena: allocations are freed together; memory is aligned to 16 bytes and not zeroed. */
 typedef struct ArenaChunk ArenaChunk;
 typedef struct {

@@ -37,16 +37,13 @@ static size_t group_size(const Counters *c, Span group, size_t near)
 
 static Counter *insert(Counters *c, size_t at, Span group, Span name)
 {
-    if (c->n == c->cap) {
-        size_t cap = c->cap ? c->cap * 2 : 32;
-        Counter *v = realloc(c->v, cap * sizeof *v);
-        if (!v) {
-            c->oom = true;
-            return NULL;
-        }
-        c->v = v;
-        c->cap = cap;
+    Counter *room = array_grow(c->v, c->n, &c->cap, sizeof *room);
+
+    if (!room) {
+        c->oom = true;
+        return NULL;
     }
+    c->v = room;
     memmove(c->v + at + 1, c->v + at, (c->n - at) * sizeof *c->v);
     c->n++;
     c->v[at] = (Counter){.group = arena_copy(&c->arena, group), .name = arena_copy(&c->arena, name)};

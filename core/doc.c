@@ -111,13 +111,9 @@ static bool read_signal(Reader *r)
         return false;
     if (!(fabs(one.value) < 1e15)) return refuse(r, BAD_FIELD);
     if (d->n_signals == DOC_MAX_SIGNALS) return refuse(r, "too_many_signals");
-    if (d->n_signals == scratch->cap_signals) {
-        uint32_t cap = scratch->cap_signals ? scratch->cap_signals * 2 : 32;
-        Signal *more = realloc(scratch->signals, cap * sizeof *more);
-        if (!more) return refuse(r, NO_MEMORY);
-        scratch->signals = more;
-        scratch->cap_signals = cap;
-    }
+    Signal *room = array_grow(scratch->signals, d->n_signals, &scratch->cap_signals, sizeof *room);
+    if (!room) return refuse(r, NO_MEMORY);
+    scratch->signals = room;
     d->signals = scratch->signals;
     if (d->n_signals && span_cmp(d->signals[d->n_signals - 1].name, one.name) >= 0) r->unsorted = true;
     d->signals[d->n_signals++] = one;
@@ -156,13 +152,9 @@ static bool read_unknown(Reader *r, Span raw_key, Span key)
     Span value;
 
     if (scratch->n_keys == DOC_MAX_EXTRA) return refuse(r, "too_many_keys");
-    if (scratch->n_keys == scratch->cap_keys) {
-        uint32_t cap = scratch->cap_keys ? scratch->cap_keys * 2 : 16;
-        Span *more = realloc(scratch->keys, cap * sizeof *more);
-        if (!more) return refuse(r, NO_MEMORY);
-        scratch->keys = more;
-        scratch->cap_keys = cap;
-    }
+    Span *room = array_grow(scratch->keys, scratch->n_keys, &scratch->cap_keys, sizeof *room);
+    if (!room) return refuse(r, NO_MEMORY);
+    scratch->keys = room;
     scratch->keys[scratch->n_keys++] = key;
     if (!read_raw(r, &value)) return false;
     if (scratch->extra.n) buf_putc(&scratch->extra, ',');
@@ -178,7 +170,7 @@ static bool unknown_twice(DocScratch *s)
 {
     if (s->n_keys < 2) return false;
     qsort(s->keys, s->n_keys, sizeof *s->keys, by_bytes);
-    for (uint32_t i = 1; i < s->n_keys; i++)
+    for (size_t i = 1; i < s->n_keys; i++)
         if (span_eq(s->keys[i - 1], s->keys[i])) return true;
     return false;
 }

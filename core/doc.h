@@ -45,10 +45,10 @@ typedef struct {
 typedef struct {
     Buf text;
     Signal *signals;
-    uint32_t cap_signals;
+    size_t cap_signals;
     Buf extra;
     Span *keys; /* decoded unknown keys */
-    uint32_t n_keys, cap_keys;
+    size_t n_keys, cap_keys;
 } DocScratch;
 void docscratch_clear(DocScratch *s);
 

@@ -5,7 +5,6 @@
 
 #include <stdlib.h>
 
-enum { TOKENS_FIRST = 1024 };
 static const uint8_t TOKEN_END = '\n'; /* no token contains it: it separates */
 
 /* The token being collected: its folded bytes are folded[from ..]. */
@@ -20,13 +19,10 @@ typedef struct {
 
 static bool grow(TextKey *k)
 {
-    size_t cap = k->cap ? k->cap * 2 : TOKENS_FIRST, bytes;
-    KeyToken *tok;
+    KeyToken *room = array_grow(k->tok, k->n_tok, &k->cap, sizeof *room);
 
-    if (!size_mul(cap, sizeof *tok, &bytes) || !(tok = realloc(k->tok, bytes))) return false;
-    k->tok = tok;
-    k->cap = cap;
-    return true;
+    if (room) k->tok = room;
+    return room != NULL;
 }
 
 /* Ends the open token: its folded bytes are everything since s->from. */

@@ -46,16 +46,6 @@ unsigned unicode_fold(uint32_t cp, uint32_t out[UNICODE_FOLD_MAX])
     return n;
 }
 
-uint32_t unicode_simplify(uint32_t cp)
-{
-    uint32_t out[UNICODE_FOLD_MAX];
-
-    /* Han characters fold to themselves but for the simplification, and compatibility ideographs, which are
-     * another form of one character, to that one. */
-    if (unicode_class(cp) != UC_HAN || unicode_fold(cp, out) != 1) return cp;
-    return out[0];
-}
-
 int unicode_han_side(uint32_t cp)
 {
     if (cp < 0x3400) return 0;

@@ -35,9 +35,6 @@ static inline UnicodeClass unicode_class(uint32_t cp)
 /* Sentence_Terminal=yes or one of … ～ ~ as the language rules count ends of lines. */
 bool unicode_is_terminal(uint32_t cp);
 
-/* Simplified form of a traditional character, else cp itself; one character to one. A compatibility ideograph counts
- * as the character it stands for. */
-uint32_t unicode_simplify(uint32_t cp);
 /* +1: this character is written so only in simplified text, -1: only in traditional text, 0: both. One-sided is what
  * OpenCC converts away and the other side's standard (Big5; GB/T 2312) does not have. */
 int unicode_han_side(uint32_t cp);
