@@ -6,9 +6,13 @@
 
 typedef enum { DOCS_AUTO, DOCS_JSON, DOCS_TEXT, DOCS_PRETTY } DocsFormat;
 
-/* One document to stdout. DOCS_AUTO: pretty on a terminal, else a JSON line. `text_bytes`: pretty shows no more of the text
- * than this (0: all). Text from the crawl is shown with control characters replaced, so that it cannot drive a terminal. */
-MUST_USE ErrCode docs_print(const Doc *doc, DocsFormat format, size_t text_bytes, Err *err);
+typedef struct {
+    DocsFormat format;   /* DOCS_AUTO: pretty on a terminal, else a JSON line */
+    uint64_t text_bytes; /* pretty shows no more of the text than this; 0: all */
+    bool signals;        /* pretty shows them one by one, behind the text; else only how many there are */
+} DocsStyle;
+/* One document to stdout. Text from the crawl is shown with control characters replaced, so that it cannot drive a terminal. */
+MUST_USE ErrCode docs_print(const Doc *doc, const DocsStyle *style, Err *err);
 
 /* Bytes of others to stdout, safe for a terminal: controls but newline and tab (C0, DEL, C1), and what is no UTF-8,
  * become a middle dot. `one_line`: newlines and tabs become spaces. */

@@ -34,9 +34,20 @@ static void field(const char *name, Span value, bool color)
     putchar('\n');
 }
 
-static void print_pretty(const Doc *d, size_t text_bytes, bool color)
+static void print_signals(const Doc *d, bool all)
 {
-    size_t shown = text_bytes && text_bytes < d->text.n ? utf8_floor(d->text, text_bytes) : d->text.n;
+    if (d->n_signals && !all) printf("%-10s %u, shown by --signals\n", "signals", (unsigned)d->n_signals);
+    for (uint32_t i = 0; all && i < d->n_signals; i++) {
+        printf("%-10s ", i ? "" : "signals");
+        docs_put_shown(d->signals[i].name, false);
+        printf(" = %.6g\n", d->signals[i].value);
+    }
+}
+
+static void print_pretty(const Doc *d, const DocsStyle *style, bool color)
+{
+    const bool cut = style->text_bytes && style->text_bytes < d->text.n;
+    const size_t shown = cut ? utf8_floor(d->text, (size_t)style->text_bytes) : d->text.n;
 
     field("id", d->id, color);
     field("url", d->url, color);
@@ -45,28 +56,25 @@ static void print_pretty(const Doc *d, size_t text_bytes, bool color)
     field("source", d->source, color);
     field("domain", d->domain, color);
     field("lang", d->lang, color);
-    for (uint32_t i = 0; i < d->n_signals; i++) {
-        printf("%-10s ", i ? "" : "signals");
-        docs_put_shown(d->signals[i].name, false);
-        printf(" = %.6g\n", d->signals[i].value);
-    }
     field("edits", d->edits, color);
     field("meta", d->meta, color);
     printf("%-10s %zu bytes, %zu characters\n", "text", d->text.n, utf8_count(d->text));
     docs_put_shown(span(d->text.p, shown), false);
-    if (shown < d->text.n) printf(" …");
-    printf("\n\n");
+    puts(cut ? " …" : "");
+    print_signals(d, style->signals);
+    putchar('\n');
 }
 
-ErrCode docs_print(const Doc *doc, DocsFormat format, size_t text_bytes, Err *err)
+ErrCode docs_print(const Doc *doc, const DocsStyle *style, Err *err)
 {
-    bool terminal = isatty(STDOUT_FILENO);
+    const bool terminal = isatty(STDOUT_FILENO);
+    DocsFormat format = style->format;
     Buf line = {0};
     ErrCode rc = ERR_OK;
 
     if (format == DOCS_AUTO) format = terminal ? DOCS_PRETTY : DOCS_JSON;
     switch (format) {
-    case DOCS_PRETTY: print_pretty(doc, text_bytes, terminal); break;
+    case DOCS_PRETTY: print_pretty(doc, style, terminal); break;
     case DOCS_TEXT:
         put(doc->text);
         putchar('\n');

@@ -14,7 +14,8 @@ static const char *const formats[] = {"auto", "json", "text", "pretty", NULL};
 
 typedef struct {
     uint32_t n, format;
-    uint64_t seed, text_bytes;
+    uint64_t seed;
+    DocsStyle style; /* its format is `format` */
     bool ignore_case, count;
     CommonOptions common;
 } DocsOptions;
@@ -35,13 +36,17 @@ static ErrCode print_first(DocCursor *c, uint64_t limit, const DocsOptions *o, E
         bool end;
         ErrCode rc = next_doc(c, &doc, &id, &end, err);
         if (rc != ERR_OK || end) return rc;
-        if ((rc = docs_print(&doc, (DocsFormat)o->format, o->text_bytes, err)) != ERR_OK) return rc;
+        if ((rc = docs_print(&doc, &o->style, err)) != ERR_OK) return rc;
     }
     return ERR_OK;
 }
 
 static ErrCode show(DocCursor *c, const char *wanted, const DocsOptions *o, Err *err)
 {
+    DocsStyle style = o->style;
+
+    style.text_bytes = 0;
+    if (style.format == DOCS_AUTO) style.format = DOCS_PRETTY;
     for (;;) {
         Doc doc;
         DocId id;
@@ -49,8 +54,7 @@ static ErrCode show(DocCursor *c, const char *wanted, const DocsOptions *o, Err 
         ErrCode rc = next_doc(c, &doc, &id, &end, err);
         if (rc != ERR_OK) return rc;
         if (end) return err_set(err, ERR_NO, "docs show: no document has the id %s", wanted);
-        if (span_is(doc.id, wanted))
-            return docs_print(&doc, o->format == DOCS_AUTO ? DOCS_PRETTY : (DocsFormat)o->format, 0, err);
+        if (span_is(doc.id, wanted)) return docs_print(&doc, &style, err);
     }
 }
 
@@ -90,10 +94,10 @@ static ErrCode grep(DocCursor *c, const char *pattern, const DocsOptions *o, Err
                 if (next > doc.text.n) break;
                 rc = docspattern_find(p, doc.text, next, &begin, &stop, &hit, err);
             }
-        } else if (o->format == DOCS_AUTO) {
+        } else if (o->style.format == DOCS_AUTO) {
             print_match(&doc, begin, stop);
         } else {
-            rc = docs_print(&doc, (DocsFormat)o->format, o->text_bytes, err);
+            rc = docs_print(&doc, &o->style, err);
         }
     }
     docspattern_free(p);
@@ -175,7 +179,7 @@ static ErrCode sample(DocCursor *c, const DocsOptions *o, Err *err)
         if (!doc_read(&scratch, s[i].line, &doc, &why))
             rc = err_set(err, ERR_DATA, "docs sample: %s", why);
         else
-            rc = docs_print(&doc, (DocsFormat)o->format, o->text_bytes, err);
+            rc = docs_print(&doc, &o->style, err);
     }
     goto out;
 out_ok:
@@ -217,14 +221,15 @@ static ErrCode run(const char *what, int argc, char **argv, const DocsOptions *o
 
 int docs_verb(int argc, char **argv)
 {
-    DocsOptions o = {.n = 10, .seed = 1, .text_bytes = 400};
+    DocsOptions o = {.n = 10, .seed = 1, .style = {.text_bytes = 400}};
     const OptSpec specs[] = {
         OPT_U32('n', "count", &o.n, "N", "documents of head and sample"),
         OPT_U64(0, "seed", &o.seed, "N", "which sample"),
         OPT_CHOICE('f', "format", &o.format, formats, "FORMAT",
                    "auto, json, text or pretty; auto: pretty on a terminal and for show, else json; a line a match "
                    "for grep"),
-        OPT_U64(0, "text-bytes", &o.text_bytes, "N", "pretty shows so much of the text; 0: all"),
+        OPT_U64(0, "text-bytes", &o.style.text_bytes, "N", "pretty shows so much of the text; 0: all"),
+        OPT_FLAG('s', "signals", &o.style.signals, "pretty shows all signals, behind the text"),
         OPT_FLAG('i', "ignore-case", &o.ignore_case, "grep: letters match in either case"),
         OPT_FLAG('c', "matches", &o.count, "grep: only count documents and matches"),
         OPT_COMMON_TALK(&o.common),
@@ -244,6 +249,7 @@ int docs_verb(int argc, char **argv)
     if (rc == ERR_OK && first == argc) rc = err_set(&err, ERR_USAGE, "docs: no subcommand; try tamis docs --help");
     if (rc == ERR_OK) {
         log_setup(o.common.quiet ? LOG_QUIET : LOG_NORMAL, 0);
+        o.style.format = (DocsFormat)o.format;
         rc = run(argv[first], argc - first - 1, argv + first + 1, &o, &err);
     }
     return verb_exit(rc, &err);
