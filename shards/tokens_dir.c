@@ -246,9 +246,9 @@ static ErrCode load_json(Arena *a, const char *dir, const char *name, const char
 /* What a directory without the manifest of a tokens directory is. `other`: the manifest it has, or NULL. */
 static ErrCode not_tokens(Arena *a, const char *dir, const Json *other, Err *err)
 {
-    const char *stage = NULL, *path;
+    const char *stage = NULL, *format, *path;
     bool exists, is_dir;
-    Json *plan = NULL;
+    Json *plan = NULL, *times = NULL;
     ErrCode rc;
 
     if ((rc = store_exists(dir, &exists, err)) != ERR_OK) return rc;
@@ -256,13 +256,17 @@ static ErrCode not_tokens(Arena *a, const char *dir, const Json *other, Err *err
     if ((rc = store_is_dir(dir, &is_dir, err)) != ERR_OK) return rc;
     if (!is_dir) return err_set(err, ERR_DATA, "%s is a file, not a tokens directory", dir);
     if (!other && (rc = load_json(a, dir, "stage.json", &path, &plan, err)) != ERR_OK) return rc;
+    if (!other && (rc = load_json(a, dir, "run.json", &path, &times, err)) != ERR_OK) return rc;
+    if (times) return err_set(err, ERR_DATA, "%s is of tamis run: its tokens are in %s/tokens", dir, dir);
+    if ((rc = json_get_str(other, "format", dir, &format, err)) != ERR_OK) return rc;
     if ((rc = json_get_str(other ? other : plan, "stage", dir, &stage, err)) != ERR_OK) return rc;
     if (!stage)
         return err_set(err, ERR_DATA, "%s is not a tokens directory: %s", dir,
                        other ? "its manifest.json is of another kind" : "it has no manifest.json");
     if (strcmp(stage, "tokenize") == 0)
         return err_set(err, ERR_DATA, "%s is not a complete tokens directory: tokenize has not finished there", dir);
-    return err_set(err, ERR_DATA, "%s is not a tokens directory but what %.40s made", dir, stage);
+    return err_set(err, ERR_DATA, "%s is not a tokens directory but what %.40s made%s", dir, stage,
+                   format && strcmp(format, "tamis-dataset") == 0 ? ": tamis docs reads it" : "");
 }
 
 ErrCode tokensdir_manifest(TokensDir **out, const char *dir, Err *err)

@@ -1,4 +1,4 @@
-# What reads documents says what it was given instead.
+# What reads documents or tokens says what it was given instead.
 mkdir crawl
 mkcrawl -n 60 -f 1 crawl >/dev/null
 tamis ingest -q --keep-lang en,zh -o docs crawl
@@ -12,6 +12,11 @@ for input in tokens tokenizer.json crawl run nothing; do
         tamis $verb $input 2>err || status=$?
         echo "${verb%% *}, status $status: $(cat err)"
     done
+done
+for input in docs run tokenizer.json tokens/web-en; do
+    status=0
+    tamis shards inspect $input 2>err || status=$?
+    echo "shards, status $status: $(cat err)"
 done
 for wrong in "filter --rules zh" "filter --limit no_such=1" "bpe --preset gpt"; do
     status=0
