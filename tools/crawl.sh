@@ -35,18 +35,23 @@ trap cleanup EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM HUP
 
-# --- packages: downloaded to DIR/deb (kept until the crawl is finished), unpacked below $tmp/PACKAGE
+# --- packages: downloaded to DIR/deb (kept until the crawl is finished; one under its name is whole), unpacked below
+# $tmp/PACKAGE
 sed 's/#.*//' "$sites" | awk 'NF == 3' >"$tmp/sites" # host, package, folder
 packages=$(awk '{print $2}' "$tmp/sites" | sort -u)
 mkdir -p "$out/deb"
+part=$out/deb/part
 as_root=
 [ "$(id -u)" -ne 0 ] || as_root='-o APT::Sandbox::User=root' # the folder may not be open to apt's own user
 for package in $packages; do
     if ! ls "$out/deb/${package}"_*.deb >/dev/null 2>&1; then
         echo "crawl: downloading $package"
+        rm -rf "$part"
+        mkdir "$part" || die "cannot make $part"
         # shellcheck disable=SC2086 # options
-        (cd "$out/deb" && apt-get $as_root -qq download "$package") ||
+        (cd "$part" && apt-get $as_root -qq download "$package") ||
             die "cannot download $package (apt-get update, and a line for Debian 12 main, may be missing)"
+        mv "$part/${package}"_*.deb "$out/deb/"
     fi
     dpkg -x "$out/deb/${package}"_*.deb "$tmp/$package" || die "cannot unpack $package"
 done
