@@ -1,8 +1,11 @@
 /* Memory that runs out anywhere: each allocation of a call fails in turn. The call must say ERR_NOMEM or do without, leak nothing
  * and leave nothing that looks finished. */
 #include "core/dataset_files.h"
+#include "core/docscan.h"
+#include "core/exchange.h"
 #include "core/stage.h"
 #include "core/store.h"
+#include "core/textkey.h"
 #include "core/yaml.h"
 #include "tests/alloc_fault.h"
 #include "tests/check.h"
@@ -305,6 +308,27 @@ static ErrCode read_view(void *ctx, Err *err)
     return rc;
 }
 
+static ErrCode count_doc(void *ctx, int thread, const Doc *doc, const DocPlace *place, Err *err)
+{
+    (void)thread, (void)doc, (void)place, (void)err;
+    ++*(int *)ctx;
+    return ERR_OK;
+}
+
+static ErrCode scan_view(void *ctx, Err *err)
+{
+    const char *in = ((Tiny *)ctx)->view;
+    DatasetSet *set;
+    int n = 0;
+    ErrCode rc = datasetset_open(&set, &in, 1, err);
+
+    if (rc != ERR_OK) return rc;
+    rc = docscan(set, 1, count_doc, &n, NULL, err);
+    datasetset_close(set);
+    if (rc == ERR_OK) CHECK_INT(TINY_PARTS, n);
+    return rc;
+}
+
 static ErrCode commit_view(void *ctx, Err *err)
 {
     uint32_t have, all;
@@ -324,6 +348,75 @@ TEST(reading_and_committing_without_memory)
     CHECK_OK(run_written(&t, &err), &err);
     CHECK_OK(run_view(&t, &err), &err);
     under_faults(read_view, NULL, &t);
+    under_faults(scan_view, NULL, &t);
     under_faults(commit_view, NULL, &t);
     under_faults(summarise, NULL, &t);
+}
+
+/* --- records that meet by key */
+
+static ErrCode sum_values(void *ctx, int thread, uint32_t partition, ExchangeGroups *g, Err *err)
+{
+    uint8_t key[EXCHANGE_KEY];
+    ErrCode rc;
+
+    (void)thread, (void)partition;
+    for (;;) {
+        Span value;
+        bool end;
+        if ((rc = exchange_next_group(g, key, &end, err)) != ERR_OK || end) return rc;
+        while ((rc = exchange_next_value(g, &value, &end, err)) == ERR_OK && !end) *(uint64_t *)ctx += value.n;
+        if (rc != ERR_OK) return rc;
+    }
+}
+
+/* *ctx: the width of a value, or UINT32_MAX. */
+static ErrCode exchange_some(void *ctx, Err *err)
+{
+    enum { N = 300 };
+    uint32_t width = *(uint32_t *)ctx;
+    const ExchangeSpec spec = {.name = "test", .partitions = 4, .value_bytes = width, .memory = 64 << 20};
+    const Par par = par_alone(1);
+    uint64_t bytes = 0, sent = 0;
+    Exchange *x;
+    ErrCode rc = exchange_open(&x, &spec, &par, err);
+
+    for (uint32_t i = 0; i < N && rc == ERR_OK; i++) {
+        static const uint8_t value[900];
+        uint32_t n = width == UINT32_MAX ? i * 3 : width;
+        uint8_t key[EXCHANGE_KEY];
+        exchange_key_u64(key, mix64(i % 50), i % 50);
+        rc = exchange_put(x, 0, key, value, n, err);
+        sent += n;
+    }
+    if (rc == ERR_OK) rc = exchange_flip(x, err);
+    if (rc == ERR_OK) rc = exchange_each(x, sum_values, &bytes, err);
+    exchange_close(x);
+    if (rc == ERR_OK) CHECK(bytes == sent);
+    return rc;
+}
+
+TEST(an_exchange_without_memory)
+{
+    under_faults(exchange_some, NULL, &(uint32_t){8});
+    under_faults(exchange_some, NULL, &(uint32_t){UINT32_MAX});
+}
+
+static ErrCode split_text(void *ctx, Err *err)
+{
+    TextKey k = {0};
+    ErrCode rc = textkey_split(&k, span_str(ctx), err);
+
+    if (rc == ERR_OK) CHECK_INT(5000, k.n_tok);
+    textkey_clear(&k);
+    return rc;
+}
+
+TEST(a_text_key_without_memory)
+{
+    Buf text = {0};
+
+    for (int i = 0; i < 2500; i++) buf_printf(&text, "word %d, ", i);
+    under_faults(split_text, NULL, (void *)(uintptr_t)buf_cstr(&text));
+    buf_clear(&text);
 }
