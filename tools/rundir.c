@@ -158,7 +158,7 @@ static ErrCode parse_log(RunDir *r, Span text, const char *path, Err *err)
         arena_reset(&line_arena);
         text = span_from(text, n + 1);
     }
-    if (rc == ERR_OK && n_bad) log_warn("%s: %zu damaged lines are left out", path, n_bad);
+    if (rc == ERR_OK && n_bad) log_warn("%s: damaged lines left out: %zu", path, n_bad);
     arena_clear(&line_arena);
     return rc;
 }
