@@ -58,23 +58,6 @@ TEST(spans_compare_as_memcmp_then_length)
     CHECK_INT(3, span_find(SPAN_LIT("abc"), 'z'));
 }
 
-TEST(arrays_grow)
-{
-    uint32_t *v = NULL;
-    size_t cap = 0;
-
-    for (uint32_t i = 0; i < 1000; i++) {
-        CHECK(array_reserve(&v, &cap, i + 1, sizeof *v) && cap > i);
-        v[i] = i;
-    }
-    for (uint32_t i = 0; i < 1000; i++) CHECK(v[i] == i);
-    uint32_t *was = v;
-    size_t had = cap;
-    CHECK(!array_reserve(&v, &cap, SIZE_MAX / 2, sizeof *v));
-    CHECK(v == was && cap == had);
-    free(v);
-}
-
 TEST(buf_grows_and_remembers_a_failed_allocation)
 {
     Buf b = {0};

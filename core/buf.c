@@ -73,21 +73,6 @@ const char *buf_cstr(Buf *b)
     return (const char *)b->p;
 }
 
-bool array_reserve(void *array, size_t *cap, size_t need, size_t size)
-{
-    enum { FIRST = 64 };
-    size_t want = *cap > SIZE_MAX / 2 ? need : *cap ? *cap * 2 : FIRST, bytes;
-    void *p;
-
-    if (need <= *cap) return true;
-    if (want < need) want = need;
-    memcpy(&p, array, sizeof p); /* whatever type it points to */
-    if (!size_mul(want, size, &bytes) || !(p = realloc(p, bytes))) return false;
-    memcpy(array, &p, sizeof p);
-    *cap = want;
-    return true;
-}
-
 void *array_grow(void *array, size_t n, size_t *cap, size_t size)
 {
     size_t more = *cap ? *cap * 2 : 16, bytes;

@@ -39,10 +39,6 @@ MUST_USE ErrCode buf_ok(const Buf *b, const char *what, Err *err);
 /* NUL-terminates (the NUL is not counted) and returns the bytes as a C string; NULL after oom. */
 const char *buf_cstr(Buf *b);
 
-/* Room for `need` elements of `size` bytes in the array to which *(T **)array points, *cap of them at hand; grows at least to
- * the double. False: no memory, nothing has changed. */
-bool array_reserve(void *array, size_t *cap, size_t need, size_t size);
-
 /* An array of *cap elements, n of them in use: where it is once it has room for one more, *cap raised; NULL when there is no memory,
  * and the array is as it was. */
 void *array_grow(void *array, size_t n, size_t *cap, size_t size);
