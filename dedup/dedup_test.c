@@ -4,6 +4,7 @@
 #include "core/store.h"
 #include "dedup/cluster.h"
 #include "dedup/sign.h"
+#include "tests/alloc_fault.h"
 #include "tests/check.h"
 
 #include <inttypes.h>
@@ -744,5 +745,57 @@ TEST(dedup_of_a_view)
     CHECK_OK(run_in(first, check_tmpdir(), &p, false, &t, &err), &err);
     CHECK_INT(left, t.n_in);
     CHECK(t.n_dropped <= left / 10); /* what was verified apart stays apart; a few meet newly without their keepers */
+    corpus_clear(&c);
+}
+
+/* --- without memory: what dedup adds to the two engines */
+
+typedef struct {
+    const DedupParams *params;
+    const DatasetSet *set;
+    const char *text;
+    char sign[512], clusters[512];
+} Clustering;
+
+static ErrCode sign_and_cluster(void *ctx, Err *err)
+{
+    const Clustering *at = ctx;
+    const Hash128 key = {1, 2};
+    Par par = par_alone(1);
+    DedupTotals totals;
+    MinHash m = {0};
+    Signature s = {0};
+    bool found;
+    ErrCode rc = minhash_init(&m, at->params->bands * at->params->rows, 1, err);
+
+    if (rc == ERR_OK) rc = signature_make(&s, at->params, &m, span_str(at->text), err);
+    if (rc == ERR_OK)
+        rc = cluster_run(at->params, at->set, at->sign, at->clusters, key, (uint64_t)1 << 30, &par, err);
+    if (rc == ERR_OK && (rc = clusters_load(at->clusters, key, &found, &totals, err)) == ERR_OK) CHECK(found);
+    signature_clear(&s);
+    minhash_clear(&m);
+    return rc;
+}
+
+TEST(clustering_without_memory)
+{
+    const DedupParams p = DEDUP_PARAMS_DEFAULT;
+    Corpus c = mixed_corpus(40, 1);
+    const char *in = check_tmpdir(), *out = check_tmpdir();
+    Clustering at = {.params = &p, .text = c.doc[0].text};
+    CommonOptions common = {0};
+    Par par = par_alone(1);
+    DatasetSet *set;
+    Err err = {0};
+
+    write_corpus(&c, in);
+    snprintf(at.sign, sizeof at.sign, "%s/sign", out);
+    snprintf(at.clusters, sizeof at.clusters, "%s/clusters", out);
+    CHECK_OK(datasetset_open(&set, &in, 1, &err), &err);
+    CHECK_OK(sign_run(&p, set, at.sign, &common, &par, NULL, &err), &err);
+    at.set = set;
+    log_setup(LOG_QUIET, 0);
+    alloc_fault_each(sign_and_cluster, NULL, &at);
+    datasetset_close(set);
     corpus_clear(&c);
 }

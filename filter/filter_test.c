@@ -2,6 +2,7 @@
 #include "filter/filter.h"
 
 #include "filter/rules.h"
+#include "tests/alloc_fault.h"
 #include "tests/check.h"
 
 #include <math.h>
@@ -307,4 +308,32 @@ TEST(filter_params_name_all_that_decides)
     CHECK_INT(ERR_USAGE, filter_context_new(&c, &params, &err));
     buf_clear(&plain);
     buf_clear(&now);
+}
+
+static ErrCode judge_some(void *ctx, Err *err)
+{
+    static const char *const moved[] = {"gopher_short_doc=30"};
+    FilterParams params = {.limits = moved, .n_limits = 1};
+    const Buf *text = ctx;
+    FilterContext *c = NULL;
+    void *worker = NULL;
+    double v[SIG_COUNT];
+    ErrCode rc = filter_context_new(&c, &params, err);
+
+    if (rc == ERR_OK) rc = filter_stage.worker_new(c, &worker, err);
+    for (int kind = 0; kind < KIND_COUNT && rc == ERR_OK; kind++)
+        rc = signals_measure(worker, buf_span(text), (TextKind)kind, v, err);
+    filter_stage.worker_free(worker);
+    filter_context_free(c);
+    return rc;
+}
+
+/* Words and lines enough for the arrays to grow. */
+TEST(filter_without_memory)
+{
+    Buf text = {0};
+
+    for (int i = 0; i < 9000; i++) buf_printf(&text, "%d\n", i);
+    alloc_fault_each(judge_some, NULL, &text);
+    buf_clear(&text);
 }

@@ -2,6 +2,7 @@
 #include "remix/remix.h"
 
 #include "core/store.h"
+#include "tests/alloc_fault.h"
 #include "tests/check.h"
 
 #include <inttypes.h>
@@ -236,5 +237,44 @@ TEST(remix_tasks_and_threads_make_the_same_mixture)
     CHECK_SPAN(buf_span(&x), buf_span(&y));
     buf_clear(&x);
     buf_clear(&y);
+    arena_clear(&a);
+}
+
+typedef struct {
+    const char *recipe, *out;
+} Places;
+
+static ErrCode weigh(void *ctx, Err *err)
+{
+    const Places *at = ctx;
+    RemixRecipe *r = NULL;
+    ErrCode rc = remix_recipe_load(&r, at->recipe, err);
+
+    if (rc == ERR_OK) rc = remix_write_mixture(r, at->out, err);
+    remix_recipe_free(r);
+    return rc;
+}
+
+TEST(remix_without_memory)
+{
+    Arena a = {0};
+    const char *in = path(&a, "in4"), *hosts = path(&a, "hosts.txt");
+    Places at = {path(&a, "r4.yaml"), path(&a, "out4")};
+    CommonOptions common = {0};
+    StageTotals t = {0};
+    Err err = {0};
+    Buf text = {0};
+
+    make_dataset(in);
+    for (int i = 0; i < 100; i++) buf_printf(&text, "host%d.test\n", i);
+    CHECK_OK(store_write(hosts, buf_span(&text), &err), &err);
+    buf_reset(&text);
+    buf_puts(&text,
+             "domains: [{name: wiki, hosts: [wiki.test], hosts_file: hosts.txt, sources: web, langs: [en, zh]}]\n"
+             "weights: {wiki: 0.5}\n");
+    CHECK_OK(store_write(at.recipe, buf_span(&text), &err), &err);
+    CHECK_OK(run(at.recipe, in, at.out, &common, 1, &t, &err), &err);
+    alloc_fault_each(weigh, NULL, &at);
+    buf_clear(&text);
     arena_clear(&a);
 }

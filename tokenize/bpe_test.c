@@ -1,6 +1,9 @@
 /* The trainer against the obvious one: all pairs of all words counted anew before every merge. */
 #include "core/log.h"
+#include "core/store.h"
+#include "tests/alloc_fault.h"
 #include "tests/check.h"
+#include "tokenize/bpe_input.h"
 #include "tokenize/bpe_model.h"
 #include "tokenize/bytelevel.h"
 #include "tokenize/pretoken.h"
@@ -240,4 +243,39 @@ TEST(bytelevel_is_a_bijection)
     CHECK_INT(-1, bytelevel_byte(0x144));
     buf_clear(&text);
     buf_clear(&back);
+}
+
+static ErrCode count_text(void *ctx, Err *err)
+{
+    const char *const path = ctx;
+    BpeSource source = {.path = &path, .n = 1, .text = true, .threads = 2};
+    Buf inputs = {0}, contents = {0};
+    BpeCounter *words = NULL;
+    BpeInput *in = NULL;
+    uint64_t n_lines = 0;
+    ErrCode rc = bpeinput_open(&in, &source, err);
+
+    if (rc == ERR_OK) {
+        bpeinput_describe(in, &inputs, &contents);
+        rc = buf_ok(&inputs, "inputs", err);
+    }
+    if (rc == ERR_OK) rc = buf_ok(&contents, "inputs", err);
+    if (rc == ERR_OK && (rc = bpeinput_count(in, &words, &n_lines, err)) == ERR_OK) CHECK_INT(3, n_lines);
+    bpecounter_free(words);
+    bpeinput_close(in);
+    buf_clear(&inputs);
+    buf_clear(&contents);
+    return rc;
+}
+
+TEST(counting_without_memory)
+{
+    Arena a = {0};
+    char *path = path_join(&a, check_tmpdir(), "text");
+    Err err = {0};
+
+    log_setup(LOG_QUIET, 0);
+    CHECK_OK(store_write(path, SPAN_LIT("tea\nof\n\xff"), &err), &err);
+    alloc_fault_each(count_text, NULL, path);
+    arena_clear(&a);
 }

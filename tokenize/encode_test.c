@@ -1,5 +1,6 @@
 /* Encoding against the obvious way: look at all neighbours, merge the pair of lowest rank, again. */
 #include "core/utf8.h"
+#include "tests/alloc_fault.h"
 #include "tests/check.h"
 #include "tokenize/bpe_model.h"
 #include "tokenize/encode_slow.h"
@@ -392,4 +393,77 @@ TEST(long_words_are_not_quadratic)
     buf_clear(&text);
     buf_clear(&ids);
     buf_clear(&back);
+}
+
+static ErrCode train_and_read(void *ctx, Err *err)
+{
+    BpeParams p = *bpe_preset("tamis");
+    const Buf *text = ctx;
+    BpeCounter *a = NULL, *b = NULL;
+    Tokenizer *t = NULL;
+    Buf json = {0};
+    ErrCode rc;
+
+    p.vocab_size = 400;
+    if ((rc = bpecounter_new(&a, err)) != ERR_OK) goto out;
+    if ((rc = bpecounter_new(&b, err)) != ERR_OK) goto out;
+    if ((rc = bpecounter_feed(a, buf_span(text), err)) != ERR_OK) goto out;
+    if ((rc = bpecounter_merge(b, a, err)) != ERR_OK) goto out;
+    if ((rc = bpe_train(&p, b, &json, err)) != ERR_OK) goto out;
+    rc = tokenizer_parse(&t, buf_span(&json), "t.json", err);
+out:
+    bpecounter_free(a);
+    bpecounter_free(b);
+    buf_clear(&json);
+    tokenizer_free(t);
+    return rc;
+}
+
+/* Short and long words enough for the tables to grow. */
+TEST(training_without_memory)
+{
+    Buf text = {0};
+
+    for (int i = 0; i < 2500; i++)
+        buf_printf(&text, "%c%c%c a-long-word-of-letters-%c%c%c\n", 'a' + i % 26, 'a' + i / 26 % 26, 'a' + i / 676,
+                   'a' + i % 26, 'a' + i / 26 % 26, 'a' + i / 676);
+    alloc_fault_each(train_and_read, NULL, &text);
+    buf_clear(&text);
+}
+
+typedef struct {
+    const Tokenizer *t;
+    Span text;
+} Encoding;
+
+static ErrCode encode_and_decode(void *ctx, Err *err)
+{
+    const Encoding *in = ctx;
+    WordMerger w = {.t = in->t, .piece_bytes = 64};
+    Encoder *e = NULL;
+    Buf ids = {0}, back = {0};
+    ErrCode rc = encoder_new(&e, in->t, err);
+
+    if (rc == ERR_OK) rc = encode(e, in->text, false, &ids, err);
+    if (rc == ERR_OK) rc = decode(in->t, (const uint32_t *)(const void *)ids.p, ids.n / 4, false, &back, err);
+    buf_reset(&ids);
+    if (rc == ERR_OK) rc = word_encode(&w, in->text, &ids, err);
+    if (rc == ERR_OK) rc = buf_ok(&ids, "ids", err);
+    encoder_free(e);
+    wordmerger_clear(&w);
+    buf_clear(&ids);
+    buf_clear(&back);
+    return rc;
+}
+
+TEST(encoding_without_memory)
+{
+    Tokenizer *t = trained("tamis", 400);
+    Buf text = {0};
+
+    random_text(&text, 1, 2000);
+    Encoding in = {t, buf_span(&text)};
+    alloc_fault_each(encode_and_decode, NULL, &in);
+    tokenizer_free(t);
+    buf_clear(&text);
 }

@@ -2,6 +2,7 @@
 #include "core/dataset_mixture.h"
 #include "core/stage.h"
 #include "core/store.h"
+#include "tests/alloc_fault.h"
 #include "tests/check.h"
 #include "tools/token_shuffle.h"
 
@@ -24,7 +25,8 @@ static void make_text(Buf *text, uint32_t n)
     for (uint64_t i = 0; i < units; i++) buf_puts(text, unit[mix64(n * 1000003ull + i) % 6]);
 }
 
-static bool many_domains; /* 50 of them */
+static bool many_domains;          /* 50 of them */
+static uint32_t n_made = PER_PART; /* of each part, documents that are made */
 
 static Span domain_of(uint32_t n)
 {
@@ -77,7 +79,7 @@ static ErrCode emit_part(void *ctx, void *worker, const StageBlock *block, Stage
     ErrCode rc = ERR_OK;
 
     (void)ctx, (void)worker;
-    for (uint32_t i = 0; i < PER_PART && rc == ERR_OK; i++) {
+    for (uint32_t i = 0; i < n_made && rc == ERR_OK; i++) {
         uint32_t n = block->bytes.p[0] * PER_PART + i;
         char id[40];
         snprintf(id, sizeof id, "local/tea#%" PRIu32, n);
@@ -281,5 +283,37 @@ TEST(more_streams_than_files_may_be_open)
     many_domains = false;
     domainset_clear(&domains);
     datasetset_close(set);
+    tokenizer_free(t);
+}
+
+typedef struct {
+    const DatasetSet *set;
+    const Tokenizer *t;
+    const char *out;
+} Shuffling;
+
+static ErrCode shuffle(void *ctx, Err *err)
+{
+    const Shuffling *s = ctx;
+    const ShuffleSpec spec = {
+        .set = s->set, .tokenizer = s->t, .out_dir = s->out, .n_shards = 1, .seed = 3, .memory = 64 << 20};
+    Par par = par_alone(1);
+    DomainSet domains = {0};
+    uint64_t n_lost;
+    ErrCode rc = tokens_shuffle(&spec, &par, &domains, &n_lost, err);
+
+    domainset_clear(&domains);
+    return rc;
+}
+
+TEST(shuffling_without_memory)
+{
+    Tokenizer *t = make_tokenizer();
+
+    n_made = 10;
+    Shuffling s = {make_set(check_tmpdir()), t, check_tmpdir()};
+    n_made = PER_PART;
+    alloc_fault_each(shuffle, NULL, &s);
+    datasetset_close((DatasetSet *)(uintptr_t)s.set);
     tokenizer_free(t);
 }
