@@ -9,7 +9,7 @@
  * Memory: a block holds what was read and what it yields. No further block is read while the blocks under way hold more than half
  * of --memory, so that few are under way where documents are large: one always is, however large. The other half is for what does
  * not wait in blocks: per thread the text of one document with the stage's scratch, per open part its columns (views) and lists of
- * frames. A single document of up to DOC_MAX_LINE costs up to four times its size and is not refused for it.
+ * frames. A single document of up to DOC_MAX_LINE costs some four times its size and is not refused for it.
  *
  * Every document (or record) that enters is counted in, and leaves as a document or with a reason; the engine checks
  * that the sums agree. */
