@@ -14,14 +14,6 @@ typedef struct {
     Buf streams; /* the manifest's array, as it grows */
 } Commit;
 
-static void put_hash(Buf *b, Hash128 h)
-{
-    char hex[HASH128_HEX];
-
-    hash128_hex(hex, h);
-    json_put_cstr(b, hex);
-}
-
 /* One shard's line of the manifest, from the file itself. */
 static ErrCode add_shard(Commit *c, const char *path, bool first, uint64_t *n_tokens, uint64_t *n_docs, Buf *line,
                          Err *err)
@@ -39,7 +31,7 @@ static ErrCode add_shard(Commit *c, const char *path, bool first, uint64_t *n_to
     } else {
         buf_printf(line, "%s{\"n_tokens\":%" PRIu64 ",\"n_docs\":%" PRIu64 ",\"content\":", first ? "" : ",",
                    shard_n_tokens(s), shard_n_docs(s));
-        put_hash(line, shard_content(s));
+        json_put_hash(line, shard_content(s));
         buf_putc(line, '}');
         tokens_hash_id(c->content, shard_content(s));
         *n_tokens += shard_n_tokens(s);
@@ -82,18 +74,18 @@ static void put_manifest(const Commit *c, Buf *b, Span params, Span inputs)
     buf_puts(b, "{\"format\":\"" TOKENS_FORMAT "\"");
     buf_printf(b, ",\"version\":%d,\"stage\":\"tokenize\",\"stage_version\":%d,\"key\":", TOKENS_VERSION,
                TOKENS_STAGE_VERSION);
-    put_hash(b, c->key);
+    json_put_hash(b, c->key);
     buf_puts(b, ",\"params\":");
     buf_put_span(b, params.n ? params : SPAN_LIT("{}"));
     buf_puts(b, ",\"inputs\":");
     buf_put_span(b, inputs.n ? inputs : SPAN_LIT("[]"));
     buf_printf(b, ",\"vocab_size\":%" PRIu32 ",\"eos_id\":%" PRIu32 ",\"tokenizer_id\":", vocab_size(c->vocab),
                vocab_eos(c->vocab));
-    put_hash(b, vocab_tokenizer_id(c->vocab));
+    json_put_hash(b, vocab_tokenizer_id(c->vocab));
     buf_printf(b, ",\"n_tokens\":%" PRIu64 ",\"n_docs\":%" PRIu64 ",\"streams\":[", c->n_tokens, c->n_docs);
     buf_put_span(b, buf_span(&c->streams));
     buf_puts(b, "],\"content\":");
-    put_hash(b, hashstream_digest(c->content));
+    json_put_hash(b, hashstream_digest(c->content));
     buf_puts(b, "}\n");
 }
 

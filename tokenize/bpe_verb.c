@@ -233,22 +233,42 @@ out:
     return rc;
 }
 
+typedef struct {
+    BpeRun run;
+    BpeParams given; /* what the preset does not decide */
+} Options;
+
+static ErrCode settle(void *options, Err *err)
+{
+    Options *o = options;
+    BpeParams *bpe = &o->run.bpe;
+
+    *bpe = *bpe_preset(presets[o->run.preset]);
+    bpe->vocab_size = o->given.vocab_size;
+    bpe->min_frequency = o->given.min_frequency;
+    bpe->max_token_length = o->given.max_token_length;
+    if (!bpe->all_bytes || bpe->vocab_size >= 256) return ERR_OK;
+    return err_set(err, ERR_USAGE, "bpe: --vocab-size %" PRIu32 " does not hold the 256 bytes", bpe->vocab_size);
+}
+
 int bpe_verb(int argc, char **argv)
 {
-    BpeRun run = {.bpe = {.vocab_size = 100000}, .source = {.sample_bytes = (uint64_t)2 << 30}};
-    BpeParams given = run.bpe;
+    Options o = {.run.source.sample_bytes = (uint64_t)2 << 30, .given.vocab_size = 100000};
+    BpeRun *run = &o.run;
     CommonOptions common = {0};
     const OptSpec specs[] = {
-        OPT_NEED('o', "out", &run.out, "FILE", "tokenizer.json goes here"),
-        OPT_U32('n', "vocab-size", &given.vocab_size, "N", "byte and merged tokens; added tokens come on top"),
-        OPT_CHOICE('p', "preset", &run.preset, presets, "NAME", "tamis or deepseek-llm"),
-        OPT_U64(0, "min-frequency", &given.min_frequency, "N", "merge pairs that occur at least so often"),
-        OPT_U32(0, "max-token-length", &given.max_token_length, "N", "merged tokens have fewer bytes; 0: no limit"),
-        OPT_SIZE(0, "sample-bytes", &run.source.sample_bytes, "SIZE", "count about so much text of datasets; 0: all"),
-        OPT_FLAG(0, "text", &run.source.text, "INPUT is plain text files, taken whole"),
+        OPT_NEED('o', "out", &run->out, "FILE", "tokenizer.json goes here"),
+        OPT_U32('n', "vocab-size", &o.given.vocab_size, "N", "byte and merged tokens; added tokens come on top"),
+        OPT_CHOICE('p', "preset", &run->preset, presets, "NAME", "tamis or deepseek-llm"),
+        OPT_U64(0, "min-frequency", &o.given.min_frequency, "N", "merge pairs that occur at least so often"),
+        OPT_U32(0, "max-token-length", &o.given.max_token_length, "N", "merged tokens have fewer bytes; 0: no limit"),
+        OPT_SIZE(0, "sample-bytes", &run->source.sample_bytes, "SIZE",
+                 "count about so much text of datasets; 0: all"),
+        OPT_FLAG(0, "text", &run->source.text, "INPUT is plain text files, taken whole"),
         OPT_COMMON_THREADS(&common),
-        OPT_FLAG(0, "force", &run.force, "start anew although FILE is there"),
+        OPT_FLAG(0, "force", &run->force, "start anew although FILE is there"),
         OPT_COMMON_TALK(&common),
+        OPT_CHECK(settle, &o),
         OPT_END,
     };
     const OptVerb verb = {
@@ -263,18 +283,11 @@ int bpe_verb(int argc, char **argv)
 
     ErrCode rc = verb_begin(&verb, argc, argv, &common, &par, &first, &err);
     if (rc != ERR_OK) return verb_exit(rc == ERR_NO ? ERR_OK : rc, &err);
-    run.bpe = *bpe_preset(presets[run.preset]);
-    run.bpe.vocab_size = given.vocab_size;
-    run.bpe.min_frequency = given.min_frequency;
-    run.bpe.max_token_length = given.max_token_length;
-    run.source.path = (const char *const *)argv + first;
-    run.source.n = (size_t)(argc - first);
-    run.source.threads = par.threads;
-    if (run.source.text) run.source.sample_bytes = 0;
-    if (run.bpe.all_bytes && run.bpe.vocab_size < 256)
-        rc =
-            err_set(&err, ERR_USAGE, "bpe: --vocab-size %" PRIu32 " does not hold the 256 bytes", run.bpe.vocab_size);
-    if (rc == ERR_OK && par.rank == 0) rc = bpe_run(&run, &err); /* the counts fit one process: the others wait */
+    run->source.path = (const char *const *)argv + first;
+    run->source.n = (size_t)(argc - first);
+    run->source.threads = par.threads;
+    if (run->source.text) run->source.sample_bytes = 0;
+    if (par.rank == 0) rc = bpe_run(run, &err); /* the counts fit one process: the others wait */
     rc = par_agree(&par, rc, &err);
     par_stop(&par);
     return verb_exit(rc, &err);

@@ -384,19 +384,26 @@ out:
 
 /* --- the verb */
 
-static ErrCode check_options(const TokenizeRun *run, int n_operands, Err *err)
+static ErrCode check_values(void *options, Err *err)
+{
+    const TokenizeRun *run = options;
+
+    if (run->plain && !run->ids) return err_set(err, ERR_USAGE, "tokenize: --plain goes with --ids");
+    if (run->n_shards == 0 || run->n_shards > 65536 || (run->n_shards & (run->n_shards - 1)))
+        return err_set(err, ERR_USAGE, "tokenize: --shards wants a power of two up to 65536, not %" PRIu32,
+                       run->n_shards);
+    return ERR_OK;
+}
+
+static ErrCode check_operands(const TokenizeRun *run, int n_operands, Err *err)
 {
     if (run->ids)
         return n_operands || run->out
                    ? err_set(err, ERR_USAGE,
                              "tokenize: --ids reads standard input and takes neither -o nor a dataset")
                    : ERR_OK;
-    if (run->plain) return err_set(err, ERR_USAGE, "tokenize: --plain goes with --ids");
     if (!run->out) return err_set(err, ERR_USAGE, "tokenize: --out is missing (see tamis tokenize --help)");
     if (n_operands == 0) return err_set(err, ERR_USAGE, "tokenize: no input (see tamis tokenize --help)");
-    if (run->n_shards == 0 || run->n_shards > 65536 || (run->n_shards & (run->n_shards - 1)))
-        return err_set(err, ERR_USAGE, "tokenize: --shards wants a power of two up to 65536, not %" PRIu32,
-                       run->n_shards);
     return ERR_OK;
 }
 
@@ -415,6 +422,7 @@ int tokenize_verb(int argc, char **argv)
         OPT_SIZE(0, "memory", &run.common.memory, "SIZE", "for tokens on their way; 0: 3/4 of what is free"),
         OPT_FLAG(0, "force", &run.common.force, "start anew although DIR holds another run"),
         OPT_COMMON_TALK(&run.common),
+        OPT_CHECK(check_values, &run),
         OPT_END,
     };
     const OptVerb verb = {.name = "tokenize",
@@ -428,7 +436,7 @@ int tokenize_verb(int argc, char **argv)
 
     ErrCode rc = options_parse(&verb, argc, argv, &first, &err);
     if (rc == ERR_NO) return verb_exit(ERR_OK, &err);
-    if (rc == ERR_OK) rc = check_options(&run, argc - first, &err);
+    if (rc == ERR_OK) rc = check_operands(&run, argc - first, &err);
     if (rc == ERR_OK && run.ids) rc = ids_run(&run, &err);
     if (rc != ERR_OK || run.ids) return verb_exit(rc, &err);
     if ((rc = par_start(&par, (int)run.common.threads, &err)) != ERR_OK) return verb_exit(rc, &err);
