@@ -59,12 +59,49 @@ bool blocks_is_block(HtmlTag tag)
     }
 }
 
+bool blocks_is_silent(HtmlTag tag)
+{
+    switch (tag) {
+    case HTML_script:
+    case HTML_style:
+    case HTML_head:
+    case HTML_template:
+    case HTML_iframe:
+    case HTML_object:
+    case HTML_embed:
+    case HTML_applet:
+    case HTML_svg:
+    case HTML_canvas:
+    case HTML_audio:
+    case HTML_video:
+    case HTML_select:
+    case HTML_option:
+    case HTML_optgroup:
+    case HTML_button:
+    case HTML_input:
+    case HTML_textarea:
+    case HTML_map:
+    case HTML_rt:
+    case HTML_rp:
+    case HTML_title:
+    case HTML_meta:
+    case HTML_link: return true;
+    default: return false;
+    }
+}
+
 enum { MAX_LISTS = 32 }; /* deeper lists share the numbers of the last level */
+
+/* An element that the walk is inside of, and the innermost block element there: itself or one above it. */
+typedef struct OpenElement {
+    uint32_t node, block;
+} OpenElement;
 
 /* What the renderer knows while it walks. */
 typedef struct {
     const HtmlTree *t;
     BlockList *out;
+    size_t depth;      /* of out->stack */
     Block now;         /* the block under way; its text is the end of out->text */
     bool space;        /* a blank is owed before the next text */
     bool owed_newline; /* … and it came from a line break in the source, which vanishes between Han characters */
@@ -109,15 +146,12 @@ static void flush(Render *r)
     while (o->text.n > b->text && ascii_is_space(o->text.p[o->text.n - 1])) o->text.n--;
     b->bytes = (uint32_t)(o->text.n - b->text);
     if (b->bytes && !o->text.oom) {
-        if (o->n == o->cap) {
-            size_t cap = o->cap ? o->cap * 2 : 1024;
-            Block *p = realloc(o->block, cap * sizeof *p);
-            if (p)
-                o->block = p, o->cap = cap;
-            else
-                r->oom = true;
+        Block *room = array_grow(o->block, o->n, &o->cap, sizeof *room);
+        if (room) {
+            o->block = room;
+            room[o->n++] = *b;
         }
-        if (o->n < o->cap) o->block[o->n++] = *b;
+        r->oom |= !room;
     }
     *b = (Block){.text = (uint32_t)o->text.n};
     r->space = r->owed_newline = r->cell = false;
@@ -148,12 +182,11 @@ static void open_item(Render *r, uint32_t li)
 }
 
 /* The block under way gets its first text: what it is follows from what is open. */
-static void start_block(Render *r, uint32_t node)
+static void start_block(Render *r)
 {
     Block *b = &r->now;
 
-    while (node && !blocks_is_block((HtmlTag)r->t->node[node].tag)) node = r->t->node[node].parent;
-    b->node = node;
+    b->node = r->depth ? r->out->stack[r->depth - 1].block : 0;
     b->kind = r->row ? BLOCK_ROW : r->headings ? BLOCK_HEADING : r->pres ? BLOCK_PRE : BLOCK_TEXT;
     b->indent = r->lists;
     if (r->item && !r->row) {
@@ -183,7 +216,7 @@ static void put_verbatim(Render *r, Span s)
     }
 }
 
-static void put_text(Render *r, uint32_t node, Span s)
+static void put_text(Render *r, Span s)
 {
     for (size_t i = 0, n; i < s.n; i += n) {
         uint32_t cp;
@@ -196,7 +229,7 @@ static void put_text(Render *r, uint32_t node, Span s)
         }
         if (cp == 0xad || cp == 0x200b || cp == 0xfeff || (cp == 0x3000 && r->out->text.n == r->now.text)) continue;
         if (r->out->text.n == r->now.text) {
-            start_block(r, node);
+            start_block(r);
             r->space = r->cell = false;
             if (r->pres && !r->row) {
                 put_verbatim(r, span_from(s, i));
@@ -257,38 +290,6 @@ static bool is_data_table(const HtmlTree *t, uint32_t table)
     return rows >= 2 && cells >= 2 * rows && blocks <= 2 * cells && bytes / cells < 300;
 }
 
-/* Elements whose text nobody reads as part of the page. */
-static bool is_silent(HtmlTag tag)
-{
-    switch (tag) {
-    case HTML_script:
-    case HTML_style:
-    case HTML_head:
-    case HTML_template:
-    case HTML_iframe:
-    case HTML_object:
-    case HTML_embed:
-    case HTML_applet:
-    case HTML_svg:
-    case HTML_canvas:
-    case HTML_audio:
-    case HTML_video:
-    case HTML_select:
-    case HTML_option:
-    case HTML_optgroup:
-    case HTML_button:
-    case HTML_input:
-    case HTML_textarea:
-    case HTML_map:
-    case HTML_rt:
-    case HTML_rp:
-    case HTML_title:
-    case HTML_meta:
-    case HTML_link: return true;
-    default: return false;
-    }
-}
-
 /* In <math> the TeX annotation says it best; without one the text does. True: math's own text is left out. */
 static bool render_math(Render *r, uint32_t math)
 {
@@ -298,9 +299,9 @@ static bool render_math(Render *r, uint32_t math)
     r->math_end = t->node[math].end;
     for (uint32_t i = math + 1; i < t->node[math].end; i++) {
         if (t->node[i].tag != HTML_annotation || i + 1 >= t->node[i].end || t->node[i + 1].tag != HTML_TEXT) continue;
-        put_text(r, math, SPAN_LIT("$"));
-        put_text(r, math, span_trim(html_text(t, i + 1)));
-        put_text(r, math, SPAN_LIT("$"));
+        put_text(r, SPAN_LIT("$"));
+        put_text(r, span_trim(html_text(t, i + 1)));
+        put_text(r, SPAN_LIT("$"));
         return true;
     }
     return false;
@@ -375,53 +376,79 @@ static void close_element(Render *r, uint32_t i)
     }
 }
 
-static bool grow_u32(uint32_t **p, size_t *cap, size_t need)
+static ErrCode reserve(BlockList *out, size_t n_nodes, Err *err)
 {
-    if (need <= *cap) return true;
-    uint32_t *q = realloc(*p, need * 2 * sizeof *q);
-    if (!q) return false;
-    *p = q;
-    *cap = need * 2;
-    return true;
+    if (!out->stack) out->stack = malloc((HTML_MAX_DEPTH + 2) * sizeof *out->stack);
+    if (n_nodes >= out->cap_first) {
+        uint32_t *first = realloc(out->first, (n_nodes + 1) * 2 * sizeof *first);
+        if (!first) return err_nomem(err, "a page's blocks");
+        out->first = first;
+        out->cap_first = (n_nodes + 1) * 2;
+    }
+    return out->stack ? ERR_OK : err_nomem(err, "a page's blocks");
+}
+
+/* Closes what ends at or before node i. */
+static void close_until(Render *r, uint32_t i)
+{
+    const OpenElement *stack = r->out->stack;
+
+    while (r->depth && r->t->node[stack[r->depth - 1].node].end <= i) close_element(r, stack[--r->depth].node);
+}
+
+static void push(Render *r, uint32_t i)
+{
+    OpenElement *top = &r->out->stack[r->depth];
+
+    top->node = i;
+    top->block = blocks_is_block((HtmlTag)r->t->node[i].tag) ? i : r->depth ? top[-1].block : 0;
+    r->depth++;
+}
+
+/* Passes over a node whose text is not wanted. */
+static void skip_node(Render *r, uint32_t i, bool dropped)
+{
+    if (dropped && blocks_is_block((HtmlTag)r->t->node[i].tag) && !r->row)
+        flush(r);
+    else
+        r->space = true;
+}
+
+static void render_text(Render *r, Span s)
+{
+    if (r->pres && !r->row && r->out->text.n > r->now.text)
+        put_verbatim(r, s);
+    else
+        put_text(r, s);
 }
 
 ErrCode blocks_render(const HtmlTree *t, const uint8_t *drop, BlockList *out, Err *err)
 {
     Render r = {.t = t, .out = out};
-    size_t depth = 0, n = t->n_nodes;
+    uint32_t n = (uint32_t)t->n_nodes;
+    ErrCode rc = reserve(out, n, err);
 
+    if (rc != ERR_OK) return rc;
     out->n = 0;
     buf_reset(&out->text);
-    if (!grow_u32(&out->first, &out->cap_first, n + 1) || !grow_u32(&out->stack, &out->cap_stack, HTML_MAX_DEPTH + 2))
-        return err_nomem(err, "a page's blocks");
-    for (uint32_t i = 0; i < n;) {
-        while (depth && t->node[out->stack[depth - 1]].end <= i) close_element(&r, out->stack[--depth]);
+    for (uint32_t i = 0, end; i < n; i = end) {
+        close_until(&r, i);
         HtmlTag tag = (HtmlTag)t->node[i].tag;
-        bool skip = drop[i] || is_silent(tag);
+        bool skip = drop[i] || blocks_is_silent(tag);
         if (!skip && tag != HTML_TEXT) open_element(&r, i);
         if (!skip && tag == HTML_math) skip = render_math(&r, i);
+        end = skip ? t->node[i].end : i + 1;
         /* Whatever starts at i or later comes behind the blocks so far, and the one under way if it has text. */
         uint32_t at = (uint32_t)out->n + (out->text.n > r.now.text);
-        for (uint32_t k = i, end = skip ? t->node[i].end : i + 1; k < end; k++) out->first[k] = at;
-        if (skip) {
-            if (drop[i] && blocks_is_block(tag) && !r.row)
-                flush(&r);
-            else
-                r.space = true;
-            i = t->node[i].end;
-            continue;
-        }
-        if (tag == HTML_TEXT) {
-            if (r.pres && !r.row && out->text.n > r.now.text)
-                put_verbatim(&r, html_text(t, i));
-            else
-                put_text(&r, i, html_text(t, i));
-        } else {
-            out->stack[depth++] = i;
-        }
-        i++;
+        for (uint32_t k = i; k < end; k++) out->first[k] = at;
+        if (skip)
+            skip_node(&r, i, drop[i]);
+        else if (tag == HTML_TEXT)
+            render_text(&r, html_text(t, i));
+        else
+            push(&r, i);
     }
-    while (depth) close_element(&r, out->stack[--depth]);
+    close_until(&r, n);
     flush(&r);
     out->first[n] = (uint32_t)out->n;
     return r.oom || out->text.oom ? err_nomem(err, "a page's blocks") : ERR_OK;

@@ -29,8 +29,7 @@ typedef struct {
     uint32_t *first; /* per node: index of the first block at or behind it; n_nodes + 1 entries. Node i has the blocks
                            [first[i], first[node[i].end]) */
     size_t cap_first;
-    uint32_t *stack; /* open elements while rendering */
-    size_t cap_stack;
+    struct OpenElement *stack; /* while rendering; HTML_MAX_DEPTH + 2 of them */
 } BlockList;
 
 /* Weight of one code point. */
@@ -54,5 +53,7 @@ void blocklist_clear(BlockList *b);
 
 /* Whether an element starts and ends a line. */
 bool blocks_is_block(HtmlTag tag);
+/* Whether nobody reads an element's text as part of the page: it is not rendered and has no weight. */
+bool blocks_is_silent(HtmlTag tag);
 
 #endif

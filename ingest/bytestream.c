@@ -93,13 +93,10 @@ static ErrCode find_member(ByteStream *s, uint64_t from, Err *err)
 
 static ErrCode note_member(ByteStream *s, Err *err)
 {
-    if (s->n_members == s->cap_members) {
-        size_t cap = s->cap_members ? s->cap_members * 2 : 256;
-        Member *m = realloc(s->member, cap * sizeof *m);
-        if (!m) return err_nomem(err, "an input's members");
-        s->member = m;
-        s->cap_members = cap;
-    }
+    Member *room = array_grow(s->member, s->n_members, &s->cap_members, sizeof *room);
+
+    if (!room) return err_nomem(err, "an input's members");
+    s->member = room;
     s->member[s->n_members++] = (Member){s->out_pos + s->out.n, stored_pos(s)};
     s->in_member = false;
     s->member_in = s->member_out = 0;

@@ -24,7 +24,10 @@ typedef enum {
     HINT_HIDDEN = 1 << 15,
     HINT_SEARCH = 1 << 16,
     HINT_CAPTION = 1 << 17,
-    HINT_FORUM = 1 << 18 /* a thread, its topic, its posts */
+    HINT_FORUM = 1 << 18, /* a thread, its topic, its posts */
+    /* What no word says and maintext.c finds out. */
+    HINT_BODY = 1 << 19,     /* itemprop="articleBody" */
+    HINT_PROTECTED = 1 << 20 /* holds the page's heading or article */
 } Hint;
 
 /* The union over the words of one attribute. */

@@ -73,17 +73,21 @@ static At at_of(Span s, size_t i, int *raw)
     return AT_TAG;
 }
 
-/* The attributes that add_attr() below looks at; the others do not reach the parser. */
-static bool is_kept(Span name)
-{
-    static const char *const kept[] = {"class",    "id",       "role",       "name",    "content",
-                                       "itemprop", "lang",     "start",      "hidden",  "aria-hidden",
-                                       "style",    "property", "http-equiv", "encoding"};
+/* The attributes that are looked at; the others do not reach the parser. The first are HtmlAttr's, in its order. */
+enum { ATTR_HIDDEN = HTML_N_ATTRS, ATTR_ARIA_HIDDEN, ATTR_STYLE, ATTR_PROPERTY, ATTR_HTTP_EQUIV, N_KEPT };
+static const char *const kept_attrs[N_KEPT] = {"class",    "id",       "role",      "name",   "content",
+                                               "itemprop", "lang",     "start",     "hidden", "aria-hidden",
+                                               "style",    "property", "http-equiv"};
 
-    if (name.n < 2 || name.n > 11) return false;
-    for (size_t k = 0; k < sizeof kept / sizeof kept[0]; k++)
-        if (ascii_lower(name.p[0]) == (uint8_t)kept[k][0] && span_eq_nocase(name, span_str(kept[k]))) return true;
-    return false;
+/* The index of an attribute's name, or N_KEPT. */
+static int attr_of(Span name)
+{
+    int a = 0;
+
+    while (a < N_KEPT && !(ascii_lower(name.n ? name.p[0] : 0) == (uint8_t)kept_attrs[a][0] &&
+                           span_eq_nocase(name, span_str(kept_attrs[a]))))
+        a++;
+    return a;
 }
 
 /* Appends name="value", whose quotes may have been others or none. */
@@ -150,7 +154,7 @@ static size_t copy_tag(Buf *out, Span s, size_t i)
             i += span_find(span_from(s, i), '>');
             break;
         }
-        if (is_kept(key) && n_attrs++ < HTML_MAX_ATTRIBUTES) put_attr(out, key, value);
+        if (attr_of(key) < N_KEPT && n_attrs++ < HTML_MAX_ATTRIBUTES) put_attr(out, key, value);
     }
     buf_putc(out, '>');
     return i < s.n ? i + 1 : i;
@@ -222,21 +226,8 @@ struct HtmlParser {
     HtmlTree *t;
     uint32_t open; /* the innermost open element */
     HtmlStatus status;
-    bool oom;
+    bool oom, ended; /* no memory; the parser came to the end of the page */
 };
-
-static bool grow(void **array, size_t n, size_t *cap, size_t size)
-{
-    size_t want;
-
-    if (n < *cap) return true;
-    want = *cap ? *cap * 2 : 4096;
-    void *p = realloc(*array, want * size);
-    if (!p) return false;
-    *array = p;
-    *cap = want;
-    return true;
-}
 
 static void stop(HtmlParser *b, HtmlStatus status)
 {
@@ -260,10 +251,12 @@ static uint32_t add_node(HtmlParser *b, HtmlTag tag)
         stop(b, HTML_TOO_DEEP);
         return UINT32_MAX;
     }
-    if (!grow((void **)&t->node, t->n_nodes, &t->cap_nodes, sizeof *t->node)) {
+    HtmlNode *room = array_grow(t->node, t->n_nodes, &t->cap_nodes, sizeof *room);
+    if (!room) {
         b->oom = true;
         return UINT32_MAX;
     }
+    t->node = room;
     uint32_t i = (uint32_t)t->n_nodes++;
     t->node[i] = (HtmlNode){
         .parent = parent, .end = i + 1, .depth = (uint16_t)depth, .tag = (uint8_t)tag, .attrs = (uint32_t)t->n_attrs};
@@ -284,22 +277,25 @@ static bool style_hides(const char *style)
 
 static void add_attr(HtmlParser *b, HtmlNode *node, const char *name, const char *value)
 {
-    static const char *const kept[HTML_N_ATTRS] = {"class",   "id",       "role", "name",
-                                                   "content", "itemprop", "lang", "start"};
     HtmlTree *t = b->t;
-    size_t a = 0;
+    int a = attr_of(span_str(name));
+    size_t n = value ? strlen(value) : 0;
 
-    if (!strcmp(name, "hidden") || (!strcmp(name, "aria-hidden") && value && !strcmp(value, "true")) ||
-        (!strcmp(name, "style") && value && style_hides(value)))
-        node->hidden = true;
-    if (!strcmp(name, "property") || !strcmp(name, "http-equiv")) name = "name"; /* <meta property="og:…"> */
-    while (a < HTML_N_ATTRS && strcmp(name, kept[a]) != 0) a++;
-    if (a == HTML_N_ATTRS) return;
-    if (!grow((void **)&t->attr, t->n_attrs, &t->cap_attrs, sizeof *t->attr)) {
+    switch (a) {
+    case ATTR_HIDDEN: node->hidden = true; return;
+    case ATTR_ARIA_HIDDEN: node->hidden |= value && !strcmp(value, "true"); return;
+    case ATTR_STYLE: node->hidden |= value && style_hides(value); return;
+    case ATTR_PROPERTY: /* <meta property="og:…"> */
+    case ATTR_HTTP_EQUIV: a = HTML_NAME; break;
+    case N_KEPT: return;
+    default: break;
+    }
+    HtmlAttrValue *room = array_grow(t->attr, t->n_attrs, &t->cap_attrs, sizeof *room);
+    if (!room) {
         b->oom = true;
         return;
     }
-    size_t n = value ? strlen(value) : 0;
+    t->attr = room;
     t->attr[t->n_attrs++] = (HtmlAttrValue){.attr = (uint8_t)a, .text = (uint32_t)t->text.n, .bytes = (uint32_t)n};
     buf_put(&t->text, value, n);
 }
@@ -343,8 +339,13 @@ static void on_text(void *user, const xmlChar *text, int len)
     last->text_bytes += (uint32_t)len;
 }
 
-/* libxml2 prints what it thinks of a page unless somebody listens. */
-static void on_error(void *user, xmlErrorPtr error) { (void)user, (void)error; }
+/* libxml2 prints what it thinks of a page unless somebody listens. Of all it says one thing matters. */
+static void on_error(void *user, xmlErrorPtr error)
+{
+    if (error && error->code == XML_ERR_NO_MEMORY) ((HtmlParser *)user)->oom = true;
+}
+
+static void on_end_of_page(void *user) { ((HtmlParser *)user)->ended = true; }
 
 static pthread_once_t init_once = PTHREAD_ONCE_INIT;
 
@@ -365,6 +366,7 @@ ErrCode htmlparser_new(HtmlParser **out, Err *err)
     p->sax.characters = on_text;
     p->sax.ignorableWhitespace = on_text;
     p->sax.cdataBlock = on_text;
+    p->sax.endDocument = on_end_of_page;
     p->sax.serror = on_error;
     p->sax.initialized = XML_SAX2_MAGIC;
     *out = p;
@@ -401,7 +403,7 @@ ErrCode htmlparser_parse(HtmlParser *p, Span utf8, HtmlTree *t, HtmlStatus *stat
     p->t = t;
     p->open = 0;
     p->status = HTML_FINE;
-    p->oom = false;
+    p->oom = p->ended = false;
     /* The page's root: the parser reports <html> itself only when the page has one or implies it, and a second one is
      * merged into the first; ours is above whatever comes. */
     add_node(p, HTML_html);
@@ -415,7 +417,7 @@ ErrCode htmlparser_parse(HtmlParser *p, Span utf8, HtmlTree *t, HtmlStatus *stat
     xmlFreeDoc(doc); /* there is none: nothing of ours builds it */
     close_all(t, p->open);
     *status = p->status;
-    if (p->oom || t->text.oom || t->json_ld.oom) return err_nomem(err, "a page");
+    if (p->oom || !p->ended || t->text.oom || t->json_ld.oom) return err_nomem(err, "a page");
     return ERR_OK;
 }
 

@@ -48,9 +48,8 @@ typedef enum {
 } IngestReason;
 extern const char *const ingest_reasons[INGEST_N_REASONS];
 
-enum {
-    INGEST_VERSION = 2
-}; /* 2: svg that closes itself, last letters of charsets that hold them back, records behind one without length */
+/* Part of every key: raised whenever the same input gives other documents. */
+enum { INGEST_VERSION = 2 };
 
 typedef struct {
     const char *dump;         /* NULL: the CC-MAIN-YYYY-WW of the path, else "local" */

@@ -34,21 +34,6 @@ static bool is_archive(const char *name)
     return ends_with_any(name, tails);
 }
 
-/* Grows *array to hold one more element. */
-static bool grow(void **array, size_t n, size_t *cap, size_t size)
-{
-    size_t want, bytes;
-
-    if (n < *cap) return true;
-    want = *cap ? *cap * 2 : 64;
-    if (!size_mul(want, size, &bytes)) return false;
-    void *p = realloc(*array, bytes);
-    if (!p) return false;
-    *array = p;
-    *cap = want;
-    return true;
-}
-
 Span inputs_crawl_name(const char *path)
 {
     static const char lead[] = "CC-MAIN-";
@@ -74,8 +59,9 @@ static ErrCode add_input(Inputs *in, const char *path, const char *name, const c
     i.path = arena_str(&in->arena, span_str(path));
     i.name = arena_str(&in->arena, span_str(name));
     i.dump = dump ? dump : crawl.p ? arena_str(&in->arena, crawl) : "local";
-    if (!i.path || !i.name || !i.dump || !grow((void **)&in->input, in->n, &in->cap, sizeof i))
-        return err_nomem(err, "the list of inputs");
+    Input *room = array_grow(in->input, in->n, &in->cap, sizeof i);
+    if (room) in->input = room;
+    if (!i.path || !i.name || !i.dump || !room) return err_nomem(err, "the list of inputs");
     in->input[in->n++] = i;
     return ERR_OK;
 }
@@ -175,8 +161,10 @@ static bool can_be_cut(const Input *i) { return i->kind == INPUT_ARCHIVE && !end
 
 static ErrCode add_slice(Inputs *in, InputSlice s, Err *err)
 {
-    if (!grow((void **)&in->slice, in->n_slices, &in->cap_slices, sizeof s))
-        return err_nomem(err, "the list of parts");
+    InputSlice *room = array_grow(in->slice, in->n_slices, &in->cap_slices, sizeof s);
+
+    if (!room) return err_nomem(err, "the list of parts");
+    in->slice = room;
     in->slice[in->n_slices++] = s;
     return ERR_OK;
 }

@@ -65,12 +65,6 @@ static uint32_t text_weight(Span s)
 
 /* ---- 1. hard drops */
 
-/* Beside the hints of class names. */
-enum {
-    HINT_BODY = 1 << 30,     /* itemprop="articleBody" */
-    HINT_PROTECTED = 1 << 29 /* holds the page's heading or article */
-};
-
 static uint32_t hints_of_node(const HtmlTree *t, uint32_t i)
 {
     uint32_t h = 0;
@@ -92,19 +86,11 @@ static void protect(MainText *m, const HtmlTree *t, uint32_t i)
     }
 }
 
-/* Elements whose text nobody reads. */
-static bool is_unread(HtmlTag tag)
-{
-    return tag == HTML_script || tag == HTML_style || tag == HTML_head || tag == HTML_select ||
-           tag == HTML_textarea || tag == HTML_svg || tag == HTML_iframe || tag == HTML_template ||
-           tag == HTML_button;
-}
-
 /* Prefix sums of text weight and linked text weight, and the hints. With without_noscript, what is in <noscript> counts as
  * no text and is marked to go. Returns the weight in <noscript>. */
 static uint64_t measure(MainText *m, const HtmlTree *t, bool without_noscript)
 {
-    uint32_t weight = 0, link = 0, link_end = 0, unread_end = 0, noscript_end = 0, n_forum = 0;
+    uint32_t weight = 0, link = 0, link_end = 0, silent_end = 0, noscript_end = 0, n_forum = 0;
     uint64_t noscript = 0;
 
     for (uint32_t i = 0; i < t->n_nodes; i++) {
@@ -115,9 +101,9 @@ static uint64_t measure(MainText *m, const HtmlTree *t, bool without_noscript)
         m->hints[i] = 0;
         if (n->tag == HTML_noscript) noscript_end = n->end;
         if (n->tag == HTML_TEXT && i < noscript_end) noscript += text_weight(html_text(t, i));
-        if (i < unread_end) continue;
-        if (is_unread((HtmlTag)n->tag) || m->drop[i]) {
-            unread_end = n->end;
+        if (i < silent_end) continue;
+        if (blocks_is_silent((HtmlTag)n->tag) || m->drop[i]) {
+            silent_end = n->end;
         } else if (n->tag == HTML_TEXT) {
             uint32_t w = text_weight(html_text(t, i));
             weight += w;
@@ -341,7 +327,7 @@ static bool sum_values(MainText *m)
 {
     BlockList *b = &m->blocks;
 
-    if (b->n + 1 > m->cap_blocks) {
+    if (b->n >= m->cap_blocks) {
         size_t cap = (b->n + 1) * 2;
         if (!resize((void **)&m->value, cap, sizeof *m->value)) return false;
         m->cap_blocks = cap;
@@ -401,14 +387,21 @@ static int64_t good_value(const MainText *m, uint32_t from, uint32_t end)
     return sum;
 }
 
-/* Grows the root while it holds too little of the page's prose: posts of a thread, sections of a landing page. */
+/* Grows the root while it holds too little of the page's prose: posts of a thread, sections of a landing page. Each step adds
+ * what the parent has more, so that all of them together look at a block once. */
 static uint32_t widen_root(const MainText *m, const HtmlTree *t, uint32_t root)
 {
     const BlockList *b = &m->blocks;
-    int64_t all = good_value(m, 0, (uint32_t)b->n);
+    uint32_t from = b->first[root], end = b->first[t->node[root].end];
+    int64_t all = good_value(m, 0, (uint32_t)b->n), held = good_value(m, from, end);
 
-    while (root != 0 && good_value(m, b->first[root], b->first[t->node[root].end]) * 100 < all * ROOT_PERCENT)
+    while (root != 0 && held * 100 < all * ROOT_PERCENT) {
         root = t->node[root].parent;
+        uint32_t new_from = b->first[root], new_end = b->first[t->node[root].end];
+        held += good_value(m, new_from, from) + good_value(m, end, new_end);
+        from = new_from;
+        end = new_end;
+    }
     return root;
 }
 

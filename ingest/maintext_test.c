@@ -148,6 +148,38 @@ TEST(text_that_only_scripts_would_show)
     buf_clear(&out);
 }
 
+/* Prose at every one of 3,000 levels beside links that cost more than it gains: the innermost is worth most, and the root has to
+ * grow over half of the levels, to where it holds half of the prose. */
+TEST(the_root_grows_over_many_levels)
+{
+    enum { LEVELS = 3000 };
+    Buf page = {0}, out = {0};
+
+    buf_puts(&page, "<body>");
+    for (int i = 0; i < LEVELS; i++) {
+        buf_printf(&page, "<div><p>Level %d. " PROSE_1 "</p>", i);
+        for (int k = 0; k < 12 && i + 1 < LEVELS; k++) buf_puts(&page, "<p><a href=1>link</a></p>");
+    }
+    extract(buf_cstr(&page), &out);
+    CHECK(has(&out, "Level 2999.") && has(&out, "Level 1502."));
+    CHECK(!has(&out, "Level 1501."));
+    buf_clear(&page), buf_clear(&out);
+}
+
+/* 300,000 blocks inside of 4,000 inline elements belong to the <div> above all of them. */
+TEST(blocks_know_their_element_however_deep)
+{
+    Buf page = {0}, out = {0};
+
+    buf_puts(&page, "<body><div>");
+    for (int i = 0; i < 4000; i++) buf_puts(&page, "<font>");
+    for (int i = 0; i < 300000; i++) buf_puts(&page, "ab<br><br>");
+    buf_puts(&page, "<p>" PROSE_1);
+    extract(buf_cstr(&page), &out);
+    CHECK(has(&out, PROSE_1));
+    buf_clear(&page), buf_clear(&out);
+}
+
 TEST(titles)
 {
     static const struct {
