@@ -1,12 +1,13 @@
 /* remix/hostmap.c - an open hash table of hosts; a look-up asks for each suffix that begins at a label. */
 #include "remix/hostmap.h"
 
+#include "core/buf.h"
 #include "core/hash.h"
 #include "core/url.h"
 
 #include <stdlib.h>
 
-enum { SLOTS_FIRST = 64, LINKS_FIRST = 64 };
+enum { SLOTS_FIRST = 64 };
 
 static HostSlot *find(HostSlot *slot, size_t n_slots, uint64_t hash, Span host)
 {
@@ -30,23 +31,14 @@ static bool grow_slots(HostMap *m)
     return true;
 }
 
-static bool grow_links(HostMap *m)
-{
-    size_t cap = m->cap_links ? m->cap_links * 2 : LINKS_FIRST;
-    HostLink *link = realloc(m->link, cap * sizeof *link);
-
-    if (!link) return false;
-    m->link = link;
-    m->cap_links = cap;
-    return true;
-}
-
 ErrCode hostmap_add(HostMap *m, Span host, uint32_t rule, Err *err)
 {
     uint64_t hash = hash64(host);
 
     if ((m->n_hosts + 1) * 2 > m->n_slots && !grow_slots(m)) return err_nomem(err, "a list of hosts");
-    if (m->n_links == m->cap_links && !grow_links(m)) return err_nomem(err, "a list of hosts");
+    HostLink *link = array_grow(m->link, m->n_links, &m->cap_links, sizeof *link);
+    if (!link) return err_nomem(err, "a list of hosts");
+    m->link = link;
     HostSlot *s = find(m->slot, m->n_slots, hash, host);
     if (!s->host.p) {
         *s = (HostSlot){.hash = hash, .host = host};

@@ -111,15 +111,14 @@ static void heap_sink(Trainer *t, size_t i, HeapEntry e)
 
 static ErrCode heap_push(Trainer *t, HeapEntry e, Err *err)
 {
-    if (t->n_heap == t->cap_heap) {
-        size_t cap = t->cap_heap ? 2 * t->cap_heap : 1 << 16;
-        HeapEntry *grown = realloc(t->heap, cap * sizeof *grown);
-        if (!grown) return err_nomem(err, "pairs of tokens");
-        t->heap = grown, t->cap_heap = cap;
-    }
-    size_t i = t->n_heap++;
-    for (; i && goes_first(e, t->heap[(i - 1) / 2]); i = (i - 1) / 2) t->heap[i] = t->heap[(i - 1) / 2];
-    t->heap[i] = e;
+    HeapEntry *heap = array_grow(t->heap, t->n_heap, &t->cap_heap, sizeof *heap);
+    size_t i = t->n_heap;
+
+    if (!heap) return err_nomem(err, "pairs of tokens");
+    t->heap = heap;
+    t->n_heap++;
+    for (; i && goes_first(e, heap[(i - 1) / 2]); i = (i - 1) / 2) heap[i] = heap[(i - 1) / 2];
+    heap[i] = e;
     return ERR_OK;
 }
 

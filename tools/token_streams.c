@@ -41,12 +41,9 @@ ErrCode domainset_at(DomainSet *s, Span domain, DomainCount **out, Err *err)
     size_t at = lower_bound(s, domain);
     if (at == s->n || !span_eq(s->v[at].domain, domain)) {
         if (s->n == SHARD_MAX_STREAMS) return err_set(err, ERR_LIMIT, "more than %d domains", SHARD_MAX_STREAMS);
-        if (s->n == s->cap) {
-            size_t cap = s->cap ? 2 * s->cap : 16;
-            DomainCount *grown = realloc(s->v, cap * sizeof *grown);
-            if (!grown) return err_nomem(err, "domains");
-            s->v = grown, s->cap = cap;
-        }
+        DomainCount *grown = array_grow(s->v, s->n, &s->cap, sizeof *grown);
+        if (!grown) return err_nomem(err, "domains");
+        s->v = grown;
         Span kept = arena_copy(&s->arena, domain);
         if (!kept.p) return err_nomem(err, "domains");
         memmove(s->v + at + 1, s->v + at, (s->n - at) * sizeof *s->v);
