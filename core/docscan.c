@@ -53,6 +53,9 @@ static ErrCode open_parts(Scan *s, Err *err)
     while (s->next_part < n_parts && s->n_work < want && s->n_open < MAX_OPEN_PARTS) {
         PartView *v;
         ErrCode rc = partview_open(&v, s->set, s->next_part, err);
+        /* A part has a file open for each view it is seen through, so there may be no more to be had: it is tried again when
+         * these are closed, and what else is wrong with it shows then. */
+        if (rc == ERR_SYS && s->n_open) return ERR_OK;
         if (rc != ERR_OK) return rc;
         s->open[s->n_open++] = v;
         if ((rc = add_blocks(s, v, s->next_part++, err)) != ERR_OK) return rc;

@@ -33,10 +33,8 @@ static ErrCode json_path(char out[PATH_MAX], const char *dir, Err *err)
 
 static void put_key(Buf *b, Hash128 key)
 {
-    char hex[HASH128_HEX];
-
-    hash128_hex(hex, key);
-    buf_printf(b, "{\"key\":\"%s\"", hex);
+    buf_puts(b, "{\"key\":");
+    json_put_hash(b, key);
 }
 
 /* --- writing */

@@ -317,3 +317,24 @@ TEST(shuffling_without_memory)
     datasetset_close((DatasetSet *)(uintptr_t)s.set);
     tokenizer_free(t);
 }
+
+/* Three parts, of which two can be open. */
+TEST(more_parts_than_files_may_be_open)
+{
+    struct rlimit was, few;
+    Tokenizer *t = make_tokenizer();
+    Shuffling s = {make_set(check_tmpdir()), t, check_tmpdir()};
+    FILE *last = tmpfile(); /* has the lowest number that is free */
+    Err err = {0};
+
+    CHECK(last && getrlimit(RLIMIT_NOFILE, &was) == 0);
+    if (!last) return;
+    few = was;
+    few.rlim_cur = (rlim_t)fileno(last) + 3;
+    CHECK_INT(0, setrlimit(RLIMIT_NOFILE, &few));
+    CHECK_OK(shuffle(&s, &err), &err);
+    CHECK_INT(0, setrlimit(RLIMIT_NOFILE, &was));
+    fclose(last);
+    datasetset_close((DatasetSet *)(uintptr_t)s.set);
+    tokenizer_free(t);
+}
