@@ -125,7 +125,7 @@ typedef struct {
     OPT_COMMON_THREADS(c),                                                                                    \
         OPT_SIZE(0, "memory", &(c)->memory, "SIZE", "budget per process: 800M, 24G; 0: 3/4 of what is free"), \
         OPT_TASK(0, "task", &(c)->task, "I/N", "do only every N-th part, from I on (a job array)"),           \
-        OPT_FLAG(0, "force", &(c)->force, "start anew although DIR holds another run; not with --task"),          \
+        OPT_FLAG(0, "force", &(c)->force, "start anew although DIR holds another run; not with --task"),      \
         OPT_CHECK(common_check, c), OPT_COMMON_TALK(c)
 /* Of OPT_COMMON_STAGE: tasks that start together would wipe what the first of them has done. *value is the CommonOptions. */
 MUST_USE ErrCode common_check(void *value, Err *err);

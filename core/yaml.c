@@ -15,7 +15,7 @@ typedef struct {
 
 static ErrCode refuse(Yaml *y, const char *why)
 {
-    return err_set(y->err, ERR_USAGE, "%s: line %zu: %s", y->name, y->event.start_mark.line + 1, why);
+    return err_set(y->err, ERR_USAGE, "%s:%zu: %s", y->name, y->event.start_mark.line + 1, why);
 }
 
 static ErrCode next_event(Yaml *y)
@@ -30,7 +30,7 @@ static ErrCode next_event(Yaml *y)
     const char *why = y->parser.problem ? y->parser.problem : "malformed";
     if (y->parser.error == YAML_READER_ERROR) /* these carry no line */
         return err_set(y->err, ERR_USAGE, "%s: byte %zu: %s", y->name, y->parser.problem_offset, why);
-    return err_set(y->err, ERR_USAGE, "%s: line %zu: %s", y->name, y->parser.problem_mark.line + 1, why);
+    return err_set(y->err, ERR_USAGE, "%s:%zu: %s", y->name, y->parser.problem_mark.line + 1, why);
 }
 
 /* What a plain scalar means in the core schema of YAML 1.2, numbers as JSON writes them. (YAML 1.1 reads the code of
@@ -97,8 +97,8 @@ static ErrCode read_members(Yaml *y, Json *parent, yaml_event_type_t closing, un
     if (parent->type == JSON_OBJECT) {
         if (!json_find_duplicate(y->arena, parent, &twice)) return err_nomem(y->err, y->name);
         if (twice)
-            return err_set(y->err, ERR_USAGE, "%s: line %zu: the mapping that ends here has the key %.60s twice",
-                           y->name, y->event.start_mark.line + 1, (const char *)twice->key.p);
+            return err_set(y->err, ERR_USAGE, "%s:%zu: the mapping that ends here has the key %.60s twice", y->name,
+                           y->event.start_mark.line + 1, (const char *)twice->key.p);
     }
     return next_event(y);
 }

@@ -9,7 +9,7 @@
 
 enum { YAML_MAX_BYTES = 4 << 20 };
 
-/* `name` (a path) goes into messages with the line. Malformed: ERR_USAGE, since recipes are written by the user. */
+/* `name` (a path) goes into messages with the line, as NAME:LINE. Malformed: ERR_USAGE, since recipes are written by the user. */
 MUST_USE ErrCode yaml_parse(Arena *a, Span text, const char *name, Json **out, Err *err);
 
 #endif

@@ -83,16 +83,16 @@ TEST(yaml_empty)
 
 TEST(yaml_refuses)
 {
-    refused("r.yaml: line 4: the mapping that ends here has the key a twice", "a: 1\nb: 2\n\"a\": 3\n");
-    refused("r.yaml: line 1: anchors are not supported", "a: &x 1\n");
-    refused("r.yaml: line 2: anchors are not supported", "a:\n  &x\n  b: 1\n");
-    refused("r.yaml: line 1: tags are not supported", "a: !!str 1\n");
-    refused("r.yaml: line 1: tags are not supported", "!x {a: 1}\n");
-    refused("r.yaml: line 1: aliases are not supported", "[*x]\n");
-    refused("r.yaml: line 2: more than one document", "a\n---\nb\n");
-    refused("r.yaml: line 1: a key must be a plain word or a string", "[a]: 1\n");
-    refused("r.yaml: line 2: did not find expected ',' or ']'", "[a\n");
-    refused("r.yaml: line 2: mapping values are not allowed in this context", "a: b\nc d: e: f\n");
+    refused("r.yaml:4: the mapping that ends here has the key a twice", "a: 1\nb: 2\n\"a\": 3\n");
+    refused("r.yaml:1: anchors are not supported", "a: &x 1\n");
+    refused("r.yaml:2: anchors are not supported", "a:\n  &x\n  b: 1\n");
+    refused("r.yaml:1: tags are not supported", "a: !!str 1\n");
+    refused("r.yaml:1: tags are not supported", "!x {a: 1}\n");
+    refused("r.yaml:1: aliases are not supported", "[*x]\n");
+    refused("r.yaml:2: more than one document", "a\n---\nb\n");
+    refused("r.yaml:1: a key must be a plain word or a string", "[a]: 1\n");
+    refused("r.yaml:2: did not find expected ',' or ']'", "[a\n");
+    refused("r.yaml:2: mapping values are not allowed in this context", "a: b\nc d: e: f\n");
     refused("r.yaml: byte 2: control characters are not allowed", "a:\x01");
     refused("r.yaml: byte 3: invalid leading UTF-8 octet", "a: \xff");
 }
@@ -110,7 +110,7 @@ TEST(yaml_depth_and_size)
         for (int i = 0; i < depth; i++) buf_putc(&text, ']');
         CHECK_INT(depth <= JSON_MAX_DEPTH ? ERR_OK : ERR_USAGE, yaml_parse(&a, buf_span(&text), "r.yaml", &j, &err));
     }
-    CHECK_STR("r.yaml: line 1: nested too deeply", err.msg);
+    CHECK_STR("r.yaml:1: nested too deeply", err.msg);
     buf_reset(&text);
     while (text.n <= YAML_MAX_BYTES) buf_puts(&text, "# some more comment, and nothing else\n");
     CHECK_INT(ERR_LIMIT, yaml_parse(&a, buf_span(&text), "r.yaml", &j, &err));
