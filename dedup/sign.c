@@ -68,6 +68,7 @@ ErrCode signature_make(Signature *s, const DedupParams *params, const MinHash *m
 {
     ErrCode rc;
 
+    if (s->key.cap > SIGN_KEEP) signature_clear(s);
     if ((rc = textkey_split(&s->key, text, err)) != ERR_OK) return rc;
     s->exact = textkey_hash(&s->key, text);
     s->n_shingles = 0;

@@ -22,6 +22,9 @@ void sign_band_name(char out[COL_NAME_MAX + 1], uint32_t band);
 MUST_USE ErrCode sign_run(const DedupParams *params, const DatasetSet *in, const char *out_dir,
                           const CommonOptions *common, const Par *par, StageTotals *totals, Err *err);
 
+/* Key tokens, some 32 bytes of scratch each: what a text of more has taken is given back with the next one. */
+enum { SIGN_KEEP = 1 << 20 };
+
 /* One document's signature, for tests and for whoever signs elsewhere. Scratch is zero-initialised and reused. */
 typedef struct {
     TextKey key;

@@ -30,6 +30,21 @@ TEST(signature_shingles_are_the_ngrams_of_the_text_key)
     }
 }
 
+TEST(scratch_of_a_giant_text_is_given_back)
+{
+    const DedupParams p = DEDUP_PARAMS_DEFAULT;
+    Signature s = {0};
+    Buf text = {0};
+
+    for (uint32_t i = 0; i <= SIGN_KEEP; i++) buf_puts(&text, "a ");
+    make(&s, &p, buf_cstr(&text));
+    CHECK(s.key.cap > SIGN_KEEP);
+    make(&s, &p, "a few words");
+    CHECK(s.key.cap < SIGN_KEEP && s.key.n_tok == 3);
+    signature_clear(&s);
+    buf_clear(&text);
+}
+
 TEST(signature_ignores_what_the_text_key_ignores)
 {
     const DedupParams p = DEDUP_PARAMS_DEFAULT;

@@ -124,7 +124,9 @@ static ErrCode send_document(void *ctx, int thread, const Doc *doc, const DocPla
     count->n_docs++;
     count->text_bytes += doc->text.n;
     count->n_tokens += me->ids.n / sizeof(uint32_t) + 1;
-    return send_tokens(s, thread, doc, domain, at, err);
+    rc = send_tokens(s, thread, doc, domain, at, err);
+    buf_recycle(&me->ids);
+    return rc;
 }
 
 static ErrCode sending_start(Sending *s, const Par *par, Err *err)
@@ -230,7 +232,7 @@ static ErrCode receive_document(ExchangeGroups *g, Received *r, Err *err)
     bool end;
     ErrCode rc;
 
-    buf_reset(&r->tokens);
+    buf_recycle(&r->tokens);
     while ((rc = exchange_next_value(g, &value, &end, err)) == ERR_OK && !end) {
         if (get_be32(value.p) != chunk++) /* a DatasetSet has no document twice; if it had, here it would show */
             return err_set(err, ERR_DATA, "document %.*s stands twice in the input", shown(r->doc.id),
