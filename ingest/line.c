@@ -65,7 +65,10 @@ ErrCode page_from_line(PageWorker *w, Span line, PageResult *out, Err *err)
     if (!doc_read(&w->doc, line, d, &why)) {
         if (strcmp(why, "missing_field") != 0 && strcmp(why, "bad_field") != 0)
             return strcmp(why, "no_memory") == 0 ? err_nomem(err, "a document line") : ERR_OK;
-        if (!adapt_line(w, line)) return buf_ok(&w->line, "a document line", err);
+        if (!adapt_line(w, line)) {
+            bool oom = w->line.oom || w->own_id.oom;
+            return oom ? err_nomem(err, "a document line") : ERR_OK;
+        }
         if (!doc_read(&w->doc, buf_span(&w->line), d, &why)) {
             if (!strcmp(why, "missing_field")) out->reason = INGEST_NO_TEXT;
             return strcmp(why, "no_memory") == 0 ? err_nomem(err, "a document line") : ERR_OK;
