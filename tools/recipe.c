@@ -308,7 +308,8 @@ static ErrCode read_head(Recipe *r, const Json *root, const RecipeOverrides *ove
     if (out && (out->type != JSON_STRING || !out->string.n || holds_nul(out->string)))
         return wrong(r, out, "out", NULL, "the path of the run directory", err);
     if (n && (n->type != JSON_NUMBER || !span_to_u64(n->string, &v) || v > PAR_MAX_THREADS))
-        return wrong(r, n, "threads", NULL, "a whole number, at most 4096", err);
+        return err_set(err, ERR_USAGE, "%s:%u: threads: a whole number, at most %d", r->path, n->line,
+                       PAR_MAX_THREADS);
     *threads = over->threads ? over->threads : (uint32_t)v;
     r->out_dir = over->out_dir ? over->out_dir : out ? value_path(r, (const char *)out->string.p) : "run";
     return r->out_dir ? ERR_OK : err_nomem(err, "a recipe");
