@@ -168,13 +168,18 @@ static ErrCode pair_add(Trainer *t, uint32_t left, uint32_t right, uint64_t coun
 
 /* --- before the first merge */
 
-static void find_alphabet(const BpeParams *params, const BpeCounter *words, BpeModel *model, uint8_t id_of[256])
+static ErrCode find_alphabet(const BpeParams *params, const BpeCounter *words, BpeModel *model, uint8_t id_of[256],
+                             Err *err)
 {
     bool seen[256];
+    size_t n_words = 0;
+    ErrCode rc;
 
     memset(seen, params->all_bytes, sizeof seen);
-    for (WordCursor w = wordcursor(words); wordcursor_next(&w);)
+    for (WordCursor w = wordcursor(words); wordcursor_next(&w);) {
+        if ((rc = bpe_listen(++n_words, err)) != ERR_OK) return rc;
         for (size_t i = 0; i < w.word.n; i++) seen[w.word.p[i]] = true;
+    }
     model->n_alphabet = 0;
     for (uint32_t cp = 0; cp <= BYTELEVEL_MAX_CP; cp++) {
         int byte = bytelevel_byte(cp);
@@ -182,6 +187,7 @@ static void find_alphabet(const BpeParams *params, const BpeCounter *words, BpeM
         id_of[byte] = (uint8_t)model->n_alphabet;
         model->alphabet[model->n_alphabet++] = (uint8_t)byte;
     }
+    return ERR_OK;
 }
 
 /* Lays the words out; those of one byte have no pairs. */
@@ -190,8 +196,11 @@ static ErrCode lay_out(Trainer *t, const BpeCounter *words, const uint8_t id_of[
     uint64_t n_sym = 1, n_words = 0, w_at = 0;
     ErrCode rc;
 
-    for (WordCursor w = wordcursor(words); wordcursor_next(&w);)
-        if (w.word.n > 1) n_sym += w.word.n + 1, n_words++;
+    for (WordCursor w = wordcursor(words); wordcursor_next(&w);) {
+        if (w.word.n <= 1) continue;
+        n_sym += w.word.n + 1, n_words++;
+        if ((rc = bpe_listen(n_words, err)) != ERR_OK) return rc;
+    }
     if (n_sym > MAX_SYMBOLS)
         return err_set(err, ERR_LIMIT, "cannot train on %llu bytes of distinct words, at most %u: sample less text",
                        (unsigned long long)n_sym, MAX_SYMBOLS);
@@ -414,7 +423,7 @@ ErrCode bpe_learn(const BpeParams *params, const BpeCounter *words, BpeModel *mo
         return err_set(err, ERR_LIMIT, "a vocabulary of %u tokens is too large, at most %d", params->vocab_size,
                        MAX_VOCAB);
     buf_reset(store);
-    find_alphabet(params, words, model, id_of);
+    if ((rc = find_alphabet(params, words, model, id_of, err)) != ERR_OK) goto out;
     if ((rc = trainer_start(&t, params, err)) != ERR_OK) goto out;
     if ((rc = lay_out(&t, words, id_of, err)) != ERR_OK) goto out;
     uint32_t n = model->n_alphabet;
