@@ -333,7 +333,8 @@ bool stream_is_member_start(const ByteStream *s, size_t at)
 static StreamCoding coding_of(Span v)
 {
     if (v.n >= 2 && v.p[0] == 0x1f && v.p[1] == 0x8b) return STREAM_GZIP;
-    if (v.n >= 4 && (le32_get(v.p) == 0xFD2FB528u || (le32_get(v.p) & 0xFFFFFFF0u) == 0x184D2A50u))
+    if (v.n >= 4 && (le32_get(v.p) == ZSTD_MAGICNUMBER ||
+                     (le32_get(v.p) & ZSTD_MAGIC_SKIPPABLE_MASK) == ZSTD_MAGIC_SKIPPABLE_START))
         return STREAM_ZSTD;
     return STREAM_PLAIN;
 }

@@ -121,7 +121,7 @@ static bool looks_zlib(Span s)
     return s.n >= 6 && (s.p[0] & 15) == 8 && s.p[0] >> 4 <= 7 && (s.p[0] * 256 + s.p[1]) % 31 == 0 &&
            !(s.p[1] & 0x20);
 }
-static bool looks_zstd(Span s) { return s.n >= 8 && le32_get(s.p) == 0xFD2FB528u; }
+static bool looks_zstd(Span s) { return s.n >= 8 && le32_get(s.p) == ZSTD_MAGICNUMBER; }
 
 static BodyStatus unzstd(Span in, Buf *out)
 {

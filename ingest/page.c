@@ -86,12 +86,7 @@ static Span clean_date(Buf *out, Span d)
     return fine ? buf_span(out) : (Span){NULL, 0};
 }
 
-static bool is_blank(Span s)
-{
-    for (size_t i = 0; i < s.n; i++)
-        if (!ascii_is_space(s.p[i])) return false;
-    return true;
-}
+static bool is_blank(Span s) { return span_trim(s).n == 0; }
 
 /* Whether more than PAGE_MAX_BAD_PERCENT of the characters could not be decoded. */
 static bool too_many_replaced(Span text)
