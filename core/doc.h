@@ -18,10 +18,10 @@
 #include "core/json.h"
 
 enum {
-    DOC_MAX_LINE = 256 << 20, /* one frame holds it: the cap of core/part.h */
+    DOC_MAX_LINE = 256 << 20,      /* one frame holds it: the cap of core/part.h */
     DOC_MAX_SIGNALS = 1024,        /* of a line: its own and what views joined */
     DOC_MAX_FOREIGN_SIGNALS = 256, /* of a line from outside, so that all our stages find room beside them */
-    DOC_MAX_EXTRA = 4096 /* unknown keys of one document: they are compared with each other */
+    DOC_MAX_EXTRA = 4096           /* unknown keys of one document: they are compared with each other */
 };
 
 typedef struct {
