@@ -65,6 +65,14 @@ static int default_threads(int local_ranks)
     return cores / local_ranks > 0 ? cores / local_ranks : 1;
 }
 
+ErrCode par_refuse_tasks(const char *what, Err *err)
+{
+    int tasks = par_announced_tasks();
+
+    if (tasks <= 1) return ERR_OK;
+    return err_set(err, ERR_USAGE, "%s is the work of one process, not of %d under a launcher", what, tasks);
+}
+
 Par par_alone(int threads)
 {
     return (Par){.rank = 0, .n_ranks = 1, .local_ranks = 1, .threads = threads > 0 ? threads : default_threads(1)};

@@ -26,6 +26,8 @@ Par par_alone(int threads);
 const char *par_library(void);
 /* Tasks that a launcher's environment announces for this step; 0 without a launcher. Does not start MPI. */
 int par_announced_tasks(void);
+/* ERR_USAGE when a launcher announces several: each would do the whole of `what`, which is one process's work. */
+MUST_USE ErrCode par_refuse_tasks(const char *what, Err *err);
 /* Cores this process may use. */
 int par_cores(void);
 /* Memory this process may use: the least of what the machine has available now, its control groups' limits and Slurm's grant

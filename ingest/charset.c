@@ -324,7 +324,7 @@ static ErrCode convert(Charset *c, size_t e, Span body, size_t max_errors, Buf *
     size_t unit = encodings[e].iconv && !strncmp(encodings[e].iconv, "UTF-16", 6) ? 2 : 1;
     char *in = (char *)(uintptr_t)body.p;
     size_t in_left = body.n, start = out->n;
-    iconv_t cd;
+    iconv_t cd = (iconv_t)-1;
     ErrCode rc = converter(c, e, &cd, err);
 
     if (rc != ERR_OK) return rc;

@@ -319,7 +319,7 @@ ErrCode recipe_load(Recipe *r, const char *path, const RecipeOverrides *over, Er
 {
     Buf text = {0};
     Json *root = NULL;
-    uint32_t threads;
+    uint32_t threads = 0;
     ErrCode rc;
 
     *r = (Recipe){.path = path};

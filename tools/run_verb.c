@@ -104,15 +104,6 @@ static ErrCode lock_dir(Arena *a, const char *dir, int *fd, Err *err)
     return err_sys(err, "cannot lock %s", path);
 }
 
-/* Started by mpirun, every rank would run the whole chain. */
-static ErrCode refuse_ranks(Err *err)
-{
-    int tasks = par_announced_tasks();
-
-    if (tasks <= 1) return ERR_OK;
-    return err_set(err, ERR_USAGE, "tamis run starts the stages itself: one process, not %d under a launcher", tasks);
-}
-
 static ErrCode run_chain(const Recipe *r, const RunOptions *o, int *status, Err *err)
 {
     RunTime times[RECIPE_STAGES];
@@ -204,7 +195,7 @@ int run_verb(int argc, char **argv)
     ErrCode rc = options_parse(&verb, argc, argv, &first, &err);
     if (rc == ERR_NO) return verb_exit(ERR_OK, &err);
     if (rc == ERR_OK && first == argc) rc = err_set(&err, ERR_USAGE, "run: a recipe is needed");
-    if (rc == ERR_OK) rc = refuse_ranks(&err);
+    if (rc == ERR_OK) rc = par_refuse_tasks("tamis run", &err);
     log_setup(o.quiet ? LOG_QUIET : o.verbose ? LOG_VERBOSE : LOG_NORMAL, 0);
     if (rc == ERR_OK)
         rc = run_recipe(argv[first], &o, (const char *const *)argv + first + 1, (size_t)(argc - first - 1), &status,

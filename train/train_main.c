@@ -310,6 +310,7 @@ static ErrCode run(int argc, char **argv, Options *o, Err *err)
         return ERR_OK;
     }
     if ((rc = check_operands(o, argc - first, argv + first, err)) != ERR_OK) return rc;
+    if ((rc = par_refuse_tasks("tamis train", err)) != ERR_OK) return rc;
     const Par par = par_alone((int)o->common.threads);
     const char *operand = first < argc ? argv[first] : NULL;
     log_setup(o->common.quiet ? LOG_QUIET : o->common.verbose ? LOG_VERBOSE : LOG_NORMAL, 0);
