@@ -226,7 +226,8 @@ struct HtmlParser {
     HtmlTree *t;
     uint32_t open; /* the innermost open element */
     HtmlStatus status;
-    bool oom, ended; /* no memory; the parser came to the end of the page */
+    bool oom, ended;   /* no memory; the parser came to the end of the page */
+    uint64_t searched; /* against HTML_MAX_SEARCH */
 };
 
 static void stop(HtmlParser *b, HtmlStatus status)
@@ -339,10 +340,15 @@ static void on_text(void *user, const xmlChar *text, int len)
     last->text_bytes += (uint32_t)len;
 }
 
-/* libxml2 prints what it thinks of a page unless somebody listens. Of all it says one thing matters. */
+/* libxml2 prints what it thinks of a page unless somebody listens. */
 static void on_error(void *user, xmlErrorPtr error)
 {
-    if (error && error->code == XML_ERR_NO_MEMORY) ((HtmlParser *)user)->oom = true;
+    HtmlParser *b = user;
+
+    if (error->code == XML_ERR_NO_MEMORY) b->oom = true;
+    if (error->code != XML_ERR_TAG_NAME_MISMATCH || b->status != HTML_FINE) return;
+    b->searched += b->t->node[b->open].depth;
+    if (b->searched > HTML_MAX_SEARCH) stop(b, HTML_TOO_DEEP);
 }
 
 static void on_end_of_page(void *user) { ((HtmlParser *)user)->ended = true; }
@@ -404,6 +410,7 @@ ErrCode htmlparser_parse(HtmlParser *p, Span utf8, HtmlTree *t, HtmlStatus *stat
     p->open = 0;
     p->status = HTML_FINE;
     p->oom = p->ended = false;
+    p->searched = 0;
     /* The page's root: the parser reports <html> itself only when the page has one or implies it, and a second one is
      * merged into the first; ours is above whatever comes. */
     add_node(p, HTML_html);

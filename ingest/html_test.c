@@ -144,6 +144,14 @@ TEST(hostile_pages_end_soon)
     repeat(&b, "x</p>", 1500);
     CHECK_INT(HTML_FINE, parse(buf_span(&b), &t));
     buf_reset(&b);
+    repeat(&b, "<div>", 4000);
+    repeat(&b, "</b>", 1900000);
+    CHECK_INT(HTML_TOO_DEEP, parse(buf_span(&b), &t));
+    buf_reset(&b);
+    repeat(&b, "<div>", 40);
+    repeat(&b, "text</b>", 10000);
+    CHECK_INT(HTML_FINE, parse(buf_span(&b), &t));
+    buf_reset(&b);
     repeat(&b, "<p>", HTML_MAX_NODES + 100);
     CHECK_INT(HTML_TOO_LARGE, parse(buf_span(&b), &t));
     buf_reset(&b);

@@ -34,7 +34,7 @@ typedef enum {
     INGEST_DECODE_FAILED,  /* a content coding that is broken from its first byte, or one we lack */
     INGEST_CHARSET,        /* too much of the page is undecodable */
     INGEST_TOO_LARGE,      /* beyond the size limit of a record, page or line */
-    INGEST_TOO_DEEP,       /* elements nested beyond the limit */
+    INGEST_TOO_DEEP,       /* elements nested beyond the limit, or end tags that cost as much */
     INGEST_EMPTY_TEXT,     /* no main text */
     INGEST_LANGUAGE,       /* not among --keep-lang */
     INGEST_TRUNCATED,      /* the input ended inside the record */
