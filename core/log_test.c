@@ -35,7 +35,7 @@ static void phase_says(int rank, LogLevel level, Buf *out)
 
 TEST(rank_0_reports_in_units_of_ten_the_others_speak_of_errors)
 {
-    static const char begins[] = "tamis: phase: 3 documents, 12.5 MB in 0.";
+    static const char begins[] = "tamis: phase: 3 documents, 12.5 MB in ";
     Buf said = {0};
 
     phase_says(0, LOG_NORMAL, &said);

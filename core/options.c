@@ -238,12 +238,17 @@ static void getopt_fill(Getopt *g, const OptSpec *specs)
 static ErrCode check_words(const OptVerb *verb, int c, const char *name, char **argv, Err *err)
 {
     const bool apart = c != '?' && c != ':' && optarg && optarg == argv[optind - 1];
-    const char *word = argv[optind - 1 - apart], *what = NULL;
+    const char letter[] = {'-', (char)optopt, 0}, *what = NULL;
+    const char *word = argv[optind - 1 - apart];
 
     if (c == ':' || (apart && name && strncmp(optarg, "--", 2) == 0))
         what = "no value for";
+    else if (c == '?' && (optopt >= CHECK_OPTIONS || optopt == 'h'))
+        what = "no value goes with";
+    else if (c == '?' && optopt)
+        what = "unknown option", word = letter; /* of a word of several, which optind may not have passed */
     else if (c == '?')
-        what = optopt >= CHECK_OPTIONS ? "no value goes with" : "unknown option";
+        what = "unknown option";
     else if (name && strncmp(word + 2, name, strlen(name)) != 0)
         what = "unknown option"; /* an abbreviation */
     return what ? err_set(err, ERR_USAGE, "%s: %s %s; try tamis %s --help", verb->name, what, word, verb->name)

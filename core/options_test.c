@@ -92,6 +92,26 @@ TEST(wrong_options_are_one_clear_line)
     }
 }
 
+TEST(the_wrong_word_is_the_one_that_is_named)
+{
+    static char *args[][5] = {{"test", "-o", "d", "-zk", NULL},
+                              {"test", "-o", "d", "--nosuch", NULL},
+                              {"test", "-o", "d", "--help=1", NULL},
+                              {"test", "-o", "d", "--force=1", NULL}};
+    static const char *const want[] = {"unknown option -z", "unknown option --nosuch", "no value goes with --help=1",
+                                       "no value goes with --force=1"};
+
+    for (size_t i = 0; i < sizeof want / sizeof *want; i++) {
+        Values v = {0};
+        Err err = {.code = ERR_OK};
+        char msg[100];
+        int first;
+        snprintf(msg, sizeof msg, "test: %s; try tamis test --help", want[i]);
+        CHECK_INT(ERR_USAGE, parse(&v, args[i], &first, &err));
+        CHECK_STR(msg, err.msg);
+    }
+}
+
 TEST(a_wrong_choice_lists_the_right_ones)
 {
     static char *args[] = {"test", "-o", "d", "--kind", "fr", NULL};
