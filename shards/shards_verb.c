@@ -1,3 +1,4 @@
+#include "core/dataset_mixture.h"
 #include "core/options.h"
 #include "core/store.h"
 #include "shards/look.h"
@@ -17,7 +18,6 @@ static const char *name_of(const void *ctx, uint32_t stream) { return look_strea
 /* Opening the directory has checked the manifest; what is left beside the shards is mixture.json. */
 static ErrCode verify_mixture(const Look *l, Err *err)
 {
-    enum { MAX_MIXTURE = 16 << 20 };
     Arena a = {0};
     Buf text = {0};
     Mixture mixture;
@@ -25,7 +25,7 @@ static ErrCode verify_mixture(const Look *l, Err *err)
     const char *path = path_join(&a, l->path, "mixture.json");
     ErrCode rc = path ? store_exists(path, &exists, err) : err_nomem(err, "a path");
 
-    if (rc == ERR_OK && exists && (rc = store_read(path, MAX_MIXTURE, &text, err)) == ERR_OK)
+    if (rc == ERR_OK && exists && (rc = store_read(path, MIXTURE_MAX_BYTES, &text, err)) == ERR_OK)
         rc = mixture_parse(&a, buf_span(&text), name_of, l, look_n_streams(l), &mixture, err);
     buf_clear(&text);
     arena_clear(&a);
@@ -76,12 +76,13 @@ static ErrCode verify(const Look *l, const LookOptions *o, Err *err)
     for (uint32_t i = begin; rc == ERR_OK && i < end; i++)
         for (uint32_t k = 0; rc == ERR_OK && k < look_n_shards(l, i); k++) rc = verify_shard(l, i, k, &t, err);
     if (rc != ERR_OK) return rc;
-    const bool mixed = !l->dir || verify_mixture(l, &found) == ERR_OK;
-    if (!mixed) printf("damaged %s\n", found.msg);
+    const ErrCode mixed = l->dir ? verify_mixture(l, &found) : ERR_OK;
+    if (mixed == ERR_NOMEM) return *err = found, mixed;
+    if (mixed != ERR_OK) printf("damaged %s\n", found.msg);
     if (t.n_bad)
         return err_set(err, t.n_closed ? ERR_DATA : ERR_NO, "%s: %" PRIu64 " of %" PRIu64 " shards damaged", l->path,
                        t.n_bad, t.n_shards);
-    return mixed ? ERR_OK : err_set(err, ERR_NO, "%s: the mixture does not fit", l->path);
+    return mixed == ERR_OK ? ERR_OK : err_set(err, ERR_NO, "%s: the mixture does not fit", l->path);
 }
 
 static ErrCode run(const char *what, const char *path, const LookOptions *o, Err *err)

@@ -243,7 +243,7 @@ static ErrCode load_json(Arena *a, const char *dir, const char *name, const char
     return rc;
 }
 
-/* What a directory without the manifest of a tokens directory is. `other`: the manifest it has, or NULL. */
+/* What a directory is that lacks the manifest of a tokens directory, or vocab.bin. `other`: the manifest it has, or NULL. */
 static ErrCode not_tokens(Arena *a, const char *dir, const Json *other, Err *err)
 {
     const char *stage = NULL, *format, *path;
@@ -264,7 +264,8 @@ static ErrCode not_tokens(Arena *a, const char *dir, const Json *other, Err *err
         return err_set(err, ERR_DATA, "%s is not a tokens directory: %s", dir,
                        other ? "its manifest.json is of another kind" : "it has no manifest.json");
     if (strcmp(stage, "tokenize") == 0)
-        return err_set(err, ERR_DATA, "%s is not a complete tokens directory: tokenize has not finished there", dir);
+        return err_set(err, ERR_DATA, "%s is not a complete tokens directory: %s", dir,
+                       other ? "it has no vocab.bin" : "tokenize has not finished there");
     return err_set(err, ERR_DATA, "%s is not a tokens directory but what %.40s made%s", dir, stage,
                    format && strcmp(format, "tamis-dataset") == 0 ? ": tamis docs reads it" : "");
 }

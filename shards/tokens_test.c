@@ -135,6 +135,8 @@ TEST(other_directories_are_named)
     refused(dir, ERR_DATA, "what filter made");
     CHECK_OK(store_write(manifest, SPAN_LIT("{\"format\":\"tamis-dataset\",\"stage\":\"dedup\"}"), &err), &err);
     refused(dir, ERR_DATA, "what dedup made");
+    CHECK_OK(store_write(manifest, SPAN_LIT("{\"format\":\"tamis-tokens\",\"stage\":\"tokenize\"}"), &err), &err);
+    refused(dir, ERR_DATA, "no vocab.bin");
     CHECK_OK(store_write(manifest, SPAN_LIT("{\"layers\":1}"), &err), &err);
     refused(dir, ERR_DATA, "of another kind");
 }
