@@ -5,11 +5,11 @@
  *   ingest:                       # one section a verb; its keys are the verb's long options
  *     input: [crawl/x.warc.gz]    # operands of the first stage; patterns of glob(7) are expanded, sorted by bytes
  *     keep-lang: en,zh
- *   dedup: {}                     # a section left out runs with defaults
+ *   dedup: false                  # switched off: the next stage reads what the one before wrote
  *   filter: {rules: zh-en}
  *   remix: {recipe: ./mix.yaml}   # "./" and "../" in front: beside the recipe; else as on the command line
  *   bpe: {vocab-size: 8192}
- *   remix: false                  # switched off: the next stage reads what the one before wrote
+ *   tokenize: {}                  # a section left out runs with defaults too
  *   train: {config: tiny}
  *
  * A value true is a flag, false and null leave the option out, a list repeats it, and a mapping becomes a file
