@@ -406,6 +406,7 @@ ErrCode charset_to_utf8(Charset *c, Span body, Span http_label, Buf *out, Charse
     Span labels_of[2] = {http_label, charset_of_markup(body)};
     const char *declared[2], *sure = NULL;
     bool done = false, escapes = false;
+    size_t start = out->n;
     ErrCode rc;
 
     *r = (CharsetResult){.name = "utf-8"};
@@ -425,7 +426,10 @@ ErrCode charset_to_utf8(Charset *c, Span body, Span http_label, Buf *out, Charse
         body = span_from(body, 2);
     else
         sure = utf16_without_mark(body);
-    if (!sure && !escapes && as_utf8(body, false, out, r)) return buf_ok(out, "a page", err);
+    if (!sure && as_utf8(body, false, out, r)) {
+        if (!escapes || r->n_chars) return buf_ok(out, "a page", err);
+        out->n = start;
+    }
     for (int i = 0; i < 2 && !sure; i++) {
         const char *name = declared[i];
         /* A markup that can be read as ASCII is not UTF-16, whatever it says. windows-1252 takes any bytes, so it is
