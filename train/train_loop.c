@@ -291,12 +291,13 @@ static ErrCode run_steps(Run *r, const TrainOptions *o, Err *err)
         StepLine line;
 
         rc = evaluate_if_due(r, err);
+        if (rc != ERR_OK && rc != ERR_INTR) return rc;
         if (rc == ERR_INTR || interrupt_seen() || (o->stop_after && r->step >= o->stop_after)) {
             if ((rc = save(r, err)) != ERR_OK) return rc;
             return err_set(err, ERR_INTR, "stopped at step %" PRIu64 " of %" PRIu64 "; the same command continues",
                            r->step, r->c->steps);
         }
-        if (rc != ERR_OK || (rc = one_step(r, &line, err)) != ERR_OK) return rc;
+        if ((rc = one_step(r, &line, err)) != ERR_OK) return rc;
         if ((rc = trainlog_step(r->log, &line, err)) != ERR_OK) return rc;
         talk(r, &line);
         if (save_is_due(r) && (rc = save(r, err)) != ERR_OK) return rc;

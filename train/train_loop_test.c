@@ -370,6 +370,27 @@ TEST(another_run_is_refused)
     arena_clear(&a);
 }
 
+static ErrCode damaged_heldout(void *ctx, uint64_t i, uint32_t *stream, uint32_t *out, Err *err)
+{
+    (void)ctx, (void)i, (void)stream, (void)out;
+    return err_set(err, ERR_DATA, "damaged");
+}
+
+/* An error in an evaluation is not lost where the run is about to stop anyway. */
+TEST(an_error_counts_more_than_a_stop)
+{
+    Arena a = {0};
+    const TrainConfig c = config(STEPS);
+    DataSource damaged = source;
+    Err err = {0};
+
+    damaged.heldout = damaged_heldout;
+    CHECK_INT(ERR_DATA, train_run(&c, &damaged, in_tmp(&a, "damaged"),
+                                  &(TrainOptions){.threads = 1, .stop_after = c.eval_every}, &err));
+    CHECK_STR("damaged", err.msg);
+    arena_clear(&a);
+}
+
 /* Neither a run nor an export goes among the files of something else, --force or not. */
 TEST(other_directories_are_spared)
 {

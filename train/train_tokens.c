@@ -1,12 +1,11 @@
 /* train/train_tokens.c - samples out of a tokens directory (shards/shards.h). */
 #include "train/train_data.h"
 
+#include "core/dataset_mixture.h"
 #include "core/store.h"
 #include "shards/shards.h"
 
 #include <stdlib.h>
-
-enum { MIXTURE_MAX_BYTES = 64 << 20 };
 
 typedef struct {
     TokensDir *dir;
