@@ -124,7 +124,7 @@ static ErrCode make_paths(Paths *p, const char *dir, Err *err)
 static ErrCode make_clusters(const DedupParams *params, const StageJob *job, const Paths *paths, Hash128 key,
                              const Par *par, Err *err)
 {
-    uint64_t memory = job->common->memory ? job->common->memory : par_memory(par) / 4 * 3;
+    uint64_t memory = common_memory(job->common, par);
     DedupTotals totals;
     ErrCode rc = ERR_OK;
     bool found;
