@@ -7,25 +7,30 @@
 
 enum { SAYS_MAX = 64 << 10 };
 
-/* True when `word` stands in `says` with no letter, digit or '-' behind it, which would make it another word. */
+static bool in_word(uint8_t c) { return ascii_is_alnum(c) || c == '-'; }
+
+/* True when `word` stands in `says`, not as a piece of another word. */
 static bool speaks_of(Span says, Span word)
 {
     for (size_t i = 0; word.n && word.n <= says.n - i; i++) {
-        const uint8_t after = i + word.n < says.n ? says.p[i + word.n] : 0;
-        if (memcmp(says.p + i, word.p, word.n) == 0 && !ascii_is_alnum(after) && after != '-') return true;
+        const uint8_t before = i ? says.p[i - 1] : 0, after = i + word.n < says.n ? says.p[i + word.n] : 0;
+        if (memcmp(says.p + i, word.p, word.n) == 0 && !in_word(before) && !in_word(after)) return true;
     }
     return false;
 }
 
-/* The member of the stage's section that is spoken of: by its option, else by its value (a file that cannot be read). NULL:
- * none of them. */
+/* The member of the stage's section that is spoken of: by its option, else by its value (a file that cannot be read; a number
+ * may be anybody's). NULL: none of them. */
 static const Json *blamed(const RecipeStage *s, Span says)
 {
+    uint64_t number;
+
     for (int by_value = 0; by_value < 2; by_value++)
         for (size_t i = 0; i < s->argc; i++) {
             const Span arg = span_str(s->argv[i]), option = span(arg.p, span_find(arg, '='));
             const Span value = span_from(arg, option.n + 1);
-            if (!span_starts(arg, SPAN_LIT("--")) || !speaks_of(says, by_value ? value : option)) continue;
+            if (!span_starts(arg, SPAN_LIT("--")) || (by_value && span_to_u64(value, &number))) continue;
+            if (!speaks_of(says, by_value ? value : option)) continue;
             for (const Json *v = s->section ? s->section->child : NULL; v; v = v->next)
                 if (span_eq(v->key, span_from(option, 2))) return v;
         }

@@ -22,6 +22,8 @@ try 'remix:' '  recipe: no-such-file.yaml'
 try 'bpe: {vocab-size: 100}'
 try 'tokenize: {shards: 3}'
 try 'train:' '  config: {preset: tiny, layrs: 1}'
+# A number that a message holds blames no other key of that value.
+try 'train:' '  steps: 2' '  set: [batch=3, micro_batch=2]'
 try 'bpe: false'
 try 'tokenize: false'
 # What an operand looks like does not make it an option.
