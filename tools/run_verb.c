@@ -182,13 +182,11 @@ int run_verb(int argc, char **argv)
         "Run the chain of a recipe (YAML): ingest, dedup, filter, remix, bpe, tokenize, train; then write\n"
         "DIR/report.html. INPUT replaces the recipe's. Stages that are done already are left alone.",
         specs,
-        "Sections of a recipe: out (DIR), threads, ingest, dedup, filter, remix, bpe, tokenize, train. One of a "
-        "stage\n"
-        "holds long options of its verb (`tamis STAGE --help`) in full; the first stage's, its `input` too; one "
-        "left\n"
-        "out means defaults, `STAGE: false` leaves the stage out. All is checked before the first stage starts. Run\n"
-        "it again after a failure or a kill: it goes on where it stopped. The status is that of the stage that "
-        "failed."};
+        "Sections of a recipe: out (DIR), threads, ingest, dedup, filter, remix, bpe, tokenize, train.\n"
+        "One of a stage holds long options of its verb (`tamis STAGE --help`) in full; the first stage's,\n"
+        "its `input` too; one left out means defaults, `STAGE: false` leaves the stage out. All is checked\n"
+        "before the first stage starts. Run it again after a failure or a kill: it goes on where it\n"
+        "stopped. The status is that of the stage that failed."};
     int first = 0, status = 0;
     Err err = {0};
 
