@@ -435,7 +435,7 @@ ErrCode charset_to_utf8(Charset *c, Span body, Span http_label, Buf *out, Charse
         /* A markup that can be read as ASCII is not UTF-16, whatever it says. windows-1252 takes any bytes, so it is
          * believed only where the bytes do not read as Chinese or Japanese. */
         if (!name || !strncmp(name, "utf-16", 6)) continue;
-        if (!strcmp(name, "windows-1252") && strcmp(charset_detect(body), name) != 0) continue;
+        if (!strcmp(name, "windows-1252") && (escapes || strcmp(charset_detect(body), name) != 0)) continue;
         if ((rc = convert_clean(c, name, body, out, r, &done, err)) != ERR_OK || done) return rc;
     }
     if (!sure) sure = charset_detect(body);

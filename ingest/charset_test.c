@@ -78,6 +78,7 @@ TEST(charsets_of_escapes_are_read)
 {
     check_decodes("ISO-2022-JP", "iso-2022-jp", "", ja, "iso-2022-jp");
     check_decodes("ISO-2022-JP", "", "<meta charset=ISO-2022-JP>", "<p>日本", "iso-2022-jp");
+    check_decodes("ISO-2022-JP", "iso-8859-1", "<meta charset=ISO-2022-JP>", "<p>日本", "iso-2022-jp");
     check_decodes("UTF-8", "iso-2022-jp", "", "plain ASCII", "utf-8");
     check_decodes("UTF-8", "iso-2022-jp", "", "café, an escape \033 that is none", "utf-8");
 }
