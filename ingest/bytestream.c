@@ -32,9 +32,9 @@ struct ByteStream {
     bool in_member; /* a member is half decompressed by streaming */
     uint64_t member_in, member_out;
     StreamBreak brk;
-    uint64_t begin, furthest,
-        broken_bytes; /* stored: where the stream was entered, how far members were read, what was
-                                               read for those that broke */
+    uint64_t begin;        /* stored: where the stream was entered, */
+    uint64_t furthest;     /* how far members that broke were read */
+    uint64_t broken_bytes; /* and how much was read for them in all */
     GzipIn *gzip;
     ZSTD_DStream *zstd;
     size_t zstd_hint; /* 0: at a frame's start */
