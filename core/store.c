@@ -186,13 +186,11 @@ void store_tmp_suffix(char out[STORE_TMP_SUFFIX], long pid)
         snprintf(out, STORE_TMP_SUFFIX, ".%s.", host);
 }
 
-/* Whether f->tmp is still the name of what f->fd has open: a sweep may have taken it, or a writer of the same name published it,
- * while we waited for the lock. */
-static bool is_named(const OutFile *f)
+bool store_tmp_is(const char *path, int fd)
 {
     struct stat opened, named;
 
-    return fstat(f->fd, &opened) == 0 && stat(f->tmp, &named) == 0 && opened.st_ino == named.st_ino &&
+    return fstat(fd, &opened) == 0 && stat(path, &named) == 0 && opened.st_ino == named.st_ino &&
            opened.st_dev == named.st_dev;
 }
 
@@ -205,8 +203,9 @@ static ErrCode open_tmp(OutFile *f, Err *err)
         while (f->fd < 0 && errno == EINTR);
         if (f->fd < 0) return err_sys(err, "cannot create %s", f->tmp);
         bool locked = flock(f->fd, LOCK_EX) == 0, stopped = !locked && errno == EINTR;
-        if (!stopped && (!locked || is_named(f))) break; /* not locked: this file system knows no locks */
-        close(f->fd);                                    /* not ours to unlink */
+        if (!stopped && (!locked || store_tmp_is(f->tmp, f->fd)))
+            break;    /* not locked: this file system knows no locks */
+        close(f->fd); /* not ours to unlink */
         f->fd = -1;
         if (stopped) return err_set(err, ERR_INTR, "interrupted while another process writes %s", f->tmp);
     }

@@ -194,7 +194,8 @@ static ErrCode sweep_file(const char *path, Err *err)
     bool orphan = flock(fd, LOCK_EX | LOCK_NB) == 0;
     if (!orphan && errno != EWOULDBLOCK)
         orphan = fstat(fd, &st) == 0 && st.st_mtime < time(NULL) - STORE_STALE_SECONDS;
-    if (orphan) rc = store_delete(path, err); /* still locked: nobody can have begun to write it */
+    if (orphan && store_tmp_is(path, fd))
+        rc = store_delete(path, err); /* who would write it now waits for our lock */
     close(fd);
     return rc;
 }

@@ -4,10 +4,12 @@
  * A process number alone does not say that its writer is dead: containers number their processes for themselves and may share a host
  * name. So a writer holds a lock (flock) on its temporary, which the kernel drops when the writer ends however it ends, and which
  * processes in other containers and, over NFS, on other machines see too. Only what can be locked is an orphan; where the file
- * system knows no locks, only what is old. A writer that got its lock looks whether the name is still its own, so that a sweep between
- * its open and its lock costs nothing. */
+ * system knows no locks, only what is old. Who got the lock looks whether the name is still that of the locked file: a writer, so that
+ * a sweep between its open and its lock costs nothing; a sweep, so that it never takes a later file of the same name. */
 #ifndef TAMIS_CORE_STORE_TMP_H
 #define TAMIS_CORE_STORE_TMP_H
+
+#include <stdbool.h>
 
 enum {
     STORE_TMP_SUFFIX = 104,     /* host name 64, pid 20, dots and "tmp" */
@@ -16,5 +18,9 @@ enum {
 
 /* ".HOST.PID.tmp", or ".HOST." for pid 0. Characters of a host name that could upset a path become '_'. */
 void store_tmp_suffix(char out[STORE_TMP_SUFFIX], long pid);
+
+/* Whether `path` is still the name of what `fd` has open: while a lock was waited for, a sweep may have deleted it or its writer
+ * published it. */
+bool store_tmp_is(const char *path, int fd);
 
 #endif
