@@ -35,8 +35,8 @@ typedef struct {
 
 typedef struct Dataset Dataset;
 
-/* Opens a complete dataset (manifest present) and its bases (at most DATASET_MAX_OPEN in all), checking that each base still has the content the view was
- * made over. A directory without manifest.json: ERR_DATA, "… is not a complete dataset". */
+/* Opens a complete dataset (manifest present) and its bases (at most DATASET_MAX_OPEN in all), checking that each base still
+ * has the content the view was made over. A directory without manifest.json: ERR_DATA, "… is not a complete dataset". */
 MUST_USE ErrCode dataset_open(Dataset **ds, const char *dir, Err *err);
 void dataset_close(Dataset *ds);
 const char *dataset_dir(const Dataset *ds);

@@ -57,7 +57,7 @@ void log_warn(const char *fmt, ...)
 {
     va_list ap;
 
-    if (level == LOG_QUIET || log_rank != 0) return;
+    if (log_rank != 0) return;
     va_start(ap, fmt);
     say("warning: ", fmt, ap);
     va_end(ap);

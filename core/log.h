@@ -14,7 +14,7 @@ typedef enum { LOG_QUIET, LOG_NORMAL, LOG_VERBOSE } LogLevel;
 void log_setup(LogLevel level, int rank); /* the one mutable global of the program */
 LogLevel log_level(void);
 void log_error(const char *fmt, ...) PRINTF_LIKE(1, 2); /* "tamis: …", always printed */
-void log_warn(const char *fmt, ...) PRINTF_LIKE(1, 2);  /* rank 0, unless quiet */
+void log_warn(const char *fmt, ...) PRINTF_LIKE(1, 2);  /* rank 0, quiet or not */
 void log_info(const char *fmt, ...) PRINTF_LIKE(1, 2);  /* rank 0, unless quiet */
 void log_debug(const char *fmt, ...) PRINTF_LIKE(1, 2); /* rank 0, with -v */
 

@@ -119,6 +119,8 @@ ErrCode common_check(void *value, Err *err)
 {
     const CommonOptions *c = value;
 
+    if (c->threads > PAR_MAX_THREADS)
+        return err_set(err, ERR_USAGE, "--threads is at most %d; 0 takes the cores we may use", PAR_MAX_THREADS);
     if (!c->force || c->task.count <= 1) return ERR_OK;
     return err_set(
         err, ERR_USAGE,

@@ -277,7 +277,7 @@ static ErrCode write_tokens(TokenizePlan *p, const TokenizeRun *run, const Datas
                         .input_order = run->order == 1,
                         .seed = run->seed,
                         .key = p->key,
-                        .memory = run->common.memory ? run->common.memory : par_memory(par) / 4 * 3};
+                        .memory = common_memory(&run->common, par)};
     const char *vocab = out_path(p, run, "vocab.bin");
     double began = clock_seconds();
     DomainSet domains = {0};
