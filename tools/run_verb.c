@@ -173,7 +173,7 @@ int run_verb(int argc, char **argv)
                 "threads of every stage; 0: the recipe's, else the cores we may use"),
         OPT_STR(0, "until", &o.until, "STAGE", "stop behind this stage"),
         OPT_FLAG('n', "dry-run", &o.dry_run, "print the commands, run nothing"),
-        OPT_FLAG(0, "force", &o.force, "start anew although DIR holds another run"),
+        OPT_FLAG(0, "force", &o.force, "make anew what is of other parameters or inputs; the rest stays"),
         OPT_COMMON_TALK(&o),
         OPT_END,
     };
