@@ -68,6 +68,12 @@ static ErrCode open_files(BpeInput *in, Err *err)
     return ERR_OK;
 }
 
+static ErrCode refuse_empty(const BpeSource *source, Err *err)
+{
+    return err_set(err, ERR_DATA, "bpe: %s holds no documents%s", source->path[0],
+                   source->n > 1 ? ", nor does any other input" : "");
+}
+
 ErrCode bpeinput_open(BpeInput **out, const BpeSource *source, Err *err)
 {
     size_t threads = (size_t)source->threads;
@@ -84,6 +90,7 @@ ErrCode bpeinput_open(BpeInput **out, const BpeSource *source, Err *err)
     if (rc == ERR_OK && source->text) rc = open_files(in, err);
     if (rc == ERR_OK && !source->text) {
         rc = datasetset_open(&in->set, source->path, source->n, err);
+        if (rc == ERR_OK && datasetset_n_docs(in->set) == 0) rc = refuse_empty(source, err);
         if (rc == ERR_OK) rc = read_mixture(in, err);
     }
     if (rc == ERR_OK)

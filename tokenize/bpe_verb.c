@@ -11,6 +11,7 @@
 
 #include <inttypes.h>
 #include <stdlib.h>
+#include <string.h>
 
 static const char after[] = "With a mixture.json in DATASET its weights are the shares of text that are counted. The "
                             "added tokens of a preset\n"
@@ -87,7 +88,7 @@ static ErrCode read_manifest(const BpePlan *p, bool *same_key, bool *complete, H
 {
     Arena tree = {0};
     Buf text = {0};
-    const char *key, *hex;
+    const char *format, *key, *hex;
     Hash128 found;
     Json *root;
     ErrCode rc;
@@ -95,10 +96,11 @@ static ErrCode read_manifest(const BpePlan *p, bool *same_key, bool *complete, H
     *same_key = *complete = false;
     if ((rc = store_read(p->manifest, MANIFEST_MAX_BYTES, &text, err)) != ERR_OK) goto out;
     if ((rc = json_parse(&tree, buf_span(&text), p->manifest, &root, err)) != ERR_OK) goto out;
+    if ((rc = json_get_str(root, "format", p->manifest, &format, err)) != ERR_OK) goto out;
     if ((rc = json_get_str(root, "key", p->manifest, &key, err)) != ERR_OK) goto out;
     if ((rc = json_get_str(root, "content", p->manifest, &hex, err)) != ERR_OK) goto out;
-    if (!key || !hash128_parse(span_str(key), &found)) {
-        rc = err_set(err, ERR_DATA, "%s: no key in it", p->manifest);
+    if (!format || strcmp(format, "tamis-bpe") != 0 || !key || !hash128_parse(span_str(key), &found)) {
+        rc = err_set(err, ERR_DATA, "%s is not the manifest of a tokenizer: choose another name", p->manifest);
         goto out;
     }
     *same_key = hash128_eq(found, p->key);
@@ -109,7 +111,8 @@ out:
     return rc;
 }
 
-/* ERR_DATA when the place is taken by something else; *done when our tokenizer is there. */
+/* ERR_DATA when the place is taken by something else, which --force spares too where bpe did not make it; *done when our
+ * tokenizer is there. */
 static ErrCode look(const BpePlan *p, const BpeRun *run, bool *done, Err *err)
 {
     bool have_out, have_manifest, same_key, complete;
@@ -117,14 +120,13 @@ static ErrCode look(const BpePlan *p, const BpeRun *run, bool *done, Err *err)
     ErrCode rc;
 
     *done = false;
-    if (run->force) return ERR_OK;
     if ((rc = store_exists(run->out, &have_out, err)) != ERR_OK) return rc;
     if ((rc = store_exists(p->manifest, &have_manifest, err)) != ERR_OK) return rc;
     if (!have_manifest)
-        return have_out
-                   ? err_set(err, ERR_DATA, "%s is there and is not ours: choose another name, or --force", run->out)
-                   : ERR_OK;
-    if ((rc = read_manifest(p, &same_key, &complete, &content, err)) != ERR_OK) return rc;
+        return have_out ? err_set(err, ERR_DATA, "%s is there and is not a tokenizer of bpe's: choose another name",
+                                  run->out)
+                        : ERR_OK;
+    if ((rc = read_manifest(p, &same_key, &complete, &content, err)) != ERR_OK || run->force) return rc;
     if (!same_key)
         return err_set(err, ERR_DATA,
                        "%s is of another run (other parameters or inputs): choose another name, or --force",
@@ -247,6 +249,9 @@ static ErrCode settle(void *options, Err *err)
     bpe->vocab_size = o->given.vocab_size;
     bpe->min_frequency = o->given.min_frequency;
     bpe->max_token_length = o->given.max_token_length;
+    if (bpe->vocab_size > TOKENIZER_MAX_IDS - bpe->n_added)
+        return err_set(err, ERR_USAGE, "bpe: --vocab-size %" PRIu32 " is too large: at most %" PRIu32,
+                       bpe->vocab_size, TOKENIZER_MAX_IDS - bpe->n_added);
     if (!bpe->all_bytes || bpe->vocab_size >= 256) return ERR_OK;
     return err_set(err, ERR_USAGE, "bpe: --vocab-size %" PRIu32 " does not hold the 256 bytes", bpe->vocab_size);
 }
@@ -266,7 +271,7 @@ int bpe_verb(int argc, char **argv)
                  "count about so much text of datasets; 0: all"),
         OPT_FLAG(0, "text", &run->source.text, "INPUT is plain text files, taken whole"),
         OPT_COMMON_THREADS(&common),
-        OPT_FLAG(0, "force", &run->force, "start anew although FILE is there"),
+        OPT_FLAG(0, "force", &run->force, "start anew although FILE holds another tokenizer"),
         OPT_COMMON_TALK(&common),
         OPT_CHECK(settle, &o),
         OPT_END,
