@@ -185,7 +185,9 @@ static ErrCode look_at_plan(const StageJob *job, Hash128 key, bool *found, bool 
     if ((rc = store_exists(path, found, err)) != ERR_OK || !*found) return rc;
     rc = plan_read(&arena, job->out_dir, &plan, err);
     *ours = rc == ERR_OK && hash128_eq(plan.key, key);
-    if (rc == ERR_OK && !*ours && !job->common->force) /* --force replaces a dataset, not whatever else is there */
+    if (rc == ERR_OK && strcmp(plan.stage, job->def->name) != 0) /* --force replaces a run of the same stage alone */
+        rc = err_set(err, ERR_DATA, "%s holds a run of %s: choose another directory", job->out_dir, plan.stage);
+    else if (rc == ERR_OK && !*ours && !job->common->force)
         rc = err_set(
             err, ERR_DATA,
             "%s holds another run (stage %s, other parameters or inputs): choose another directory, or --force",

@@ -1,4 +1,5 @@
-# An output directory that holds another run: status 4 and one line; --force starts anew; the same again: nothing to do.
+# An output directory that holds another run: status 4 and one line; --force starts anew, but
+# not over another verb's; the same again: nothing to do.
 mkdir crawl
 mkcrawl -n 10 -f 1 crawl >/dev/null
 try() {
@@ -17,3 +18,13 @@ cksum docs/manifest.json | cmp -s - first || echo other
 try tamis ingest -q -o docs --force --task 0/2 crawl
 cksum docs/manifest.json | cmp -s - first || echo other
 try tamis filter -q -o docs docs
+
+# The dataset of another verb: in the way, with --force too.
+tamis ingest -q -o other crawl
+cp -R other whole
+for force in "" --force; do
+    status=0
+    tamis filter -q $force -o other docs || status=$?
+    echo "status $status"
+done
+diff -r whole other && echo "the other verb's is whole"
