@@ -257,6 +257,14 @@ static ErrCode check_words(const OptVerb *verb, int c, const char *name, char **
                 : ERR_OK;
 }
 
+/* The last of two values would win in silence. */
+static ErrCode check_twice(const OptVerb *verb, const OptSpec *o, bool given, Err *err)
+{
+    if (!given || o->type == OPT_T_FLAG || o->type == OPT_T_LIST) return ERR_OK;
+    return err_set(err, ERR_USAGE, "%s: --%s is given twice; try tamis %s --help", verb->name, o->long_name,
+                   verb->name);
+}
+
 /* *end: --help or --check-options. */
 static ErrCode parse_words(const OptVerb *verb, int argc, char **argv, bool *given, bool *end, Err *err)
 {
@@ -281,6 +289,7 @@ static ErrCode parse_words(const OptVerb *verb, int argc, char **argv, bool *giv
         int i = c - LONG_BASE;
         if (c < LONG_BASE)
             for (i = 0; verb->specs[i].short_name != c; i++) continue;
+        if ((rc = check_twice(verb, &verb->specs[i], given[i], err)) != ERR_OK) return rc;
         given[i] = true;
         if ((rc = set_value(verb, &verb->specs[i], optarg, err)) != ERR_OK) return rc;
     }

@@ -143,7 +143,7 @@ typedef struct {
 /* Parses argv (argv[0] is the verb). Operands are moved to *operands .. argc. Returns ERR_OK; ERR_USAGE with the
  * message in err; ERR_NO, with lists cleared, after --help was printed to stdout or --check-options found nothing wrong (the
  * caller ends with verb_exit(ERR_OK)). These two need no entry. Long names are given in full, since the next option would change
- * what an abbreviation means; a value that begins with "--" needs '='. */
+ * what an abbreviation means; a value that begins with "--" needs '='. Only flags and lists may be given twice. */
 MUST_USE ErrCode options_parse(const OptVerb *verb, int argc, char **argv, int *operands, Err *err);
 void options_help(const OptVerb *verb);
 void optlist_clear(OptList *l);

@@ -112,6 +112,30 @@ TEST(the_wrong_word_is_the_one_that_is_named)
     }
 }
 
+/* The last value would win in silence; a flag says the same twice. */
+TEST(a_value_is_given_once)
+{
+    static char *twice[][7] = {{"test", "-o", "d", "--bands=3", "-b", "3", NULL},
+                               {"test", "-o", "d", "--kind", "zh", "--kind=en", NULL},
+                               {"test", "--out", "a", "--out", "b", NULL}};
+    static char *again[] = {"test", "-o", "d", "--force", "--force", "-ka", "-ka", NULL};
+    static const char *const names[] = {"--bands", "--kind", "--out"};
+    Values v = {0};
+    Err err = {.code = ERR_OK};
+    char msg[100];
+    int first;
+
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        CHECK_INT(ERR_USAGE, parse(&v, twice[i], &first, &err));
+        snprintf(msg, sizeof msg, "test: %s is given twice; try tamis test --help", names[i]);
+        CHECK_STR(msg, err.msg);
+        err = (Err){.code = ERR_OK};
+    }
+    CHECK_OK(parse(&v, again, &first, &err), &err);
+    CHECK_INT(2, v.keep.n);
+    optlist_clear(&v.keep);
+}
+
 TEST(a_wrong_choice_lists_the_right_ones)
 {
     static char *args[] = {"test", "-o", "d", "--kind", "fr", NULL};
