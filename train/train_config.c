@@ -309,6 +309,12 @@ const char *config_difference(const TrainConfig *a, const TrainConfig *b)
     return NULL;
 }
 
+double config_value(const TrainConfig *c, const char *key)
+{
+    const Key *k = find_key(span_str(key));
+    return k ? get(c, k) : NAN;
+}
+
 void config_print_keys(void)
 {
     TrainConfig tiny;

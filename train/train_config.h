@@ -47,6 +47,8 @@ void config_put_json(Buf *out, const TrainConfig *c, bool identity);
 MUST_USE ErrCode config_read_json(TrainConfig *c, Span text, const char *name, Err *err);
 /* The first identity key in which two configurations differ; NULL: none. */
 const char *config_difference(const TrainConfig *a, const TrainConfig *b);
+/* The value of a key; NaN when there is none of that name. */
+double config_value(const TrainConfig *c, const char *key);
 /* The table of keys with their meaning, for people. */
 void config_print_keys(void);
 

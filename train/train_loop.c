@@ -11,6 +11,7 @@
 #include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* Seconds between lines of talk on stderr. */
 static const double TALK_SECONDS = 10;
@@ -70,11 +71,14 @@ static ErrCode check_same_run(const Run *r, const CheckpointInfo *info, Err *err
     if (!hash128_eq(r->d->tokenizer_id, info->tokenizer_id))
         return err_set(err, ERR_DATA, "%s holds a run over tokens of another vocabulary; --force starts anew",
                        r->dir);
+    if (key && strcmp(key, "tokens") == 0) /* what a step takes is the same, or its key were the first */
+        return err_set(err, ERR_DATA,
+                       "%s holds another run, of %" PRIu64 " steps (%" PRIu64 " tokens), not %" PRIu64 " (%" PRIu64
+                       "): a run's length is part of its plan; --force starts anew",
+                       r->dir, info->config.steps, info->config.tokens, r->c->steps, r->c->tokens);
     if (key)
-        return err_set(
-            err, ERR_DATA,
-            "%s holds another run: its %s differs (a run's length is part of its plan); --force starts anew", r->dir,
-            key);
+        return err_set(err, ERR_DATA, "%s holds another run: its %s is %.10g, not %.10g; --force starts anew", r->dir,
+                       key, config_value(&info->config, key), config_value(r->c, key));
     if (!hash128_eq(r->d->content, info->data))
         return err_set(err, ERR_DATA, "%s holds a run over other tokens; --force starts anew", r->dir);
     return ERR_OK;

@@ -364,7 +364,10 @@ TEST(another_run_is_refused)
     CHECK(strstr(err.msg, "another vocabulary"));
     c.lr *= 2;
     CHECK_INT(ERR_DATA, train_run(&c, &source, dir, &(TrainOptions){.threads = 1}, &err));
-    CHECK(strstr(err.msg, "its lr differs"));
+    CHECK(strstr(err.msg, "its lr is "));
+    TrainConfig longer = config(4);
+    CHECK_INT(ERR_DATA, train_run(&longer, &source, dir, &(TrainOptions){.threads = 1}, &err));
+    CHECK(strstr(err.msg, "of 3 steps (") && strstr(err.msg, "not 4 ("));
     CHECK_OK(train_run(&c, &source, dir, &(TrainOptions){.threads = 1, .force = true}, &err), &err);
     check_log(dir, 3, 1);
     arena_clear(&a);

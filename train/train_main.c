@@ -50,6 +50,7 @@ static ErrCode load_config(const Options *o, TrainConfig *c, Err *err)
         if (!own[i].value) continue;
         snprintf(text, sizeof text, "%s=%s", own[i].key, own[i].value);
         rc = config_set(c, text, err);
+        if (rc == ERR_OK && i == 0 && c->steps == 0) rc = err_set(err, ERR_USAGE, "train: --steps must be above 0");
         if (rc == ERR_OK && i == 1 && !o->steps) c->steps = 0; /* --tokens counts, not the file's steps */
     }
     return rc;
@@ -93,11 +94,12 @@ static ErrCode plan(const Options *o, const char *tokens_dir, Err *err)
 
 /* --- reading a trained model */
 
-/* "1,2,3" into ids < limit. */
+/* "1,2,3", or "[1,2,3]" as tamis tokenize --ids prints them, into ids < limit. */
 static ErrCode parse_ids(const char *text, uint32_t limit, uint32_t **ids, size_t *n, Err *err)
 {
-    Span rest = span_str(text);
+    Span rest = span_trim(span_str(text));
 
+    if (rest.n >= 2 && rest.p[0] == '[' && rest.p[rest.n - 1] == ']') rest = span_trim(span(rest.p + 1, rest.n - 2));
     *n = 0;
     *ids = malloc((rest.n + 1) * sizeof **ids);
     if (!*ids) return err_nomem(err, "a prompt");

@@ -97,6 +97,10 @@ ErrCode tokens_source(DataSource *d, const char *dir, const TrainConfig *c, Err 
 
     if (!t) return err_nomem(err, "the tokens");
     if ((rc = tokensdir_open(&t->dir, dir, err)) != ERR_OK) goto out;
+    if (tokensdir_n_streams(t->dir) == 0) {
+        rc = err_set(err, ERR_DATA, "%s holds no documents", dir);
+        goto out;
+    }
     if ((rc = read_mixture(dir, &t->mixture, err)) != ERR_OK) goto out;
     if ((rc = blend_open(&t->blend, t->dir, buf_span(&t->mixture), &spec, err)) != ERR_OK) goto out;
     describe(d, t);

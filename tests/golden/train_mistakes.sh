@@ -21,3 +21,6 @@ try tamis-train --export-hf ckpt
 try tamis-train --check-options -c small
 try tamis-train --check-options --set batch=3 --set micro_batch=2
 try tamis-train --check-options --set batch=4 --set micro_batch=2
+try tamis-train --check-options --steps 0
+try tamis-train --check-options --tokens 0
+try tamis-train --check-options --steps 0 --tokens 1000

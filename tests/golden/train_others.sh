@@ -11,7 +11,16 @@ small="--steps 2 --set layers=1 --set d_model=16 --set heads=1 --set kv_heads=1 
 try() { echo "+ $*" | sed 's/ --steps.*=4//'; "$@" 2>&1 || echo "status $?"; }
 try tamis train -q $small -o ckpt tokens300
 ls ckpt
+try tamis train -q $small --set seed=2 -o ckpt tokens300
+longer=$(echo "$small" | sed 's/--steps 2/--steps 3/')
+try tamis train -q $longer -o ckpt tokens300
 try tamis train -q $small -o ckpt tokens310
+# Ids as `tamis tokenize --ids` prints them.
+ids=$(printf 'water' | tamis tokenize --ids -t 300.json)
+tamis train --score ckpt --prompt-ids "$(echo "$ids" | tr -d '[]')" >bare
+tamis train --score ckpt --prompt-ids " $ids " | cmp - bare && sed -n '$=' bare
+try tamis train --score ckpt --prompt-ids '[1,2'
+try tamis train --score ckpt --prompt-ids '[1] [2]'
 try tamis train --generate ckpt --tokens-dir tokens310
 try tamis train --export-hf ckpt --tokens-dir tokens310 hf
 try tamis train -q $small -o new docs
