@@ -63,6 +63,9 @@ typedef struct {
         .part_bytes = (uint64_t)1 << 30 \
     }
 
+/* ERR_USAGE for values that no run can have. */
+MUST_USE ErrCode ingest_check(const IngestParams *params, Err *err);
+
 /* Runs the stage over `n` operands (file, directory, @LIST). Collective: every rank calls it with equal arguments.
  * `totals` may be NULL. ERR_USAGE for no input or two of one name, ERR_SYS for one that cannot be read, ERR_DATA when
  * records came in and not one is a record we read (the dataset is there, and empty). */

@@ -211,10 +211,17 @@ static void put_inputs(Buf *b, const Inputs *in)
     buf_clear(&name);
 }
 
-static ErrCode check_params(const IngestParams *p, bool keep[LANG_N], Err *err)
+static bool kept_languages(const IngestParams *p, bool keep[LANG_N])
 {
     for (int i = 0; i < LANG_N; i++) keep[i] = true;
-    if (p->keep_lang && !lang_set_parse(p->keep_lang, keep))
+    return !p->keep_lang || lang_set_parse(p->keep_lang, keep);
+}
+
+ErrCode ingest_check(const IngestParams *p, Err *err)
+{
+    bool keep[LANG_N];
+
+    if (!kept_languages(p, keep))
         return err_set(err, ERR_USAGE, "--keep-lang %s: languages are en, zh, zh-Hans, zh-Hant, code, other",
                        p->keep_lang);
     if (p->dump && (!*p->dump || !utf8_valid(span_str(p->dump))))
@@ -259,8 +266,8 @@ ErrCode ingest_run(const IngestParams *params, const char *const *operands, size
     Buf text = {0}, inputs = {0};
     ErrCode rc;
 
-    if ((rc = check_params(params, run.keep, err)) == ERR_OK)
-        rc = inputs_gather(&run.inputs, operands, n, params->dump, err);
+    (void)kept_languages(params, run.keep); /* checked with the others */
+    if ((rc = ingest_check(params, err)) == ERR_OK) rc = inputs_gather(&run.inputs, operands, n, params->dump, err);
     if (rc == ERR_OK) rc = inputs_cut(&run.inputs, params->inputs_per_part, params->part_bytes, err);
     if (rc == ERR_OK) rc = outcomes_new(&run.outcome, &run.inputs, err);
     /* A list that differs between ranks (a directory that is written to) shows as a different key. */

@@ -9,6 +9,8 @@ static const char after[] =
     "Inputs that break off, do not decompress or hold no record are named; status 4 when not one record could be "
     "read.";
 
+static ErrCode settle(void *params, Err *err) { return ingest_check(params, err); }
+
 int ingest_verb(int argc, char **argv)
 {
     IngestParams params = INGEST_PARAMS_DEFAULT;
@@ -24,6 +26,7 @@ int ingest_verb(int argc, char **argv)
         OPT_SIZE(0, "part-bytes", &params.part_bytes, "SIZE", "stored bytes of input a part"),
         OPT_COMMON_STAGE(&common),
         OPT_STR(0, "rejected", &common.rejected, "DIR", "write what is dropped, with its reason"),
+        OPT_CHECK(settle, &params),
         OPT_END,
     };
     const OptVerb verb = {.name = "ingest",

@@ -13,6 +13,7 @@ try() { # LINES...
 mkdir crawl
 try 'train:' '  threads: 1' '  confg: x'
 try 'bpe:' '  vocab-size: lots'
+try 'bpe: {vocab-size: 100000000}'
 try 'dedup: {exact-only: 1}'
 try 'filter: {rules: true, other: keep}'
 try 'filter: {rule: zh-en}'
@@ -34,3 +35,9 @@ rm -rf run
 printf 'ingest: {input: crawl}\nremix:\n  recipe:\n    alfa: 1\n' >recipe.yaml
 tamis run -q recipe.yaml || echo "status $?"
 ls run
+for bad in 'keep-lang: fr' 'part-bytes: 0'; do
+    printf 'ingest:\n  input: crawl\n  %s\n' "$bad" >recipe.yaml
+    tamis run -q recipe.yaml || echo "status $?"
+done
+printf 'ingest: {input: crawl}\ntrain:\n  steps: 0\n' >recipe.yaml
+tamis run -q recipe.yaml || echo "status $?"
