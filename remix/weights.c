@@ -82,8 +82,8 @@ ErrCode weights_compute(MixDomain *d, size_t n, const MixTemperature *t, bool *o
     if (n_given == n && n && given <= 0) {
         rc = err_set(err, ERR_USAGE, "the weights of all domains are 0");
     } else if (n_given < n && given >= 1) {
-        rc = err_set(err, ERR_USAGE, "the given weights sum to %g, which leaves nothing for the other %zu domains",
-                     given, n - n_given);
+        rc = err_set(err, ERR_USAGE, "the given weights sum to %g, which leaves nothing for %zu other domain%s",
+                     given, n - n_given, n - n_given == 1 ? "" : "s");
     } else {
         for (size_t i = 0; i < n; i++)
             if (d[i].given) d[i].weight = n_given == n ? d[i].given_weight / given : d[i].given_weight;

@@ -61,6 +61,7 @@ TEST(weights_given_stand)
     CHECK(d[0].weight == 0.25 && d[1].weight == 0.75 && d[2].weight == 0);
     d[2].given = false;
     CHECK_INT(ERR_USAGE, weights_compute(d, 3, &t, &over, &err)); /* 1.6 leaves nothing */
+    CHECK(strstr(err.msg, "nothing for 1 other domain") != NULL);
     d[0].given_weight = d[1].given_weight = 0;
     d[2].given = true;
     CHECK_INT(ERR_USAGE, weights_compute(d, 3, &t, &over, &err));
