@@ -172,6 +172,16 @@ void progress_tick(Progress *p)
     pthread_mutex_unlock(&p->lock);
 }
 
+void progress_sum(Progress *p, const Par *par)
+{
+    uint64_t sum[2] = {p ? atomic_load(&p->docs) : 0, p ? atomic_load(&p->bytes) : 0};
+
+    par_sum_u64(par, sum, 2);
+    if (!p) return;
+    atomic_store(&p->docs, sum[0]);
+    atomic_store(&p->bytes, sum[1]);
+}
+
 void progress_stop(Progress *p)
 {
     if (!p) return;

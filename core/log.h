@@ -1,6 +1,6 @@
 /* core/log.h - what a person sees while a verb runs (stderr), and the event log programs read.
  *
- * stdout is data, stderr is talk. Rank 0 reports progress: a live line on a terminal, else a line every ten
+ * stdout is data, stderr is talk. Rank 0 reports its progress: a live line on a terminal, else a line every ten
  * seconds; other ranks only speak of errors, with their number. */
 #ifndef TAMIS_CORE_LOG_H
 #define TAMIS_CORE_LOG_H
@@ -24,6 +24,8 @@ MUST_USE ErrCode progress_start(Progress **p, const char *what, uint64_t total_b
 void progress_add(Progress *p, uint64_t docs, uint64_t bytes);                                   /* NULL is fine */
 /* Prints if it is time; call it often from one thread, or from several: one of them prints. */
 void progress_tick(Progress *p);
+/* Collective: what all ranks added becomes rank 0's, so that its closing line tells the whole. NULL is fine. */
+void progress_sum(Progress *p, const Par *par);
 void progress_stop(Progress *p); /* the closing line; frees; NULL is fine */
 
 /* Seconds of a monotonic clock; peak resident memory of this process in bytes; CPU seconds of it. */

@@ -335,18 +335,17 @@ static ErrCode run_parts(const StageJob *job, const Par *par, Hash128 key, Stage
     ErrCode rc;
 
     if ((rc = my_share(job, par, &parts, &n, err)) == ERR_OK) rc = skip_finished(job, key, parts, &n, &reused, err);
-    if (rc == ERR_OK) {
-        for (uint32_t i = 0; i < n; i++) bytes += part_bytes(job, parts[i]);
-        if (n) rc = progress_start(&progress, job->def->name, bytes, err);
-        if (rc == ERR_OK && n)
-            rc = stage_pipe(&spec, parts, n, par->threads, common_memory(job->common, par), progress, err);
-        progress_stop(progress);
-    }
-    free(parts);
-    rc = par_agree(par, rc, err);
     counts[0] = n;
     counts[1] = reused;
     par_sum_u64(par, counts, 2);
+    for (uint32_t i = 0; rc == ERR_OK && i < n; i++) bytes += part_bytes(job, parts[i]);
+    if (rc == ERR_OK && counts[0]) rc = progress_start(&progress, job->def->name, bytes, err);
+    if (rc == ERR_OK && n)
+        rc = stage_pipe(&spec, parts, n, par->threads, common_memory(job->common, par), progress, err);
+    free(parts);
+    rc = par_agree(par, rc, err);
+    progress_sum(progress, par);
+    progress_stop(progress);
     t->n_parts_done = (uint32_t)counts[0];
     t->n_parts_reused = (uint32_t)counts[1];
     return rc;
