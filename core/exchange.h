@@ -2,10 +2,17 @@
  * is a shuffle of records = 16-byte key + 0..1 MiB value, delivered sorted by (key, value bytes) as a stream of groups.
  *
  * The key space is cut into P partitions by the key's top bits (P a power of two and a parameter, never a number of workers);
- * a partition is the unit of parallel delivery. An optional combiner (associative, commutative, integer) folds the values
- * of one key where they are sent. Keys compare as bytes. This build holds all records of the process in memory
- * (ERR_NOMEM names --memory when they do not fit) and is local to the calling process: of several ranks, only one opens it
- * (the others wait in par_agree); see docs/decisions.md. A combiner gets its two values at any alignment. */
+ * a partition is the unit of parallel delivery, and each rank owns a contiguous range of them. An optional combiner
+ * (associative, commutative, integer) folds the values of one key: in every full block where they are sent, before they go
+ * to scratch, before they travel. Keys compare as bytes. A combiner gets its two values at any alignment.
+ *
+ * Memory is bounded by the budget, whatever the records do. What is sent stays here, cut into bins (core/exchange_impl.h says
+ * how), and goes to scratch as sorted runs when it is more than the threads' shares; without scratch that is ERR_NOMEM naming
+ * --memory. Delivery takes a bin at a time: gathered and sorted in memory, or merged as a stream when one key or few have
+ * too much. Between ranks bins travel in rounds (core/exchange_ranks.c). Scratch files have no name and end with the
+ * process; their chunks carry checksums, and a damaged one ends the exchange with ERR_DATA.
+ *
+ * Content is a function of the records alone: the same for any threads, ranks, budget and partitions kept. */
 #ifndef TAMIS_CORE_EXCHANGE_H
 #define TAMIS_CORE_EXCHANGE_H
 
@@ -23,11 +30,12 @@ typedef struct {
     uint32_t partitions;     /* power of two, 1 .. EXCHANGE_MAX_PARTITIONS */
     uint32_t value_bytes;    /* width of every value; UINT32_MAX: values vary */
     ExchangeCombine combine; /* NULL: none; needs fixed-width values */
-    uint64_t memory;         /* budget in bytes */
-    const char *scratch;     /* directory for spilled runs; NULL: the output's */
+    uint64_t memory;         /* budget in bytes; 256 KiB a thread at the least */
+    const char *scratch;     /* directory for what does not fit the budget; NULL: then nothing more fits */
 } ExchangeSpec;
 
 typedef struct Exchange Exchange;
+/* Every rank of par takes part: opening, flip and each are collective (a Par of par_alone() keeps an exchange local). */
 MUST_USE ErrCode exchange_open(Exchange **x, const ExchangeSpec *spec, const Par *par, Err *err);
 void exchange_close(Exchange *x);
 
@@ -48,6 +56,9 @@ MUST_USE ErrCode exchange_next_value(ExchangeGroups *g, Span *value, bool *end, 
  * groups it wants. Failures: the lowest partition's wins. */
 typedef ErrCode (*ExchangeEach)(void *ctx, int thread, uint32_t partition, ExchangeGroups *g, Err *err);
 MUST_USE ErrCode exchange_each(Exchange *x, ExchangeEach fn, void *ctx, Err *err);
+
+/* The partitions that this rank will be given, [begin, end): known from the opening on. */
+void exchange_own(const Exchange *x, uint32_t *begin, uint32_t *end);
 
 /* --- for callers that put 64-bit words into keys: big-endian, so that byte order is numeric order. */
 static inline void exchange_key_u64(uint8_t key[EXCHANGE_KEY], uint64_t hi, uint64_t lo)

@@ -1,11 +1,12 @@
-#include "core/exchange.h"
+#include "core/exchange_impl.h"
 #include "core/hash.h"
-#include "core/radix.h"
+#include "core/store_fault.h"
 #include "tests/check.h"
 
 #include <errno.h>
 #include <omp.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 /* --- radix sort against qsort */
 
@@ -220,23 +221,142 @@ TEST(exchange_empty)
     compare_with_qsort(0, 1, UINT32_MAX, 8);
 }
 
-/* 100,000 records of 24 bytes are 2.4 MB; a budget of 4 to 5 MiB leaves room for a part of the items at a time. */
-TEST(exchange_small_memory_takes_rounds)
+/* --- less memory than records */
+
+static uint64_t count_runs(const Exchange *x)
 {
+    uint64_t n = 0;
+
+    for (int i = 0; i < x->threads; i++)
+        for (const ExchangeRun *r = x->lane[i].run; r; r = run_older(r)) n++;
+    return n;
+}
+
+static Buf deliver_spilled(const Records *all, const ExchangeSpec *spec, int threads, uint32_t *n_groups,
+                           uint64_t *runs)
+{
+    Delivered *d = calloc(1, sizeof *d);
+    Par par = {.n_ranks = 1, .threads = threads};
+    Exchange *x = NULL;
+    Err err;
+
+    CHECK_OK(exchange_open(&x, spec, &par, &err), &err);
+    send_all(x, all, threads);
+    CHECK_OK(exchange_flip(x, &err), &err);
+    *runs = count_runs(x);
+    CHECK_OK(exchange_each(x, collect, d, &err), &err);
+    exchange_close(x);
+    return whole(d, spec->partitions, n_groups);
+}
+
+/* Some 2.4 MB of records and a budget of 1 MiB: most of them go by way of the scratch. */
+static void compare_spilled(size_t n, uint64_t n_keys, uint32_t value_bytes, uint32_t max_value)
+{
+    const char *scratch = check_tmpdir();
     const int threads[] = {1, 2, 7};
-    Records all = make_records(100000, 90000, 8, 0);
+    const uint32_t partitions[] = {1, 64, 4096};
+    Records all = make_records(n, n_keys, value_bytes, max_value);
     uint32_t want_groups, groups;
     Buf want = sorted_stream(&all, &want_groups);
+    uint64_t runs;
 
-    for (size_t t = 0; t < 3; t++) {
-        ExchangeSpec spec = {
-            .name = "test", .partitions = 64, .value_bytes = 8, .memory = (4 << 20) + (512 << 10) * (uint64_t)t};
-        Buf got = whole(deliver(&all, &spec, threads[t]), 64, &groups);
-        CHECK_INT(want_groups, groups);
-        CHECK(span_eq(buf_span(&want), buf_span(&got)));
-        buf_clear(&got);
-    }
+    for (size_t t = 0; t < 3; t++)
+        for (size_t p = 0; p < 3; p++) {
+            ExchangeSpec spec = {.name = "test",
+                                 .partitions = partitions[p],
+                                 .value_bytes = value_bytes,
+                                 .memory = 1 << 20,
+                                 .scratch = scratch};
+            Buf got = deliver_spilled(&all, &spec, threads[t], &groups, &runs);
+            CHECK(runs > 0);
+            CHECK_INT(want_groups, groups);
+            CHECK(span_eq(buf_span(&want), buf_span(&got)));
+            buf_clear(&got);
+        }
     buf_clear(&want);
+    records_free(&all);
+}
+
+TEST(exchange_spills_narrow_records) { compare_spilled(100000, 90000, 8, 0); }
+TEST(exchange_spills_far_records) { compare_spilled(40000, 300, UINT32_MAX, 80); }
+TEST(exchange_merges_a_hot_key) /* one bin is larger than the budget */
+{
+    compare_spilled(100000, 2, 8, 0);
+    compare_spilled(40000, 1, UINT32_MAX, 80);
+}
+
+TEST(exchange_scratch_that_fails_is_an_error)
+{
+    Records all = make_records(60000, 50000, 8, 0);
+    Par par = {.n_ranks = 1, .threads = 1};
+    ExchangeSpec spec = {
+        .name = "full", .partitions = 64, .value_bytes = 8, .memory = 1 << 20, .scratch = check_tmpdir()};
+    uint64_t calls = 1;
+    Exchange *x;
+    Err err;
+
+    for (uint64_t nth = 1; nth <= calls; nth++) { /* every call that touches the disk */
+        ErrCode rc = ERR_OK;
+        CHECK_OK(exchange_open(&x, &spec, &par, &err), &err);
+        store_fault_arm(nth, ENOSPC, true);
+        for (size_t i = 0; i < all.n && rc == ERR_OK; i++)
+            rc = exchange_put(x, 0, all.r[i].key, all.r[i].value.p, 8, &err);
+        CHECK_INT(ERR_SYS, rc);
+        CHECK(store_fault_hit() && strstr(err.msg, "full.") != NULL);
+        store_fault_arm(0, 0, false);
+        exchange_close(x);
+        if (nth > 1) continue;
+        CHECK_OK(exchange_open(&x, &spec, &par, &err), &err); /* how many there are */
+        store_fault_arm(UINT64_MAX, 0, false);
+        send_all(x, &all, 1);
+        calls = store_fault_calls();
+        store_fault_arm(0, 0, false);
+        CHECK(calls >= 4);
+        exchange_close(x);
+    }
+    records_free(&all);
+}
+
+/* The file of the process's descriptors that scratch_open() made, for damage: it has no name any more. */
+static int scratch_descriptor(const char *what)
+{
+    char link[64], path[4096];
+
+    for (int fd = 3; fd < 256; fd++) {
+        snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+        ssize_t n = readlink(link, path, sizeof path - 1);
+        path[n > 0 ? n : 0] = 0;
+        if (strstr(path, what)) return fd;
+    }
+    return -1;
+}
+
+TEST(exchange_damaged_run_is_named)
+{
+    const off_t at[] = {0, 8, 40, 5000}; /* a length, a sum, a record, a record further on */
+    Records all = make_records(60000, 50000, 8, 0);
+    Par par = {.n_ranks = 1, .threads = 1};
+    ExchangeSpec spec = {
+        .name = "damaged", .partitions = 8, .value_bytes = 8, .memory = 1 << 20, .scratch = check_tmpdir()};
+
+    for (size_t i = 0; i < sizeof at / sizeof *at; i++) {
+        Delivered *d = calloc(1, sizeof *d);
+        uint8_t byte = 0;
+        Exchange *x;
+        Err err;
+        CHECK_OK(exchange_open(&x, &spec, &par, &err), &err);
+        send_all(x, &all, 1);
+        CHECK_OK(exchange_flip(x, &err), &err);
+        int fd = scratch_descriptor("/damaged.");
+        CHECK(fd >= 0 && pread(fd, &byte, 1, at[i]) == 1);
+        byte ^= 0x81;
+        CHECK(pwrite(fd, &byte, 1, at[i]) == 1);
+        CHECK_INT(ERR_DATA, exchange_each(x, collect, d, &err));
+        CHECK(strstr(err.msg, "damaged") != NULL);
+        for (uint32_t p = 0; p < 8; p++) buf_clear(&d->part[p]);
+        free(d);
+        exchange_close(x);
+    }
     records_free(&all);
 }
 
@@ -352,11 +472,6 @@ TEST(exchange_says_when_memory_does_not_suffice)
     while (rc == ERR_OK && n < 1 << 20) rc = exchange_put(x, 0, key, value, 8, &err), n++;
     CHECK_INT(ERR_NOMEM, rc);
     CHECK(strstr(err.msg, "--memory") != NULL && strstr(err.msg, "tight") != NULL);
-    CHECK_OK(exchange_flip(x, &err), &err);
-    Delivered *d = calloc(1, sizeof *d);
-    CHECK_INT(ERR_NOMEM, exchange_each(x, collect, d, &err)); /* one key: its partition does not fit beside the log */
-    for (int p = 0; p < 4; p++) buf_clear(&d->part[p]);
-    free(d);
     exchange_close(x);
 }
 

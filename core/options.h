@@ -114,6 +114,7 @@ typedef struct {
     OptTask task;         /* --task I/N */
     bool force;           /* --force */
     const char *rejected; /* --rejected DIR; NULL: none */
+    const char *scratch;  /* --scratch DIR; NULL: the output's directory */
     bool quiet, verbose;
 } CommonOptions;
 #define OPT_COMMON_TALK(c)                                          \
@@ -121,6 +122,8 @@ typedef struct {
         OPT_FLAG('v', "verbose", &(c)->verbose, "say more")
 #define OPT_COMMON_THREADS(c) \
     OPT_U32('j', "threads", &(c)->threads, "N", "OpenMP threads per process; 0: the cores we may use")
+#define OPT_COMMON_SCRATCH(c) \
+    OPT_STR(0, "scratch", &(c)->scratch, "DIR", "what does not fit --memory goes here; else to the output's DIR")
 #define OPT_COMMON_STAGE(c)                                                                                   \
     OPT_COMMON_THREADS(c),                                                                                    \
         OPT_SIZE(0, "memory", &(c)->memory, "SIZE", "budget per process: 800M, 24G; 0: 3/4 of what is free"), \

@@ -4,6 +4,7 @@
 
 #include <mpi.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 enum { MPI_PIECE = 1 << 28 }; /* counts are int: bulk bytes go in pieces */
 
@@ -43,6 +44,37 @@ void mpi_bcast(int root, void *p, size_t n)
     }
 }
 
+void mpi_max_u64(uint64_t *v) { MPI_Allreduce(MPI_IN_PLACE, v, 1, MPI_UINT64_T, MPI_MAX, MPI_COMM_WORLD); }
+
+void mpi_alltoall_u64(const uint64_t *send, uint64_t *recv)
+{
+    MPI_Alltoall(send, 1, MPI_UINT64_T, recv, 1, MPI_UINT64_T, MPI_COMM_WORLD);
+}
+
+static struct {
+    MPI_Request request;
+    int *counts; /* four per rank: what and where, to send and to receive */
+} flight;
+
+void mpi_alltoallv_begin(const void *send, const uint64_t *send_n, void *recv, const uint64_t *recv_n, int n_ranks)
+{
+    int *c = flight.counts = realloc(flight.counts, sizeof(int) * 4 * (size_t)n_ranks), send_at = 0, recv_at = 0;
+
+    if (!c) MPI_Abort(MPI_COMM_WORLD, 5); /* sixteen bytes a rank */
+    for (int r = 0; r < n_ranks; r++) {
+        c[r] = (int)send_n[r];
+        c[n_ranks + r] = send_at;
+        c[2 * n_ranks + r] = (int)recv_n[r];
+        c[3 * n_ranks + r] = recv_at;
+        send_at += c[r];
+        recv_at += c[2 * n_ranks + r];
+    }
+    MPI_Ialltoallv(send, c, c + n_ranks, MPI_BYTE, recv, c + 2 * n_ranks, c + 3 * n_ranks, MPI_BYTE, MPI_COMM_WORLD,
+                   &flight.request);
+}
+
+void mpi_alltoallv_end(void) { MPI_Wait(&flight.request, MPI_STATUS_IGNORE); }
+
 const char *mpi_version(void)
 {
     static char text[32];
@@ -70,6 +102,13 @@ void mpi_barrier(void) {}
 void mpi_sum_u64(uint64_t *v, size_t n) { (void)v, (void)n; }
 void mpi_min_int(int *v) { (void)v; }
 void mpi_bcast(int root, void *p, size_t n) { (void)root, (void)p, (void)n; }
+void mpi_max_u64(uint64_t *v) { (void)v; }
+void mpi_alltoall_u64(const uint64_t *send, uint64_t *recv) { *recv = *send; }
+void mpi_alltoallv_begin(const void *send, const uint64_t *send_n, void *recv, const uint64_t *recv_n, int n_ranks)
+{
+    (void)send, (void)send_n, (void)recv, (void)recv_n, (void)n_ranks;
+}
+void mpi_alltoallv_end(void) {}
 const char *mpi_version(void) { return "no MPI"; }
 
 #endif

@@ -7,7 +7,6 @@ typedef struct {
     DocTable *t;
     Exchange *x;
     char name[COL_NAME_MAX + 1];
-    uint32_t slice, n_slices;
 } Pass;
 
 static ErrCode send_part(void *ctx, const SignPart *p, int lane, Err *err)
@@ -22,7 +21,7 @@ static ErrCode send_part(void *ctx, const SignPart *p, int lane, Err *err)
     for (uint32_t i = 0; i < p->n && rc == ERR_OK; i++) {
         uint8_t key[EXCHANGE_KEY], value[4];
         uint64_t k = le64_get(band.p + 8 * (size_t)i), scope = 0;
-        if (!(t->state[p->first + i] & DOC_NEAR) || k % pass->n_slices != pass->slice) continue;
+        if (!(t->state[p->first + i] & DOC_NEAR)) continue;
         if (t->params->scope == DEDUP_SCOPE_DUMP) scope = le64_get(dump.p + 8 * (size_t)i);
         exchange_key_u64(key, k, scope);
         le32_put(value, (uint32_t)p->first + i);
@@ -82,14 +81,13 @@ ErrCode bands_join(DocTable *t, Err *err)
     Pass pass = {.t = t};
     ExchangeSpec spec;
     uint64_t n_near = 0;
-    ErrCode rc;
+    ErrCode rc = ERR_OK;
 
     for (size_t i = 0; i < t->n; i++) n_near += (t->state[i] & DOC_NEAR) != 0;
-    if ((rc = doctable_exchange(t, "band", n_near, 4, &pass.n_slices, &spec, err)) != ERR_OK) return rc;
+    doctable_exchange(t, "band", n_near, 4, &spec);
     for (uint32_t band = 0; band < t->params->bands && rc == ERR_OK; band++) {
         sign_band_name(pass.name, band);
-        for (pass.slice = 0; pass.slice < pass.n_slices && rc == ERR_OK; pass.slice++)
-            rc = join_band(&pass, &spec, err);
+        rc = join_band(&pass, &spec, err);
     }
     if (rc == ERR_OK) mark_clustered(t);
     return rc;

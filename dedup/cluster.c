@@ -159,14 +159,14 @@ static ErrCode start_dir(const char *dir, Err *err)
 }
 
 ErrCode cluster_run(const DedupParams *params, const DatasetSet *in, const char *sign_dir, const char *dir,
-                    Hash128 key, uint64_t memory, const Par *par, Err *err)
+                    Hash128 key, uint64_t memory, const char *scratch, const Par *par, Err *err)
 {
     Writer w = {.dir = dir, .key = key};
     DedupTotals totals;
     bool found = false;
     DocTable t;
     double began = clock_seconds();
-    ErrCode rc = doctable_open(&t, params, in, sign_dir, memory, par, err);
+    ErrCode rc = doctable_open(&t, params, in, sign_dir, memory, scratch, par, err);
 
     if (rc) return rc;
     w.t = &t;

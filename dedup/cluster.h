@@ -25,7 +25,7 @@ MUST_USE ErrCode spread_count(DocTable *t, Err *err);
 
 /* All of it: from the signatures in sign_dir to the result in dir. Called by one rank. */
 MUST_USE ErrCode cluster_run(const DedupParams *params, const DatasetSet *in, const char *sign_dir, const char *dir,
-                             Hash128 key, uint64_t memory, const Par *par, Err *err);
+                             Hash128 key, uint64_t memory, const char *scratch, const Par *par, Err *err);
 
 /* --- the result */
 /* *found: DIR/clusters is complete and made with this key. *totals as clusters.json has them. */

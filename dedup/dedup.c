@@ -124,6 +124,7 @@ static ErrCode make_paths(Paths *p, const char *dir, Err *err)
 static ErrCode make_clusters(const DedupParams *params, const StageJob *job, const Paths *paths, Hash128 key,
                              const Par *par, Err *err)
 {
+    const Par alone = par_alone(par->threads);
     uint64_t memory = common_memory(job->common, par);
     DedupTotals totals;
     ErrCode rc = ERR_OK;
@@ -132,7 +133,8 @@ static ErrCode make_clusters(const DedupParams *params, const StageJob *job, con
     if (par->rank == 0) {
         rc = clusters_load(paths->clusters, key, &found, &totals, err);
         if (rc == ERR_OK && !found)
-            rc = cluster_run(params, job->set, paths->sign, paths->clusters, key, memory, par, err);
+            rc = cluster_run(params, job->set, paths->sign, paths->clusters, key, memory,
+                             job->common->scratch ? job->common->scratch : job->out_dir, &alone, err);
     }
     return par_agree(par, rc, err);
 }

@@ -481,8 +481,8 @@ TEST(dedup_is_the_same_for_any_threads_and_memory)
     corpus_clear(&c);
 }
 
-/* In slices: the same phases with an exchange too small for all records at once. */
-TEST(dedup_in_slices_equals_dedup_at_once)
+/* The same phases with an exchange too small for all records at once. */
+TEST(dedup_by_way_of_scratch_equals_dedup_in_memory)
 {
     Corpus c = mixed_corpus(400, 3);
     const char *in = check_tmpdir(), *out = check_tmpdir();
@@ -499,13 +499,8 @@ TEST(dedup_in_slices_equals_dedup_at_once)
     slow_dedup(&c, &p, verdict, keeper, &leaders);
     CHECK_OK(datasetset_open(&set, &in, 1, &err), &err);
     CHECK_OK(sign_run(&p, set, out, &common, &par, NULL, &err), &err);
-    CHECK_OK(doctable_open(&t, &p, set, out, (uint64_t)256 << 20, &par, &err), &err);
-    ExchangeSpec spec;
-    uint32_t n_slices;
-    t.memory = 16 << 10;
-    CHECK_OK(doctable_exchange(&t, "x", 400, 8, &n_slices, &spec, &err), &err);
-    CHECK(n_slices > 1);
-    t.memory = 512 << 10; /* two lanes of blocks; the members of components take several slices */
+    CHECK_OK(doctable_open(&t, &p, set, out, (uint64_t)256 << 20, out, &par, &err), &err);
+    t.memory = 64 << 10; /* the members of components are 60 KB and more */
     CHECK_OK(exact_find(&t, &err), &err);
     CHECK_OK(bands_join(&t, &err), &err);
     CHECK_OK(verify_components(&t, &err), &err);
@@ -770,7 +765,7 @@ static ErrCode sign_and_cluster(void *ctx, Err *err)
 
     if (rc == ERR_OK) rc = signature_make(&s, at->params, &m, span_str(at->text), err);
     if (rc == ERR_OK)
-        rc = cluster_run(at->params, at->set, at->sign, at->clusters, key, (uint64_t)1 << 30, &par, err);
+        rc = cluster_run(at->params, at->set, at->sign, at->clusters, key, (uint64_t)1 << 30, NULL, &par, err);
     if (rc == ERR_OK && (rc = clusters_load(at->clusters, key, &found, &totals, err)) == ERR_OK) CHECK(found);
     signature_clear(&s);
     minhash_clear(&m);

@@ -70,6 +70,7 @@ int dedup_verb(int argc, char **argv)
         OPT_CHOICE(0, "scope", &o.params.scope, scopes, "all|dump", "compare everything, or each dump by itself"),
         OPT_HEAD("Running:"),
         OPT_COMMON_STAGE(&common),
+        OPT_COMMON_SCRATCH(&common),
         OPT_STR(0, "rejected", &common.rejected, "DIR", "write what is dropped, with its reason"),
         OPT_CHECK(settle, &o),
         OPT_END,

@@ -126,11 +126,12 @@ static ErrCode read_states(void *ctx, const SignPart *p, int lane, Err *err)
 }
 
 ErrCode doctable_open(DocTable *t, const DedupParams *params, const DatasetSet *in, const char *sign_dir,
-                      uint64_t memory, const Par *par, Err *err)
+                      uint64_t memory, const char *scratch, const Par *par, Err *err)
 {
     ErrCode rc;
 
-    *t = (DocTable){.params = params, .par = par, .sign_dir = sign_dir, .n_parts = datasetset_n_parts(in)};
+    *t = (DocTable){
+        .params = params, .par = par, .sign_dir = sign_dir, .scratch = scratch, .n_parts = datasetset_n_parts(in)};
     t->first = calloc(t->n_parts + (size_t)1, sizeof *t->first);
     t->docid = calloc(t->n_parts + (size_t)1, sizeof *t->docid);
     t->content = calloc(t->n_parts + (size_t)1, sizeof *t->content);
@@ -235,17 +236,11 @@ uint32_t order_doc(const uint8_t *order)
     return (uint32_t)order[4] << 24 | (uint32_t)order[5] << 16 | (uint32_t)order[6] << 8 | order[7];
 }
 
-ErrCode doctable_exchange(const DocTable *t, const char *name, uint64_t n_records, uint32_t value_bytes,
-                          uint32_t *n_slices, ExchangeSpec *spec, Err *err)
+void doctable_exchange(const DocTable *t, const char *name, uint64_t n_records, uint32_t value_bytes,
+                       ExchangeSpec *spec)
 {
-    uint64_t bytes = n_records * (EXCHANGE_KEY + 4 + (uint64_t)value_bytes), room = t->memory / 2, slices;
-
-    slices = bytes / room + 1; /* half the budget for the records, the rest for their delivery */
-    if (slices > UINT32_MAX)
-        return err_set(err, ERR_NOMEM, "%s: %" PRIu64 " records do not fit in --memory", name, n_records);
-    *n_slices = (uint32_t)slices;
-    *spec = (ExchangeSpec){.name = name, .partitions = 1, .value_bytes = value_bytes, .memory = t->memory};
-    while (spec->partitions < PARTITIONS_MAX && spec->partitions * (uint64_t)PARTITION_RECORDS < n_records / slices)
+    *spec = (ExchangeSpec){
+        .name = name, .partitions = 1, .value_bytes = value_bytes, .memory = t->memory, .scratch = t->scratch};
+    while (spec->partitions < PARTITIONS_MAX && spec->partitions * (uint64_t)PARTITION_RECORDS < n_records)
         spec->partitions *= 2;
-    return ERR_OK;
 }

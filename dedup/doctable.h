@@ -19,7 +19,8 @@ typedef struct {
     const DedupParams *params;
     const Par *par;
     const char *sign_dir;
-    uint64_t memory; /* for one exchange */
+    uint64_t memory;     /* for one exchange */
+    const char *scratch; /* directory for what does not fit; NULL: none */
     uint32_t n_parts;
     uint64_t *first;  /* n_parts + 1: number of each part's first record */
     DocId *docid;     /* of each part's first record */
@@ -37,7 +38,7 @@ typedef struct {
 /* Reads the heads of all signature files of sign_dir, one a part of `in`. ERR_USAGE when two inputs show the same root part;
  * ERR_LIMIT beyond 2^32 - 1 records; ERR_NOMEM naming --memory when the arrays and one exchange do not fit in `memory`. */
 MUST_USE ErrCode doctable_open(DocTable *t, const DedupParams *params, const DatasetSet *in, const char *sign_dir,
-                               uint64_t memory, const Par *par, Err *err);
+                               uint64_t memory, const char *scratch, const Par *par, Err *err);
 void doctable_clear(DocTable *t);
 DocId doctable_docid(const DocTable *t, uint32_t doc);
 
@@ -60,9 +61,8 @@ enum { ORDER_BYTES = 8 };
 void order_put(uint8_t out[ORDER_BYTES], const DedupParams *params, uint32_t bytes, uint32_t doc);
 uint32_t order_doc(const uint8_t *order); /* the document's number again */
 
-/* An exchange for about n_records of value_bytes: opens it with as many partitions as suit them. When they do not fit in
- * t->memory at once, the caller goes over its records in *n_slices turns, sending in turn s what has key % n_slices == s. */
-MUST_USE ErrCode doctable_exchange(const DocTable *t, const char *name, uint64_t n_records, uint32_t value_bytes,
-                                   uint32_t *n_slices, ExchangeSpec *spec, Err *err);
+/* How to open an exchange for about n_records of value_bytes. */
+void doctable_exchange(const DocTable *t, const char *name, uint64_t n_records, uint32_t value_bytes,
+                       ExchangeSpec *spec);
 
 #endif

@@ -6,7 +6,6 @@
 typedef struct {
     DocTable *t;
     Exchange *x;
-    uint32_t slice, n_slices;
 } Pass;
 
 static ErrCode send_part(void *ctx, const SignPart *p, int lane, Err *err)
@@ -24,7 +23,6 @@ static ErrCode send_part(void *ctx, const SignPart *p, int lane, Err *err)
         uint64_t lo = le64_get(exact.p + 16 * (size_t)i), hi = le64_get(exact.p + 16 * (size_t)i + 8);
         if (!(t->state[p->first + i] & DOC_SHOWN)) continue;
         if (t->params->scope == DEDUP_SCOPE_DUMP) hi ^= mix64(le64_get(dump.p + 8 * (size_t)i));
-        if (lo % pass->n_slices != pass->slice) continue;
         exchange_key_u64(key, hi, lo);
         order_put(order, t->params, le32_get(bytes.p + 4 * (size_t)i), (uint32_t)p->first + i);
         rc = exchange_put(pass->x, lane, key, order, sizeof order, err);
@@ -59,14 +57,13 @@ ErrCode exact_find(DocTable *t, Err *err)
 {
     Pass pass = {.t = t};
     ExchangeSpec spec;
-    ErrCode rc = doctable_exchange(t, "exact", t->n, ORDER_BYTES, &pass.n_slices, &spec, err);
+    ErrCode rc;
 
-    for (pass.slice = 0; rc == ERR_OK && pass.slice < pass.n_slices; pass.slice++) {
-        if ((rc = exchange_open(&pass.x, &spec, t->par, err)) != ERR_OK) break;
-        rc = doctable_each_part(t, send_part, &pass, err);
-        if (rc == ERR_OK) rc = exchange_flip(pass.x, err);
-        if (rc == ERR_OK) rc = exchange_each(pass.x, mark_groups, &pass, err);
-        exchange_close(pass.x);
-    }
+    doctable_exchange(t, "exact", t->n, ORDER_BYTES, &spec);
+    if ((rc = exchange_open(&pass.x, &spec, t->par, err)) != ERR_OK) return rc;
+    rc = doctable_each_part(t, send_part, &pass, err);
+    if (rc == ERR_OK) rc = exchange_flip(pass.x, err);
+    if (rc == ERR_OK) rc = exchange_each(pass.x, mark_groups, &pass, err);
+    exchange_close(pass.x);
     return rc;
 }

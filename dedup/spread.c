@@ -8,7 +8,6 @@ typedef struct {
     Exchange *x;
     const char *column;
     uint32_t *count; /* dup_dumps or dup_hosts */
-    uint32_t slice, n_slices;
 } Pass;
 
 /* (keeper, dump or host) pairs of clusters; a document alone is counted on the spot. */
@@ -28,7 +27,6 @@ static ErrCode send_part(void *ctx, const SignPart *p, int lane, Err *err)
             pass->count[doc] = 1;
             continue;
         }
-        if (mixed % pass->n_slices != pass->slice) continue;
         exchange_key_u64(key, mixed, h);
         le32_put(value, keeper);
         rc = exchange_put(pass->x, lane, key, value, sizeof value, err);
@@ -61,16 +59,15 @@ static ErrCode count_distinct(DocTable *t, const char *column, uint32_t *count, 
 {
     Pass pass = {.t = t, .column = column, .count = count};
     ExchangeSpec spec;
-    ErrCode rc = doctable_exchange(t, column, n, 4, &pass.n_slices, &spec, err);
+    ErrCode rc;
 
+    doctable_exchange(t, column, n, 4, &spec);
     spec.combine = keep_one;
-    for (pass.slice = 0; rc == ERR_OK && pass.slice < pass.n_slices; pass.slice++) {
-        if ((rc = exchange_open(&pass.x, &spec, t->par, err)) != ERR_OK) break;
-        rc = doctable_each_part(t, send_part, &pass, err);
-        if (rc == ERR_OK) rc = exchange_flip(pass.x, err);
-        if (rc == ERR_OK) rc = exchange_each(pass.x, count_groups, &pass, err);
-        exchange_close(pass.x);
-    }
+    if ((rc = exchange_open(&pass.x, &spec, t->par, err)) != ERR_OK) return rc;
+    rc = doctable_each_part(t, send_part, &pass, err);
+    if (rc == ERR_OK) rc = exchange_flip(pass.x, err);
+    if (rc == ERR_OK) rc = exchange_each(pass.x, count_groups, &pass, err);
+    exchange_close(pass.x);
     return rc;
 }
 

@@ -10,7 +10,7 @@ enum { MEMBER_BYTES = ORDER_BYTES + SKETCH_BINS };
 typedef struct {
     DocTable *t;
     Exchange *x;
-    uint32_t slice, n_slices, micro;
+    uint32_t micro;
 } Pass;
 
 /* Members of a component meet under its root, in keep order. */
@@ -28,9 +28,7 @@ static ErrCode send_part(void *ctx, const SignPart *p, int lane, Err *err)
         uint32_t doc = (uint32_t)p->first + i;
         if (!(t->state[doc] & DOC_CLUSTERED)) continue;
         uint32_t root = component_find(t->u.parent, doc);
-        uint64_t mixed = mix64(root);
-        if (mixed % pass->n_slices != pass->slice) continue;
-        exchange_key_u64(key, mixed, root);
+        exchange_key_u64(key, mix64(root), root);
         order_put(member, t->params, le32_get(bytes.p + 4 * (size_t)i), doc);
         memcpy(member + ORDER_BYTES, sketch.p + SKETCH_BINS * (size_t)i, SKETCH_BINS);
         rc = exchange_put(pass->x, lane, key, member, sizeof member, err);
@@ -86,13 +84,11 @@ ErrCode verify_components(DocTable *t, Err *err)
     ErrCode rc;
 
     for (size_t i = 0; i < t->n; i++) n += (t->state[i] & DOC_CLUSTERED) != 0;
-    rc = doctable_exchange(t, "verify", n, MEMBER_BYTES, &pass.n_slices, &spec, err);
-    for (pass.slice = 0; rc == ERR_OK && pass.slice < pass.n_slices; pass.slice++) {
-        if ((rc = exchange_open(&pass.x, &spec, t->par, err)) != ERR_OK) break;
-        rc = doctable_each_part(t, send_part, &pass, err);
-        if (rc == ERR_OK) rc = exchange_flip(pass.x, err);
-        if (rc == ERR_OK) rc = exchange_each(pass.x, judge_components, &pass, err);
-        exchange_close(pass.x);
-    }
+    doctable_exchange(t, "verify", n, MEMBER_BYTES, &spec);
+    if ((rc = exchange_open(&pass.x, &spec, t->par, err)) != ERR_OK) return rc;
+    rc = doctable_each_part(t, send_part, &pass, err);
+    if (rc == ERR_OK) rc = exchange_flip(pass.x, err);
+    if (rc == ERR_OK) rc = exchange_each(pass.x, judge_components, &pass, err);
+    exchange_close(pass.x);
     return rc;
 }

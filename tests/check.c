@@ -67,7 +67,7 @@ static void remove_tmpdir(void) { nftw(tmpdir, remove_entry, 16, FTW_DEPTH | FTW
 
 const char *check_tmpdir(void)
 {
-    static char made[64][300]; /* a test program that wants more fails loudly */
+    static char made[128][300]; /* a test program that wants more fails loudly */
     static int n;
     const char *base = getenv("TMPDIR");
 
@@ -79,7 +79,7 @@ const char *check_tmpdir(void)
         }
         atexit(remove_tmpdir);
     }
-    if (n == 64) {
+    if (n == 128) {
         fprintf(stderr, "check_tmpdir: too many directories\n");
         exit(99);
     }

@@ -387,8 +387,11 @@ static ErrCode write_shards(const ShuffleSpec *spec, Exchange *x, const DomainSe
 
 ErrCode tokens_shuffle(const ShuffleSpec *spec, const Par *par, DomainSet *domains, uint64_t *n_lost, Err *err)
 {
-    ExchangeSpec x = {
-        .name = "tokens", .partitions = spec->n_shards, .value_bytes = UINT32_MAX, .memory = spec->memory};
+    ExchangeSpec x = {.name = "tokens",
+                      .partitions = spec->n_shards,
+                      .value_bytes = UINT32_MAX,
+                      .memory = spec->memory,
+                      .scratch = spec->scratch};
     Sending s = {.spec = spec};
     Progress *progress = NULL;
     ErrCode rc;

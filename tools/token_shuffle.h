@@ -23,8 +23,9 @@ typedef struct {
     uint32_t n_shards; /* a power of two */
     bool input_order;
     uint64_t seed;
-    uint64_t memory; /* bytes that the exchange may take */
-    Hash128 key;     /* of the run; goes into every shard */
+    uint64_t memory;     /* bytes that the exchange may take */
+    const char *scratch; /* directory for what does not fit */
+    Hash128 key;         /* of the run; goes into every shard */
 } ShuffleSpec;
 
 /* Encodes everything and writes DIR/STREAM/shard-%06u.tok for every stream. *domains, empty before, has the streams and what

@@ -277,7 +277,9 @@ static ErrCode write_tokens(TokenizePlan *p, const TokenizeRun *run, const Datas
                         .input_order = run->order == 1,
                         .seed = run->seed,
                         .key = p->key,
-                        .memory = common_memory(&run->common, par)};
+                        .memory = common_memory(&run->common, par),
+                        .scratch = run->common.scratch ? run->common.scratch : run->out};
+    const Par alone = par_alone(par->threads);
     const char *vocab = out_path(p, run, "vocab.bin");
     double began = clock_seconds();
     DomainSet domains = {0};
@@ -285,7 +287,7 @@ static ErrCode write_tokens(TokenizePlan *p, const TokenizeRun *run, const Datas
     ErrCode rc;
 
     if (!vocab) return err_nomem(err, "a path");
-    if ((rc = tokens_shuffle(&spec, par, &domains, &n_lost, err)) != ERR_OK) goto out;
+    if ((rc = tokens_shuffle(&spec, &alone, &domains, &n_lost, err)) != ERR_OK) goto out;
     rc = vocab_write(vocab, tokenizer_vocab_size(t), tokenizer_eos(t), tokenizer_id(t), bytes_of, t, err);
     if (rc != ERR_OK) goto out;
     if ((rc = write_stats(p, run, &domains, n_lost, clock_seconds() - began, err)) != ERR_OK) goto out;
@@ -420,6 +422,7 @@ int tokenize_verb(int argc, char **argv)
         OPT_FLAG(0, "plain", &run.plain, "with --ids: added tokens in the text are text"),
         OPT_COMMON_THREADS(&run.common),
         OPT_SIZE(0, "memory", &run.common.memory, "SIZE", "for tokens on their way; 0: 3/4 of what is free"),
+        OPT_COMMON_SCRATCH(&run.common),
         OPT_FLAG(0, "force", &run.common.force, "start anew although DIR holds another run"),
         OPT_COMMON_TALK(&run.common),
         OPT_CHECK(check_values, &run),

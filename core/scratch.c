@@ -1,0 +1,77 @@
+#include "core/scratch.h"
+
+#include "core/store_fault.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+struct Scratch {
+    int fd;
+    uint64_t size;
+    char name[];
+};
+
+ErrCode scratch_open(Scratch **out, const char *dir, const char *what, Err *err)
+{
+    size_t n = strlen(dir) + strlen(what) + sizeof "/..XXXXXX.tmp";
+    Scratch *s = malloc(sizeof *s + n);
+
+    *out = NULL;
+    if (!s) return err_nomem(err, what);
+    s->size = 0;
+    snprintf(s->name, n, "%s/%s.XXXXXX", dir, what);
+    s->fd = store_fault() ? -1 : mkstemp(s->name);
+    if (s->fd < 0) {
+        ErrCode rc = err_sys(err, "cannot create scratch file %s", s->name);
+        free(s);
+        return rc;
+    }
+    unlink(s->name); /* if that fails, the file stays: a nuisance, not an error */
+    *out = s;
+    return ERR_OK;
+}
+
+void scratch_close(Scratch *s)
+{
+    if (!s) return;
+    close(s->fd);
+    free(s);
+}
+
+ErrCode scratch_put(Scratch *s, const void *p, size_t n, Err *err)
+{
+    const uint8_t *from = p;
+
+    while (n) {
+        ssize_t k = store_fault() ? -1 : write(s->fd, from, n < SSIZE_MAX ? n : SSIZE_MAX);
+        if (k < 0 && errno == EINTR) continue;
+        if (k < 0) return err_sys(err, "cannot write %s at %" PRIu64, s->name, s->size);
+        from += k;
+        n -= (size_t)k;
+        s->size += (uint64_t)k;
+    }
+    return ERR_OK;
+}
+
+ErrCode scratch_read(Scratch *s, uint64_t offset, void *out, size_t n, Err *err)
+{
+    uint8_t *to = out;
+
+    while (n) {
+        ssize_t k = pread(s->fd, to, n < SSIZE_MAX ? n : SSIZE_MAX, (off_t)offset);
+        if (k < 0 && errno == EINTR) continue;
+        if (k < 0) return err_sys(err, "cannot read %s at %" PRIu64, s->name, offset);
+        if (k == 0) return err_set(err, ERR_DATA, "cannot read %s at %" PRIu64 ": truncated", s->name, offset);
+        to += k;
+        n -= (size_t)k;
+        offset += (uint64_t)k;
+    }
+    return ERR_OK;
+}
+
+uint64_t scratch_size(const Scratch *s) { return s->size; }
+const char *scratch_name(const Scratch *s) { return s->name; }

@@ -1,0 +1,19 @@
+/* core/scratch.h - files that a process uses for itself: written once, in order, read at random, gone when closed or when the
+ * process ends in whatever way (the name is taken away while the file is open). */
+#ifndef TAMIS_CORE_SCRATCH_H
+#define TAMIS_CORE_SCRATCH_H
+
+#include "core/bytes.h"
+#include "core/err.h"
+
+typedef struct Scratch Scratch;
+/* In directory `dir`, which exists; `what` is for messages. */
+MUST_USE ErrCode scratch_open(Scratch **s, const char *dir, const char *what, Err *err);
+void scratch_close(Scratch *s);
+MUST_USE ErrCode scratch_put(Scratch *s, const void *p, size_t n, Err *err); /* appends */
+/* Exactly n bytes; any number of threads. Past the end: ERR_DATA. */
+MUST_USE ErrCode scratch_read(Scratch *s, uint64_t offset, void *out, size_t n, Err *err);
+uint64_t scratch_size(const Scratch *s);
+const char *scratch_name(const Scratch *s); /* the path it had, for messages */
+
+#endif

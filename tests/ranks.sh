@@ -1,0 +1,43 @@
+#!/bin/sh
+# The exchange and the components over ranks 1 to 4, threads, budgets and partitions: the same content, checked against what was
+# sent. Budgets of a few MiB make most records go by way of scratch, one key or three make bins that no batch may hold.
+#   tests/ranks.sh BIN_DIR
+set -eu
+BIN=$(CDPATH='' cd -- "$1" && pwd)
+. "$(dirname -- "$0")/lib.sh"
+tamis --version | grep -q 'MPI [0-9]' && command -v mpirun >/dev/null 2>&1 || skip "no MPI here"
+export ASAN_OPTIONS=detect_leaks=0 # Open MPI unloads its plugins, so that what they leaked has no name to suppress
+
+content() { sed -n 's/.* content \([0-9a-f]*\)$/\1/p' "$tmp/out"; }
+same() { # PROGRAM, then {} where budget, threads and the rest differ: "ARGUMENTS" ...
+    program=$1
+    shift
+    want=
+    for arguments in "$@"; do
+        for ranks in 1 2 3 4; do
+            # shellcheck disable=SC2086
+            mpirun -q -n $ranks "$BIN/$program" $arguments >"$tmp/out" 2>"$tmp/err" ||
+                fail "$program $arguments with $ranks ranks: status $? $(cat "$tmp/err")"
+            [ -n "$(content)" ] || fail "$program $arguments: no content"
+            want=${want:-$(content)}
+            [ "$want" = "$(content)" ] || fail "$program $arguments with $ranks ranks: $(content), not $want"
+            n=$((n + 1))
+        done
+    done
+}
+n=0
+#                     records value keys memory threads partitions scratch
+same exchange_bench "60000 8 1000000000 100 1 64" "60000 8 1000000000 2 2 64 $tmp"
+same exchange_bench "60000 8 3 100 2 64" "60000 8 3 1 1 64 $tmp"
+same exchange_bench "20000 100 500 100 1 4" "20000 100 500 1 2 4 $tmp"
+same exchange_bench "20000 100 1 100 2 1" "20000 100 1 1 1 1 $tmp"
+#                       shape nodes edges memory threads scratch
+same components_bench "random 30000 25000 100 2" "random 30000 25000 1 1 $tmp"
+same components_bench "far 5000 4999 100 1" "far 5000 4999 1 1 $tmp"
+
+# What cannot be held is said by all ranks, with one status.
+status=0
+mpirun -q -n 2 "$BIN/exchange_bench" 60000 8 3 1 1 64 >"$tmp/out" 2>&1 || status=$?
+[ $status -eq 5 ] || fail "records beyond the budget: status $status"
+grep -q -- '--memory' "$tmp/out" || fail "records beyond the budget: $(cat "$tmp/out")"
+echo "ranks: $n runs alike"
