@@ -131,13 +131,12 @@ static ErrCode bound_packs(Exchange *x, Lane *lane, Err *err)
                    packed >> 20, x->spec.memory >> 20);
 }
 
-/* Room for a record of n bytes: the block becomes a pack, and the packs a run when they are beyond the lane's share. */
+/* Room for a record of n bytes: the block becomes a pack, and the packs a run when they are beyond the lane's share. A block that
+ * a combiner has halved stays; it then has room, since a record of more than half a block is never halved. */
 static ErrCode make_room(Exchange *x, Lane *lane, size_t n, Err *err)
 {
     ErrCode rc = lane->used ? pack_block(x, lane, err) : ERR_OK;
 
-    if (rc == ERR_OK && lane->used > lane->cap - n && lane->used)
-        rc = pack_block(x, lane, err); /* it folded, too little */
     if (rc == ERR_OK) rc = bound_packs(x, lane, err);
     if (rc == ERR_OK && lane->used == 0) rc = grow_block(x, lane, n, err);
     return rc;
@@ -163,7 +162,12 @@ ErrCode exchange_put(Exchange *x, int lane_no, const uint8_t key[EXCHANGE_KEY], 
         le32_put(p, n);
         p += 4;
     }
-    if (n) memcpy(p, value, n);
+    switch (n) { /* what is hot, as constants: no call */
+    case 0: break;
+    case 4: memcpy(p, value, 4); break;
+    case 8: memcpy(p, value, 8); break;
+    default: memcpy(p, value, n);
+    }
     return ERR_OK;
 }
 
