@@ -132,7 +132,17 @@ static void send_all(Exchange *x, const Records *all, int threads)
         if (rc[i]) check_fail_err(__FILE__, __LINE__, "exchange_put", &err[i]);
 }
 
-static Delivered *deliver(const Records *all, const ExchangeSpec *spec, int threads)
+static uint64_t count_runs(const Exchange *x)
+{
+    uint64_t n = 0;
+
+    for (int i = 0; i < x->threads; i++)
+        for (const ExchangeRun *r = x->lane[i].run; r; r = run_older(r)) n++;
+    return n;
+}
+
+/* *runs (may be NULL): how many went to scratch. */
+static Delivered *deliver(const Records *all, const ExchangeSpec *spec, int threads, uint64_t *runs)
 {
     Delivered *d = calloc(1, sizeof *d);
     Par par = {.rank = 0, .n_ranks = 1, .threads = threads};
@@ -142,6 +152,7 @@ static Delivered *deliver(const Records *all, const ExchangeSpec *spec, int thre
     CHECK_OK(exchange_open(&x, spec, &par, &err), &err);
     send_all(x, all, threads);
     CHECK_OK(exchange_flip(x, &err), &err);
+    if (runs) *runs = count_runs(x);
     CHECK_OK(exchange_each(x, collect, d, &err), &err);
     exchange_close(x);
     return d;
@@ -190,7 +201,7 @@ static void compare_with_qsort(size_t n, uint64_t n_keys, uint32_t value_bytes, 
         for (size_t p = 0; p < 5; p++) {
             ExchangeSpec spec = {
                 .name = "test", .partitions = partitions[p], .value_bytes = value_bytes, .memory = 1 << 30};
-            Buf got = whole(deliver(&all, &spec, threads[t]), partitions[p], &got_groups);
+            Buf got = whole(deliver(&all, &spec, threads[t], NULL), partitions[p], &got_groups);
             Buf want = sorted_stream(&all, &want_groups);
             CHECK_INT(want_groups, got_groups);
             CHECK_INT(want.n, got.n);
@@ -223,32 +234,6 @@ TEST(exchange_empty)
 
 /* --- less memory than records */
 
-static uint64_t count_runs(const Exchange *x)
-{
-    uint64_t n = 0;
-
-    for (int i = 0; i < x->threads; i++)
-        for (const ExchangeRun *r = x->lane[i].run; r; r = run_older(r)) n++;
-    return n;
-}
-
-static Buf deliver_spilled(const Records *all, const ExchangeSpec *spec, int threads, uint32_t *n_groups,
-                           uint64_t *runs)
-{
-    Delivered *d = calloc(1, sizeof *d);
-    Par par = {.n_ranks = 1, .threads = threads};
-    Exchange *x = NULL;
-    Err err;
-
-    CHECK_OK(exchange_open(&x, spec, &par, &err), &err);
-    send_all(x, all, threads);
-    CHECK_OK(exchange_flip(x, &err), &err);
-    *runs = count_runs(x);
-    CHECK_OK(exchange_each(x, collect, d, &err), &err);
-    exchange_close(x);
-    return whole(d, spec->partitions, n_groups);
-}
-
 /* Some 2.4 MB of records and a budget of 1 MiB: most of them go by way of the scratch. */
 static void compare_spilled(size_t n, uint64_t n_keys, uint32_t value_bytes, uint32_t max_value)
 {
@@ -267,7 +252,7 @@ static void compare_spilled(size_t n, uint64_t n_keys, uint32_t value_bytes, uin
                                  .value_bytes = value_bytes,
                                  .memory = 1 << 20,
                                  .scratch = scratch};
-            Buf got = deliver_spilled(&all, &spec, threads[t], &groups, &runs);
+            Buf got = whole(deliver(&all, &spec, threads[t], &runs), partitions[p], &groups);
             CHECK(runs > 0);
             CHECK_INT(want_groups, groups);
             CHECK(span_eq(buf_span(&want), buf_span(&got)));
