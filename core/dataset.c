@@ -98,7 +98,7 @@ static ErrCode open_bases(Dataset *ds, const Json *base, int depth, uint32_t *n_
         if ((rc = json_get_str(b, "content", ds->dir, &content, err)) != ERR_OK) return rc;
         if (!path || !content || !hash128_parse(span_str(content), &want))
             return err_set(err, ERR_DATA, "%s/manifest.json: a base lacks its path or content", ds->dir);
-        if (path[0] == '/')
+        if (path_is_absolute(path))
             snprintf(full, sizeof full, "%s", path);
         else if ((rc = dataset_path(full, ds->dir, path, err)) != ERR_OK)
             return rc;
@@ -146,12 +146,11 @@ static ErrCode check_format(const Dataset *ds, Err *err)
 
 static ErrCode resolve_dir(Dataset *ds, Err *err)
 {
-    char *real = realpath(ds->dir, NULL);
+    char *real = NULL;
+    ErrCode rc = store_resolve(&ds->arena, ds->dir, &real, err);
 
-    if (!real) return err_sys(err, "cannot resolve %s", ds->dir);
-    ds->real = arena_str(&ds->arena, span_str(real));
-    free(real);
-    return ds->real ? ERR_OK : err_nomem(err, "a dataset");
+    ds->real = real;
+    return rc;
 }
 
 /* *n_open counts what was opened so far. */
@@ -247,11 +246,11 @@ static bool stands_on(const Dataset *ds, const char *real)
 
 ErrCode dataset_stands_on(const Dataset *ds, const char *dir, bool *yes, Err *err)
 {
-    char *real = realpath(dir, NULL);
+    Arena arena = {0};
+    char *real;
+    ErrCode rc = store_resolve(&arena, dir, &real, err);
 
-    *yes = false;
-    if (!real) return err_sys(err, "cannot resolve %s", dir);
-    *yes = stands_on(ds, real);
-    free(real);
-    return ERR_OK;
+    *yes = rc == ERR_OK && stands_on(ds, real);
+    arena_clear(&arena);
+    return rc;
 }

@@ -206,22 +206,28 @@ ErrCode receipt_load(Arena *a, const char *dir, const DatasetPlan *plan, uint32_
     return rc;
 }
 
+/* Where the part of a resolved path begins that others of the same store may share: behind s3://BUCKET. */
+static size_t root_bytes(const char *path)
+{
+    if (!store_is_remote(path)) return 0;
+    const char *authority = strstr(path, "://") + 3;
+    return (size_t)(authority - path) + strcspn(authority, "/");
+}
+
 ErrCode relative_path(Arena *a, const char *from_dir, const char *to, const char **out, Err *err)
 {
-    char *from_abs = realpath(from_dir, NULL), *to_abs = realpath(to, NULL);
+    char *from_abs = NULL, *to_abs = NULL;
     Buf b = {0};
     size_t same = 0, i = 0;
-    ErrCode rc = ERR_OK;
+    ErrCode rc = store_resolve(a, from_dir, &from_abs, err);
 
-    if (!from_abs || !to_abs) {
-        rc = err_sys(err, "cannot resolve %s", from_abs ? to : from_dir);
-        goto done;
-    }
+    if (rc == ERR_OK) rc = store_resolve(a, to, &to_abs, err);
+    if (rc != ERR_OK) return rc;
     for (; from_abs[i] && from_abs[i] == to_abs[i]; i++)
         if (from_abs[i] == '/') same = i;
     bool from_done = !from_abs[i] || from_abs[i] == '/', to_done = !to_abs[i] || to_abs[i] == '/';
     if (from_done && to_done) same = i; /* one is the other's ancestor, or they are equal */
-    if (same == 0) {
+    if (same == 0 || same < root_bytes(to_abs)) {
         buf_puts(&b, to_abs);
     } else {
         for (const char *p = from_abs + same; *p; p++)
@@ -234,9 +240,6 @@ ErrCode relative_path(Arena *a, const char *from_dir, const char *to, const char
         *out = arena_str(a, buf_span(&b));
         if (!*out) rc = err_nomem(err, "a path");
     }
-done:
-    free(from_abs);
-    free(to_abs);
     buf_clear(&b);
     return rc;
 }

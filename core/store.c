@@ -1,97 +1,61 @@
 #include "core/store.h"
 
-#include "core/store_fault.h"
-#include "core/store_tmp.h"
+#include "core/store_backend.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
-#include <limits.h>
-#include <stdatomic.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <sys/file.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-/* --- fault injection. A process-wide switch, as the disk is: see store_fault.h. */
-static _Atomic bool fault_armed;
-static _Atomic uint64_t fault_nth, fault_seen;
-static _Atomic bool fault_lasting, fault_fired;
-static _Atomic int fault_errno;
+static const StoreBackend *const backends[] = {
+#ifdef TAMIS_CURL
+    &store_s3, &store_http, &store_https,
+#endif
+    &store_posix, /* whatever has no scheme */
+};
 
-void store_fault_arm(uint64_t nth, int error, bool lasting)
+bool store_is_remote(const char *path)
 {
-    atomic_store(&fault_nth, nth);
-    atomic_store(&fault_errno, error);
-    atomic_store(&fault_lasting, lasting);
-    atomic_store(&fault_seen, 0);
-    atomic_store(&fault_fired, false);
-    atomic_store(&fault_armed, nth != 0);
+    static const char *const schemes[] = {"s3://", "http://", "https://"};
+
+    for (size_t i = 0; i < sizeof schemes / sizeof *schemes; i++)
+        if (strncmp(path, schemes[i], strlen(schemes[i])) == 0) return true;
+    return false;
 }
 
-uint64_t store_fault_calls(void) { return atomic_load(&fault_seen); }
-bool store_fault_hit(void) { return atomic_load(&fault_fired); }
-
-bool store_fault(void)
+static ErrCode backend_of(const char *path, const StoreBackend **out, Err *err)
 {
-    if (!atomic_load_explicit(&fault_armed, memory_order_relaxed)) return false;
-    uint64_t call = atomic_fetch_add(&fault_seen, 1) + 1, nth = atomic_load(&fault_nth);
-    if (call < nth || (call > nth && !atomic_load(&fault_lasting))) return false;
-    atomic_store(&fault_fired, true);
-    errno = atomic_load(&fault_errno);
-    return true;
+    size_t i = 0;
+
+    while (strncmp(path, backends[i]->scheme, strlen(backends[i]->scheme)) != 0) i++;
+    *out = backends[i];
+    if (*out == &store_posix && store_is_remote(path))
+        return err_set(err, ERR_SYS, "cannot open %s: built without libcurl, which object stores need", path);
+    return ERR_OK;
+}
+
+static ErrCode writable_backend_of(const char *path, const StoreBackend **out, Err *err)
+{
+    ErrCode rc = backend_of(path, out, err);
+
+    if (rc == ERR_OK && !(*out)->out_open)
+        return err_set(err, ERR_SYS, "cannot write %s: nothing is written over %.*s", path,
+                       (int)strlen((*out)->scheme) - 3, (*out)->scheme);
+    return rc;
 }
 
 /* --- reading */
 
-struct InFile {
-    int fd;
-    uint64_t size;
-    char *path;
-};
-
-static int open_read(const char *path)
+ErrCode infile_open(InFile **f, const char *path, Err *err)
 {
-    int fd;
+    const StoreBackend *b;
+    ErrCode rc = backend_of(path, &b, err);
 
-    do fd = open(path, O_RDONLY | O_CLOEXEC);
-    while (fd < 0 && errno == EINTR);
-    return fd;
-}
-
-ErrCode infile_open(InFile **out, const char *path, Err *err)
-{
-    InFile *f = calloc(1, sizeof *f);
-    struct stat st;
-    ErrCode rc;
-
-    *out = NULL;
-    if (!f || !(f->path = malloc(strlen(path) + 1))) {
-        free(f);
-        return err_nomem(err, path);
-    }
-    strcpy(f->path, path);
-    f->fd = open_read(path);
-    if (f->fd < 0 || fstat(f->fd, &st) != 0) {
-        rc = err_sys(err, "cannot open %s", path);
-    } else if (!S_ISREG(st.st_mode)) {
-        rc = err_set(err, ERR_SYS, "cannot read %s: not a regular file", path);
-    } else {
-        f->size = (uint64_t)st.st_size;
-        *out = f;
-        return ERR_OK;
-    }
-    infile_close(f);
-    return rc;
+    *f = NULL;
+    return rc ? rc : b->in_open(f, path, err);
 }
 
 void infile_close(InFile *f)
 {
-    if (!f) return;
-    if (f->fd >= 0) close(f->fd);
-    free(f->path);
-    free(f);
+    if (f) f->backend->in_close(f);
 }
 
 uint64_t infile_size(const InFile *f) { return f->size; }
@@ -99,177 +63,29 @@ const char *infile_path(const InFile *f) { return f->path; }
 
 ErrCode infile_read(InFile *f, uint64_t offset, void *out, size_t n, Err *err)
 {
-    uint8_t *p = out;
-
     if (offset > f->size || n > f->size - offset)
         return err_set(err, ERR_DATA, "cannot read %s at %" PRIu64 ": truncated, %zu bytes wanted of %" PRIu64,
                        f->path, offset, n, offset > f->size ? 0 : f->size - offset);
-    while (n > 0) {
-        ssize_t got = pread(f->fd, p, n < SSIZE_MAX ? n : SSIZE_MAX, (off_t)offset);
-        if (got < 0 && errno == EINTR) continue;
-        if (got < 0) return err_sys(err, "cannot read %s at %" PRIu64, f->path, offset);
-        if (got == 0) return err_set(err, ERR_DATA, "cannot read %s at %" PRIu64 ": truncated", f->path, offset);
-        p += got;
-        n -= (size_t)got;
-        offset += (uint64_t)got;
-    }
-    return ERR_OK;
-}
-
-/* Reads to the end rather than by the size stat(2) gives: that is 0 for files of the kernel. */
-static ErrCode read_to_end(int fd, const char *path, size_t max_bytes, Buf *out, Err *err)
-{
-    size_t start = out->n;
-
-    for (;;) {
-        if (out->n == out->cap && !buf_reserve(out, 64 << 10)) return err_nomem(err, path);
-        ssize_t got = read(fd, out->p + out->n, out->cap - out->n);
-        if (got < 0 && errno == EINTR) continue;
-        if (got < 0) return err_sys(err, "cannot read %s", path);
-        if (got == 0) return ERR_OK;
-        out->n += (size_t)got;
-        if (out->n - start > max_bytes)
-            return err_set(err, ERR_LIMIT, "cannot read %s: larger than %zu bytes", path, max_bytes);
-    }
+    return n ? f->backend->in_read(f, offset, out, n, err) : ERR_OK;
 }
 
 ErrCode store_read(const char *path, size_t max_bytes, Buf *out, Err *err)
 {
-    struct stat st;
-    ErrCode rc;
-    int fd = open_read(path);
+    const StoreBackend *b;
+    ErrCode rc = backend_of(path, &b, err);
 
-    if (fd < 0) return err_sys(err, "cannot open %s", path);
-    if (fstat(fd, &st) != 0) {
-        rc = err_sys(err, "cannot open %s", path);
-    } else if (S_ISDIR(st.st_mode)) {
-        rc = err_set(err, ERR_SYS, "cannot read %s: is a directory", path);
-    } else if (st.st_size > 0 && (uint64_t)st.st_size > max_bytes) {
-        rc = err_set(err, ERR_LIMIT, "cannot read %s: larger than %zu bytes", path, max_bytes);
-    } else if (!buf_reserve(out, (size_t)st.st_size + 1)) { /* + 1: the end shows without growing */
-        rc = err_nomem(err, path);
-    } else {
-        rc = read_to_end(fd, path, max_bytes, out, err);
-    }
-    close(fd);
-    return rc;
+    return rc ? rc : b->read(path, max_bytes, out, err);
 }
 
-/* --- publishing. Small puts gather in a buffer, so that the disk sees only large sequential writes. */
+/* --- publishing */
 
-enum { OUTFILE_BUFFER = 1 << 20 };
-
-struct OutFile {
-    int fd;
-    uint64_t flushed; /* bytes handed to the kernel; then come buf.n more */
-    Buf buf;
-    ErrCode failed; /* a write failed: the file can only be abandoned */
-    char *path, *tmp;
-};
-
-static void host_name(char out[65])
+ErrCode outfile_open(OutFile **f, const char *path, Err *err)
 {
-    if (gethostname(out, 64) != 0 || !out[0]) strcpy(out, "localhost");
-    out[64] = 0;
-    for (char *c = out; *c; c++)
-        if (!ascii_is_alnum((uint8_t)*c) && *c != '-' && *c != '.') *c = '_';
-}
+    const StoreBackend *b;
+    ErrCode rc = writable_backend_of(path, &b, err);
 
-void store_tmp_suffix(char out[STORE_TMP_SUFFIX], long pid)
-{
-    char host[65];
-
-    host_name(host);
-    if (pid > 0)
-        snprintf(out, STORE_TMP_SUFFIX, ".%s.%ld.tmp", host, pid);
-    else
-        snprintf(out, STORE_TMP_SUFFIX, ".%s.", host);
-}
-
-bool store_tmp_is(const char *path, int fd)
-{
-    struct stat opened, named;
-
-    return fstat(fd, &opened) == 0 && stat(path, &named) == 0 && opened.st_ino == named.st_ino &&
-           opened.st_dev == named.st_dev;
-}
-
-/* Makes the temporary and locks it (store_tmp.h). What a dead process whose number came round again has left under the name is
- * overwritten. */
-static ErrCode open_tmp(OutFile *f, Err *err)
-{
-    for (;;) {
-        do f->fd = store_fault() ? -1 : open(f->tmp, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
-        while (f->fd < 0 && errno == EINTR);
-        if (f->fd < 0) return err_sys(err, "cannot create %s", f->tmp);
-        bool locked = flock(f->fd, LOCK_EX) == 0, stopped = !locked && errno == EINTR;
-        if (!stopped && (!locked || store_tmp_is(f->tmp, f->fd)))
-            break;    /* not locked: this file system knows no locks */
-        close(f->fd); /* not ours to unlink */
-        f->fd = -1;
-        if (stopped) return err_set(err, ERR_INTR, "interrupted while another process writes %s", f->tmp);
-    }
-    return ftruncate(f->fd, 0) == 0 ? ERR_OK : err_sys(err, "cannot create %s", f->tmp);
-}
-
-ErrCode outfile_open(OutFile **out, const char *path, Err *err)
-{
-    OutFile *f = calloc(1, sizeof *f);
-    char suffix[STORE_TMP_SUFFIX];
-    size_t n = strlen(path);
-    ErrCode rc;
-
-    *out = NULL;
-    if (!f) return err_nomem(err, path);
-    store_tmp_suffix(suffix, (long)getpid());
-    f->fd = -1;
-    f->path = malloc(n + 1);
-    f->tmp = malloc(n + strlen(suffix) + 1);
-    if (!f->path || !f->tmp || !buf_reserve(&f->buf, OUTFILE_BUFFER)) {
-        rc = err_nomem(err, path);
-        goto fail;
-    }
-    memcpy(f->path, path, n + 1);
-    memcpy(f->tmp, path, n);
-    strcpy(f->tmp + n, suffix);
-    if ((rc = open_tmp(f, err)) != ERR_OK) goto fail;
-    *out = f;
-    return ERR_OK;
-fail:
-    outfile_abandon(f);
-    return rc;
-}
-
-static ErrCode write_at(OutFile *f, uint64_t offset, const uint8_t *p, size_t n, Err *err)
-{
-    while (n > 0) {
-        ssize_t put = store_fault() ? -1 : pwrite(f->fd, p, n < SSIZE_MAX ? n : SSIZE_MAX, (off_t)offset);
-        if (put < 0 && errno == EINTR) continue;
-        if (put <= 0) {
-            if (put == 0) errno = EIO;
-            return f->failed = err_sys(err, "cannot write %s", f->path);
-        }
-        p += put;
-        n -= (size_t)put;
-        offset += (uint64_t)put;
-    }
-    return ERR_OK;
-}
-
-static ErrCode write_on(OutFile *f, const uint8_t *p, size_t n, Err *err)
-{
-    ErrCode rc = write_at(f, f->flushed, p, n, err);
-
-    if (rc == ERR_OK) f->flushed += n;
-    return rc;
-}
-
-static ErrCode flush(OutFile *f, Err *err)
-{
-    ErrCode rc = write_on(f, f->buf.p, f->buf.n, err);
-
-    f->buf.n = 0;
-    return rc;
+    *f = NULL;
+    return rc ? rc : b->out_open(f, path, err);
 }
 
 static ErrCode check_failed(const OutFile *f, Err *err)
@@ -281,96 +97,40 @@ ErrCode outfile_put(OutFile *f, const void *p, size_t n, Err *err)
 {
     ErrCode rc = check_failed(f, err);
 
-    if (rc) return rc;
-    if (n > OUTFILE_BUFFER - f->buf.n) {
-        if ((rc = flush(f, err)) != ERR_OK) return rc;
-        if (n >= OUTFILE_BUFFER) return write_on(f, p, n, err);
-    }
-    if (n) memcpy(f->buf.p + f->buf.n, p, n);
-    f->buf.n += n;
-    return ERR_OK;
+    if (rc == ERR_OK && n) f->failed = rc = f->backend->out_put(f, p, n, err);
+    if (rc == ERR_OK) f->size += n;
+    return rc;
 }
 
-uint64_t outfile_size(const OutFile *f) { return f->flushed + f->buf.n; }
+uint64_t outfile_size(const OutFile *f) { return f->size; }
 
 ErrCode outfile_patch(OutFile *f, uint64_t offset, const void *p, size_t n, Err *err)
 {
-    const uint8_t *bytes = p;
-    uint64_t size = outfile_size(f);
     ErrCode rc = check_failed(f, err);
 
     if (rc) return rc;
-    if (offset > size || n > size - offset)
+    if (offset > f->size || n > f->size - offset)
         return err_set(err, ERR_LIMIT, "cannot write %s at %" PRIu64 ": only bytes already written can be patched",
                        f->path, offset);
-    if (offset < f->flushed) {
-        size_t head = n < f->flushed - offset ? n : (size_t)(f->flushed - offset);
-        if ((rc = write_at(f, offset, bytes, head, err)) != ERR_OK) return rc;
-        offset += head, bytes += head, n -= head;
-    }
-    if (n) memcpy(f->buf.p + (offset - f->flushed), bytes, n);
-    return ERR_OK;
-}
-
-/* Makes the new name survive a power cut. Some file systems do not know fsync of a directory and say EINVAL. */
-static ErrCode sync_dir_of(const char *path, Err *err)
-{
-    size_t n = (size_t)(path_base(path) - path);
-    char *dir = malloc(n + 2);
-    ErrCode rc = ERR_OK;
-    int fd;
-
-    if (!dir) return err_nomem(err, path);
-    memcpy(dir, path, n);
-    strcpy(dir + n, n ? "" : ".");
-    fd = open_read(dir);
-    if (fd < 0 || ((store_fault() || fsync(fd) != 0) && errno != EINVAL)) rc = err_sys(err, "cannot sync %s", dir);
-    if (fd >= 0) close(fd);
-    free(dir);
-    return rc;
-}
-
-/* Everything on the disk under the temporary name. It stays open, and so locked, until it has its final name; fsync has said all
- * that close could. */
-static ErrCode finish_tmp(OutFile *f, Err *err)
-{
-    ErrCode rc = check_failed(f, err);
-
-    if (rc == ERR_OK) rc = flush(f, err);
-    if (rc == ERR_OK && (store_fault() || fsync(f->fd) != 0)) rc = err_sys(err, "cannot sync %s", f->path);
-    return rc;
-}
-
-static void outfile_free(OutFile *f)
-{
-    if (f->fd >= 0) close(f->fd);
-    free(f->path);
-    free(f->tmp);
-    buf_clear(&f->buf);
-    free(f);
-}
-
-void outfile_abandon(OutFile *f)
-{
-    if (!f) return;
-    if (f->fd >= 0) unlink(f->tmp);
-    outfile_free(f);
+    return n ? f->failed = f->backend->out_patch(f, offset, p, n, err) : ERR_OK;
 }
 
 ErrCode outfile_commit(OutFile **out, Err *err)
 {
     OutFile *f = *out;
-    ErrCode rc = finish_tmp(f, err);
+    ErrCode rc = check_failed(f, err);
 
     *out = NULL;
-    if (rc == ERR_OK && (store_fault() || rename(f->tmp, f->path) != 0))
-        rc = err_sys(err, "cannot publish %s", f->path);
-    if (rc)
-        unlink(f->tmp);
-    else
-        rc = sync_dir_of(f->path, err);
-    outfile_free(f);
-    return rc;
+    if (rc) {
+        f->backend->out_abandon(f);
+        return rc;
+    }
+    return f->backend->out_commit(f, err);
+}
+
+void outfile_abandon(OutFile *f)
+{
+    if (f) f->backend->out_abandon(f);
 }
 
 ErrCode store_write(const char *path, Span bytes, Err *err)
@@ -384,41 +144,119 @@ ErrCode store_write(const char *path, Span bytes, Err *err)
     return rc;
 }
 
-/* link(2) over NFS may succeed and lose its answer; the link count tells (open(2), O_EXCL). */
-static bool link_new(const char *tmp, const char *path)
-{
-    struct stat st;
-    int saved;
-
-    if (store_fault()) return false;
-    if (link(tmp, path) == 0) return true;
-    saved = errno;
-    if (stat(tmp, &st) == 0 && st.st_nlink == 2) return true;
-    errno = saved;
-    return false;
-}
-
 ErrCode store_create(const char *path, Span bytes, bool *created, Err *err)
 {
-    OutFile *f;
-    ErrCode rc;
+    const StoreBackend *b;
+    bool exists = false;
+    ErrCode rc = writable_backend_of(path, &b, err);
 
-    if ((rc = store_exists(path, created, err)) != ERR_OK) return rc;
-    if (*created) { /* the common case of a rerun: nothing to write */
-        *created = false;
-        return ERR_OK;
-    }
-    if ((rc = outfile_open(&f, path, err)) != ERR_OK) return rc;
-    rc = outfile_put(f, bytes.p, bytes.n, err);
-    if (rc == ERR_OK) rc = finish_tmp(f, err);
-    if (rc == ERR_OK) {
-        *created = link_new(f->tmp, f->path);
-        if (!*created && errno != EEXIST)
-            rc = err_sys(err, "cannot publish %s", f->path);
-        else
-            rc = sync_dir_of(f->path, err);
-    }
-    unlink(f->tmp);
-    outfile_free(f);
-    return rc;
+    *created = false;
+    if (rc == ERR_OK) rc = b->exists(path, &exists, err);
+    if (rc || exists) return rc; /* there: the common case of a rerun, nothing to write */
+    return b->create(path, bytes, created, err);
 }
+
+/* --- names */
+
+ErrCode store_mkdirs(const char *path, Err *err)
+{
+    const StoreBackend *b;
+    ErrCode rc = writable_backend_of(path, &b, err);
+
+    return rc ? rc : b->mkdirs(path, err);
+}
+
+ErrCode store_exists(const char *path, bool *exists, Err *err)
+{
+    const StoreBackend *b;
+    ErrCode rc = backend_of(path, &b, err);
+
+    *exists = false;
+    return rc ? rc : b->exists(path, exists, err);
+}
+
+ErrCode store_is_dir(const char *path, bool *is_dir, Err *err)
+{
+    const StoreBackend *b;
+    ErrCode rc = backend_of(path, &b, err);
+
+    *is_dir = false;
+    return rc ? rc : b->is_dir(path, is_dir, err);
+}
+
+ErrCode store_size(const char *path, uint64_t *bytes, Err *err)
+{
+    const StoreBackend *b;
+    ErrCode rc = backend_of(path, &b, err);
+
+    return rc ? rc : b->size(path, bytes, err);
+}
+
+ErrCode store_delete(const char *path, Err *err)
+{
+    const StoreBackend *b;
+    ErrCode rc = writable_backend_of(path, &b, err);
+
+    return rc ? rc : b->delete (path, err);
+}
+
+ErrCode store_delete_tree(const char *path, int depth, Err *err)
+{
+    const StoreBackend *b;
+    ErrCode rc = writable_backend_of(path, &b, err);
+
+    return rc ? rc : b->delete_tree(path, depth, err);
+}
+
+ErrCode store_list(const char *dir, StoreList *out, Err *err)
+{
+    const StoreBackend *b;
+    ErrCode rc = backend_of(dir, &b, err);
+
+    *out = (StoreList){0};
+    return rc ? rc : b->list(dir, out, err);
+}
+
+void storelist_clear(StoreList *l)
+{
+    arena_clear(&l->arena);
+    *l = (StoreList){0};
+}
+
+ErrCode store_sweep(const char *dir, int depth, Err *err)
+{
+    const StoreBackend *b;
+    ErrCode rc = writable_backend_of(dir, &b, err);
+
+    return rc ? rc : b->sweep(dir, depth, err);
+}
+
+ErrCode store_resolve(Arena *a, const char *path, char **out, Err *err)
+{
+    const StoreBackend *b;
+    ErrCode rc = backend_of(path, &b, err);
+
+    return rc ? rc : b->resolve(a, path, out, err);
+}
+
+char *path_join(Arena *a, const char *dir, const char *name)
+{
+    size_t d = strlen(dir), n = strlen(name), total;
+
+    if (!size_add(d, n, &total) || !size_add(total, 2, &total)) return NULL;
+    char *p = arena_alloc(a, total);
+    if (!p) return NULL;
+    memcpy(p, dir, d);
+    if (d && p[d - 1] != '/') p[d++] = '/';
+    memcpy(p + d, name, n + 1);
+    return p;
+}
+
+const char *path_base(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+
+    return slash ? slash + 1 : path;
+}
+
+bool path_is_absolute(const char *path) { return path[0] == '/' || store_is_remote(path); }

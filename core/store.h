@@ -1,8 +1,12 @@
 /* core/store.h - files as whole objects: read a range, publish all or nothing, create if absent, list, delete.
  *
- * Callers never see a rename or an open file that others could read half-written. POSIX is the one back end:
- * publishing writes NAME.HOST.PID.tmp beside the target, then fsync, rename, fsync of the directory, so a final
- * name means a finished object. Paths are C strings. */
+ * Callers never see a rename or an open file that others could read half-written. The scheme of a path says where it is:
+ *   PATH              a mounted file system (POSIX): publishing writes NAME.HOST.PID.tmp beside the target, then fsync, rename,
+ *                     fsync of the directory, so a final name means a finished object
+ *   s3://BUCKET/KEY   an object store that speaks S3 (store_s3.h): one PUT, or parts that a last request makes one object;
+ *                     directories are what keys have before a '/', and need no making
+ *   http(s)://…       one object of a web server: read only, no directories
+ * Paths are C strings. */
 #ifndef TAMIS_CORE_STORE_H
 #define TAMIS_CORE_STORE_H
 
@@ -21,17 +25,17 @@ MUST_USE ErrCode store_read(const char *path, size_t max_bytes, Buf *out, Err *e
 
 /* --- publishing */
 typedef struct OutFile OutFile;
-MUST_USE ErrCode outfile_open(OutFile **f, const char *path, Err *err); /* creates PATH.HOST.PID.tmp */
+MUST_USE ErrCode outfile_open(OutFile **f, const char *path, Err *err);
 MUST_USE ErrCode outfile_put(OutFile *f, const void *p, size_t n, Err *err);
 uint64_t outfile_size(const OutFile *f); /* bytes put so far */
-/* Overwrites bytes already put: for a header whose fields are known last. */
+/* Overwrites bytes already put, among the first STORE_PATCH_BYTES: for a header whose fields are known last. */
+enum { STORE_PATCH_BYTES = 16 << 20 };
 MUST_USE ErrCode outfile_patch(OutFile *f, uint64_t offset, const void *p, size_t n, Err *err);
-/* fsync, rename, close, fsync of the directory; frees. On success and on failure *f becomes NULL, on failure
- * the temporary is gone. */
+/* Publishes for good and frees. On success and on failure *f becomes NULL, on failure what was put is gone. */
 MUST_USE ErrCode outfile_commit(OutFile **f, Err *err);
-void outfile_abandon(OutFile *f);                                     /* NULL is fine; drops the temporary, frees */
+void outfile_abandon(OutFile *f);                                     /* NULL is fine; drops what was put, frees */
 MUST_USE ErrCode store_write(const char *path, Span bytes, Err *err); /* publish in one call */
-/* Publishes only if nothing has that name (link(2)); *created says whether this call did. */
+/* Publishes only if nothing has that name (link(2), If-None-Match); *created says whether this call did. */
 MUST_USE ErrCode store_create(const char *path, Span bytes, bool *created, Err *err);
 
 /* --- names */
@@ -44,17 +48,24 @@ MUST_USE ErrCode store_delete(const char *path, Err *err); /* absent is fine */
 /* Removes a directory with what is in it, at most `depth` levels below it. Absent is fine. */
 MUST_USE ErrCode store_delete_tree(const char *path, int depth, Err *err);
 
+#define STORE_DIR UINT64_MAX
 typedef struct {
-    char **name; /* base names sorted by bytes, without "." and ".." */
+    char **name;    /* base names sorted by bytes, without "." and ".." */
+    uint64_t *size; /* of each object, STORE_DIR of a directory; NULL where listing does not tell */
     size_t n;
     Arena arena;
 } StoreList;
 MUST_USE ErrCode store_list(const char *dir, StoreList *out, Err *err);
 void storelist_clear(StoreList *l);
 
-/* Deletes temporaries (*.HOST.PID.tmp) that dead processes of this host left in `dir` and in directories at most `depth`
- * levels below it, never one whose writer lives, be it in another container. Absent is fine. */
+/* Deletes what dead writers left in `dir` and in directories at most `depth` levels below it, never what a live one writes, be
+ * it in another container: temporaries (*.HOST.PID.tmp) of this host; uploads to which nothing came for a day. Absent is fine. */
 MUST_USE ErrCode store_sweep(const char *dir, int depth, Err *err);
+
+/* The one name of what is there, however `path` leads to it: absolute, without links, "." and "..". */
+MUST_USE ErrCode store_resolve(Arena *a, const char *path, char **out, Err *err);
+bool store_is_remote(const char *path);  /* s3://, http://, https:// */
+bool path_is_absolute(const char *path); /* or remote */
 
 /* "DIR/NAME" into an arena; NULL when there is no memory. */
 char *path_join(Arena *a, const char *dir, const char *name);

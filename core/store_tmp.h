@@ -9,6 +9,8 @@
 #ifndef TAMIS_CORE_STORE_TMP_H
 #define TAMIS_CORE_STORE_TMP_H
 
+#include "core/err.h"
+
 #include <stdbool.h>
 
 enum {
@@ -18,6 +20,9 @@ enum {
 
 /* ".HOST.PID.tmp", or ".HOST." for pid 0. Characters of a host name that could upset a path become '_'. */
 void store_tmp_suffix(char out[STORE_TMP_SUFFIX], long pid);
+
+/* Makes the temporary, empty, and locks it. On failure *fd may be open and is the caller's to close. */
+MUST_USE ErrCode store_tmp_open(const char *tmp, int *fd, Err *err);
 
 /* Whether `path` is still the name of what `fd` has open: while a lock was waited for, a sweep may have deleted it or its writer
  * published it. */

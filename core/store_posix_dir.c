@@ -1,6 +1,6 @@
-/* The names half of core/store.h: directories, listing, deleting. */
-#include "core/store.h"
+/* The names half of the POSIX back end: directories, listing, deleting. */
 #include "core/store_fault.h"
+#include "core/store_posix.h"
 #include "core/store_tmp.h"
 
 #include <dirent.h>
@@ -29,7 +29,7 @@ static ErrCode make_dir(const char *path, Err *err)
     return err_sys(err, "cannot create directory %s", path);
 }
 
-ErrCode store_mkdirs(const char *path, Err *err)
+ErrCode posix_mkdirs(const char *path, Err *err)
 {
     size_t n = strlen(path);
     struct stat st;
@@ -50,7 +50,7 @@ ErrCode store_mkdirs(const char *path, Err *err)
     return rc;
 }
 
-ErrCode store_exists(const char *path, bool *exists, Err *err)
+ErrCode posix_exists(const char *path, bool *exists, Err *err)
 {
     struct stat st;
 
@@ -59,7 +59,7 @@ ErrCode store_exists(const char *path, bool *exists, Err *err)
     return ERR_OK;
 }
 
-ErrCode store_is_dir(const char *path, bool *is_dir, Err *err)
+ErrCode posix_is_dir(const char *path, bool *is_dir, Err *err)
 {
     struct stat st;
     bool there = stat(path, &st) == 0;
@@ -69,7 +69,7 @@ ErrCode store_is_dir(const char *path, bool *is_dir, Err *err)
     return ERR_OK;
 }
 
-ErrCode store_size(const char *path, uint64_t *bytes, Err *err)
+ErrCode posix_size(const char *path, uint64_t *bytes, Err *err)
 {
     struct stat st;
 
@@ -78,26 +78,26 @@ ErrCode store_size(const char *path, uint64_t *bytes, Err *err)
     return ERR_OK;
 }
 
-ErrCode store_delete(const char *path, Err *err)
+ErrCode posix_delete(const char *path, Err *err)
 {
     if ((!store_fault() && unlink(path) == 0) || is_absent(errno)) return ERR_OK;
     return err_sys(err, "cannot delete %s", path);
 }
 
 /* Symbolic links are removed, never followed. */
-ErrCode store_delete_tree(const char *path, int depth, Err *err)
+ErrCode posix_delete_tree(const char *path, int depth, Err *err)
 {
     StoreList list;
     struct stat st;
     ErrCode rc;
 
     if (lstat(path, &st) != 0) return is_absent(errno) ? ERR_OK : err_sys(err, "cannot look at %s", path);
-    if (!S_ISDIR(st.st_mode)) return store_delete(path, err);
+    if (!S_ISDIR(st.st_mode)) return posix_delete(path, err);
     if (depth < 0) return err_set(err, ERR_LIMIT, "cannot delete %s: deeper than a tree of ours", path);
-    if ((rc = store_list(path, &list, err)) != ERR_OK) return rc;
+    if ((rc = posix_list(path, &list, err)) != ERR_OK) return rc;
     for (size_t i = 0; i < list.n && rc == ERR_OK; i++) {
         const char *entry = path_join(&list.arena, path, list.name[i]);
-        rc = entry ? store_delete_tree(entry, depth - 1, err) : err_nomem(err, path);
+        rc = entry ? posix_delete_tree(entry, depth - 1, err) : err_nomem(err, path);
     }
     storelist_clear(&list);
     if (rc == ERR_OK && (store_fault() || rmdir(path) != 0) && !is_absent(errno))
@@ -121,7 +121,7 @@ static ErrCode read_names(DIR *d, const char *dir, StoreList *out, Buf *names, E
     }
 }
 
-ErrCode store_list(const char *dir, StoreList *out, Err *err)
+ErrCode posix_list(const char *dir, StoreList *out, Err *err)
 {
     DIR *d = opendir(dir);
     Buf names = {0};
@@ -144,12 +144,6 @@ ErrCode store_list(const char *dir, StoreList *out, Err *err)
     buf_clear(&names);
     if (rc) storelist_clear(out);
     return rc;
-}
-
-void storelist_clear(StoreList *l)
-{
-    arena_clear(&l->arena);
-    *l = (StoreList){0};
 }
 
 /* Whether no process has this number, or one that has ended and only waits to be buried by its parent (a killed child whose
@@ -195,21 +189,21 @@ static ErrCode sweep_file(const char *path, Err *err)
     if (!orphan && errno != EWOULDBLOCK)
         orphan = fstat(fd, &st) == 0 && st.st_mtime < time(NULL) - STORE_STALE_SECONDS;
     if (orphan && store_tmp_is(path, fd))
-        rc = store_delete(path, err); /* who would write it now waits for our lock */
+        rc = posix_delete(path, err); /* who would write it now waits for our lock */
     close(fd);
     return rc;
 }
 
-ErrCode store_sweep(const char *dir, int depth, Err *err)
+ErrCode posix_sweep(const char *dir, int depth, Err *err)
 {
     char mark[STORE_TMP_SUFFIX];
     StoreList list;
     bool there;
-    ErrCode rc = store_is_dir(dir, &there, err);
+    ErrCode rc = posix_is_dir(dir, &there, err);
 
     if (rc || !there) return rc;
     store_tmp_suffix(mark, 0);
-    if ((rc = store_list(dir, &list, err)) != ERR_OK) return rc;
+    if ((rc = posix_list(dir, &list, err)) != ERR_OK) return rc;
     for (size_t i = 0; i < list.n && rc == ERR_OK; i++) {
         const char *path = path_join(&list.arena, dir, list.name[i]);
         if (!path)
@@ -217,28 +211,18 @@ ErrCode store_sweep(const char *dir, int depth, Err *err)
         else if (looks_orphaned(list.name[i], mark))
             rc = sweep_file(path, err);
         else if (depth > 0)
-            rc = store_sweep(path, depth - 1, err); /* does nothing where it is no directory */
+            rc = posix_sweep(path, depth - 1, err); /* does nothing where it is no directory */
     }
     storelist_clear(&list);
     return rc;
 }
 
-char *path_join(Arena *a, const char *dir, const char *name)
+ErrCode posix_resolve(Arena *a, const char *path, char **out, Err *err)
 {
-    size_t d = strlen(dir), n = strlen(name), total;
+    char *real = realpath(path, NULL);
 
-    if (!size_add(d, n, &total) || !size_add(total, 2, &total)) return NULL;
-    char *p = arena_alloc(a, total);
-    if (!p) return NULL;
-    memcpy(p, dir, d);
-    if (d && p[d - 1] != '/') p[d++] = '/';
-    memcpy(p + d, name, n + 1);
-    return p;
-}
-
-const char *path_base(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-
-    return slash ? slash + 1 : path;
+    if (!real) return err_sys(err, "cannot resolve %s", path);
+    *out = arena_str(a, span_str(real));
+    free(real);
+    return *out ? ERR_OK : err_nomem(err, path);
 }
