@@ -1,13 +1,8 @@
 #include "core/log.h"
 
-#include "core/buf.h"
-#include "core/json.h"
-#include "core/store.h"
+#include "core/events.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
-#include <limits.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -163,6 +158,7 @@ static void print_progress(Progress *p, double now, bool closing)
 
 void progress_tick(Progress *p)
 {
+    if (p) event_sample(p->what, atomic_load(&p->docs), atomic_load(&p->bytes));
     if (!p || level == LOG_QUIET || log_rank != 0 || pthread_mutex_trylock(&p->lock) != 0) return;
     double now = clock_seconds();
     if ((now - p->last) * 1000 >= (p->live ? LIVE_EVERY_MS : LINE_EVERY_MS)) {
@@ -188,38 +184,6 @@ void progress_stop(Progress *p)
     if (level != LOG_QUIET && log_rank == 0) print_progress(p, clock_seconds(), true);
     pthread_mutex_destroy(&p->lock);
     free(p);
-}
-
-/* --- events */
-
-void event_part(const char *dir, const PartEvent *e)
-{
-    char host[HOST_NAME_MAX + 1] = "host", path[PATH_MAX];
-    Buf b = {0};
-    struct timespec now;
-    int fd;
-
-    gethostname(host, sizeof host - 1);
-    if (snprintf(path, sizeof path, "%s/log", dir) >= (int)sizeof path || store_mkdirs(path, NULL) != ERR_OK) return;
-    if (snprintf(path, sizeof path, "%s/log/%s.%ld.jsonl", dir, host, (long)getpid()) >= (int)sizeof path) return;
-    clock_gettime(CLOCK_REALTIME, &now);
-    buf_puts(&b, "{\"stage\":");
-    json_put_cstr(&b, e->stage);
-    buf_printf(&b, ",\"part\":%" PRIu32 ",\"rank\":%d,\"attempt\":%d,\"time\":%lld.%03ld", e->part, e->rank,
-               e->attempt, (long long)now.tv_sec, now.tv_nsec / 1000000);
-    buf_printf(&b, ",\"n_in\":%" PRIu64 ",\"n_docs\":%" PRIu64 ",\"bytes_in\":%" PRIu64 ",\"bytes_out\":%" PRIu64,
-               e->n_in, e->n_docs, e->bytes_in, e->bytes_out);
-    buf_printf(
-        &b,
-        ",\"wall_s\":%.3f,\"cpu_s\":%.3f,\"read_s\":%.3f,\"write_s\":%.3f,\"wait_s\":%.3f,\"peak_bytes\":%" PRIu64
-        "}\n",
-        e->wall_s, e->cpu_s, e->read_s, e->write_s, e->wait_s, peak_memory_bytes());
-    fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
-    if (fd >= 0) {
-        if (!b.oom && write(fd, b.p, b.n) < 0) log_debug("cannot append to %s: %s", path, strerror(errno));
-        close(fd);
-    }
-    buf_clear(&b);
 }
 
 /* --- signals */

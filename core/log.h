@@ -1,4 +1,4 @@
-/* core/log.h - what a person sees while a verb runs (stderr), and the event log programs read.
+/* core/log.h - what a person sees while a verb runs (stderr); core/events.h is what programs read of it.
  *
  * stdout is data, stderr is talk. Rank 0 reports its progress: a live line on a terminal, else a line every ten
  * seconds; other ranks only speak of errors, with their number. */
@@ -32,17 +32,6 @@ void progress_stop(Progress *p); /* the closing line; frees; NULL is fine */
 double clock_seconds(void);
 uint64_t peak_memory_bytes(void);
 double cpu_seconds(void);
-
-/* --- event log: one JSON object a line, appended to DIR/log/HOST.PID.jsonl (docs/formats.md has the schema). It is
- * talk, not content: nothing reads it to decide an output. */
-typedef struct {
-    const char *stage;
-    uint32_t part;
-    int rank, attempt;
-    uint64_t n_in, n_docs, bytes_in, bytes_out;
-    double wall_s, cpu_s, read_s, write_s, wait_s;
-} PartEvent;
-void event_part(const char *dir, const PartEvent *e); /* failures to write are silent: a log must not stop a job */
 
 /* --- signals: SIGINT and SIGTERM set a flag that engines look at between blocks. */
 void interrupt_install(void);

@@ -1,6 +1,7 @@
 #include "core/options.h"
 
 #include "core/bytes.h"
+#include "core/events.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -322,11 +323,13 @@ ErrCode verb_begin(const OptVerb *verb, int argc, char **argv, const CommonOptio
     if ((rc = par_start(par, (int)common->threads, err)) != ERR_OK) return rc;
     log_setup(common->quiet ? LOG_QUIET : common->verbose ? LOG_VERBOSE : LOG_NORMAL, par->rank);
     interrupt_install();
+    events_open(common->events, verb->name, par);
     return ERR_OK;
 }
 
 int verb_exit(ErrCode rc, const Err *err)
 {
+    events_close(err_status(rc));
     if (rc != ERR_OK && !(rc == ERR_NO && !err->msg[0]) && !err->said_elsewhere) log_error("%s", err->msg);
     bool lost = fflush(stdout) != 0 || ferror(stdout);
     if (lost && (rc == ERR_OK || rc == ERR_NO)) { /* else what failed first has been said, perhaps just this */

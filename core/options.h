@@ -115,6 +115,7 @@ typedef struct {
     bool force;           /* --force */
     const char *rejected; /* --rejected DIR; NULL: none */
     const char *scratch;  /* --scratch DIR; NULL: the output's directory */
+    const char *events;   /* --events DIR; NULL: none */
     bool quiet, verbose;
 } CommonOptions;
 #define OPT_COMMON_TALK(c)                                          \
@@ -124,12 +125,13 @@ typedef struct {
     OPT_U32('j', "threads", &(c)->threads, "N", "OpenMP threads per process; 0: the cores we may use")
 #define OPT_COMMON_SCRATCH(c) \
     OPT_STR(0, "scratch", &(c)->scratch, "DIR", "what does not fit --memory goes here; else to the output's DIR")
+#define OPT_COMMON_EVENTS(c) OPT_STR(0, "events", &(c)->events, "DIR", "write what is done and when to files in DIR")
 #define OPT_COMMON_STAGE(c)                                                                                   \
     OPT_COMMON_THREADS(c),                                                                                    \
         OPT_SIZE(0, "memory", &(c)->memory, "SIZE", "budget per process: 800M, 24G; 0: 3/4 of what is free"), \
         OPT_TASK(0, "task", &(c)->task, "I/N", "do only every N-th part, from I on (a job array)"),           \
         OPT_FLAG(0, "force", &(c)->force, "start anew although DIR holds another run; not with --task"),      \
-        OPT_CHECK(common_check, c), OPT_COMMON_TALK(c)
+        OPT_COMMON_EVENTS(c), OPT_CHECK(common_check, c), OPT_COMMON_TALK(c)
 /* Of OPT_COMMON_STAGE: tasks that start together would wipe what the first of them has done. *value is the CommonOptions. */
 MUST_USE ErrCode common_check(void *value, Err *err);
 /* Bytes that --memory grants this process; without it 3/4 of what is free. */

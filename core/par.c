@@ -2,6 +2,7 @@
 #include "core/par.h"
 
 #include "core/cgroup.h"
+#include "core/events.h"
 #include "core/par_mpi.h"
 
 #include <sched.h>
@@ -153,6 +154,7 @@ ErrCode par_agree(const Par *par, ErrCode rc, Err *err)
 
     if (par->n_ranks == 1) return rc;
     mpi_min_int(&who);
+    event_barrier();
     if (who == par->n_ranks) return ERR_OK;
     if (who == par->rank && err) local = *err;
     local.code = rc;
@@ -166,7 +168,9 @@ const char *par_library(void) { return mpi_version(); }
 
 void par_barrier(const Par *par)
 {
-    if (par->n_ranks > 1) mpi_barrier();
+    if (par->n_ranks == 1) return;
+    mpi_barrier();
+    event_barrier();
 }
 
 void par_sum_u64(const Par *par, uint64_t *v, size_t n)

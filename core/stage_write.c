@@ -1,5 +1,6 @@
 #include "core/stage_write.h"
 
+#include "core/events.h"
 #include "core/log.h"
 #include "core/store.h"
 
@@ -133,19 +134,23 @@ static ErrCode write_columns(PartRun *r, const WriteSpec *spec, Span receipt, Er
 
 static void log_part(const PartRun *r, const WriteSpec *spec)
 {
-    PartEvent e = {.stage = spec->job->def->name,
-                   .part = r->part,
-                   .rank = spec->rank,
-                   .attempt = 1,
-                   .n_in = r->receipt.info.n_in,
-                   .n_docs = r->receipt.info.n_docs,
-                   .bytes_in = r->receipt.bytes_in,
-                   .bytes_out = r->receipt.stored_bytes,
-                   .wall_s = r->receipt.wall_s,
-                   .cpu_s = r->receipt.cpu_s,
-                   .write_s = r->write_s};
+    const PartInfo *info = &r->receipt.info;
 
-    event_part(spec->job->out_dir, &e);
+    event_part(&(PartEvent){.stage = spec->job->def->name,
+                            .key = spec->key,
+                            .part = r->part,
+                            .attempt = 1,
+                            .n_in = info->n_in,
+                            .n_docs = info->n_docs,
+                            .reasons = spec->job->def->reasons,
+                            .dropped = r->receipt.dropped,
+                            .n_reasons = spec->job->def->n_reasons,
+                            .bytes_in = r->receipt.bytes_in,
+                            .bytes_out = r->receipt.stored_bytes,
+                            .text_bytes = info->text_bytes,
+                            .wall_s = r->receipt.wall_s,
+                            .cpu_s = r->receipt.cpu_s,
+                            .write_s = r->write_s});
 }
 
 /* Blocks account for what they were given; this asks whether they were given all that the input's part has. */

@@ -69,6 +69,8 @@ bool path_is_absolute(const char *path); /* or remote */
 
 /* "DIR/NAME" into an arena; NULL when there is no memory. */
 char *path_join(Arena *a, const char *dir, const char *name);
+/* This host's name as it stands in names of files: characters that could upset a path are '_'. */
+void store_host_name(char out[65]);
 /* The part behind the last '/'. */
 const char *path_base(const char *path);
 

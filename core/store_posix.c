@@ -161,7 +161,7 @@ typedef struct {
     char *tmp;
 } PosixOut;
 
-static void host_name(char out[65])
+void store_host_name(char out[65])
 {
     if (gethostname(out, 64) != 0 || !out[0]) strcpy(out, "localhost");
     out[64] = 0;
@@ -173,7 +173,7 @@ void store_tmp_suffix(char out[STORE_TMP_SUFFIX], long pid)
 {
     char host[65];
 
-    host_name(host);
+    store_host_name(host);
     if (pid > 0)
         snprintf(out, STORE_TMP_SUFFIX, ".%s.%ld.tmp", host, pid);
     else

@@ -272,6 +272,7 @@ int bpe_verb(int argc, char **argv)
         OPT_FLAG(0, "text", &run->source.text, "INPUT is plain text files, taken whole"),
         OPT_COMMON_THREADS(&common),
         OPT_FLAG(0, "force", &run->force, "start anew although FILE holds another tokenizer"),
+        OPT_COMMON_EVENTS(&common),
         OPT_COMMON_TALK(&common),
         OPT_CHECK(settle, &o),
         OPT_END,

@@ -192,8 +192,8 @@ static ErrCode add_input(Recipe *r, RecipeStage *st, const RecipeOverrides *over
 /* Options that the wiring gives, and those with which a verb does something else than its stage. */
 static bool is_wired(const char *key, bool have_tokenizer)
 {
-    static const char *const names[] = {"out",  "task",     "help",  "check-options", "version", "plan",
-                                        "keys", "generate", "score", "export-hf",     "ids"};
+    static const char *const names[] = {"out",  "events", "task",     "help",  "check-options", "version",
+                                        "plan", "keys",   "generate", "score", "export-hf",     "ids"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (strcmp(key, names[i]) == 0) return true;
     return have_tokenizer && strcmp(key, "tokenizer") == 0;
@@ -218,10 +218,12 @@ static bool add_wiring(Recipe *r, RecipeStage *st, const char *tokenizer, uint32
                        const RecipeOverrides *over)
 {
     char number[16];
+    const char *events = path_join(&r->arena, r->out_dir, "events");
 
     bool ok =
         add_arg(r, st, "tamis") && add_arg(r, st, st->verb) && add_arg(r, st, "-o") && add_arg(r, st, st->output);
     if (tokenizer) ok = ok && add_arg(r, st, "-t") && add_arg(r, st, tokenizer);
+    ok = ok && events && add_option(r, st, "events", events);
     if (threads && !json_get(st->section, "threads")) {
         snprintf(number, sizeof number, "%u", threads);
         ok = ok && add_option(r, st, "threads", arena_str(&r->arena, span_str(number)));

@@ -59,13 +59,13 @@ static const char *commands(void)
 TEST(sections_left_out_run_with_defaults)
 {
     CHECK_OK(load("ingest: {input: a.warc.gz}\n", NULL), &err);
-    CHECK_STR("tamis ingest -o run/docs -- a.warc.gz\n"
-              "tamis dedup -o run/unique -- run/docs\n"
-              "tamis filter -o run/clean -- run/unique\n"
-              "tamis remix -o run/mixed -- run/clean\n"
-              "tamis bpe -o run/tokenizer.json -- run/mixed\n"
-              "tamis tokenize -o run/tokens -t run/tokenizer.json -- run/mixed\n"
-              "tamis train -o run/ckpt -- run/tokens\n",
+    CHECK_STR("tamis ingest -o run/docs --events=run/events -- a.warc.gz\n"
+              "tamis dedup -o run/unique --events=run/events -- run/docs\n"
+              "tamis filter -o run/clean --events=run/events -- run/unique\n"
+              "tamis remix -o run/mixed --events=run/events -- run/clean\n"
+              "tamis bpe -o run/tokenizer.json --events=run/events -- run/mixed\n"
+              "tamis tokenize -o run/tokens -t run/tokenizer.json --events=run/events -- run/mixed\n"
+              "tamis train -o run/ckpt --events=run/events -- run/tokens\n",
               commands());
     CHECK_STR("run/docs/manifest.json", recipe.stage[0].finished);
     CHECK_STR("run/tokenizer.json", recipe.stage[4].finished);
@@ -81,11 +81,11 @@ TEST(values_become_options)
                   "bpe: false\ntokenize: false\ntrain: {config: tiny, input: tokens}\n",
                   NULL),
              &err);
-    CHECK_STR(
-        "tamis ingest -o 'my run/docs' --threads=2 --keep-lang=en,zh --tag=x '--tag=y z' --tag=3 --quiet -- b a\n"
-        "tamis filter -o 'my run/clean' --threads=1 --rate=0.25 -- 'my run/docs'\n"
-        "tamis train -o 'my run/ckpt' --threads=2 --config=tiny -- tokens\n",
-        commands());
+    CHECK_STR("tamis ingest -o 'my run/docs' '--events=my run/events' --threads=2 --keep-lang=en,zh --tag=x '--tag=y "
+              "z' --tag=3 --quiet -- b a\n"
+              "tamis filter -o 'my run/clean' '--events=my run/events' --threads=1 --rate=0.25 -- 'my run/docs'\n"
+              "tamis train -o 'my run/ckpt' '--events=my run/events' --threads=2 --config=tiny -- tokens\n",
+              commands());
     recipe_clear(&recipe);
 }
 
@@ -95,8 +95,8 @@ TEST(the_command_line_wins)
     const RecipeOverrides over = {
         .out_dir = "D", .until = "dedup", .input = input, .n_input = 2, .threads = 7, .force = true, .quiet = true};
     CHECK_OK(load("out: run\nthreads: 2\ningest: {input: a}\n", &over), &err);
-    CHECK_STR("tamis ingest -o D/docs --threads=7 --force --quiet -- 'w*.gz' 'it'\\''s'\n"
-              "tamis dedup -o D/unique --threads=7 --force --quiet -- D/docs\n",
+    CHECK_STR("tamis ingest -o D/docs --events=D/events --threads=7 --force --quiet -- 'w*.gz' 'it'\\''s'\n"
+              "tamis dedup -o D/unique --events=D/events --threads=7 --force --quiet -- D/docs\n",
               commands());
     recipe_clear(&recipe);
 }
@@ -107,7 +107,8 @@ TEST(the_first_stage_reads_input)
                   "tokenize: {tokenizer: t.json}\ntrain: false\n",
                   NULL),
              &err);
-    CHECK_STR("tamis dedup -o run/unique -- one two\ntamis tokenize -o run/tokens --tokenizer=t.json -- run/unique\n",
+    CHECK_STR("tamis dedup -o run/unique --events=run/events -- one two\ntamis tokenize -o run/tokens "
+              "--events=run/events --tokenizer=t.json -- run/unique\n",
               commands());
     recipe_clear(&recipe);
 }
@@ -118,9 +119,9 @@ TEST(inputs_given_go_to_all_who_read_such_things)
     const char *const input[] = {"-x"};
     const RecipeOverrides over = {.input = input, .n_input = 1};
     CHECK_OK(load("ingest: false\ndedup: false\nfilter: false\nremix: false\n", &over), &err);
-    CHECK_STR("tamis bpe -o run/tokenizer.json -- -x\n"
-              "tamis tokenize -o run/tokens -t run/tokenizer.json -- -x\n"
-              "tamis train -o run/ckpt -- run/tokens\n",
+    CHECK_STR("tamis bpe -o run/tokenizer.json --events=run/events -- -x\n"
+              "tamis tokenize -o run/tokens -t run/tokenizer.json --events=run/events -- -x\n"
+              "tamis train -o run/ckpt --events=run/events -- run/tokens\n",
               commands());
     recipe_clear(&recipe);
     CHECK_INT(ERR_USAGE, load("ingest: {input: a}\nbpe: false\ntokenize: false\ntrain: {}\n", &over));
@@ -136,7 +137,7 @@ TEST(patterns_expand_sorted)
                   "false\ntrain: false\n",
                   NULL),
              &err);
-    CHECK_STR("tamis ingest -o run/docs -- T/a.gz T/b.gz\n", commands());
+    CHECK_STR("tamis ingest -o run/docs --events=run/events -- T/a.gz T/b.gz\n", commands());
     recipe_clear(&recipe);
     CHECK_INT(ERR_SYS, load("ingest: {input: ./nothing*.gz}\n", NULL));
     recipe_clear(&recipe);
@@ -150,7 +151,10 @@ TEST(mappings_become_files)
     const RecipeOverrides over = {.out_dir = dir, .until = "remix"};
     snprintf(text, sizeof text, "ingest: {input: a}\nremix: {recipe: {alpha: 0.5, domains: [{name: x}]}}\n");
     CHECK_OK(load(text, &over), &err);
-    CHECK(strstr(commands(), "tamis remix -o T/out/mixed --recipe=T/out/remix.recipe.yaml -- T/out/clean\n") != NULL);
+    CHECK(strstr(
+              commands(),
+              "tamis remix -o T/out/mixed --events=T/out/events --recipe=T/out/remix.recipe.yaml -- T/out/clean\n") !=
+          NULL);
     CHECK_OK(store_mkdirs(dir, &err), &err);
     CHECK_OK(recipe_write_files(&recipe, &err), &err);
     CHECK_OK(recipe_write_files(&recipe, &err), &err);

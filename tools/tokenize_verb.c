@@ -3,6 +3,7 @@
  * stage.json, written first, holds the key of the run; manifest.json comes last. Without it the work is done again: nothing of
  * an unfinished run is reused but its place. */
 #include "core/dataset_mixture.h"
+#include "core/events.h"
 #include "core/json.h"
 #include "core/options.h"
 #include "core/stage.h"
@@ -424,6 +425,7 @@ int tokenize_verb(int argc, char **argv)
         OPT_SIZE(0, "memory", &run.common.memory, "SIZE", "for tokens on their way; 0: 3/4 of what is free"),
         OPT_COMMON_SCRATCH(&run.common),
         OPT_FLAG(0, "force", &run.common.force, "start anew although DIR holds another run"),
+        OPT_COMMON_EVENTS(&run.common),
         OPT_COMMON_TALK(&run.common),
         OPT_CHECK(check_values, &run),
         OPT_END,
@@ -445,6 +447,7 @@ int tokenize_verb(int argc, char **argv)
     if ((rc = par_start(&par, (int)run.common.threads, &err)) != ERR_OK) return verb_exit(rc, &err);
     log_setup(run.common.quiet ? LOG_QUIET : run.common.verbose ? LOG_VERBOSE : LOG_NORMAL, par.rank);
     interrupt_install();
+    events_open(run.common.events, verb.name, &par);
     /* The exchange of this build is one process's: rank 0 works, the others wait. */
     if (par.rank == 0) rc = tokenize_run(&run, (const char *const *)argv + first, (size_t)(argc - first), &par, &err);
     rc = par_agree(&par, rc, &err);

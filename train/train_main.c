@@ -4,6 +4,7 @@
 #include "train/generate.h"
 #include "train/train.h"
 
+#include "core/events.h"
 #include "core/log.h"
 #include "core/options.h"
 #include "core/utf8.h"
@@ -292,6 +293,7 @@ static ErrCode run(int argc, char **argv, Options *o, Err *err)
         OPT_HEAD("Other:"),
         OPT_FLAG(0, "version", &o->version, "print version, libraries and devices"),
         OPT_CHECK(settle, o),
+        OPT_COMMON_EVENTS(&o->common),
         OPT_COMMON_TALK(&o->common),
         OPT_END,
     };
@@ -318,6 +320,7 @@ static ErrCode run(int argc, char **argv, Options *o, Err *err)
     log_setup(o->common.quiet ? LOG_QUIET : o->common.verbose ? LOG_VERBOSE : LOG_NORMAL, 0);
     if (o->plan) return plan(o, operand, err);
     if (o->generate || o->score || o->export_hf) return read_mode(o, operand, &par, err);
+    events_open(o->common.events, verb.name, &par);
     return train(o, operand, &par, err);
 }
 
