@@ -80,6 +80,7 @@ ErrCode exchange_open(Exchange **out, const ExchangeSpec *spec, const Par *par, 
         exchange_close(x);
         return err_nomem(err, spec->name);
     }
+    x->sending = event_begin("send", x->name, 0);
     *out = x;
     return ERR_OK;
 }
@@ -176,6 +177,8 @@ ErrCode exchange_flip(Exchange *x, Err *err)
     ErrCode *rc = calloc((size_t)x->threads, sizeof *rc), first;
     Err *errs = calloc((size_t)x->threads, sizeof *errs);
 
+    event_end(x->sending, 0, 0);
+    EventSpan span = event_begin("flip", x->name, 0);
     x->flipped = true;
     if (!rc || !errs) {
         first = err_nomem(err, x->name);
@@ -192,6 +195,7 @@ ErrCode exchange_flip(Exchange *x, Err *err)
     }
     free(rc);
     free(errs);
+    event_end(span, 0, 0);
     return first;
 }
 
@@ -337,8 +341,13 @@ ErrCode exchange_each(Exchange *x, ExchangeEach fn, void *ctx, Err *err)
     Delivery d = {.x = x, .fn = fn, .ctx = ctx, .failed = UINT32_MAX};
 
     assert(x->flipped);
-    if (x->par.n_ranks > 1) return exchange_each_rank(x, fn, ctx, err);
-    deliver_bins(&d, x->threads);
-    if (d.rc && err) *err = d.err;
+    EventSpan span = event_begin("deliver", x->name, 0);
+    if (x->par.n_ranks > 1) {
+        d.rc = exchange_each_rank(x, fn, ctx, err);
+    } else {
+        deliver_bins(&d, x->threads);
+        if (d.rc && err) *err = d.err;
+    }
+    event_end(span, 0, 0);
     return d.rc;
 }

@@ -14,6 +14,7 @@
 #ifndef TAMIS_CORE_EXCHANGE_IMPL_H
 #define TAMIS_CORE_EXCHANGE_IMPL_H
 
+#include "core/events.h"
 #include "core/exchange.h"
 #include "core/radix.h"
 #include "core/store.h"
@@ -62,6 +63,7 @@ struct Exchange {
     uint64_t share; /* of the budget: what the packs of one lane, or a thread that delivers, may take */
     bool far, flipped;
     Lane *lane;
+    EventSpan sending;           /* from the opening to the flip */
     _Atomic uint64_t slab_bytes; /* of all lanes */
 };
 

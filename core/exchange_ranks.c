@@ -173,6 +173,7 @@ static ErrCode put_section(Rounds *r, Batch b, BinStream *in, Err *err)
 
 static ErrCode fill_sections(Rounds *r, Err *err)
 {
+    EventSpan span = event_begin("fill", r->x->name, 0);
     BinStream in = {0};
     ErrCode rc = ERR_OK;
 
@@ -183,6 +184,7 @@ static ErrCode fill_sections(Rounds *r, Err *err)
         r->send_n[i] = r->send.n - begin;
     }
     binstream_clear(&in);
+    event_end(span, 0, r->send.n);
     return rc;
 }
 
@@ -215,7 +217,9 @@ static void end_flight(Rounds *r)
     uint8_t *bytes = r->recv;
     uint64_t n = r->recv_bytes, *counts = r->recv_n;
 
+    EventSpan span = event_begin("wait", r->x->name, 0); /* for what has not come yet */
     mpi_alltoallv_end();
+    event_end(span, 0, 0);
     r->recv = r->recv_next, r->recv_bytes = r->recv_next_bytes, r->recv_n = r->recv_next_n;
     r->recv_next = bytes, r->recv_next_bytes = n, r->recv_next_n = counts;
 }
@@ -272,6 +276,7 @@ static ErrCode section_pack(const Rounds *r, uint8_t *section, uint64_t n, Pack 
 
 static ErrCode deliver_round(Rounds *r, Delivery *d, Err *err)
 {
+    EventSpan span = event_begin("round", r->x->name, 0);
     Pack *pack = calloc((size_t)r->n_ranks, sizeof *pack);
     Lane lane = {0};
     uint8_t *section = r->recv;
@@ -286,6 +291,7 @@ static ErrCode deliver_round(Rounds *r, Delivery *d, Err *err)
     if (rc == ERR_OK) rc = deliver_inbox(r, d, r->here, &lane, err);
     for (int i = 0; pack && i < r->n_ranks; i++) free(pack[i].begin);
     free(pack);
+    event_end(span, 0, (uint64_t)(section - r->recv));
     return rc;
 }
 
@@ -368,6 +374,7 @@ static ErrCode wide_round(Rounds *r, Delivery *d, Err *err)
     WideBin w = {0};
     BinStream in = {0};
     Lane lane = {0};
+    EventSpan span = event_begin("wide bin", r->x->name, 0);
     ErrCode rc;
 
     while (r->next[w.owner] == rank_bin(r->x, w.owner + 1)) w.owner++;
@@ -383,6 +390,7 @@ static ErrCode wide_round(Rounds *r, Delivery *d, Err *err)
     if (rc == ERR_OK && w.from) rc = deliver_inbox(r, d, (Batch){w.bin, w.bin + 1}, &lane, err);
     free(w.from);
     runs_free(&lane);
+    event_end(span, 0, 0);
     return par_agree(&r->x->par, rc, err);
 }
 

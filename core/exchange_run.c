@@ -177,12 +177,14 @@ static ErrCode write_bins(RunWriter *w, Exchange *x, const Lane *lane, Err *err)
 
 ErrCode run_spill(Exchange *x, Lane *lane, Err *err)
 {
+    EventSpan span = event_begin("spill", x->name, (int)(lane - x->lane));
     RunWriter *w;
     ErrCode rc = runwriter_new(&w, x, x->bins, (size_t)(x->share / 8), err);
 
     if (rc == ERR_OK) rc = write_bins(w, x, lane, err);
     if (rc == ERR_OK) rc = runwriter_end(w, lane, err);
     runwriter_free(w);
+    event_end(span, 0, rc == ERR_OK ? scratch_size(lane->run->file) : 0);
     if (rc == ERR_OK) packs_free(x, lane);
     return rc;
 }

@@ -28,10 +28,11 @@ void progress_tick(Progress *p);
 void progress_sum(Progress *p, const Par *par);
 void progress_stop(Progress *p); /* the closing line; frees; NULL is fine */
 
-/* Seconds of a monotonic clock; peak resident memory of this process in bytes; CPU seconds of it. */
+/* Seconds of a monotonic clock; peak resident memory of this process in bytes; CPU seconds of it, and of the calling thread. */
 double clock_seconds(void);
 uint64_t peak_memory_bytes(void);
 double cpu_seconds(void);
+double thread_cpu_seconds(void);
 
 /* --- signals: SIGINT and SIGTERM set a flag that engines look at between blocks. */
 void interrupt_install(void);

@@ -1,5 +1,6 @@
 #include "core/stage.h"
 
+#include "core/events.h"
 #include "core/log.h"
 #include "core/stage_pipe.h"
 #include "core/store.h"
@@ -340,8 +341,10 @@ static ErrCode run_parts(const StageJob *job, const Par *par, Hash128 key, Stage
     par_sum_u64(par, counts, 2);
     for (uint32_t i = 0; rc == ERR_OK && i < n; i++) bytes += part_bytes(job, parts[i]);
     if (rc == ERR_OK && counts[0]) rc = progress_start(&progress, job->def->name, bytes, err);
+    EventSpan span = n ? event_begin("map", job->def->name, 0) : 0;
     if (rc == ERR_OK && n)
         rc = stage_pipe(&spec, parts, n, par->threads, common_memory(job->common, par), progress, err);
+    event_end(span, 0, 0);
     free(parts);
     rc = par_agree(par, rc, err);
     progress_sum(progress, par);

@@ -19,6 +19,7 @@ typedef struct {
     uint32_t view_block; /* dataset input */
     StageSink sink;
     uint64_t charged; /* what of Pipe.held is this slot's */
+    double read_s, cpu_s;
     ErrCode rc;
     Err err;
 } Slot;
@@ -205,6 +206,7 @@ static void forget_run(Pipe *p, PartRun *r)
 static void write_slot(Pipe *p, Slot *s)
 {
     if (p->rc != ERR_OK) return;
+    if (s->run) s->run->read_s += s->read_s, s->run->cpu_s += s->cpu_s;
     if (s->rc == ERR_OK && s->kind == SLOT_BLOCK) {
         s->rc = partrun_block(s->run, p->spec, &s->sink, &s->err);
         progress_add(p->progress, s->sink.sums.n_in, s->sink.sums.bytes_in);
@@ -277,7 +279,9 @@ static bool try_map(Pipe *p)
     Slot *s = slot_at(p, p->n_mapping++);
     s->state = SLOT_MAPPING;
     pthread_mutex_unlock(&p->lock);
+    double cpu = thread_cpu_seconds();
     map_slot(p, s);
+    s->cpu_s += thread_cpu_seconds() - cpu;
     pthread_mutex_lock(&p->lock);
     charge(p, s, held_bytes(s, 0));
     s->state = SLOT_MAPPED;
@@ -292,7 +296,10 @@ static bool try_read(Pipe *p)
     if (p->held > p->budget && p->n_read != p->n_written) return false;
     p->reading = true;
     pthread_mutex_unlock(&p->lock);
+    double began = clock_seconds(), cpu = thread_cpu_seconds();
     read_slot(p, s);
+    s->read_s = clock_seconds() - began;
+    s->cpu_s = thread_cpu_seconds() - cpu;
     uint64_t expected = expected_bytes(s);
     pthread_mutex_lock(&p->lock);
     charge(p, s, held_bytes(s, expected));

@@ -25,7 +25,6 @@ ErrCode partrun_begin(PartRun *r, const WriteSpec *spec, Err *err)
     ErrCode rc;
 
     r->began = clock_seconds();
-    r->cpu_began = cpu_seconds();
     snprintf(r->receipt.info.name, sizeof r->receipt.info.name, "part-%06" PRIu32, r->part);
     r->receipt.key = spec->key;
     if ((rc = hashstream_new(&r->hash, err)) != ERR_OK) return rc;
@@ -88,7 +87,7 @@ static ErrCode add_rows(PartRun *r, const StageDef *def, StageSink *sink, Err *e
 ErrCode partrun_block(PartRun *r, const WriteSpec *spec, StageSink *sink, Err *err)
 {
     const SinkSums *s = &sink->sums;
-    double began = clock_seconds();
+    double began = clock_seconds(), cpu_began = thread_cpu_seconds();
     ErrCode rc = ERR_OK;
 
     if (spec->job->def->kind == DATASET_WRITTEN) {
@@ -114,6 +113,7 @@ ErrCode partrun_block(PartRun *r, const WriteSpec *spec, StageSink *sink, Err *e
     for (uint32_t i = 0; i < spec->job->def->n_reasons; i++) r->receipt.dropped[i] += s->dropped[i];
     counters_merge(&r->receipt.counters, &sink->counters);
     r->write_s += clock_seconds() - began;
+    r->cpu_s += thread_cpu_seconds() - cpu_began;
     return r->receipt.counters.oom ? err_nomem(err, "statistics") : ERR_OK;
 }
 
@@ -150,6 +150,7 @@ static void log_part(const PartRun *r, const WriteSpec *spec)
                             .text_bytes = info->text_bytes,
                             .wall_s = r->receipt.wall_s,
                             .cpu_s = r->receipt.cpu_s,
+                            .read_s = r->read_s,
                             .write_s = r->write_s});
 }
 
@@ -179,7 +180,7 @@ ErrCode partrun_end(PartRun *r, const WriteSpec *spec, Err *err)
     if (rc != ERR_OK) return rc;
     r->receipt.info.content = hashstream_digest(r->hash);
     r->receipt.wall_s = clock_seconds() - r->began;
-    r->receipt.cpu_s = cpu_seconds() - r->cpu_began;
+    r->receipt.cpu_s = r->cpu_s;
     receipt_put_json(&receipt, &r->receipt, def->reasons, def->n_reasons);
     if ((rc = buf_ok(&receipt, "a receipt", err)) != ERR_OK) goto out;
     if (r->rejected && (rc = partwriter_commit(&r->rejected, SPAN_LIT("{}"), err)) != ERR_OK) goto out;

@@ -23,8 +23,8 @@ struct PartRun {
     Receipt receipt;
     Buf drop, *column;
     StringPool *pool;
-    double began, cpu_began, write_s;
-    PartRun *older, *newer; /* all open ones, so that a failure can abandon them */
+    double began, cpu_s, read_s, write_s; /* cpu_s: of all threads, for this part */
+    PartRun *older, *newer;               /* all open ones, so that a failure can abandon them */
 };
 
 typedef struct {

@@ -1,5 +1,6 @@
 #include "dedup/cluster.h"
 
+#include "core/events.h"
 #include "core/json.h"
 #include "core/log.h"
 #include "core/store.h"
@@ -170,19 +171,29 @@ ErrCode cluster_run(const DedupParams *params, const DatasetSet *in, const char 
 
     if (rc) return rc;
     w.t = &t;
+    EventSpan span = event_begin("exact", NULL, 0);
     rc = exact_find(&t, err);
+    event_end(span, t.n, 0);
+    span = event_begin("bands", NULL, 0);
     log_debug("dedup: exact duplicates after %.1f s", clock_seconds() - began);
     if (rc == ERR_OK && !params->exact_only) rc = bands_join(&t, err);
     log_debug("dedup: components after %.1f s", clock_seconds() - began);
+    event_end(span, 0, 0);
+    span = event_begin("verify", NULL, 0);
     if (rc == ERR_OK && !params->exact_only) rc = verify_components(&t, err);
+    event_end(span, 0, 0);
+    span = event_begin("spread", NULL, 0);
     if (rc == ERR_OK) {
         resolve_keepers(&t);
         rc = spread_count(&t, err);
     }
+    event_end(span, 0, 0);
+    span = event_begin("write clusters", NULL, 0);
     if (rc == ERR_OK) rc = clusters_load(dir, key, &found, &totals, err); /* another task may have been faster */
     if (rc == ERR_OK && !found) rc = start_dir(dir, err);
     if (rc == ERR_OK && !found) rc = doctable_each_part(&t, write_part, &w, err);
     if (rc == ERR_OK && !found) rc = write_totals(&t, dir, key, err);
+    event_end(span, 0, 0);
     if (rc == ERR_OK)
         log_info("dedup: %zu documents clustered in %.1f s, peak %.0f MB", t.n, clock_seconds() - began,
                  (double)peak_memory_bytes() / 1e6);

@@ -2,6 +2,7 @@
  * rerun knows what is there. When the tokenizer is trained the manifest is written without the content's hash, then
  * tokenizer.json, then the manifest again with it: a run that was stopped before has left nothing, one killed in between has left a
  * file that its rerun knows for its own. */
+#include "core/events.h"
 #include "core/json.h"
 #include "core/options.h"
 #include "core/stage.h"
@@ -182,7 +183,9 @@ static ErrCode train(const BpeRun *run, BpeInput *in, Buf *json, BpeTotals *tota
     Tokenizer *t = NULL;
     ErrCode rc;
 
+    EventSpan span = event_begin("count words", NULL, 0);
     if ((rc = bpeinput_count(in, &words, &totals->n_docs, err)) != ERR_OK) goto out;
+    event_end(span, totals->n_docs, bpecounter_bytes(words));
     totals->n_words = bpecounter_words(words);
     totals->text_bytes = bpecounter_bytes(words);
     log_info("bpe: %" PRIu64 " documents, %.1f MB of text, %" PRIu64 " distinct words", totals->n_docs,
@@ -192,7 +195,9 @@ static ErrCode train(const BpeRun *run, BpeInput *in, Buf *json, BpeTotals *tota
         goto out;
     }
     double began = clock_seconds();
+    span = event_begin("merge pairs", NULL, 0);
     if ((rc = bpe_train(&run->bpe, words, json, err)) != ERR_OK) goto out;
+    event_end(span, totals->n_words, 0);
     if ((rc = tokenizer_parse(&t, buf_span(json), run->out, err)) != ERR_OK)
         goto out; /* what we write, we can read */
     totals->n_ids = tokenizer_vocab_size(t);

@@ -2,7 +2,9 @@
 
 #include "core/dataset_mixture.h"
 #include "core/docscan.h"
+#include "core/events.h"
 #include "core/exchange.h"
+#include "core/log.h"
 #include "core/store.h"
 
 #include <inttypes.h>
@@ -330,9 +332,25 @@ static void writing_clear(Writing *wr)
     free(wr->open);
 }
 
+/* A partition is a part: the shards of that number. */
+static void log_partition(const Writing *wr, double wall_s, double cpu_s)
+{
+    const uint64_t n = wr->rx->n_docs[wr->partition];
+
+    event_part(&(PartEvent){.stage = "tokenize",
+                            .key = wr->rx->spec->key,
+                            .part = wr->partition,
+                            .attempt = 1,
+                            .n_in = n,
+                            .n_docs = n,
+                            .wall_s = wall_s,
+                            .cpu_s = cpu_s});
+}
+
 static ErrCode receive_partition(void *ctx, int thread, uint32_t partition, ExchangeGroups *g, Err *err)
 {
     uint8_t key[EXCHANGE_KEY];
+    const double began = clock_seconds(), cpu = thread_cpu_seconds();
     Received r = {0};
     Writing wr;
     bool end;
@@ -345,6 +363,7 @@ static ErrCode receive_partition(void *ctx, int thread, uint32_t partition, Exch
         if (rc == ERR_OK) rc = write_document(&wr, key, &r, err);
     }
     if (rc == ERR_OK) rc = write_empty(&wr, err);
+    if (rc == ERR_OK) log_partition(&wr, clock_seconds() - began, thread_cpu_seconds() - cpu);
     writing_clear(&wr);
     buf_clear(&r.head);
     buf_clear(&r.tokens);

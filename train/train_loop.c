@@ -5,6 +5,7 @@
 #include "train/train.h"
 #include "train/train_log.h"
 
+#include "core/events.h"
 #include "core/log.h"
 #include "core/store.h"
 
@@ -235,7 +236,9 @@ static ErrCode save(Run *r, Err *err)
     ErrCode rc;
 
     if (r->saved_step == r->step) return ERR_OK;
+    EventSpan span = event_begin("checkpoint", NULL, 0);
     rc = checkpoint_write(r->dir, &info, &r->model->spec, r->model->params, r->m, r->v, r->c->keep, err);
+    event_end(span, 0, 0);
     r->last_save = clock_seconds();
     r->saved_step = r->step;
     return rc;
@@ -251,7 +254,9 @@ static bool save_is_due(const Run *r)
 
 static ErrCode evaluate_now(Run *r, uint64_t max_samples, EvalResult *result, Err *err)
 {
+    EventSpan span = event_begin("evaluate", NULL, 0);
     ErrCode rc = evaluate(r->model, r->d, max_samples, result, err);
+    event_end(span, result->all.tokens, 0);
 
     if (rc != ERR_OK) return rc;
     rc = trainlog_eval(r->log, r->step, r->step * step_tokens(r->c), result, r->d, err);
@@ -398,7 +403,9 @@ ErrCode train_run(const TrainConfig *c, const DataSource *d, const char *dir, co
         return ERR_OK;
     }
     if ((rc = run_start(&r, o, err)) != ERR_OK) goto out;
+    EventSpan span = event_begin("steps", NULL, 0);
     if ((rc = run_steps(&r, o, err)) != ERR_OK) goto out;
+    event_end(span, r.step, 0);
     rc = finish(&r, err);
 out:
     run_clear(&r);
