@@ -181,11 +181,11 @@ TEST(spans_are_bounded_and_lines_do_not_mix)
     buf_clear(&text);
 }
 
-/* 400 reasons do not fit a line: what is named and what is not still sum up. */
+/* So many reasons do not fit a line: what is named and what is not still sum up. */
 TEST(a_line_is_bounded_and_still_sums_up)
 {
     enum { REASONS = 254 };
-    static char names[REASONS][40];
+    static char names[REASONS][48];
     const char *reasons[REASONS];
     uint64_t dropped[REASONS], sum = 0;
     char dir[PATH_MAX], long_name[3 * EVENTS_MAX_NAME];
