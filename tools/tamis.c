@@ -29,6 +29,7 @@ static const Verb verbs[] = {
     {"shards", shards_verb, "look into token shards, verify them"},
     {"train", train_verb, "pretrain a model from token shards (tamis-train)"},
     {"run", run_verb, "all of it, from a recipe, resumable"},
+    {"plan", plan_verb, "what a run will cost: time, memory, disk, network"},
     {"report", report_verb, "the report of a run as one HTML page"},
     {"docs", docs_verb, "look at documents: head, cat, show, grep, sample"},
     {"commit", commit_verb, "finish a dataset whose parts are all there"},

@@ -7,6 +7,7 @@ int run_verb(int argc, char **argv);      /* the whole chain of a recipe, stage 
 int report_verb(int argc, char **argv);   /* report.html of a run directory */
 int docs_verb(int argc, char **argv);     /* look at the documents of any dataset or view */
 int commit_verb(int argc, char **argv);   /* a full set of receipts into a manifest */
+int plan_verb(int argc, char **argv);     /* what a run will cost */
 int tokenize_verb(int argc, char **argv); /* documents into token shards */
 int train_verb(int argc, char **argv);    /* becomes tamis-train, the second binary */
 

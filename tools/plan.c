@@ -1,0 +1,345 @@
+/* The model: what each stage reads, computes, exchanges and writes. */
+#include "tools/plan.h"
+
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+const char *const plan_resource_names[PLAN_RESOURCES] = {"cpu", "scratch disk", "network", "shared storage"};
+
+enum { EXACT_RECORD = 24, BAND_RECORD = 16, EDGE_RECORD = 16, VERIFY_HEAD = 24, SPREAD_RECORD = 20 };
+enum { TOKEN_RECORD_HEAD = 104, EXCHANGED_TOKEN = 3, NODE_LABEL = 8, PART_FILES = 6 };
+/* Of core/dataset.h and the identifiers of documents (docs/formats.md). */
+static const double max_bases = 1024, max_datasets = 1 << 14, max_parts = 1 << 22, max_records = 1 << 28;
+static const double one_process_records = 4294967295.0; /* what one process clusters: numbers of 32 bits */
+/* Stages that this version runs in one process however many nodes there are, though the engine would spread them. */
+static const bool dedup_in_one_process = true, tokenize_in_one_process = true;
+static const double part_text = 1 << 30, memory_share = 0.75;
+
+static double at_least(double a, double b) { return a > b ? a : b; }
+static double at_most(double a, double b) { return a < b ? a : b; }
+static double or_all(double given, double all) { return given > 0 ? at_most(given, all) : all; }
+
+/* --- the flow */
+
+static PlanFlow flow_of(const double *v)
+{
+    PlanFlow f = {.pages = v[PLAN_DUMPS] * v[PLAN_PAGES]};
+    const double files = v[PLAN_DUMPS] * v[PLAN_FILES];
+
+    f.archives = files * v[PLAN_FILE_MB] * 1e6;
+    f.unpacked = f.archives * v[PLAN_UNPACKED];
+    f.docs = f.pages * v[PLAN_INGEST_KEEP];
+    f.text = f.docs * v[PLAN_INGEST_TEXT];
+    f.stored = f.text * v[PLAN_INGEST_STORED];
+    f.unique_docs = f.docs * (1 - v[PLAN_DEDUP_DROP]);
+    f.unique_text = f.text * (1 - v[PLAN_DEDUP_DROP]);
+    f.clean_docs = f.unique_docs * v[PLAN_FILTER_KEEP];
+    f.clean_text = f.unique_text * v[PLAN_FILTER_KEEP];
+    f.tokens = f.clean_text / v[PLAN_TOKEN_TEXT] + f.clean_docs; /* one ends each document */
+    f.inputs_per_part = v[PLAN_INPUTS_PER_PART];
+    if (f.inputs_per_part == 0)
+        f.inputs_per_part = at_most(at_least(floor(part_text / at_least(f.text / files, 1)), 1), v[PLAN_FILES]);
+    f.parts = v[PLAN_DUMPS] * ceil(v[PLAN_FILES] / f.inputs_per_part);
+    f.files = PART_FILES * f.parts; /* docs, sign, clusters, unique, clean, mixed */
+    return f;
+}
+
+/* --- what stages have in common */
+
+/* Seconds of a core for n things and `bytes`, some of which are only passed over (decompressed, not looked at). */
+static double cost(double n, double us, double bytes, double mb_s) { return n * us * 1e-6 + bytes / (mb_s * 1e6); }
+
+/* A map stage holds a block or two a thread. */
+static void map_memory(const double *v, PlanStage *s) { s->memory = v[PLAN_CORES] * v[PLAN_WORKER_MB] * 1e6; }
+
+/* A view's stage reads all stored text, of which the views below show `shown`. */
+static void map_view(const double *v, const PlanFlow *f, PlanStage *s, double shown, double mb_s)
+{
+    s->core_s = cost(0, 0, shown, mb_s) + cost(0, 0, f->text - shown, v[PLAN_READ_MB_S]);
+    s->read = f->stored;
+    map_memory(v, s);
+}
+
+/* `passes` exchanges of so many records, one after the other: what memory does not hold of a pass goes to scratch and comes
+ * back. Call it when s->memory has what is held beside them. */
+static void exchange(const double *v, PlanStage *s, double passes, double records, double record_bytes)
+{
+    const double pass = records * record_bytes / s->nodes; /* bytes a node */
+    const double room = at_least(v[PLAN_MEMORY_GB] * 1e9 * memory_share - s->memory, 0);
+
+    s->core_s += passes * records / v[PLAN_RECORDS_S];
+    s->whole = at_least(s->whole, s->memory + pass);
+    s->exchanged += passes * records * record_bytes * (s->nodes - 1) / s->nodes;
+    if (pass > room) {
+        s->scratch = at_least(s->scratch, pass);
+        s->scratch_io += 2 * passes * pass;
+    }
+    s->memory += at_most(pass, room);
+}
+
+/* --- the stages */
+
+static void ingest(const double *v, const PlanFlow *f, PlanStage *s)
+{
+    s->core_s = cost(f->pages, v[PLAN_INGEST_PAGE_US], f->unpacked, v[PLAN_INGEST_MB_S]);
+    s->read = f->archives;
+    s->stored = f->stored;
+    map_memory(v, s);
+}
+
+static void sign(const double *v, const PlanFlow *f, PlanStage *s)
+{
+    map_view(v, f, s, f->text, v[PLAN_SIGN_MB_S]);
+    s->stored = f->docs * (8 * v[PLAN_SIGN_BANDS] + v[PLAN_SIGN_SKETCH] + v[PLAN_SIGN_BESIDE]);
+}
+
+/* Documents of one text key meet. */
+static void exact(const double *v, const PlanFlow *f, PlanStage *s)
+{
+    s->read = f->docs * 28; /* columns exact, bytes, dump */
+    exchange(v, s, 1, f->docs, EXACT_RECORD);
+}
+
+/* A pass a band: a key of 8 bytes and the document's number. Each column is read once. */
+static void bands(const double *v, const PlanFlow *f, PlanStage *s)
+{
+    const double docs = f->docs * (1 - v[PLAN_DEDUP_EXACT]);
+
+    s->memory = f->docs * NODE_LABEL / s->nodes; /* the component of each document */
+    s->read = f->docs * 8 * v[PLAN_SIGN_BANDS];
+    exchange(v, s, v[PLAN_SIGN_BANDS], docs, BAND_RECORD);
+}
+
+static double near_share(const double *v) { return at_least(v[PLAN_DEDUP_DROP] - v[PLAN_DEDUP_EXACT], 0); }
+
+/* A near duplicate leaves one edge, since passes leave out pairs that share a component; rounds shorten paths. */
+static void components(const double *v, const PlanFlow *f, PlanStage *s)
+{
+    const double edges = f->docs * near_share(v);
+
+    s->memory = f->docs * NODE_LABEL / s->nodes;
+    s->core_s = edges / v[PLAN_EDGES_S];
+    exchange(v, s, v[PLAN_ROUNDS], edges, EDGE_RECORD);
+}
+
+/* Members of components, at most a kept one for each dropped, with their sketches; then what the kept ones stand for. */
+static void verify(const double *v, const PlanFlow *f, PlanStage *s)
+{
+    const double members = f->docs * at_most(2 * near_share(v), 1), beside = f->docs * NODE_LABEL / s->nodes;
+
+    s->memory = beside;
+    s->read = f->docs * (v[PLAN_SIGN_SKETCH] + 4 + 16);
+    exchange(v, s, 1, members, VERIFY_HEAD + v[PLAN_SIGN_SKETCH]);
+    const double most = s->memory;
+    s->memory = beside;
+    exchange(v, s, 2, members, SPREAD_RECORD);
+    s->memory = at_least(s->memory, most);
+    s->stored = f->docs * v[PLAN_JUDGE_COLUMNS]; /* clusters */
+}
+
+static void judge(const double *v, const PlanFlow *f, PlanStage *s)
+{
+    map_view(v, f, s, f->text, v[PLAN_JUDGE_MB_S]);
+    s->read += f->docs * v[PLAN_JUDGE_COLUMNS];
+    s->stored = f->docs * v[PLAN_JUDGE_COLUMNS];
+}
+
+static void filter(const double *v, const PlanFlow *f, PlanStage *s)
+{
+    map_view(v, f, s, f->unique_text, v[PLAN_FILTER_MB_S]);
+    s->stored = f->docs * v[PLAN_FILTER_COLUMNS];
+}
+
+static void remix(const double *v, const PlanFlow *f, PlanStage *s)
+{
+    map_view(v, f, s, f->clean_text, v[PLAN_REMIX_MB_S]);
+    s->stored = f->docs * v[PLAN_REMIX_COLUMNS];
+}
+
+/* One process: it passes over everything to draw its sample by id, counts that, and merges on one core. */
+static void bpe(const double *v, const PlanFlow *f, PlanStage *s)
+{
+    const double sample = at_most(v[PLAN_BPE_SAMPLE_MB] * 1e6, f->clean_text);
+
+    map_view(v, f, s, sample, v[PLAN_BPE_MB_S]);
+    s->serial_s = cost(v[PLAN_BPE_MERGES], v[PLAN_BPE_MERGE_US], 0, 1);
+    s->core_s += s->serial_s;
+    s->memory = v[PLAN_BPE_MB] * 1e6;
+}
+
+/* Documents travel as tokens of three bytes with their ids, in hashed order. */
+static void tokenize(const double *v, const PlanFlow *f, PlanStage *s)
+{
+    const double docs = at_least(f->clean_docs, 1);
+
+    map_view(v, f, s, f->clean_text, v[PLAN_TOKENIZE_MB_S]);
+    const double core_s = s->core_s; /* the rate was measured with the exchange in it */
+    exchange(v, s, 1, docs, TOKEN_RECORD_HEAD + EXCHANGED_TOKEN * f->tokens / docs);
+    s->core_s = core_s;
+    s->stored = f->tokens * v[PLAN_TOKEN_BITS] / 8 + f->clean_docs * v[PLAN_TOKEN_DOC];
+}
+
+/* Who takes part: all nodes with a part each; those that cluster; those that tokenize; one. */
+typedef enum { BY_PART, BY_CLUSTER, BY_TOKENS, BY_ONE } Spread;
+static const struct {
+    const char *name, *verb;
+    Spread spread;
+    void (*model)(const double *v, const PlanFlow *f, PlanStage *s);
+} stages[PLAN_STAGES] = {
+    {"ingest", "ingest", BY_PART, ingest},
+    {"sign", "dedup", BY_PART, sign},
+    {"exact", "dedup", BY_CLUSTER, exact},
+    {"bands", "dedup", BY_CLUSTER, bands},
+    {"components", "dedup", BY_CLUSTER, components},
+    {"verify", "dedup", BY_CLUSTER, verify},
+    {"judge", "dedup", BY_PART, judge},
+    {"filter", "filter", BY_PART, filter},
+    {"remix", "remix", BY_PART, remix},
+    {"bpe", "bpe", BY_ONE, bpe},
+    {"tokenize", "tokenize", BY_TOKENS, tokenize},
+};
+
+static double nodes_of(const double *v, const PlanFlow *f, Spread spread)
+{
+    switch (spread) {
+    case BY_PART: return at_most(v[PLAN_NODES], f->parts);
+    case BY_CLUSTER: return or_all(v[PLAN_CLUSTER_NODES], v[PLAN_NODES]);
+    case BY_TOKENS: return or_all(v[PLAN_TOKENIZE_NODES], v[PLAN_NODES]);
+    case BY_ONE: break;
+    }
+    return 1;
+}
+
+/* Storage is reached over the nodes' network too. */
+static void time_stage(const double *v, PlanStage *s)
+{
+    const double link = v[PLAN_NETWORK_GBIT_S] * 1e9 / 8;
+
+    s->write = s->stored;
+    s->alone_s[PLAN_CPU] = (s->core_s - s->serial_s) / (s->nodes * v[PLAN_CORES] * v[PLAN_EFFICIENCY]) + s->serial_s;
+    s->alone_s[PLAN_SCRATCH] = s->scratch_io / (v[PLAN_SCRATCH_MB_S] * 1e6);
+    s->alone_s[PLAN_NETWORK] = (s->exchanged + s->read + s->write) / s->nodes / link;
+    s->alone_s[PLAN_STORAGE] = (s->read + s->write) / (v[PLAN_STORAGE_MB_S] * 1e6);
+    if (v[PLAN_NODES] == 1) s->alone_s[PLAN_NETWORK] = 0; /* its disk is its own */
+    for (int i = 0; i < PLAN_RESOURCES; i++)
+        if (s->alone_s[i] > s->alone_s[s->bound]) s->bound = (PlanResource)i;
+    s->wall_s = s->alone_s[s->bound];
+}
+
+static void add_total(PlanStage *t, const PlanStage *s)
+{
+    t->nodes = at_least(t->nodes, s->nodes);
+    t->memory = at_least(t->memory, s->memory);
+    t->scratch = at_least(t->scratch, s->scratch);
+    t->core_s += s->core_s, t->serial_s += s->serial_s, t->wall_s += s->wall_s;
+    t->read += s->read, t->write += s->write, t->exchanged += s->exchanged;
+    t->scratch_io += s->scratch_io, t->stored += s->stored;
+    for (int i = 0; i < PLAN_RESOURCES; i++) t->alone_s[i] += s->alone_s[i];
+}
+
+/* --- what does not fit, and what would make it fit */
+
+static void note(Plan *p, bool fits, const char *fmt, ...) PRINTF_LIKE(3, 4);
+static void note(Plan *p, bool fits, const char *fmt, ...)
+{
+    va_list ap;
+
+    if (!fits) p->possible = false;
+    if (p->n_notes == PLAN_MAX_NOTES) return;
+    p->fits[p->n_notes] = fits;
+    va_start(ap, fmt);
+    vsnprintf(p->note[p->n_notes++], sizeof *p->note, fmt, ap);
+    va_end(ap);
+}
+
+static void check_stage(Plan *p, const double *v, const PlanStage *s, Spread spread)
+{
+    const double memory = v[PLAN_MEMORY_GB] * 1e9, scratch = v[PLAN_SCRATCH_GB] * 1e9;
+
+    if (s->memory > memory && spread == BY_PART)
+        note(p, false, "%s needs %.1f GB of memory a node and there are %.1f: with -j %.0f it fits", s->name,
+             s->memory / 1e9, v[PLAN_MEMORY_GB],
+             at_least(floor(memory * memory_share / (v[PLAN_WORKER_MB] * 1e6)), 1));
+    else if (s->memory > memory)
+        note(p, false, "%s needs %.1f GB of memory a node and there are %.1f: it fits on %.0f nodes, or %.1f GB each",
+             s->name, s->memory / 1e9, v[PLAN_MEMORY_GB], ceil(s->nodes * s->memory / (memory * memory_share)),
+             s->memory / memory_share / 1e9);
+    if (s->scratch > scratch)
+        note(p, false,
+             "%s needs %.0f GB of scratch a node and there are %.0f: it fits on %.0f nodes, with a larger --scratch, "
+             "or "
+             "with %.0f GB of memory each and none",
+             s->name, s->scratch / 1e9, v[PLAN_SCRATCH_GB],
+             ceil(s->nodes * at_most(s->scratch / scratch, s->whole / (memory * memory_share))),
+             s->whole / memory_share / 1e9);
+}
+
+static void check_limits(Plan *p, const double *v)
+{
+    const PlanFlow *f = &p->flow;
+    const double dump_parts = f->parts / v[PLAN_DUMPS], part_docs = f->docs / f->parts;
+
+    if (dump_parts > max_parts)
+        note(p, false, "%.0f parts a dump, at most %.0f: ingest --inputs-per-part %.0f makes it fit", dump_parts,
+             max_parts, ceil(v[PLAN_FILES] / max_parts));
+    if (part_docs > max_records)
+        note(p, false, "%.3g documents a part, at most %.3g: ingest --inputs-per-part %.0f makes it fit", part_docs,
+             max_records, at_least(floor(f->inputs_per_part * max_records / part_docs), 1));
+    if (v[PLAN_DUMPS] > max_datasets)
+        note(p, false, "%.0f dumps, at most %.0f: several in one dataset fit", v[PLAN_DUMPS], max_datasets);
+    else if (v[PLAN_DUMPS] > max_bases)
+        note(p, false, "a view over %.0f dumps, at most %.0f: several dumps in one dataset fit", v[PLAN_DUMPS],
+             max_bases);
+    if (v[PLAN_INODES] > 0 && f->files > v[PLAN_INODES])
+        note(p, false,
+             "%.3g files on the shared storage, and %.3g may be: ingest --inputs-per-part %.0f makes it fit",
+             f->files, v[PLAN_INODES], ceil(f->inputs_per_part * f->files / v[PLAN_INODES]));
+    if (v[PLAN_STORAGE_TB] > 0 && p->total.stored > v[PLAN_STORAGE_TB] * 1e12)
+        note(p, false, "%.1f TB stay on the shared storage and there is room for %.1f: %.0f dumps would fit",
+             p->total.stored / 1e12, v[PLAN_STORAGE_TB],
+             floor(v[PLAN_DUMPS] * v[PLAN_STORAGE_TB] * 1e12 / p->total.stored));
+    if (nodes_of(v, f, BY_CLUSTER) == 1 && f->docs > one_process_records)
+        note(p, false,
+             "%.3g documents to cluster in one process, at most %.0f: more dedup_nodes, or fewer dumps at a time",
+             f->docs, one_process_records);
+    if (dedup_in_one_process && nodes_of(v, f, BY_CLUSTER) > 1)
+        note(p, true,
+             "clusters are counted on %.0f nodes, as designed; this version makes them in one process, which "
+             "cluster.dedup_nodes 1 plans",
+             nodes_of(v, f, BY_CLUSTER));
+    if (tokenize_in_one_process && nodes_of(v, f, BY_TOKENS) > 1)
+        note(p, true,
+             "tokenize is counted on %.0f nodes, as designed; this version runs it in one process, which "
+             "cluster.tokenize_nodes 1 plans",
+             nodes_of(v, f, BY_TOKENS));
+    if (f->parts < v[PLAN_NODES])
+        note(p, true,
+             "%.0f parts keep only as many of %.0f nodes busy: ingest --inputs-per-part below %.0f makes more",
+             f->parts, v[PLAN_NODES], f->inputs_per_part);
+    if (v[PLAN_MAX_ARRAY] > 0 && v[PLAN_NODES] > v[PLAN_MAX_ARRAY] - 1)
+        note(p, true, "%.0f tasks are more than one array of Slurm takes (%.0f): split them into %.0f arrays",
+             v[PLAN_NODES], v[PLAN_MAX_ARRAY] - 1, ceil(v[PLAN_NODES] / (v[PLAN_MAX_ARRAY] - 1)));
+}
+
+void plan_make(Plan *p, const PlanValues *given)
+{
+    double v[PLAN_N_VALUES];
+
+    memcpy(v, given->v, sizeof v);
+    if (isnan(v[PLAN_DEDUP_DROP])) v[PLAN_DEDUP_DROP] = plan_published_drop(v[PLAN_DUMPS]);
+    *p = (Plan){.flow = flow_of(v), .possible = true, .total = {.name = "all", .verb = "all"}};
+    for (int i = 0; i < PLAN_STAGES; i++) {
+        PlanStage *s = &p->stage[i];
+        *s = (PlanStage){
+            .name = stages[i].name, .verb = stages[i].verb, .nodes = nodes_of(v, &p->flow, stages[i].spread)};
+        stages[i].model(v, &p->flow, s);
+        time_stage(v, s);
+        add_total(&p->total, s);
+        check_stage(p, v, s, stages[i].spread);
+    }
+    for (int i = 0; i < PLAN_RESOURCES; i++)
+        if (p->total.alone_s[i] > p->total.alone_s[p->total.bound]) p->total.bound = (PlanResource)i;
+    check_limits(p, v);
+}
