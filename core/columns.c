@@ -159,7 +159,7 @@ ErrCode columns_write(const char *path, uint64_t n_docs, Hash128 part, const Col
     }
     if (rc == ERR_OK) rc = put_padded(f, receipt_json, err);
     if (rc == ERR_OK) rc = outfile_put(f, head.p + head.n - 8, 8, err);
-    if (rc == ERR_OK) rc = outfile_commit(&f, err);
+    if (rc == ERR_OK) rc = outfile_commit_part(&f, err);
     outfile_abandon(f);
     buf_clear(&head);
     return rc;

@@ -38,7 +38,7 @@ typedef struct {
 
 size_t coltype_size(ColType t); /* bytes of one value in the file: 1 4 8 4 8 */
 
-/* --- writing: one whole file from columns in memory. values: n_docs * width values in file layout. */
+/* --- writing: one whole file (outfile_commit_part) from columns in memory. values: n_docs * width values in file layout. */
 typedef struct {
     ColumnDef def;
     Span values;

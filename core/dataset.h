@@ -105,7 +105,7 @@ void doccursor_close(DocCursor *c);
 /* --- writing the plan and the manifest (used by core/stage.c and `tamis commit`). */
 typedef enum { DATASET_WRITTEN, DATASET_VIEW } DatasetKind;
 /* Collects the receipts under `dir` and, when every part has one with the plan's key, publishes parts.jsonl, stats.json
- * and manifest.json. *done says whether the dataset is complete now; *n_have how many parts have receipts. Anybody may call
+ * and manifest.json. *done says whether the dataset is complete now; *n_have how many parts are there. Anybody may call
  * it, any number of times. Checks n_in = n_docs + sum of dropped. */
 MUST_USE ErrCode dataset_commit(const char *dir, bool *done, uint32_t *n_have, uint32_t *n_parts, Err *err);
 

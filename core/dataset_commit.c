@@ -1,4 +1,6 @@
 #include "core/dataset_files.h"
+#include "core/lease.h"
+#include "core/log.h"
 #include "core/store.h"
 
 #include <inttypes.h>
@@ -135,6 +137,19 @@ static ErrCode publish_manifest(const char *dir, const DatasetPlan *plan, const 
     return rc;
 }
 
+/* How many parts have a file: while some lack one, nobody need open the others. */
+static ErrCode count_names(const char *dir, const DatasetPlan *plan, uint32_t *n, Err *err)
+{
+    StoreList list;
+    uint32_t part;
+    ErrCode rc = store_list(dir, &list, err);
+
+    *n = 0;
+    for (size_t i = 0; rc == ERR_OK && i < list.n; i++) *n += dataset_part_number(list.name[i], plan, &part);
+    storelist_clear(&list);
+    return rc;
+}
+
 ErrCode dataset_commit(const char *dir, bool *done, uint32_t *n_have, uint32_t *n_parts, Err *err)
 {
     Arena arena = {0};
@@ -146,6 +161,8 @@ ErrCode dataset_commit(const char *dir, bool *done, uint32_t *n_have, uint32_t *
     *n_have = *n_parts = 0;
     if ((rc = plan_read(&arena, dir, &plan, err)) != ERR_OK) goto out;
     *n_parts = plan.n_parts;
+    if ((rc = count_names(dir, &plan, n_have, err)) != ERR_OK || *n_have < plan.n_parts) goto out;
+    *n_have = 0;
     for (uint32_t i = 0; i < plan.n_parts; i++) {
         Arena scratch = {0};
         Receipt r = {0};
@@ -165,6 +182,7 @@ ErrCode dataset_commit(const char *dir, bool *done, uint32_t *n_have, uint32_t *
     if ((rc = publish_stats(dir, &plan, &t, err)) != ERR_OK) goto out;
     if ((rc = publish_manifest(dir, &plan, &t, err)) != ERR_OK) goto out;
     *done = true;
+    if (leases_delete(dir, NULL) != ERR_OK) log_debug("%s: another user's leases stay", dir); /* of no use any more */
     rc = store_sweep(dir, 0, err);
 out:
     totals_clear(&t);

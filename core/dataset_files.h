@@ -28,6 +28,9 @@ MUST_USE ErrCode dataset_path(char out[PATH_MAX], const char *dir, const char *n
 MUST_USE ErrCode dataset_part_path(char out[PATH_MAX], const char *dir, DatasetKind kind, const char *stage,
                                    uint32_t part, Err *err);
 
+/* Whether `name` is that of a part's file, and which. */
+bool dataset_part_number(const char *name, const DatasetPlan *plan, uint32_t *part);
+
 MUST_USE ErrCode plan_read(Arena *a, const char *dir, DatasetPlan *plan, Err *err);
 
 /* One part's receipt: what parts.jsonl says of it, and its statistics. */

@@ -25,6 +25,18 @@ ErrCode dataset_part_path(char out[PATH_MAX], const char *dir, DatasetKind kind,
     return dataset_path(out, dir, name, err);
 }
 
+bool dataset_part_number(const char *name, const DatasetPlan *plan, uint32_t *part)
+{
+    Span s = span_str(name), number = span_from(s, 5);
+    char want[PATH_MAX];
+    uint64_t n;
+
+    number.n = span_find(number, '.');
+    if (!span_starts(s, SPAN_LIT("part-")) || !span_to_u64(number, &n) || n >= plan->n_parts) return false;
+    *part = (uint32_t)n;
+    return dataset_part_path(want, "", plan->kind, plan->stage, *part, NULL) == ERR_OK && strcmp(want + 1, name) == 0;
+}
+
 void json_put_u64_hex(Buf *b, uint64_t v) { buf_printf(b, "\"%016" PRIx64 "\"", v); }
 
 static bool hex64(const Json *j, uint64_t *out)

@@ -196,12 +196,22 @@ void progress_stop(Progress *p)
 
 /* --- signals */
 
-static volatile sig_atomic_t interrupted;
+enum { AGAIN_SECONDS = 2 }; /* a terminal, a launcher and a parent may all pass on one wish */
+
+static volatile sig_atomic_t interrupted, interrupted_at; /* seconds of the monotonic clock */
 
 static void on_signal(int sig)
 {
-    (void)sig;
-    interrupted = 1;
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    if (interrupted && (sig_atomic_t)now.tv_sec - interrupted_at >= AGAIN_SECONDS) {
+        (void)signal(sig, SIG_DFL);
+        (void)raise(sig);
+    } else if (!interrupted) {
+        interrupted_at = (sig_atomic_t)now.tv_sec;
+        interrupted = 1;
+    }
 }
 
 void interrupt_install(void)

@@ -113,6 +113,7 @@ typedef struct {
     uint64_t memory;      /* --memory; 0: 3/4 of what is free */
     OptTask task;         /* --task I/N */
     bool force;           /* --force */
+    bool retry;           /* --retry */
     const char *rejected; /* --rejected DIR; NULL: none */
     const char *scratch;  /* --scratch DIR; NULL: the output's directory */
     const char *events;   /* --events DIR; NULL: none */
@@ -129,8 +130,9 @@ typedef struct {
 #define OPT_COMMON_STAGE(c)                                                                                   \
     OPT_COMMON_THREADS(c),                                                                                    \
         OPT_SIZE(0, "memory", &(c)->memory, "SIZE", "budget per process: 800M, 24G; 0: 3/4 of what is free"), \
-        OPT_TASK(0, "task", &(c)->task, "I/N", "do only every N-th part, from I on (a job array)"),           \
+        OPT_TASK(0, "task", &(c)->task, "I/N", "do only share I of N of the parts (a job array)"),            \
         OPT_FLAG(0, "force", &(c)->force, "start anew although DIR holds another run; not with --task"),      \
+        OPT_FLAG(0, "retry", &(c)->retry, "try parts again that were set aside after crashes"),               \
         OPT_COMMON_EVENTS(c), OPT_CHECK(common_check, c), OPT_COMMON_TALK(c)
 /* Of OPT_COMMON_STAGE: tasks that start together would wipe what the first of them has done. *value is the CommonOptions. */
 MUST_USE ErrCode common_check(void *value, Err *err);

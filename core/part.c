@@ -148,7 +148,7 @@ ErrCode partwriter_commit(PartWriter **out, Span receipt_json, Err *err)
         rc = buf_ok(&b, "the tables of a part", err);
     }
     if (rc == ERR_OK) rc = outfile_put(w->file, b.p, b.n, err);
-    if (rc == ERR_OK) rc = outfile_commit(&w->file, err);
+    if (rc == ERR_OK) rc = outfile_commit_part(&w->file, err);
     buf_clear(&b);
     partwriter_abandon(w);
     return rc;

@@ -34,7 +34,7 @@ MUST_USE ErrCode partcoder_frames(PartCoder *c, Span lines, Buf *out, Buf *frame
 typedef struct PartWriter PartWriter;
 MUST_USE ErrCode partwriter_open(PartWriter **w, const char *path, Err *err);
 MUST_USE ErrCode partwriter_put(PartWriter *w, Span stored, const PartFrame *frames, size_t n_frames, Err *err);
-/* Writes records, receipt and seek table and publishes. *w becomes NULL in any case. */
+/* Writes records, receipt and seek table and publishes (outfile_commit_part). *w becomes NULL in any case. */
 MUST_USE ErrCode partwriter_commit(PartWriter **w, Span receipt_json, Err *err);
 void partwriter_abandon(PartWriter *w);
 

@@ -1,6 +1,7 @@
 #include "core/stage.h"
 
 #include "core/events.h"
+#include "core/lease.h"
 #include "core/log.h"
 #include "core/stage_pipe.h"
 #include "core/store.h"
@@ -113,13 +114,18 @@ static bool is_ours(const char *name)
     return span_starts(span_str(name), SPAN_LIT("part-"));
 }
 
-/* --force: removes another run's files, the manifest first, so that what is left never looks complete. */
+/* --force: removes another run's files, the manifest first, so that what is left never looks complete. Not under the hands of
+ * that run, whose parts would come back. */
 static ErrCode wipe(const char *dir, Err *err)
 {
     StoreList list = {0};
-    char path[PATH_MAX];
+    char path[PATH_MAX], who[128];
+    bool busy;
     ErrCode rc;
 
+    if ((rc = leases_anybody(dir, who, &busy, err)) != ERR_OK) return rc;
+    if (busy) return err_set(err, ERR_DATA, "%s: another run is at work here (%s): stop it before --force", dir, who);
+    if ((rc = leases_delete(dir, err)) != ERR_OK) return rc;
     if ((rc = dataset_path(path, dir, "manifest.json", err)) != ERR_OK || (rc = store_delete(path, err)) != ERR_OK)
         return rc;
     if ((rc = store_list(dir, &list, err)) != ERR_OK) return rc;
@@ -228,101 +234,9 @@ static ErrCode claim(const StageJob *job, Hash128 key, Err *err)
         return err_set(err, ERR_DATA, "%s holds files of something else: choose another directory", job->out_dir);
     if (!ours && found && (rc = wipe(job->out_dir, err)) != ERR_OK) return rc;
     if (!ours && (rc = create_plan(job, key, err)) != ERR_OK) return rc;
+    if (job->common->retry && (rc = leases_forget(job->out_dir, err)) != ERR_OK) return rc;
     if ((rc = store_sweep(job->out_dir, 0, err)) != ERR_OK || !job->common->rejected) return rc;
     return claim_rejected(job->common->rejected, err);
-}
-
-/* --- which parts are mine */
-
-static uint64_t part_bytes(const StageJob *job, uint32_t part)
-{
-    uint32_t ds, local;
-
-    if (!job->set) return job->source->part_bytes(job->source->ctx, part);
-    datasetset_locate(job->set, part, &ds, &local);
-    return dataset_part(datasetset_at(job->set, ds), local)->text_bytes;
-}
-
-typedef struct {
-    uint64_t bytes;
-    uint32_t part;
-} PartWeight;
-
-static int heavier_first(const void *pa, const void *pb)
-{
-    const PartWeight *a = pa, *b = pb;
-
-    if (a->bytes != b->bytes) return a->bytes < b->bytes ? 1 : -1;
-    return a->part < b->part ? -1 : a->part > b->part;
-}
-
-static int by_number(const void *pa, const void *pb)
-{
-    uint32_t a = *(const uint32_t *)pa, b = *(const uint32_t *)pb;
-
-    return (a > b) - (a < b);
-}
-
-/* Largest part first, each to the least loaded of all workers (ranks x tasks); the caller's share in part order. */
-static ErrCode my_share(const StageJob *job, const Par *par, uint32_t **out, uint32_t *n_out, Err *err)
-{
-    uint32_t n = job_n_parts(job), n_tasks = job->common->task.count ? job->common->task.count : 1;
-    uint64_t n_workers = (uint64_t)n_tasks * (uint64_t)par->n_ranks;
-    uint64_t me = (uint64_t)job->common->task.index * (uint64_t)par->n_ranks + (uint64_t)par->rank;
-    PartWeight *w = malloc((n ? n : 1) * sizeof *w);
-    uint64_t *load = calloc(n_workers, sizeof *load);
-    uint32_t *mine = malloc((n ? n : 1) * sizeof *mine);
-    ErrCode rc = ERR_OK;
-
-    *n_out = 0;
-    if (!w || !load || !mine) {
-        rc = err_nomem(err, "the list of parts");
-        goto out;
-    }
-    for (uint32_t i = 0; i < n; i++) w[i] = (PartWeight){part_bytes(job, i), i};
-    if (n) qsort(w, n, sizeof *w, heavier_first);
-    for (uint32_t i = 0; i < n; i++) {
-        uint64_t least = 0;
-        for (uint64_t k = 1; k < n_workers; k++)
-            if (load[k] < load[least]) least = k;
-        load[least] += w[i].bytes + 1; /* empty parts are spread too */
-        if (least == me) mine[(*n_out)++] = w[i].part;
-    }
-    if (*n_out) qsort(mine, *n_out, sizeof *mine, by_number);
-    *out = mine;
-    mine = NULL;
-out:
-    free(w);
-    free(load);
-    free(mine);
-    return rc;
-}
-
-/* Leaves out the parts that are already there with our key. */
-static ErrCode skip_finished(const StageJob *job, Hash128 key, uint32_t *parts, uint32_t *n, uint32_t *n_reused,
-                             Err *err)
-{
-    Arena arena = {0};
-    DatasetPlan plan;
-    uint32_t kept = 0;
-    ErrCode rc = plan_read(&arena, job->out_dir, &plan, err);
-
-    for (uint32_t i = 0; rc == ERR_OK && i < *n; i++) {
-        Arena scratch = {0};
-        Receipt r = {0};
-        Span line;
-        bool found;
-        rc = receipt_load(&scratch, job->out_dir, &plan, parts[i], &r, &line, &found, err);
-        if (rc == ERR_OK && found && hash128_eq(r.key, key))
-            ++*n_reused;
-        else
-            parts[kept++] = parts[i];
-        receipt_clear(&r);
-        arena_clear(&scratch);
-    }
-    *n = kept;
-    arena_clear(&arena);
-    return rc;
 }
 
 /* --- the run */
@@ -330,23 +244,25 @@ static ErrCode skip_finished(const StageJob *job, Hash128 key, uint32_t *parts, 
 static ErrCode run_parts(const StageJob *job, const Par *par, Hash128 key, StageTotals *t, Err *err)
 {
     WriteSpec spec = {.job = job, .key = key, .rejected_dir = job->common->rejected, .rank = par->rank};
-    uint32_t *parts = NULL, n = 0, reused = 0;
-    uint64_t bytes = 0, counts[2];
+    uint64_t bytes = 0, todo = 0, counts[2] = {0};
     Progress *progress = NULL;
-    ErrCode rc;
+    bool more = true;
+    ErrCode rc = share_open(&spec.share, job, par, key, err);
 
-    if ((rc = my_share(job, par, &parts, &n, err)) == ERR_OK) rc = skip_finished(job, key, parts, &n, &reused, err);
-    counts[0] = n;
-    counts[1] = reused;
-    par_sum_u64(par, counts, 2);
-    for (uint32_t i = 0; rc == ERR_OK && i < n; i++) bytes += part_bytes(job, parts[i]);
-    if (rc == ERR_OK && counts[0]) rc = progress_start(&progress, job->def->name, bytes, err);
-    EventSpan span = n ? event_begin("map", job->def->name, 0) : 0;
-    if (rc == ERR_OK && n)
-        rc = stage_pipe(&spec, parts, n, par->threads, common_memory(job->common, par), progress, err);
-    event_end(span, 0, 0);
-    free(parts);
+    if (rc == ERR_OK) todo = share_n_todo(spec.share, &bytes);
+    par_sum_u64(par, &todo, 1);
+    if (rc == ERR_OK && todo) rc = progress_start(&progress, job->def->name, bytes, err);
+    while (rc == ERR_OK && (rc = share_round(spec.share, &more, err)) == ERR_OK && more) {
+        if (!progress) rc = progress_start(&progress, job->def->name, 0, err); /* others' parts only */
+        EventSpan span = event_begin("map", job->def->name, 0);
+        if (rc == ERR_OK) rc = stage_pipe(&spec, par->threads, common_memory(job->common, par), progress, err);
+        event_end(span, 0, 0);
+    }
+    if (rc == ERR_OK) rc = share_verdict(spec.share, err);
+    if (spec.share) counts[0] = share_n_done(spec.share), counts[1] = share_n_reused(spec.share);
+    share_close(spec.share);
     rc = par_agree(par, rc, err);
+    par_sum_u64(par, counts, 2);
     progress_sum(progress, par);
     progress_stop(progress);
     t->n_parts_done = (uint32_t)counts[0];
@@ -413,6 +329,8 @@ ErrCode stage_run(const StageJob *job, const Par *par, StageTotals *totals, Err 
         if ((rc = stage_is_complete(job->out_dir, par, &t.complete, err)) != ERR_OK) return rc;
     }
     if (t.complete) rc = read_totals(job->out_dir, &t, err);
+    if (!t.complete && job->common->task.count <= 1) /* a run that was taken for dead has come back */
+        rc = err_set(err, ERR_DATA, "%s: parts of another run have appeared meanwhile; run it again", job->out_dir);
     rc = par_agree(par, rc, err);
     if (rc == ERR_OK && t.up_to_date)
         log_info("%s: %s is up to date: %" PRIu64 " documents", job->def->name, job->out_dir, t.n_docs);

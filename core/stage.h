@@ -3,8 +3,10 @@
  * Work is cut by the input: a job has parts, a part has blocks (a frame of a dataset, a batch of crawl records). Blocks of
  * one rank flow through three steps: `next` (in order, one thread), `map` (any thread), write (in order, one thread);
  * what a block yields goes into its own slot, so the output is the same for any number of threads. Parts are split over
- * ranks by bytes and over job arrays by --task I/N; output part k comes from input part k alone, exists even if empty, is
- * never renumbered. A part that is already there with the same key is not done again.
+ * ranks by bytes and over job arrays by --task I/N, and claimed by leases (core/lease.h), so that whoever runs out of work takes
+ * over what others leave (core/stage_share.h). Output part k comes from input part k alone, exists even if empty, is
+ * never renumbered. A part that is already there with the same key is not done again; one that keeps crashing its process is
+ * set aside: the others are done, and the run ends with ERR_DATA naming it.
  *
  * Memory: a block holds what was read and what it yields. No further block is read while the blocks under way hold more than half
  * of --memory, so that few are under way where documents are large: one always is, however large. The other half is for what does
@@ -67,7 +69,8 @@ typedef struct {
 typedef struct {
     void *ctx;
     uint32_t n_parts;
-    uint64_t (*part_bytes)(void *ctx, uint32_t part); /* for the split over ranks */
+    uint64_t (*part_bytes)(void *ctx, uint32_t part);      /* for the split over ranks */
+    void (*part_name)(void *ctx, uint32_t part, Buf *out); /* what it is made of, for people; may be NULL */
     ErrCode (*open)(void *ctx, uint32_t part, void **cursor, Err *err);
     ErrCode (*next)(void *cursor, StageBlock *block, bool *end, Err *err); /* fills block; *end: nothing more */
     void (*close)(void *cursor);
@@ -89,10 +92,10 @@ typedef struct {
 } StageJob;
 
 typedef struct {
-    bool complete;   /* the manifest is there; false after one task of several */
-    bool up_to_date; /* nothing had to be done */
-    uint32_t n_parts, n_parts_done, n_parts_reused;
-    uint64_t n_in, n_docs, text_bytes; /* of the finished dataset when complete */
+    bool complete;                                  /* the manifest is there; false after one task of several */
+    bool up_to_date;                                /* nothing had to be done */
+    uint32_t n_parts, n_parts_done, n_parts_reused; /* done: by all ranks, now */
+    uint64_t n_in, n_docs, text_bytes;              /* of the finished dataset when complete */
     uint64_t n_dropped;
 } StageTotals;
 

@@ -33,8 +33,6 @@ typedef struct {
 
 typedef struct {
     const WriteSpec *spec;
-    const uint32_t *parts;
-    uint32_t n_parts, next_part;
     PartRun *source; /* the part blocks are read from; NULL between parts */
     PartRun *open;   /* all runs not cleared yet */
     Slot *slot;
@@ -63,14 +61,25 @@ static bool stopping(Pipe *p)
 
 /* --- read */
 
-static ErrCode open_part(Pipe *p, Err *err)
+/* From here to the end of the step, what this thread does is the work of this part: a crash is counted against it. */
+static void blame(Pipe *p, const PartRun *r)
+{
+    lease_blame(share_leases(p->spec->share), r ? r->part : LEASE_NO_PART);
+}
+
+/* *got false: no part is left. */
+static ErrCode open_part(Pipe *p, bool *got, Err *err)
 {
     const StageJob *job = p->spec->job;
     PartRun *r = calloc(1, sizeof *r);
     ErrCode rc;
 
     if (!r) return err_nomem(err, "a part");
-    r->part = p->parts[p->next_part++];
+    if ((rc = share_next(p->spec->share, &r->part, got, err)) != ERR_OK || !*got) {
+        free(r);
+        return rc;
+    }
+    blame(p, r);
     pthread_mutex_lock(&p->lock);
     r->older = p->open;
     if (p->open) p->open->newer = r;
@@ -92,7 +101,7 @@ static void close_cursor(const StageJob *job, PartRun *r)
 static void read_slot(Pipe *p, Slot *s)
 {
     const StageJob *job = p->spec->job;
-    bool end = false;
+    bool end = false, got;
 
     s->rc = ERR_OK;
     s->kind = SLOT_STOP;
@@ -102,12 +111,15 @@ static void read_slot(Pipe *p, Slot *s)
         return;
     }
     if (!p->source) {
-        if (p->next_part == p->n_parts || stopping(p)) return;
-        if ((s->rc = open_part(p, &s->err)) != ERR_OK) return;
+        if (stopping(p) || (s->rc = open_part(p, &got, &s->err)) != ERR_OK || !got) return;
     }
     PartRun *r = p->source;
     s->run = r;
-    if (job->set) {
+    blame(p, r);
+    r->given_up = r->next_block && share_lost(p->spec->share, r->part);
+    if (r->given_up) {
+        end = true;
+    } else if (job->set) {
         s->view_block = r->next_block;
         end = r->next_block == partview_n_blocks(r->view);
     } else {
@@ -176,6 +188,7 @@ static void map_slot(Pipe *p, Slot *s)
     Worker *w = &p->worker[omp_get_thread_num()];
 
     if (s->rc != ERR_OK || s->kind != SLOT_BLOCK || stopping(p)) return;
+    blame(p, s->run);
     if (!w->made) s->rc = start_worker(w, job, &s->err);
     if (s->rc != ERR_OK) return;
     if (job->set) {
@@ -190,8 +203,9 @@ static void map_slot(Pipe *p, Slot *s)
 
 /* --- write */
 
-static void forget_run(Pipe *p, PartRun *r)
+static void forget_run(Pipe *p, PartRun *r, bool done)
 {
+    share_leave(p->spec->share, r->part, done, clock_seconds() - r->began);
     pthread_mutex_lock(&p->lock);
     if (r->newer)
         r->newer->older = r->older;
@@ -207,13 +221,16 @@ static void write_slot(Pipe *p, Slot *s)
 {
     if (p->rc != ERR_OK) return;
     if (s->run) s->run->read_s += s->read_s, s->run->cpu_s += s->cpu_s;
+    blame(p, s->run);
     if (s->rc == ERR_OK && s->kind == SLOT_BLOCK) {
         s->rc = partrun_block(s->run, p->spec, &s->sink, &s->err);
+        leases_count(share_leases(p->spec->share), s->sink.sums.n_in, s->sink.sums.bytes_in);
         progress_add(p->progress, s->sink.sums.n_in, s->sink.sums.bytes_in);
         progress_tick(p->progress);
     } else if (s->rc == ERR_OK && s->kind == SLOT_PART_END) {
-        s->rc = partrun_end(s->run, p->spec, &s->err);
-        if (s->rc == ERR_OK) forget_run(p, s->run);
+        bool done = !s->run->given_up;
+        if (done) s->rc = partrun_end(s->run, p->spec, &s->err);
+        if (s->rc == ERR_OK) forget_run(p, s->run, done);
     }
     if (s->rc != ERR_OK) {
         p->rc = s->rc;
@@ -264,6 +281,7 @@ static bool try_write(Pipe *p)
     p->writing = true;
     pthread_mutex_unlock(&p->lock);
     write_slot(p, s);
+    blame(p, NULL);
     pthread_mutex_lock(&p->lock);
     if (p->held > p->budget) give_back(s); /* else the next block reuses the memory */
     charge(p, s, held_bytes(s, 0));
@@ -282,6 +300,7 @@ static bool try_map(Pipe *p)
     double cpu = thread_cpu_seconds();
     map_slot(p, s);
     s->cpu_s += thread_cpu_seconds() - cpu;
+    blame(p, NULL);
     pthread_mutex_lock(&p->lock);
     charge(p, s, held_bytes(s, 0));
     s->state = SLOT_MAPPED;
@@ -301,6 +320,7 @@ static bool try_read(Pipe *p)
     s->read_s = clock_seconds() - began;
     s->cpu_s = thread_cpu_seconds() - cpu;
     uint64_t expected = expected_bytes(s);
+    blame(p, NULL);
     pthread_mutex_lock(&p->lock);
     charge(p, s, held_bytes(s, expected));
     s->state = SLOT_READ;
@@ -345,7 +365,7 @@ static void pipe_clear(Pipe *p)
 
     while (p->open) {
         close_cursor(p->spec->job, p->open);
-        forget_run(p, p->open);
+        forget_run(p, p->open, false);
     }
     for (int i = 0; p->slot && i < p->n_slots; i++) {
         if (p->slot[i].sink.def) sink_clear(&p->slot[i].sink);
@@ -364,10 +384,9 @@ static void pipe_clear(Pipe *p)
     pthread_mutex_destroy(&p->lock);
 }
 
-ErrCode stage_pipe(const WriteSpec *spec, const uint32_t *parts, uint32_t n_parts, int threads, uint64_t memory,
-                   Progress *progress, Err *err)
+ErrCode stage_pipe(const WriteSpec *spec, int threads, uint64_t memory, Progress *progress, Err *err)
 {
-    Pipe pipe = {.spec = spec, .parts = parts, .n_parts = n_parts, .progress = progress, .budget = memory / 2};
+    Pipe pipe = {.spec = spec, .progress = progress, .budget = memory / 2};
     Pipe *p = &pipe;
     ErrCode rc;
 

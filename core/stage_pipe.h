@@ -5,9 +5,8 @@
 #include "core/log.h"
 #include "core/stage_write.h"
 
-/* Does the given parts, in the order given; the blocks under way hold at most half of `memory` bytes and one block. On failure
- * the error of the lowest block (in that order) is returned; parts finished before stay. */
-MUST_USE ErrCode stage_pipe(const WriteSpec *spec, const uint32_t *parts, uint32_t n_parts, int threads,
-                            uint64_t memory, Progress *progress, Err *err);
+/* Does the parts that spec->share gives, in that order; the blocks under way hold at most half of `memory` bytes and one block. On
+ * failure the error of the lowest block (in that order) is returned; parts finished before stay. */
+MUST_USE ErrCode stage_pipe(const WriteSpec *spec, int threads, uint64_t memory, Progress *progress, Err *err);
 
 #endif

@@ -2,6 +2,7 @@
 #ifndef TAMIS_CORE_STAGE_WRITE_H
 #define TAMIS_CORE_STAGE_WRITE_H
 
+#include "core/stage_share.h"
 #include "core/stage_sink.h"
 
 /* Strings of one string column over a part; short ones that recur are stored once. */
@@ -24,11 +25,13 @@ struct PartRun {
     Buf drop, *column;
     StringPool *pool;
     double began, cpu_s, read_s, write_s; /* cpu_s: of all threads, for this part */
+    bool given_up;                        /* somebody else has it: nothing more is read, nothing published */
     PartRun *older, *newer;               /* all open ones, so that a failure can abandon them */
 };
 
 typedef struct {
     const StageJob *job;
+    Share *share;
     Hash128 key;
     const char *rejected_dir; /* NULL: none */
     int rank;

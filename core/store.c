@@ -128,6 +128,12 @@ ErrCode outfile_commit(OutFile **out, Err *err)
     return f->backend->out_commit(f, err);
 }
 
+ErrCode outfile_commit_part(OutFile **out, Err *err)
+{
+    (*out)->is_part = true;
+    return outfile_commit(out, err);
+}
+
 void outfile_abandon(OutFile *f)
 {
     if (f) f->backend->out_abandon(f);

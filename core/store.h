@@ -33,6 +33,9 @@ enum { STORE_PATCH_BYTES = 16 << 20 };
 MUST_USE ErrCode outfile_patch(OutFile *f, uint64_t offset, const void *p, size_t n, Err *err);
 /* Publishes for good and frees. On success and on failure *f becomes NULL, on failure what was put is gone. */
 MUST_USE ErrCode outfile_commit(OutFile **f, Err *err);
+/* The same for one of many objects of a directory that count only together with a last one, published by outfile_commit(): its bytes
+ * are on the disk, its name may wait for that one's. Saves a sync of the directory each. */
+MUST_USE ErrCode outfile_commit_part(OutFile **f, Err *err);
 void outfile_abandon(OutFile *f);                                     /* NULL is fine; drops what was put, frees */
 MUST_USE ErrCode store_write(const char *path, Span bytes, Err *err); /* publish in one call */
 /* Publishes only if nothing has that name (link(2), If-None-Match); *created says whether this call did. */

@@ -41,6 +41,7 @@ struct OutFile {
     const StoreBackend *backend;
     uint64_t size;  /* bytes put so far */
     ErrCode failed; /* a write failed: the file can only be abandoned */
+    bool is_part;   /* its name need not last before a later one's in the directory */
     char *path;
 };
 

@@ -355,7 +355,7 @@ static ErrCode posix_out_commit(OutFile *file, Err *err)
         rc = err_sys(err, "cannot publish %s", f->file.path);
     if (rc)
         unlink(f->tmp);
-    else
+    else if (!f->file.is_part)
         rc = sync_dir_of(f->file.path, err);
     out_free(f);
     return rc;

@@ -132,6 +132,14 @@ static uint64_t source_part_bytes(void *ctx, uint32_t part)
 {
     return inputs_part_work(&((IngestRun *)ctx)->inputs, part);
 }
+static void source_part_name(void *ctx, uint32_t part, Buf *out)
+{
+    const Inputs *in = &((IngestRun *)ctx)->inputs;
+    uint32_t first = in->part_first[part], last = in->part_first[part + 1];
+
+    if (first < last) buf_puts(out, in->input[in->slice[first].input].path);
+    if (last - first > 1) buf_printf(out, " and %u more", (unsigned)(last - first - 1));
+}
 static ErrCode source_open(void *ctx, uint32_t part, void **cursor, Err *err)
 {
     const IngestRun *r = ctx;
@@ -282,6 +290,7 @@ ErrCode ingest_run(const IngestParams *params, const char *const *operands, size
     StageSource source = {.ctx = &run,
                           .n_parts = run.inputs.n_parts,
                           .part_bytes = source_part_bytes,
+                          .part_name = source_part_name,
                           .open = source_open,
                           .next = source_next,
                           .close = source_close,

@@ -1,0 +1,57 @@
+/* core/lease_files.h - how the files of DIR/leases are called. Private to core/lease*.c. */
+#ifndef TAMIS_CORE_LEASE_FILES_H
+#define TAMIS_CORE_LEASE_FILES_H
+
+#include "core/lease.h"
+
+#include <limits.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <sys/types.h>
+
+enum { LEASE_NAME = 112, LEASE_LINE = 512, LEASE_PATH = PATH_MAX };
+
+/* One lease we watch. */
+typedef struct {
+    uint32_t part;
+    bool again, changed; /* seen to change since `first` */
+    uint64_t what;       /* hash of the lease and of its holder's line */
+    double first, last;  /* our clock: first seen, last change */
+    char process[128];
+} LeaseWatch;
+
+typedef struct {
+    uint32_t part;
+    bool again, lost;
+    ino_t inode;
+} LeaseHeld;
+
+struct Leases {
+    bool off; /* an object store: claims succeed, nothing is written */
+    Arena arena;
+    const char *dir, *stage, *role;
+    char name[LEASE_NAME], pid_mark[24]; /* of the process, and ".PID." in it */
+    atomic_bool again;                   /* the part under way is a straggler's */
+    int fd;                              /* our line, locked; -1: none */
+    double began, expiry;
+    pthread_t thread;
+    bool beating;
+    pthread_mutex_t lock; /* of what follows */
+    pthread_cond_t wake;
+    bool stop;
+    uint64_t beat, n_parts, weight;
+    double part_s;
+    LeaseHeld *held;
+    size_t n_held, cap_held;
+    atomic_uint_least64_t docs, bytes;
+    LeaseWatch *watch; /* the watcher's own */
+    size_t n_watch, cap_watch;
+};
+
+/* "DIR/leases/part-%06uSUFFIX", without a call that a signal handler may not make. False when it does not fit. */
+bool lease_part_path(char out[LEASE_PATH], const char *dir, uint32_t part, const char *suffix);
+/* "DIR/leases/NAME" */
+bool lease_path(char out[LEASE_PATH], const char *dir, const char *name);
+bool lease_is_held(Leases *l, uint32_t part);
+
+#endif
