@@ -1,0 +1,22 @@
+/* core/digest.h - the hashes that object stores speak: SHA-256 and HMAC (SigV4), MD5 (ETags). Ours is XXH3, in hash.h. */
+#ifndef TAMIS_CORE_DIGEST_H
+#define TAMIS_CORE_DIGEST_H
+
+#include "core/bytes.h"
+#include "core/err.h"
+
+enum { SHA256_BYTES = 32, SHA256_HEX = 65, MD5_HEX = 33 };
+
+MUST_USE ErrCode sha256(Span bytes, uint8_t out[SHA256_BYTES], Err *err);
+MUST_USE ErrCode hmac_sha256(Span key, Span bytes, uint8_t out[SHA256_BYTES], Err *err);
+/* Lower-case digits and a NUL: out holds 2 n + 1 bytes. */
+void digest_hex(char *out, const uint8_t *digest, size_t n);
+
+/* MD5 of bytes that come in pieces. */
+typedef struct Md5 Md5;
+MUST_USE ErrCode md5_new(Md5 **m, Err *err);
+MUST_USE ErrCode md5_put(Md5 *m, Span bytes, Err *err);
+MUST_USE ErrCode md5_hex(Md5 *m, char out[MD5_HEX], Err *err); /* of all so far; nothing may follow */
+void md5_free(Md5 *m);
+
+#endif

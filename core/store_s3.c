@@ -1,0 +1,395 @@
+/* The names half of the S3 back end: objects there or not, listing, deleting, sweeping. Directories are what keys have before a '/'. */
+#include "core/store_s3.h"
+
+#ifdef TAMIS_CURL
+
+#include "core/fetch.h"
+#include "core/log.h"
+#include "core/s3_xml.h"
+#include "core/store_remote.h"
+#include "core/store_tmp.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+/* --- listings */
+
+/* One page of keys that begin with a prefix. */
+typedef struct {
+    Buf text;   /* the answer; spans below are inside */
+    Buf marker; /* of the next page; empty behind the last */
+} Page;
+
+static void page_clear(Page *p)
+{
+    buf_clear(&p->text);
+    buf_clear(&p->marker);
+}
+
+/* What keys below a directory begin with: "docs/"; "" for the bucket. */
+static void dir_prefix(char out[S3_MAX_KEY + 2], const S3Path *at)
+{
+    snprintf(out, S3_MAX_KEY + 2, "%s%s", at->key, at->key[0] ? "/" : "");
+}
+
+/* The first page (empty marker) or the one behind it. */
+static ErrCode next_page(const S3Path *at, const char *prefix, bool flat, const char *max_keys, Page *p, Err *err)
+{
+    SigPair query[S3_MAX_QUERY] = {
+        {"list-type", "2"}, {"prefix", prefix}, {"max-keys", max_keys}, {"encoding-type", "url"}};
+    size_t n = 4;
+    WebReply r = {0};
+    WebTries t = {0};
+    Span in;
+
+    if (!flat) query[n++] = (SigPair){"delimiter", "/"};
+    if (p->marker.n) query[n++] = (SigPair){"continuation-token", (const char *)p->marker.p};
+    S3Request q = {.at = at, .key = "", .web = {.method = "GET"}, .query = query, .n_query = n};
+    ErrCode rc = s3_call(&q, &r, &t, err);
+    if (rc == ERR_OK && (r.outcome != WEB_FINE || r.status != 200)) rc = s3_error(&q, &r, &t, "list", err);
+    if (rc == ERR_OK) {
+        Span rest = buf_span(&r.body);
+        buf_reset(&p->marker);
+        bool truncated = s3xml_next(&rest, "IsTruncated", &in) && span_is(span_trim(in), "true");
+        if (truncated && (!s3xml_text(buf_span(&r.body), "NextContinuationToken", &p->marker) || !p->marker.n ||
+                          !buf_cstr(&p->marker)))
+            rc = err_set(err, ERR_SYS, "cannot list %s: a page without a token for the next", at->path);
+        Buf swap = p->text;
+        p->text = r.body;
+        r.body = swap;
+    }
+    webreply_clear(&r);
+    return rc;
+}
+
+/* The key of an element of a page, without the prefix; empty for the prefix itself. */
+static ErrCode key_of(Span element, const char *tag, const char *prefix, const S3Path *at, Buf *out, Err *err)
+{
+    buf_reset(out);
+    if (!s3xml_text(element, tag, out) || !s3xml_unquote(out) || !buf_cstr(out) ||
+        !span_starts(buf_span(out), span_str(prefix)))
+        return out->oom
+                   ? err_nomem(err, at->path)
+                   : err_set(err, ERR_SYS, "cannot list %s: the store names a key that was not asked for", at->path);
+    size_t n = strlen(prefix);
+    memmove(out->p, out->p + n, out->n - n + 1);
+    out->n -= n;
+    return ERR_OK;
+}
+
+/* A name and its size, while they gather. */
+typedef struct {
+    char *name;
+    uint64_t size;
+} Entry;
+
+static ErrCode add_entry(StoreList *out, Buf *entries, const Buf *name, uint64_t size, const char *dir, Err *err)
+{
+    Entry e = {arena_str(&out->arena, buf_span(name)), size};
+
+    if (!e.name) return err_nomem(err, dir);
+    buf_put(entries, &e, sizeof e);
+    return buf_ok(entries, dir, err);
+}
+
+static ErrCode add_page(const S3Path *at, const char *prefix, const Page *p, StoreList *out, Buf *entries, Err *err)
+{
+    Span rest = buf_span(&p->text), element;
+    Buf name = {0};
+    uint64_t size;
+    ErrCode rc = ERR_OK;
+
+    while (rc == ERR_OK && s3xml_next(&rest, "Contents", &element)) {
+        if ((rc = key_of(element, "Key", prefix, at, &name, err)) != ERR_OK || name.n == 0) continue;
+        if (!s3xml_u64(element, "Size", &size)) size = 0;
+        rc = add_entry(out, entries, &name, size, at->path, err);
+    }
+    rest = buf_span(&p->text);
+    while (rc == ERR_OK && s3xml_next(&rest, "CommonPrefixes", &element)) {
+        if ((rc = key_of(element, "Prefix", prefix, at, &name, err)) != ERR_OK || name.n < 2) continue;
+        name.p[--name.n] = 0; /* its '/' */
+        rc = add_entry(out, entries, &name, STORE_DIR, at->path, err);
+    }
+    buf_clear(&name);
+    return rc;
+}
+
+static int compare_entries(const void *a, const void *b)
+{
+    return strcmp(((const Entry *)a)->name, ((const Entry *)b)->name);
+}
+
+static ErrCode settle_list(StoreList *out, Buf *entries, const char *dir, Err *err)
+{
+    Entry *e = (Entry *)(void *)entries->p; /* from malloc, and nothing but Entries */
+
+    out->n = entries->n / sizeof *e;
+    out->name = arena_array(&out->arena, out->n + 1, sizeof *out->name);
+    out->size = arena_array(&out->arena, out->n + 1, sizeof *out->size);
+    if (!out->name || !out->size) return err_nomem(err, dir);
+    if (out->n) qsort(e, out->n, sizeof *e, compare_entries);
+    for (size_t i = 0; i < out->n; i++) {
+        out->name[i] = e[i].name;
+        out->size[i] = e[i].size;
+    }
+    return ERR_OK;
+}
+
+/* What is not there is an empty directory. */
+static ErrCode s3_list(const char *dir, StoreList *out, Err *err)
+{
+    char prefix[S3_MAX_KEY + 2];
+    Page p = {{0}, {0}};
+    Buf entries = {0};
+    S3Path at;
+    ErrCode rc = s3_path(&at, dir, err);
+
+    if (rc != ERR_OK) return rc;
+    dir_prefix(prefix, &at);
+    do rc = next_page(&at, prefix, false, "1000", &p, err);
+    while (rc == ERR_OK && (rc = add_page(&at, prefix, &p, out, &entries, err)) == ERR_OK && p.marker.n);
+    if (rc == ERR_OK) rc = settle_list(out, &entries, dir, err);
+    page_clear(&p);
+    buf_clear(&entries);
+    if (rc != ERR_OK) storelist_clear(out);
+    return rc;
+}
+
+/* --- names */
+
+static ErrCode s3_is_dir(const char *path, bool *is_dir, Err *err)
+{
+    char prefix[S3_MAX_KEY + 2];
+    Page p = {{0}, {0}};
+    Span rest, element;
+    S3Path at;
+    ErrCode rc = s3_path(&at, path, err);
+
+    if (rc != ERR_OK) return rc;
+    dir_prefix(prefix, &at);
+    rc = next_page(&at, prefix, true, "1", &p, err);
+    rest = buf_span(&p.text);
+    *is_dir = rc == ERR_OK && (!at.key[0] || s3xml_next(&rest, "Contents", &element));
+    page_clear(&p);
+    return rc;
+}
+
+static ErrCode s3_exists(const char *path, bool *exists, Err *err)
+{
+    FetchHead head = {0};
+    S3Path at;
+    ErrCode rc = s3_path(&at, path, err);
+
+    if (rc == ERR_OK && at.key[0]) rc = fetch_head(path, &head, err);
+    *exists = head.exists;
+    return rc != ERR_OK || head.exists ? rc : s3_is_dir(path, exists, err);
+}
+
+static ErrCode s3_resolve(Arena *a, const char *path, char **out, Err *err)
+{
+    S3Path at;
+    Buf b = {0};
+    ErrCode rc = s3_path(&at, path, err);
+
+    if (rc != ERR_OK) return rc;
+    buf_printf(&b, "s3://%s%s%s", at.bucket, at.key[0] ? "/" : "", at.key);
+    *out = b.oom ? NULL : arena_str(a, buf_span(&b));
+    buf_clear(&b);
+    return *out ? ERR_OK : err_nomem(err, path);
+}
+
+/* There is nothing to make, but a bucket that is not there shows now rather than after the first part. */
+static ErrCode s3_mkdirs(const char *path, Err *err)
+{
+    bool there;
+
+    return s3_is_dir(path, &there, err);
+}
+
+static ErrCode delete_key(const S3Path *at, const char *key, Err *err)
+{
+    S3Request q = {.at = at, .key = key, .web = {.method = "DELETE"}};
+    WebReply r = {0};
+    WebTries t = {0};
+    ErrCode rc = s3_call(&q, &r, &t, err);
+
+    if (rc == ERR_OK && (r.outcome != WEB_FINE || (r.status / 100 != 2 && r.status != 404)))
+        rc = s3_error(&q, &r, &t, "delete", err);
+    webreply_clear(&r);
+    return rc;
+}
+
+static ErrCode s3_delete(const char *path, Err *err)
+{
+    S3Path at;
+    ErrCode rc = s3_path(&at, path, err);
+
+    if (rc == ERR_OK && !at.key[0]) rc = err_set(err, ERR_USAGE, "cannot delete %s: it names a bucket", path);
+    return rc == ERR_OK ? delete_key(&at, NULL, err) : rc;
+}
+
+static int n_slashes(const char *s)
+{
+    int n = 0;
+
+    for (; *s; s++) n += *s == '/';
+    return n;
+}
+
+/* Deletes the keys of a page, or finds that one is deeper than a tree of ours. */
+static ErrCode delete_page(const S3Path *at, const char *prefix, const Page *p, int depth, bool only_look, Err *err)
+{
+    char key[S3_MAX_KEY + 2];
+    Span rest = buf_span(&p->text), element;
+    Buf name = {0};
+    ErrCode rc = ERR_OK;
+
+    while (rc == ERR_OK && s3xml_next(&rest, "Contents", &element)) {
+        if ((rc = key_of(element, "Key", prefix, at, &name, err)) != ERR_OK) break;
+        if (n_slashes((const char *)name.p) > depth)
+            rc = err_set(err, ERR_LIMIT, "cannot delete %s: deeper than a tree of ours", at->path);
+        else if (snprintf(key, sizeof key, "%s%s", prefix, (const char *)name.p) > S3_MAX_KEY)
+            rc = err_set(err, ERR_LIMIT, "%s: a key has at most %d bytes", at->path, S3_MAX_KEY);
+        else if (!only_look)
+            rc = delete_key(at, key, err);
+    }
+    buf_clear(&name);
+    return rc;
+}
+
+static ErrCode s3_delete_tree(const char *path, int depth, Err *err)
+{
+    char prefix[S3_MAX_KEY + 2];
+    Page p = {{0}, {0}};
+    S3Path at;
+    ErrCode rc = s3_path(&at, path, err);
+
+    if (rc == ERR_OK && !at.key[0]) rc = err_set(err, ERR_USAGE, "cannot delete %s: it names a bucket", path);
+    if (rc != ERR_OK) return rc;
+    dir_prefix(prefix, &at);
+    for (int only_look = 1; only_look >= 0 && rc == ERR_OK; only_look--) { /* nothing goes unless all may go */
+        buf_reset(&p.marker);
+        do rc = next_page(&at, prefix, true, "1000", &p, err);
+        while (rc == ERR_OK && (rc = delete_page(&at, prefix, &p, depth, only_look, err)) == ERR_OK && p.marker.n);
+    }
+    page_clear(&p);
+    return rc == ERR_OK ? delete_key(&at, NULL, err) : rc;
+}
+
+/* --- sweeping */
+
+/* When the newest part of an upload came: none is as old as the upload. */
+static ErrCode newest_part(const S3Path *at, const char *key, const char *upload_id, int64_t *newest, Err *err)
+{
+    char marker[24] = "0";
+    bool more = true;
+    WebReply r = {0};
+    WebTries t = {0};
+    ErrCode rc = ERR_OK;
+
+    while (rc == ERR_OK && more) {
+        const SigPair query[] = {{"uploadId", upload_id}, {"part-number-marker", marker}};
+        S3Request q = {.at = at, .key = key, .web = {.method = "GET"}, .query = query, .n_query = 2};
+        Span rest, element, in;
+        int64_t when;
+        uint64_t next;
+        if ((rc = s3_call(&q, &r, &t, err)) != ERR_OK) break;
+        if (r.outcome != WEB_FINE || r.status != 200) {
+            rc = s3_error(&q, &r, &t, "look at an upload of", err);
+            break;
+        }
+        rest = buf_span(&r.body);
+        while (s3xml_next(&rest, "Part", &element))
+            if (s3xml_time(element, "LastModified", &when) && when > *newest) *newest = when;
+        rest = buf_span(&r.body);
+        more = s3xml_next(&rest, "IsTruncated", &in) && span_is(span_trim(in), "true") &&
+               s3xml_u64(buf_span(&r.body), "NextPartNumberMarker", &next);
+        if (more) snprintf(marker, sizeof marker, "%llu", (unsigned long long)next);
+    }
+    webreply_clear(&r);
+    return rc;
+}
+
+/* Aborts one upload if nothing has come for it for STORE_STALE_SECONDS before `now`, by the store's clock. */
+static ErrCode sweep_upload(const S3Path *at, Span upload, int depth, const char *prefix, int64_t now, Err *err)
+{
+    char key[S3_MAX_KEY + 2];
+    Buf name = {0}, id = {0};
+    int64_t newest;
+    ErrCode rc = key_of(upload, "Key", prefix, at, &name, err);
+
+    if (rc == ERR_OK && s3xml_text(upload, "UploadId", &id) && buf_cstr(&id) &&
+        s3xml_time(upload, "Initiated", &newest) && n_slashes((const char *)name.p) <= depth &&
+        now - newest > STORE_STALE_SECONDS &&
+        snprintf(key, sizeof key, "%s%s", prefix, (const char *)name.p) <= S3_MAX_KEY) {
+        rc = newest_part(at, key, (const char *)id.p, &newest, err);
+        if (rc == ERR_OK && now - newest > STORE_STALE_SECONDS) rc = s3_abort(at, key, (const char *)id.p, err);
+    }
+    buf_clear(&name);
+    buf_clear(&id);
+    return rc;
+}
+
+/* Uploads below `dir`, a page of 1000 at most: a sweep is a favour, and the next one goes on. */
+static ErrCode sweep_uploads(const S3Path *at, int depth, Err *err)
+{
+    char prefix[S3_MAX_KEY + 2];
+    WebReply r = {0};
+    WebTries t = {0};
+    Span rest, element;
+
+    dir_prefix(prefix, at);
+    const SigPair query[] = {{"uploads", ""}, {"prefix", prefix}, {"encoding-type", "url"}};
+    S3Request q = {.at = at, .key = "", .web = {.method = "GET"}, .query = query, .n_query = 3};
+    ErrCode rc = s3_call(&q, &r, &t, err);
+    if (rc == ERR_OK && (r.outcome != WEB_FINE || r.status != 200))
+        rc = s3_error(&q, &r, &t, "list the uploads of", err);
+    int64_t now = web_date(r.date);
+    rest = buf_span(&r.body);
+    while (rc == ERR_OK && now > 0 && s3xml_next(&rest, "Upload", &element))
+        rc = sweep_upload(at, element, depth, prefix, now, err);
+    webreply_clear(&r);
+    return rc;
+}
+
+static ErrCode s3_sweep(const char *dir, int depth, Err *err)
+{
+    Err why = {0};
+    S3Path at;
+    ErrCode rc = s3_path(&at, dir, err);
+
+    if (rc != ERR_OK) return rc;
+    /* Who may not list uploads, and stores that cannot, are not stopped by it. */
+    rc = sweep_uploads(&at, depth, &why);
+    if (rc == ERR_OK || rc == ERR_SYS) {
+        if (rc != ERR_OK) log_debug("%s", why.msg);
+        return ERR_OK;
+    }
+    if (err) *err = why;
+    return rc;
+}
+
+static ErrCode s3_in_open(InFile **f, const char *path, Err *err) { return remote_in_open(&store_s3, f, path, err); }
+
+const StoreBackend store_s3 = {.scheme = "s3://",
+                               .in_open = s3_in_open,
+                               .in_read = remote_in_read,
+                               .in_close = remote_in_close,
+                               .read = remote_read,
+                               .is_dir = s3_is_dir,
+                               .exists = s3_exists,
+                               .size = remote_size,
+                               .list = s3_list,
+                               .resolve = s3_resolve,
+                               .out_open = s3_out_open,
+                               .out_put = s3_out_put,
+                               .out_patch = s3_out_patch,
+                               .out_commit = s3_out_commit,
+                               .out_abandon = s3_out_abandon,
+                               .create = s3_create,
+                               .mkdirs = s3_mkdirs,
+                               .delete = s3_delete,
+                               .delete_tree = s3_delete_tree,
+                               .sweep = s3_sweep};
+
+#endif

@@ -1,0 +1,195 @@
+#!/bin/sh
+# Object stores and web servers, against a store of our own on loopback (s3_server.py) that checks every signature with its own code and does,
+# on demand, what goes wrong on networks: what is read and published, faults, whole stages, ingest from remote archives.
+#   tests/objects.sh BIN_DIR
+set -eu
+BIN=$(CDPATH='' cd -- "$1" && pwd)
+here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
+. "$here/lib.sh"
+command -v python3 >/dev/null 2>&1 || skip "no python3"
+! tamis --version | grep -q 'no libcurl' || skip "built without libcurl"
+cd "$tmp"
+unset http_proxy HTTP_PROXY https_proxy HTTPS_PROXY all_proxy ALL_PROXY AWS_SESSION_TOKEN AWS_CA_BUNDLE AWS_ENDPOINT_URL_S3 TAMIS_CONTACT || :
+TAMIS_HTTP_RETRIES=3
+export TAMIS_HTTP_RETRIES
+
+# --- the store
+servers=
+trap 'for s in $servers; do kill "$s" 2>/dev/null || :; done; rm -rf "$tmp"' EXIT
+start_server() { # NAME OPTION...: its port
+    name=$1
+    shift
+    python3 "$here/s3_server.py" --port-file "$name.port" "$@" 2>"$name.err" &
+    servers="$servers $!"
+    n=0
+    while [ ! -s "$name.port" ]; do
+        n=$((n + 1))
+        [ $n -lt 200 ] || fail "the server does not start: $(cat "$name.err")"
+        sleep 0.05
+    done
+    port=$(cat "$name.port")
+}
+ask() { TAMIS_HTTP_STALL=60 store_probe read "http://127.0.0.1:$port/-/$1"; }
+fault() { ask "fault?$1"; }
+log_of() { ask log | python3 -c "import json, sys; log = json.load(sys.stdin); r = log['requests']; print($1)"; }
+seen() { [ "$(log_of "$1")" = True ] || fail "$2: $(log_of r)"; } # EXPRESSION WHAT: about what the store saw
+status_of() { # STATUS COMMAND...: its standard error is in `said`
+    want=$1
+    shift
+    got=0
+    "$@" >out 2>said || got=$?
+    [ $got -eq "$want" ] || fail "status $got instead of $want of: $* ($(cat said))"
+}
+says() { grep -q -e "$1" said || fail "\"$(cat said)\" does not say \"$1\""; }
+
+mkdir -p load/docs/sub
+printf 'hello\n' >load/docs/a
+printf 'odd\n' >"load/docs/sp ace+&%é=~"
+printf 'below\n' >load/docs/sub/z
+head -c 3000000 /dev/urandom >load/docs/big
+head -c 40000000 /dev/urandom >large
+start_server store --keys 'AKIDTEST:secret/+x:token/+=x' --load box="$tmp/load" --load pub="$tmp/load" --public pub --page 2
+AWS_ENDPOINT_URL=http://127.0.0.1:$port AWS_ACCESS_KEY_ID=AKIDTEST AWS_SECRET_ACCESS_KEY='secret/+x' AWS_SESSION_TOKEN='token/+=x'
+export AWS_ENDPOINT_URL AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY AWS_SESSION_TOKEN
+
+# --- names and ranges
+store_probe read s3://box/docs/big | cmp - load/docs/big
+store_probe range s3://box/docs/big 1234567 100000 >got
+tail -c +1234568 load/docs/big | head -c 100000 | cmp - got
+status_of 4 store_probe range s3://box/docs/a 3 4
+says truncated
+[ "$(store_probe read "s3://box/docs/sp ace+&%é=~")" = odd ] || fail "an odd key"
+[ "$(store_probe list s3://box/docs)" = "$(printf 'a 6\nbig 3000000\nsp ace+&%%é=~ 4\nsub/')" ] || fail "a listing"
+[ -z "$(store_probe list s3://box/absent)" ] || fail "what is not there is listed"
+[ "$(store_probe size s3://box/docs/sub/.././a)" = 6 ] || fail "a size"
+for yes in "exists s3://box/docs/a" "exists s3://box/docs" "is_dir s3://box/docs/" "is_dir s3://box" "create s3://box/new once"; do
+    # shellcheck disable=SC2086 # two words
+    status_of 0 store_probe $yes
+done
+for no in "exists s3://box/doc" "exists s3://box/docs/a/b" "is_dir s3://box/docs/a" "create s3://box/new twice"; do
+    # shellcheck disable=SC2086
+    status_of 1 store_probe $no
+done
+[ "$(store_probe read s3://box/new)" = once ] || fail "a second creator won"
+[ "$(store_probe resolve s3://box//docs/../new/)" = s3://box/new ] || fail "a resolved path"
+[ "$(store_probe relative s3://box/clean s3://box/docs)" = ../docs ] || fail "a relative path"
+[ "$(store_probe relative s3://other/clean s3://box/docs)" = s3://box/docs ] || fail "a path into another bucket"
+echo "names and ranges: as the files"
+
+# --- publishing: one request, exactly a part, a byte more, several; patched at the start; nothing stays open
+for n in 0 1 16777216 16777217 33554432 40000000; do
+    head -c $n large >want
+    store_probe write s3://box/out/o <want
+    ask object/box/out/o | cmp - want || fail "an object of $n bytes"
+done
+store_probe write s3://box/out/o PATCHED <large
+ask object/box/out/o >got
+[ "$(head -c 7 got)" = PATCHED ] || fail "no patch"
+tail -c +8 large >want
+tail -c +8 got | cmp - want
+[ "$(ask uploads)" = "[]" ] || fail "uploads stay open"
+status_of 4 store_probe delete_tree s3://box/docs 0
+says "deeper than a tree of ours"
+store_probe exists s3://box/docs/a || fail "a tree too deep was cut"
+status_of 0 store_probe delete_tree s3://box/out 0
+status_of 0 store_probe delete_tree s3://box/out 0
+status_of 1 store_probe exists s3://box/out
+echo "publishing: whole objects, with one request and in parts"
+
+# --- refusals: what, where, why, and no secret
+status_of 3 store_probe read s3://box/no
+says 'cannot read s3://box/no: HTTP 404 (NoSuchKey)'
+status_of 3 store_probe read s3://nobox/no
+says NoSuchBucket
+(AWS_SECRET_ACCESS_KEY=other && export AWS_SECRET_ACCESS_KEY && status_of 3 store_probe read s3://box/docs/a && says 'HTTP 403 (SignatureDoesNotMatch)')
+(unset AWS_ACCESS_KEY_ID && status_of 3 store_probe read s3://box/docs/a && says 'HTTP 403' && status_of 0 store_probe read s3://pub/docs/a)
+status_of 2 store_probe read "http://me:secret@127.0.0.1:$port/pub/docs/a"
+! grep -q secret said || fail "a secret is shown"
+status_of 3 store_probe read "http://127.0.0.1:$port/pub/no?X-Amz-Signature=secret"
+! grep -q secret said || fail "a secret is shown"
+status_of 3 store_probe read "http://127.0.0.1:$port/-/loop"
+says redirects
+status_of 3 store_probe read "http://127.0.0.1:$port/-/file"
+says file
+status_of 3 store_probe write "http://127.0.0.1:$port/pub/x" </dev/null
+[ "$(store_probe read "http://127.0.0.1:$port/-/to/pub/docs/a")" = hello ] || fail "a redirect"
+echo "refusals: named"
+
+# --- what may pass passes
+ask forget
+fault '{"path":"/docs/big","kind":"reset","after":1000000}'
+store_probe read s3://box/docs/big | cmp - load/docs/big
+seen 'len(r) == 2 and r[0]["range"] is None and 0 < int(r[1]["range"][6:-1]) <= 1000000' "not resumed where it broke"
+ask forget
+fault '{"path":"/docs/big","kind":"short","after":77}'
+fault '{"path":"/docs/big","kind":"norange"}'
+store_probe range s3://box/docs/big 5 100 >got
+head -c 105 load/docs/big | tail -c 100 | cmp - got || fail "a short body, then a server without ranges"
+fault '{"path":"/docs/big","kind":"stall","after":500,"seconds":3}'
+TAMIS_HTTP_STALL=1 store_probe read s3://box/docs/big | cmp - load/docs/big
+ask forget
+fault '{"path":"/docs/a","kind":"status","status":503,"retry_after":2}'
+[ "$(store_probe read s3://box/docs/a)" = hello ] || fail "503"
+seen 'r[1]["time"] - r[0]["time"] >= 1.9' "Retry-After is not heeded"
+ask forget
+fault '{"path":"/docs/a","kind":"status","status":500,"times":9}'
+status_of 3 store_probe read s3://box/docs/a
+says 'HTTP 500 (SlowDown), tried 4 times'
+seen 'len(r) == 4 and all(b["time"] - a["time"] >= 0.99 for a, b in zip(r[1:], r[2:]))' "more than one retry a second"
+ask forget
+fault '{"path":"/docs/big","kind":"reset","after":10000}'
+fault '{"path":"/docs/big","kind":"etag"}'
+status_of 4 store_probe read s3://box/docs/big
+says 'has changed while it was read'
+echo "reading: resumed, repeated, given up as it should"
+
+# --- publishing through faults
+head -c 17000000 large >want
+fault '{"method":"PUT","query":"partNumber=1","path":"/f","kind":"status","status":503}'
+fault '{"method":"POST","query":"uploadId","path":"/f","kind":"lost"}'
+store_probe write s3://box/f <want || fail "a part refused once, and the answer to the last request lost"
+ask object/box/f | cmp - want
+fault '{"method":"PUT","path":"/g","kind":"lost"}'
+status_of 0 store_probe create s3://box/g mine
+fault '{"method":"POST","query":"uploadId","path":"/h","kind":"status","status":403,"code":"AccessDenied"}'
+status_of 3 store_probe write s3://box/h <want
+says 'cannot publish s3://box/h: HTTP 403 (AccessDenied)'
+[ "$(ask uploads)" = "[]" ] || fail "a failed upload is not aborted"
+status_of 1 store_probe exists s3://box/h
+ask forget
+pids=
+for i in 1 2 3 4 5 6 7 8; do
+    (store_probe create s3://box/race "writer $i" && echo "$i" >>winners) &
+    pids="$pids $!"
+done
+for pid in $pids; do wait "$pid" || :; done
+[ "$(wc -l <winners)" -eq 1 ] || fail "$(wc -l <winners) of 8 creators won"
+[ "$(store_probe read s3://box/race)" = "writer $(cat winners)" ] || fail "another creator's text"
+
+# A writer that is killed: nothing is visible, and the upload goes only when nothing came for it for a day.
+mkfifo slow
+store_probe write s3://box/dir/k <slow &
+pid=$!
+exec 9>slow
+cat large >&9
+n=0
+while [ "$(ask uploads)" != '["dir/k"]' ] || [ "$(log_of 'sum(e.get("status") == 200 and "partNumber" in e["query"] for e in r)')" -lt 1 ]; do
+    n=$((n + 1))
+    [ $n -lt 50 ] || fail "no upload begins"
+    sleep 0.1
+done
+kill -9 $pid
+wait $pid 2>/dev/null || :
+exec 9>&-
+status_of 1 store_probe exists s3://box/dir/k
+store_probe sweep s3://box/dir 0
+[ "$(ask uploads)" = '["dir/k"]' ] || fail "a young upload is swept"
+ask 'age?{"seconds":200000,"parts":0}'
+store_probe sweep s3://box/dir 0
+[ "$(ask uploads)" = '["dir/k"]' ] || fail "an upload is swept to which a part has just come"
+ask 'age?{"seconds":200000}'
+store_probe sweep s3://box/other 0
+[ "$(ask uploads)" = '["dir/k"]' ] || fail "an upload elsewhere is swept"
+store_probe sweep s3://box/dir 0
+[ "$(ask uploads)" = "[]" ] || fail "an old upload stays"
+echo "publishing: whole or not at all, one creator wins, what a dead writer left is swept"
