@@ -3,7 +3,9 @@
 
 #include "core/options.h"
 #include "core/store.h"
+#include "tools/event_stats.h"
 #include "tools/svg.h"
+#include "tools/timeline.h"
 #include "tools/verbs.h"
 
 #include <inttypes.h>
@@ -24,7 +26,7 @@ static const char style[] =
     "svg{width:100%;height:auto;display:block}svg text{font-size:12.5px;fill:currentColor}\n"
     ".l{text-anchor:end}.m{text-anchor:middle}.g{stroke:var(--g);fill:none}.d{stroke:var(--c);stroke-dasharray:5 "
     "4;fill:none}\n"
-    ".t0{fill:var(--a)}.t1{fill:var(--b)}.t2{fill:var(--c)}\n"
+    ".p{fill:var(--g)}.t0{fill:var(--a)}.t1{fill:var(--b)}.t2{fill:var(--c)}\n"
     ".s0{stroke:var(--a)}.s1{stroke:var(--b)}.s2{stroke:var(--c)}.s0,.s1,.s2{fill:none;stroke-width:1.7}\n"
     "table{border-collapse:collapse;width:100%}td,th{padding:.25rem .6rem;text-align:right;border-bottom:1px solid "
     "var(--g)}\n"
@@ -343,32 +345,108 @@ static ErrCode put_samples(Buf *b, RunDir *r, Err *err)
     return ERR_OK;
 }
 
-static void put_stages(Buf *b, const RunDir *r)
+/* What the events say of a verb: all its processes, and its parts (NULL: none). */
+typedef struct {
+    double cpu_s;
+    uint64_t peak_bytes;
+    const LogStage *parts;
+} VerbCost;
+
+static VerbCost cost_of(const EventLog *log, const EventStats *stats, const char *verb)
 {
-    double total = 0;
+    VerbCost c = {.parts = eventstats_stage(stats, verb)};
+
+    for (size_t i = 0; i < log->n_processes; i++) {
+        const LogProcess *p = &log->process[i];
+        if (strcmp(p->verb, verb) != 0) continue;
+        c.cpu_s += p->cpu_s;
+        if (p->peak_bytes > c.peak_bytes) c.peak_bytes = p->peak_bytes;
+    }
+    return c;
+}
+
+static void put_stage(Buf *b, const RunStage *s, const VerbCost *c)
+{
+    const double cpu_s = s->time.runs ? s->time.cpu_seconds : c->cpu_s;
     char text[32];
 
-    heading(b, "Stages", "Seconds are of the runs that ended by themselves; MB/s is text out per second.");
-    buf_puts(b, "<table><tr><th>stage<th>in<th>out<th>text out<th>seconds<th>CPU seconds<th>MB/s</tr>\n");
+    buf_printf(b, "<tr><td>%s<td>", s->verb);
+    if (holds_documents(s)) buf_printf(b, "%" PRIu64, rundir_count(s->manifest, "n_parts"));
+    buf_printf(b, "<td>%s", holds_documents(s) ? put_count(text, s->n_in) : "");
+    buf_printf(b, "<td>%s", holds_documents(s) ? put_count(text, s->n_docs) : "");
+    buf_printf(b, "<td>%s<td>", holds_documents(s) ? put_bytes(text, s->text_bytes) : "");
+    if (s->time.runs) buf_printf(b, "%.1f", s->time.seconds);
+    buf_puts(b, "<td>");
+    if (cpu_s > 0) buf_printf(b, "%.1f", cpu_s);
+    buf_puts(b, "<td>");
+    if (c->parts && c->parts->bytes_in && c->cpu_s > 0)
+        buf_printf(b, "%.1f", (double)c->parts->bytes_in / 1e6 / c->cpu_s);
+    buf_printf(b, "<td>%s</tr>\n", c->peak_bytes ? put_bytes(text, c->peak_bytes) : "");
+}
+
+/* One a stage, where there is more than one part to compare with. */
+static void put_slowest(Buf *b, const EventLog *log, const EventStats *stats)
+{
+    bool some = false;
+
+    for (size_t i = 0; i < stats->n_stages; i++) {
+        const LogStage *s = &stats->stage[i];
+        if (s->n_parts < 2) continue;
+        const LogPart *p = s->slowest[0];
+        buf_puts(b, some ? ", " : "<p class=\"quiet\">Slowest parts: ");
+        html_put(b, span_str(s->stage));
+        buf_printf(b, " %" PRIu32 " (%.2f s on ", p->part, p->end - p->begin);
+        html_put(b, span_str(log->process[p->process].host));
+        buf_printf(b, ", median %.2f s)", s->median_s);
+        some = true;
+    }
+    if (some) buf_puts(b, ".</p>\n");
+}
+
+static ErrCode put_stages(Buf *b, const RunDir *r, const EventLog *log, Err *err)
+{
+    EventStats stats;
+    double total = 0;
+    ErrCode rc = eventstats_make(&stats, log, err);
+
+    if (rc != ERR_OK) return rc;
+    heading(b, "Stages",
+            "Seconds are of the runs that ended by themselves; MB/s a core is what the stage's parts read, by all "
+            "its CPU "
+            "seconds.");
+    buf_puts(
+        b, "<table><tr><th>stage<th>parts<th>in<th>out<th>text out<th>seconds<th>CPU seconds<th>MB/s a core<th>peak "
+           "memory</tr>\n");
     for (size_t i = 0; i < RECIPE_STAGES; i++) {
         const RunStage *s = &r->stage[i];
+        const VerbCost cost = cost_of(log, &stats, s->verb);
         if (!s->manifest && !s->time.runs) continue;
-        buf_printf(b, "<tr><td>%s<td>%s", s->verb, holds_documents(s) ? put_count(text, s->n_in) : "");
-        buf_printf(b, "<td>%s", holds_documents(s) ? put_count(text, s->n_docs) : "");
-        buf_printf(b, "<td>%s", holds_documents(s) ? put_bytes(text, s->text_bytes) : "");
-        if (s->time.runs)
-            buf_printf(b, "<td>%.1f<td>%.1f", s->time.seconds, s->time.cpu_seconds);
-        else
-            buf_puts(b, "<td><td>");
-        if (holds_documents(s) && s->time.seconds > 0)
-            buf_printf(b, "<td>%.1f", (double)s->text_bytes / 1e6 / s->time.seconds);
-        else
-            buf_puts(b, "<td>");
-        buf_puts(b, "</tr>\n");
+        put_stage(b, s, &cost);
         total += s->time.seconds;
     }
-    if (total > 0) buf_printf(b, "<tr><td>all<td><td><td><td>%.1f<td><td></tr>\n", total);
+    if (total > 0) buf_printf(b, "<tr><td>all<td><td><td><td><td>%.1f<td><td><td></tr>\n", total);
     buf_puts(b, "</table>\n");
+    put_slowest(b, log, &stats);
+    eventstats_clear(&stats);
+    return ERR_OK;
+}
+
+/* The times of the run: a figure and the table. */
+static ErrCode put_times(Buf *b, const RunDir *r, Err *err)
+{
+    EventLog log;
+    ErrCode rc = eventlog_load(&log, r->dir, err);
+
+    if (rc != ERR_OK) return rc;
+    if (log.n_processes)
+        heading(b, "Who did what when",
+                "A row a process, or a rank; above its phases, below them those of exchanges. Time in which nothing "
+                "ran is "
+                "cut out where dashed.");
+    rc = timeline_put(b, &log, err);
+    if (rc == ERR_OK) rc = put_stages(b, r, &log, err);
+    eventlog_clear(&log);
+    return rc;
 }
 
 /* --- the page */
@@ -390,7 +468,7 @@ static ErrCode put_page(Buf *b, RunDir *r, Err *err)
     put_domains(b, r);
     if ((rc = put_loss(b, r, err)) != ERR_OK) return rc;
     if ((rc = put_samples(b, r, err)) != ERR_OK) return rc;
-    put_stages(b, r);
+    if ((rc = put_times(b, r, err)) != ERR_OK) return rc;
     buf_puts(b, "</body></html>\n");
     return buf_ok(b, "the report", err);
 }

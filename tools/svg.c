@@ -70,13 +70,19 @@ typedef struct {
     double lo, hi, step;
 } Axis;
 
-/* The smallest of 1, 2, 5 x 10^k that cuts the range into at most `most` pieces. */
+double svg_step(double range, int most)
+{
+    double step = pow(10, floor(log10(range / most)));
+    static const double grow[] = {2, 2.5, 2};
+
+    for (int i = 0; range / step > most; i++) step *= grow[i % 3];
+    return step;
+}
+
 static Axis axis_of(double lo, double hi, int most)
 {
     if (!(hi > lo)) hi = lo + 1;
-    double step = pow(10, floor(log10((hi - lo) / most)));
-    static const double grow[] = {2, 2.5, 2};
-    for (int i = 0; (hi - lo) / step > most; i++) step *= grow[i % 3];
+    const double step = svg_step(hi - lo, most);
     return (Axis){floor(lo / step) * step, ceil(hi / step - 1e-9) * step, step};
 }
 

@@ -20,6 +20,9 @@ typedef struct {
 /* Bars over a common scale that ends at the largest value. `title` is what a screen reader says. */
 void svg_bars(Buf *b, const char *title, const SvgBar *bars, size_t n);
 
+/* The smallest of 1, 2, 5 x 10^k that cuts a range > 0 into at most `most` pieces: between the lines of an axis. */
+double svg_step(double range, int most);
+
 typedef struct {
     const char *name;
     const double *x, *y; /* n values, x ascending */

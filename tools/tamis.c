@@ -31,6 +31,7 @@ static const Verb verbs[] = {
     {"run", run_verb, "all of it, from a recipe, resumable"},
     {"plan", plan_verb, "what a run will cost: time, memory, disk, network"},
     {"report", report_verb, "the report of a run as one HTML page"},
+    {"events", events_verb, "what a run did and when: parts, phases, a trace"},
     {"docs", docs_verb, "look at documents: head, cat, show, grep, sample"},
     {"commit", commit_verb, "finish a dataset whose parts are all there"},
 };

@@ -5,6 +5,7 @@
 
 int run_verb(int argc, char **argv);      /* the whole chain of a recipe, stage by stage, then the report */
 int report_verb(int argc, char **argv);   /* report.html of a run directory */
+int events_verb(int argc, char **argv);   /* what a run did and when: tables, a trace */
 int docs_verb(int argc, char **argv);     /* look at the documents of any dataset or view */
 int commit_verb(int argc, char **argv);   /* a full set of receipts into a manifest */
 int plan_verb(int argc, char **argv);     /* what a run will cost */
