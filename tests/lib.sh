@@ -33,6 +33,28 @@ check_sums() { # DIR
     done
 }
 
+# What the part events of a stage say of a number, summed.
+sum_events() { sed "s/.*\"$1\":\([0-9]*\).*/\1/" | awk '{n += $1} END {print n + 0}'; }
+# The events tell of every part of every stage, once, and sum up to the manifests.
+check_events() { # DIR
+    for stage in "ingest docs" "sign unique/sign" "dedup unique" "filter clean" "remix mixed"; do
+        m=$1/${stage#* }/manifest.json
+        [ -f "$m" ] || fail "$m is not there"
+        cat "$1"/events/*.jsonl | grep "^{\"event\":\"part\".*\"stage\":\"${stage% *}\"" >"$tmp/parts" || :
+        parts=$(sed 's/.*"part":\([0-9]*\),.*/\1/' "$tmp/parts" | sort -u | wc -l)
+        [ "$parts $parts" = "$(field "$m" n_parts) $(wc -l <"$tmp/parts")" ] ||
+            fail "$m has $(field "$m" n_parts) parts, the events tell of $(wc -l <"$tmp/parts") ($parts different ones)"
+        for member in n_in n_docs text_bytes; do
+            [ "$(sum_events $member <"$tmp/parts")" -eq "$(field "$m" $member)" ] ||
+                fail "$m: $member is $(field "$m" $member), the events sum up to $(sum_events $member <"$tmp/parts")"
+        done
+        dropped_of() { sed 's/.*"dropped":{\([^}]*\)}.*/\1/' | tr ',' '\n' | tr -d '"' |
+            awk -F: 'NF == 2 && $2 > 0 {n[$1] += $2} END {for (k in n) print k, n[k]}' | sort; }
+        dropped_of <"$tmp/parts" >"$tmp/dropped.events"
+        dropped_of <"$m" | cmp - "$tmp/dropped.events" || fail "$m: what was dropped differs from the events"
+    done
+}
+
 # What two runs over the same input must have in common, a line each.
 contents() { # DIR
     for stage in docs unique clean mixed tokens; do

@@ -15,6 +15,7 @@ small_recipe recipe.yaml
 tamis run -q -o run recipe.yaml crawl || fail "tamis run ended with $?"
 
 check_sums run
+check_events run
 docs=$(field run/docs/manifest.json n_docs)
 unique=$(field run/unique/manifest.json n_docs)
 # What makes no page leaves no document; most pages do. French ones are dropped by language.
@@ -32,7 +33,7 @@ tamis docs cat run/mixed >all.jsonl
 first=$(field run/ckpt/result.json loss_first)
 last=$(field run/ckpt/result.json loss_last)
 awk -v a="$first" -v b="$last" 'BEGIN {exit !(b < a)}' || fail "the model learned nothing: $first -> $last"
-for what in '<svg' 'Languages' 'Loss' 'What the model says' 'Stages'; do
+for what in '<svg' 'Languages' 'Loss' 'What the model says' 'Who did what when' 'Slowest parts' 'Stages'; do
     grep -q "$what" run/report.html || fail "report.html lacks $what"
 done
 ! grep -qiE '<script|https?://|@import' run/report.html || fail "report.html is not self-contained"
