@@ -195,6 +195,35 @@ ErrCode par_bcast(const Par *par, Buf *b, Err *err)
     return ERR_OK;
 }
 
+ErrCode par_gather(const Par *par, Buf *b, Err *err)
+{
+    size_t ranks = (size_t)par->n_ranks, at = 0;
+    uint64_t *n = NULL, total = 0;
+    Buf all = {0};
+    ErrCode rc;
+
+    if (ranks == 1) return ERR_OK;
+    n = calloc(ranks, sizeof *n);
+    if ((rc = par_agree(par, n ? ERR_OK : err_nomem(err, "a gathering"), err)) != ERR_OK) goto out;
+    n[par->rank] = b->n;
+    par_sum_u64(par, n, ranks);
+    for (size_t i = 0; i < ranks; i++) total += n[i];
+    rc = buf_reserve(&all, (size_t)total) ? ERR_OK : err_nomem(err, "a gathering");
+    if ((rc = par_agree(par, rc, err)) != ERR_OK) goto out;
+    for (size_t i = 0; i < ranks; at += n[i++]) {
+        if ((int)i == par->rank && b->n) memcpy(all.p + at, b->p, b->n);
+        mpi_bcast((int)i, all.p + at, (size_t)n[i]);
+    }
+    all.n = (size_t)total;
+    buf_clear(b);
+    *b = all;
+    all = (Buf){0};
+out:
+    buf_clear(&all);
+    free(n);
+    return rc;
+}
+
 ErrCode par_first_error(const ErrCode *rc, const Err *errs, size_t n, Err *err)
 {
     for (size_t i = 0; i < n; i++)

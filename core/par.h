@@ -41,6 +41,8 @@ void par_barrier(const Par *par);
 void par_sum_u64(const Par *par, uint64_t *v, size_t n);
 /* Collective: rank 0's bytes become everybody's. On the others *b is replaced. */
 MUST_USE ErrCode par_bcast(const Par *par, Buf *b, Err *err);
+/* Collective: *b becomes the bytes of all ranks, one rank's behind the other's. */
+MUST_USE ErrCode par_gather(const Par *par, Buf *b, Err *err);
 
 /* The first failure by index of a parallel loop that wrote its outcome into slots. */
 MUST_USE ErrCode par_first_error(const ErrCode *rc, const Err *errs, size_t n, Err *err);

@@ -1,9 +1,9 @@
 #include "dedup/cluster.h"
 
-#include "core/events.h"
 #include "core/json.h"
 #include "core/log.h"
 #include "core/store.h"
+#include "dedup/sign.h"
 
 #include <inttypes.h>
 #include <limits.h>
@@ -12,11 +12,11 @@
 
 enum { CLUSTERS_JSON_MAX = 1 << 20 };
 
-static const ColumnDef result_columns[] = {
+enum { RESULT_VERDICT, RESULT_CLUSTER, RESULT_DOCS, RESULT_DUMPS, RESULT_HOSTS, N_RESULT };
+static const ColumnDef result_columns[N_RESULT] = {
     {"verdict", COL_U8, 1, 0},    {"cluster", COL_U64, 1, 0},   {"dup_docs", COL_U32, 1, 0},
     {"dup_dumps", COL_U32, 1, 0}, {"dup_hosts", COL_U32, 1, 0},
 };
-enum { N_RESULT = 5 };
 
 static ErrCode result_path(char out[PATH_MAX], const char *dir, DocId id, Err *err)
 {
@@ -43,58 +43,77 @@ static void put_key(Buf *b, Hash128 key)
 typedef struct {
     const DocTable *t;
     const char *dir;
-    Hash128 key;
+    const Results *verdicts, *sizes, *spread;
+    Pass *written;
 } Writer;
 
-/* An exact duplicate of a document that is itself a near duplicate belongs to that one's keeper. */
-static void resolve_keepers(DocTable *t)
-{
-#pragma omp parallel for num_threads(t->par->threads)
-    for (size_t i = 0; i < t->n; i++)
-        if (t->state[i] & DOC_EXACT_DUP) t->keeper[i] = t->keeper[t->keeper[i]];
-}
-
-static uint8_t verdict_of(uint8_t state)
-{
-    if (!(state & DOC_SHOWN)) return CLUSTER_NOT_SHOWN;
-    if (state & DOC_EXACT_DUP) return CLUSTER_EXACT;
-    return state & DOC_NEAR_DUP ? CLUSTER_NEAR : CLUSTER_KEPT;
-}
-
-static ErrCode write_part(void *ctx, const SignPart *p, int lane, Err *err)
-{
-    const Writer *w = ctx;
-    const DocTable *t = w->t;
-    uint8_t *bytes = malloc((size_t)p->n * 21 + 1), *at[N_RESULT];
+/* A part's result, column by column, as it will lie in the file. */
+typedef struct {
+    uint8_t *bytes, *at[N_RESULT];
     ColumnData data[N_RESULT];
-    char path[PATH_MAX];
-    Buf receipt = {0};
-    ErrCode rc = bytes ? result_path(path, w->dir, t->docid[p->part], err) : err_nomem(err, "a part's clusters");
+} PartResult;
 
-    (void)lane;
-    for (size_t c = 0, from = 0; rc == ERR_OK && c < N_RESULT; c++) {
-        size_t n = p->n * coltype_size(result_columns[c].type);
-        at[c] = bytes + from;
-        data[c] = (ColumnData){.def = result_columns[c], .values = span(at[c], n)};
-        from += n;
+static ErrCode partresult_new(PartResult *p, uint32_t n, Err *err)
+{
+    if (!(p->bytes = malloc((size_t)n * 21 + 1))) return err_nomem(err, "a part's clusters");
+    for (size_t c = 0, from = 0; c < N_RESULT; c++) {
+        size_t bytes = n * coltype_size(result_columns[c].type);
+        p->at[c] = p->bytes + from;
+        p->data[c] = (ColumnData){.def = result_columns[c], .values = span(p->at[c], bytes)};
+        from += bytes;
     }
-    for (size_t i = 0; rc == ERR_OK && i < p->n; i++) {
-        size_t doc = (size_t)p->first + i;
-        uint8_t verdict = verdict_of(t->state[doc]);
-        bool kept = verdict == CLUSTER_KEPT;
-        at[0][i] = verdict;
-        le64_put(at[1] + 8 * i, doctable_docid(t, t->keeper[doc]));
-        le32_put(at[2] + 4 * i, kept ? t->u.dup_docs[doc] : 0);
-        le32_put(at[3] + 4 * i, kept ? t->dup_dumps[doc] : 0);
-        le32_put(at[4] + 4 * i, kept ? t->dup_hosts[doc] : 0);
+    return ERR_OK;
+}
+
+static void put_record(const PartResult *r, size_t i, uint8_t verdict, DocId keeper, const uint32_t counts[3])
+{
+    r->at[RESULT_VERDICT][i] = verdict;
+    le64_put(r->at[RESULT_CLUSTER] + 8 * i, keeper);
+    for (int c = 0; c < 3; c++) le32_put(r->at[RESULT_DOCS + c] + 4 * i, counts[c]);
+}
+
+/* As if nothing was said of any document: a shown one stands for itself. */
+static ErrCode put_alone(const Writer *w, const SignPart *p, const PartResult *r, Err *err)
+{
+    static const uint32_t none[3];
+    Span dump, host;
+    ErrCode rc;
+
+    if ((rc = signpart_column(p, sign_column_names[SIGN_DUMP], COL_U64, 1, &dump, err)) != ERR_OK) return rc;
+    if ((rc = signpart_column(p, sign_column_names[SIGN_HOST], COL_U64, 1, &host, err)) != ERR_OK) return rc;
+    for (size_t i = 0; i < p->n; i++) {
+        bool shown = p->state[i] & DOC_SHOWN;
+        const uint32_t one[3] = {1, le64_get(dump.p + 8 * i) != 0, le64_get(host.p + 8 * i) != 0};
+        put_record(r, i, shown ? CLUSTER_KEPT : CLUSTER_NOT_SHOWN, w->t->docid[p->part] + i, shown ? one : none);
     }
-    put_key(&receipt, w->key);
-    buf_putc(&receipt, '}');
-    if (rc == ERR_OK) rc = buf_ok(&receipt, "a receipt", err);
-    if (rc == ERR_OK) rc = columns_write(path, p->n, t->content[p->part], data, N_RESULT, buf_span(&receipt), err);
-    buf_clear(&receipt);
-    free(bytes);
-    return rc;
+    return ERR_OK;
+}
+
+static ErrCode put_found(const Writer *w, SignPart *p, const PartResult *r, Err *err)
+{
+    static const uint32_t none[3];
+    Span verdicts, sizes, spread;
+    ErrCode rc;
+
+    if ((rc = signpart_slice(p, w->verdicts, 0, &verdicts, err)) != ERR_OK) return rc;
+    if ((rc = signpart_slice(p, w->sizes, 1, &sizes, err)) != ERR_OK) return rc;
+    if ((rc = signpart_slice(p, w->spread, 2, &spread, err)) != ERR_OK) return rc;
+    for (size_t at = 0; at < verdicts.n; at += VERDICT_BYTES) {
+        const uint8_t *v = verdicts.p + at;
+        put_record(r, (size_t)(doc_get(v) - p->first), v[PAIR_BYTES], doctable_docid(w->t, doc_get(v + DOC_BYTES)),
+                   none);
+    }
+    for (size_t at = 0; at < sizes.n; at += SIZE_BYTES) {
+        size_t i = (size_t)(doc_get(sizes.p + at) - p->first);
+        uint32_t others = le32_get(sizes.p + at + DOC_BYTES);
+        le32_put(r->at[RESULT_DOCS] + 4 * i, others < UINT32_MAX ? others + 1 : others);
+    }
+    for (size_t at = 0; at < spread.n; at += SPREAD_BYTES) {
+        size_t i = (size_t)(doc_get(spread.p + at) - p->first);
+        memcpy(r->at[RESULT_DUMPS] + 4 * i, spread.p + at + DOC_BYTES, 4);
+        memcpy(r->at[RESULT_HOSTS] + 4 * i, spread.p + at + DOC_BYTES + 4, 4);
+    }
+    return ERR_OK;
 }
 
 static unsigned size_class(uint32_t n)
@@ -106,41 +125,94 @@ static unsigned size_class(uint32_t n)
     return c;
 }
 
-static DedupTotals count_totals(const DocTable *t)
+static DedupTotals count_part(const SignPart *p, const PartResult *r, bool exact_only)
 {
     DedupTotals n = {0};
 
-    for (size_t i = 0; i < t->n; i++) {
-        uint8_t state = t->state[i];
-        if (!(state & DOC_SHOWN)) continue;
+    for (size_t i = 0; i < p->n; i++) {
+        uint8_t verdict = r->at[RESULT_VERDICT][i];
+        uint32_t docs = le32_get(r->at[RESULT_DOCS] + 4 * i);
+        if (verdict == CLUSTER_NOT_SHOWN) continue;
         n.n_docs++;
-        n.n_exact += (state & DOC_EXACT_DUP) != 0;
-        n.n_near += (state & DOC_NEAR_DUP) != 0;
-        n.n_short += !t->params->exact_only && !(state & (DOC_EXACT_DUP | DOC_NEAR));
-        if (state & (DOC_EXACT_DUP | DOC_NEAR_DUP)) continue;
-        n.n_clusters[size_class(t->u.dup_docs[i])]++;
-        if (t->u.dup_docs[i] > n.n_largest) n.n_largest = t->u.dup_docs[i];
+        n.n_exact += verdict == CLUSTER_EXACT;
+        n.n_near += verdict == CLUSTER_NEAR;
+        n.n_short += !exact_only && verdict != CLUSTER_EXACT && !(p->state[i] & DOC_NEAR);
+        if (verdict != CLUSTER_KEPT) continue;
+        n.n_clusters[size_class(docs)]++;
+        if (docs > n.n_largest) n.n_largest = docs;
     }
     return n;
 }
 
-static ErrCode write_totals(const DocTable *t, const char *dir, Hash128 key, Err *err)
-{
-    DedupTotals n = count_totals(t);
-    char path[PATH_MAX];
-    Buf b = {0};
-    ErrCode rc = json_path(path, dir, err);
+/* --- totals as a record of words; the largest cluster is the last of them */
 
-    put_key(&b, key);
-    buf_printf(&b, ",\"n_docs\":%" PRIu64 ",\"n_exact\":%" PRIu64 ",\"n_near\":%" PRIu64, n.n_docs, n.n_exact,
-               n.n_near);
-    buf_printf(&b, ",\"n_short\":%" PRIu64 ",\"n_largest\":%" PRIu64 ",\"n_clusters\":[", n.n_short, n.n_largest);
-    for (int i = 0; i < DEDUP_SIZES; i++) buf_printf(&b, "%s%" PRIu64, i ? "," : "", n.n_clusters[i]);
-    buf_puts(&b, "]}\n");
-    if (rc == ERR_OK) rc = buf_ok(&b, "the totals of clusters", err);
-    if (rc == ERR_OK) rc = store_write(path, buf_span(&b), err);
-    buf_clear(&b);
+enum { N_TOTALS = 4 + DEDUP_SIZES + 1, TOTALS_BYTES = 8 * N_TOTALS };
+
+static void totals_put(uint8_t out[TOTALS_BYTES], const DedupTotals *t)
+{
+    const uint64_t head[4] = {t->n_docs, t->n_exact, t->n_near, t->n_short};
+
+    for (int i = 0; i < 4; i++) le64_put(out + 8 * i, head[i]);
+    for (int i = 0; i < DEDUP_SIZES; i++) le64_put(out + 8 * (4 + i), t->n_clusters[i]);
+    le64_put(out + TOTALS_BYTES - 8, t->n_largest);
+}
+
+static DedupTotals totals_get(const uint8_t *p)
+{
+    DedupTotals t = {.n_docs = le64_get(p),
+                     .n_exact = le64_get(p + 8),
+                     .n_near = le64_get(p + 16),
+                     .n_short = le64_get(p + 24),
+                     .n_largest = le64_get(p + TOTALS_BYTES - 8)};
+
+    for (int i = 0; i < DEDUP_SIZES; i++) t.n_clusters[i] = le64_get(p + 8 * (4 + i));
+    return t;
+}
+
+static void add_totals(uint8_t *acc, const uint8_t *value)
+{
+    uint64_t a = le64_get(acc + TOTALS_BYTES - 8), b = le64_get(value + TOTALS_BYTES - 8);
+
+    for (int i = 0; i < TOTALS_BYTES - 8; i += 8) le64_put(acc + i, le64_get(acc + i) + le64_get(value + i));
+    le64_put(acc + TOTALS_BYTES - 8, a > b ? a : b);
+}
+
+/* --- */
+
+static ErrCode write_part(void *ctx, SignPart *p, int lane, Err *err)
+{
+    static const uint8_t key[EXCHANGE_KEY];
+    const Writer *w = ctx;
+    uint8_t totals[TOTALS_BYTES];
+    char path[PATH_MAX];
+    PartResult r = {0};
+    Buf receipt = {0};
+    ErrCode rc = result_path(path, w->dir, w->t->docid[p->part], err);
+
+    if (rc == ERR_OK) rc = partresult_new(&r, p->n, err);
+    if (rc == ERR_OK) rc = put_alone(w, p, &r, err);
+    if (rc == ERR_OK) rc = put_found(w, p, &r, err);
+    put_key(&receipt, w->t->key);
+    buf_putc(&receipt, '}');
+    if (rc == ERR_OK) rc = buf_ok(&receipt, "a receipt", err);
+    if (rc == ERR_OK)
+        rc = columns_write(path, p->n, columns_part(p->cols), r.data, N_RESULT, buf_span(&receipt), err);
+    if (rc == ERR_OK) {
+        DedupTotals n = count_part(p, &r, w->t->params->exact_only);
+        totals_put(totals, &n);
+        rc = pass_put(w->written, lane, key, totals, sizeof totals, err);
+    }
+    buf_clear(&receipt);
+    free(r.bytes);
     return rc;
+}
+
+static ErrCode write_parts(void *ctx, Pass *p, Err *err)
+{
+    Writer *w = ctx;
+
+    w->written = p;
+    return doctable_each_part(w->t, write_part, w, err);
 }
 
 /* Another run's result goes first, its clusters.json before all, so that what is left never looks complete. Files without
@@ -159,44 +231,104 @@ static ErrCode start_dir(const char *dir, Err *err)
     return rc ? rc : store_sweep(dir, 0, err);
 }
 
-ErrCode cluster_run(const DedupParams *params, const DatasetSet *in, const char *sign_dir, const char *dir,
-                    Hash128 key, uint64_t memory, const char *scratch, const Par *par, Err *err)
+static ErrCode write_result(Writer *w, Pass **written, Err *err)
 {
-    Writer w = {.dir = dir, .key = key};
-    DedupTotals totals;
-    bool found = false;
+    const StepSpec spec = {.name = "written",
+                           .value_bytes = TOTALS_BYTES,
+                           .result_bytes = DOC_BYTES + TOTALS_BYTES,
+                           .combine = add_totals,
+                           .single = true};
+    ErrCode rc = doctable_step(w->t, &spec, written, err);
+
+    if (rc || pass_is_done(*written)) return rc;
+    if (w->t->par->rank == 0) rc = start_dir(w->dir, err);
+    if ((rc = par_agree(w->t->par, rc, err)) != ERR_OK) return rc;
+    return pass_run(*written, write_parts, list_by_doc, w, err);
+}
+
+static ErrCode write_totals(const Results *written, const char *dir, Hash128 key, Err *err)
+{
+    DedupTotals n = {0};
+    char path[PATH_MAX];
+    Buf b = {0}, record = {0};
+    ErrCode rc = json_path(path, dir, err);
+
+    if (rc == ERR_OK) rc = results_range(written, 0, 1, &record, err);
+    if (rc == ERR_OK && record.n) n = totals_get(record.p + DOC_BYTES); /* no parts, no record */
+    put_key(&b, key);
+    buf_printf(&b, ",\"n_docs\":%" PRIu64 ",\"n_exact\":%" PRIu64 ",\"n_near\":%" PRIu64, n.n_docs, n.n_exact,
+               n.n_near);
+    buf_printf(&b, ",\"n_short\":%" PRIu64 ",\"n_largest\":%" PRIu64 ",\"n_clusters\":[", n.n_short, n.n_largest);
+    for (int i = 0; i < DEDUP_SIZES; i++) buf_printf(&b, "%s%" PRIu64, i ? "," : "", n.n_clusters[i]);
+    buf_puts(&b, "]}\n");
+    if (rc == ERR_OK) rc = buf_ok(&b, "the totals of clusters", err);
+    if (rc == ERR_OK) rc = store_write(path, buf_span(&b), err);
+    buf_clear(&record);
+    buf_clear(&b);
+    return rc;
+}
+
+/* --- all of it */
+
+typedef struct {
+    Pass *exact, *components, *near, *verdicts, *sizes, *spread, *written;
+} Steps;
+
+static void steps_clear(Steps *s)
+{
+    pass_close(s->exact);
+    pass_close(s->components);
+    pass_close(s->near);
+    pass_close(s->verdicts);
+    pass_close(s->sizes);
+    pass_close(s->spread);
+    pass_close(s->written);
+}
+
+static ErrCode run_steps(DocTable *t, const char *dir, Steps *s, Err *err)
+{
+    Writer w = {.t = t, .dir = dir};
+    ErrCode rc = exact_find(t, &s->exact, err);
+
+    if (rc == ERR_OK && !t->params->exact_only) {
+        rc = bands_join(t, &s->components, err);
+        if (rc == ERR_OK) rc = verify_components(t, s->components, &s->near, err);
+    }
+    if (rc == ERR_OK) rc = verdicts_find(t, s->exact, s->near, &s->verdicts, err);
+    if (rc == ERR_OK) rc = sizes_count(t, s->verdicts, &s->sizes, err);
+    if (rc == ERR_OK) rc = spread_count(t, s->verdicts, s->sizes, &s->spread, err);
+    if (rc) return rc;
+    w.verdicts = pass_results(s->verdicts);
+    w.sizes = pass_results(s->sizes);
+    w.spread = pass_results(s->spread);
+    return write_result(&w, &s->written, err);
+}
+
+/* Steps are what a run that was cut short goes on from: with the result there, they are nothing. */
+static ErrCode finish(const DocTable *t, const char *dir, const Steps *s, Err *err)
+{
+    ErrCode rc = ERR_OK;
+
+    if (t->par->rank == 0) rc = write_totals(pass_results(s->written), dir, t->key, err);
+    if (rc == ERR_OK && t->par->rank == 0) rc = store_delete_tree(t->passes_dir, 2, err);
+    return par_agree(t->par, rc, err);
+}
+
+ErrCode cluster_run(const DedupParams *params, const DatasetSet *in, const ClusterSpec *spec, const Par *par,
+                    Err *err)
+{
+    const double began = clock_seconds();
+    Steps s = {0};
     DocTable t;
-    double began = clock_seconds();
-    ErrCode rc = doctable_open(&t, params, in, sign_dir, memory, scratch, par, err);
+    ErrCode rc = doctable_open(&t, params, in, &spec->table, par, err);
 
     if (rc) return rc;
-    w.t = &t;
-    EventSpan span = event_begin("exact", NULL, 0);
-    rc = exact_find(&t, err);
-    event_end(span, t.n, 0);
-    span = event_begin("bands", NULL, 0);
-    log_debug("dedup: exact duplicates after %.1f s", clock_seconds() - began);
-    if (rc == ERR_OK && !params->exact_only) rc = bands_join(&t, err);
-    log_debug("dedup: components after %.1f s", clock_seconds() - began);
-    event_end(span, 0, 0);
-    span = event_begin("verify", NULL, 0);
-    if (rc == ERR_OK && !params->exact_only) rc = verify_components(&t, err);
-    event_end(span, 0, 0);
-    span = event_begin("spread", NULL, 0);
-    if (rc == ERR_OK) {
-        resolve_keepers(&t);
-        rc = spread_count(&t, err);
-    }
-    event_end(span, 0, 0);
-    span = event_begin("write clusters", NULL, 0);
-    if (rc == ERR_OK) rc = clusters_load(dir, key, &found, &totals, err); /* another task may have been faster */
-    if (rc == ERR_OK && !found) rc = start_dir(dir, err);
-    if (rc == ERR_OK && !found) rc = doctable_each_part(&t, write_part, &w, err);
-    if (rc == ERR_OK && !found) rc = write_totals(&t, dir, key, err);
-    event_end(span, 0, 0);
+    rc = run_steps(&t, spec->dir, &s, err);
+    if (rc == ERR_OK) rc = finish(&t, spec->dir, &s, err);
     if (rc == ERR_OK)
-        log_info("dedup: %zu documents clustered in %.1f s, peak %.0f MB", t.n, clock_seconds() - began,
+        log_info("dedup: %" PRIu64 " documents clustered in %.1f s, peak %.0f MB", t.n, clock_seconds() - began,
                  (double)peak_memory_bytes() / 1e6);
+    steps_clear(&s);
     doctable_clear(&t);
     return rc;
 }

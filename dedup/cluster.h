@@ -1,4 +1,12 @@
-/* dedup/cluster.h - the phases of clustering on rank 0, and its result on disk. Private to the room.
+/* dedup/cluster.h - the steps of clustering, on all ranks, and its result on disk. Private to the room.
+ *
+ * A step is a pass over records that meet by key, whose results are kept (core/pass.h), in DIR/passes:
+ *   exact        text key -> (duplicate, keeper)         exact-docs   the same by duplicate
+ *   band_NNN     band key -> edges                       components   (document, label) by document
+ *   verify       label -> (near duplicate, keeper)       resolve      (duplicate, last keeper, kind)
+ *   verdicts     the same by duplicate                   sizes        (keeper, others) by keeper
+ *   places       keeper's distinct dumps and hosts       spread       the same by keeper
+ *   written      the totals, when all files of the result are there
  *
  * The result lies in DIR/clusters: a columns file (core/columns.h) for every root part of the inputs, called DDDDD-PPPPPP.cols
  * by its DocIds' dataset and part number, with a value a record:
@@ -14,18 +22,35 @@
 
 enum { CLUSTER_KEPT, CLUSTER_EXACT, CLUSTER_NEAR, CLUSTER_NOT_SHOWN = 255 };
 
-/* Groups of equal exact keys: all but the first by keep order become DOC_EXACT_DUP. */
-MUST_USE ErrCode exact_find(DocTable *t, Err *err);
-/* Documents that share a band are joined, band by band; marks DOC_CLUSTERED. */
-MUST_USE ErrCode bands_join(DocTable *t, Err *err);
-/* Goes through every component in keep order and keeps or drops its members by their sketches. */
-MUST_USE ErrCode verify_components(DocTable *t, Err *err);
-/* Fills dup_docs, dup_dumps and dup_hosts from the final keepers. */
-MUST_USE ErrCode spread_count(DocTable *t, Err *err);
+/* Results of steps. */
+enum {
+    PAIR_BYTES = 2 * DOC_BYTES,      /* two documents */
+    VERDICT_BYTES = PAIR_BYTES + 1,  /* a dropped one, its keeper, CLUSTER_EXACT or _NEAR */
+    SIZE_BYTES = DOC_BYTES + 4,      /* a keeper, how many others it stands for */
+    SPREAD_BYTES = DOC_BYTES + 4 + 4 /* a keeper of several, distinct dumps, distinct hosts */
+};
 
-/* All of it: from the signatures in sign_dir to the result in dir. Called by one rank. */
-MUST_USE ErrCode cluster_run(const DedupParams *params, const DatasetSet *in, const char *sign_dir, const char *dir,
-                             Hash128 key, uint64_t memory, const char *scratch, const Par *par, Err *err);
+/* All are collective and leave a step that is done in *out, which is closed even after a failure; documents named by a step
+ * lie where DocTable says.
+ * Groups of equal exact keys: the first by keep order is the others' keeper, which lose DOC_NEAR. */
+MUST_USE ErrCode exact_find(DocTable *t, Pass **out, Err *err);
+/* Documents that share a band are joined, band by band: (document, label) of all in components of several. */
+MUST_USE ErrCode bands_join(const DocTable *t, Pass **out, Err *err);
+/* Goes through every component in keep order: (near duplicate, keeper). */
+MUST_USE ErrCode verify_components(const DocTable *t, const Pass *components, Pass **out, Err *err);
+/* All dropped documents, by number. `near` NULL: only exact ones. */
+MUST_USE ErrCode verdicts_find(const DocTable *t, const Pass *exact, const Pass *near, Pass **out, Err *err);
+/* How many documents each keeper stands for beside itself, and on how many dumps and hosts all of them lie. */
+MUST_USE ErrCode sizes_count(const DocTable *t, const Pass *verdicts, Pass **out, Err *err);
+MUST_USE ErrCode spread_count(const DocTable *t, const Pass *verdicts, const Pass *sizes, Pass **out, Err *err);
+
+typedef struct {
+    const char *dir; /* of the result */
+    DocTableSpec table;
+} ClusterSpec;
+/* All of it, from the signatures to the result. Collective. ERR_NO: other tasks of the array have not done their shares yet. */
+MUST_USE ErrCode cluster_run(const DedupParams *params, const DatasetSet *in, const ClusterSpec *spec, const Par *par,
+                             Err *err);
 
 /* --- the result */
 /* *found: DIR/clusters is complete and made with this key. *totals as clusters.json has them. */

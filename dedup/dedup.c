@@ -1,5 +1,6 @@
 #include "dedup/dedup.h"
 
+#include "core/store.h"
 #include "core/unicode.h"
 #include "dedup/cluster.h"
 #include "dedup/sign.h"
@@ -9,6 +10,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 /* --- judging: the verdicts found, document by document */
 
@@ -108,56 +110,111 @@ static void put_params(Buf *b, const DedupParams *p)
 }
 
 typedef struct {
-    char sign[PATH_MAX], clusters[PATH_MAX];
+    char sign[PATH_MAX], passes[PATH_MAX], clusters[PATH_MAX];
 } Paths;
 
 static ErrCode make_paths(Paths *p, const char *dir, Err *err)
 {
     int a = snprintf(p->sign, sizeof p->sign, "%s/sign", dir),
-        b = snprintf(p->clusters, sizeof p->clusters, "%s/clusters", dir);
+        b = snprintf(p->passes, sizeof p->passes, "%s/passes", dir),
+        c = snprintf(p->clusters, sizeof p->clusters, "%s/clusters", dir);
 
-    if (a < 0 || b < 0 || b >= (int)sizeof p->clusters)
+    if (a < 0 || b < 0 || c < 0 || c >= (int)sizeof p->clusters)
         return err_set(err, ERR_LIMIT, "%s: the path is too long", dir);
     return ERR_OK;
 }
 
+/* Rank 0 looks, and all believe it. */
+static ErrCode have_clusters(const Paths *paths, Hash128 key, const Par *par, bool *found, Err *err)
+{
+    DedupTotals totals;
+    uint64_t flag = 0;
+    ErrCode rc = ERR_OK;
+
+    if (par->rank == 0) {
+        rc = clusters_load(paths->clusters, key, found, &totals, err);
+        flag = rc == ERR_OK && *found;
+    }
+    if ((rc = par_agree(par, rc, err)) != ERR_OK) return rc;
+    par_sum_u64(par, &flag, 1);
+    *found = flag != 0;
+    return ERR_OK;
+}
+
+/* Where tasks do this at the same time, the first to end takes away what the others were still reading, and the result is
+ * there; some may have begun steps anew. */
 static ErrCode make_clusters(const DedupParams *params, const StageJob *job, const Paths *paths, Hash128 key,
                              const Par *par, Err *err)
 {
-    const Par alone = par_alone(par->threads);
-    uint64_t memory = common_memory(job->common, par);
-    DedupTotals totals;
-    ErrCode rc = ERR_OK;
+    const ClusterSpec spec = {.dir = paths->clusters,
+                              .table = {.sign_dir = paths->sign,
+                                        .passes_dir = paths->passes,
+                                        .scratch = job->common->scratch ? job->common->scratch : job->out_dir,
+                                        .key = key,
+                                        .task = job->common->task,
+                                        .memory = common_memory(job->common, par)}};
     bool found;
+    Err ignored;
+    ErrCode rc = have_clusters(paths, key, par, &found, err);
 
-    if (par->rank == 0) {
-        rc = clusters_load(paths->clusters, key, &found, &totals, err);
-        if (rc == ERR_OK && !found)
-            rc = cluster_run(params, job->set, paths->sign, paths->clusters, key, memory,
-                             job->common->scratch ? job->common->scratch : job->out_dir, &alone, err);
-    }
-    return par_agree(par, rc, err);
+    if (rc || found) return rc;
+    rc = cluster_run(params, job->set, &spec, par, err);
+    if (rc == ERR_OK || have_clusters(paths, key, par, &found, &ignored) != ERR_OK || !found) return rc;
+    return par->rank == 0 ? store_delete_tree(paths->passes, 2, err) : ERR_OK;
 }
 
-static ErrCode run_phases(const DedupParams *params, const StageJob *job, const Paths *paths, JudgeContext *ctx,
-                          const Par *par, StageTotals *totals, Err *err)
+/* As far as it goes now; `waiting` says what for, when others have to come first. */
+static ErrCode run_phases(const DedupParams *params, const StageJob *job, const Paths *paths, Hash128 key,
+                          const Par *par, StageTotals *totals, Err *waiting, Err *err)
 {
     StageTotals signs = {0};
     bool done;
     ErrCode rc;
 
-    if ((rc = stage_claim(job, par, &ctx->key, err)) != ERR_OK) return rc;
     if ((rc = stage_is_complete(job->out_dir, par, &done, err)) != ERR_OK) return rc;
     if (!done) {
         if ((rc = sign_run(params, job->set, paths->sign, job->common, par, &signs, err)) != ERR_OK) return rc;
+        *totals = (StageTotals){.n_parts = signs.n_parts};
         if (!signs.complete) {
-            log_info("dedup: this share is signed; the others are not yet. Run every share once more when they are.");
-            *totals = (StageTotals){.n_parts = signs.n_parts};
+            (void)err_set(waiting, ERR_NO, "%s is not complete yet", paths->sign);
             return ERR_OK;
         }
-        if ((rc = make_clusters(params, job, paths, ctx->key, par, err)) != ERR_OK) return rc;
+        if ((rc = make_clusters(params, job, paths, key, par, err)) == ERR_NO) {
+            *waiting = *err;
+            return ERR_OK;
+        }
+        if (rc) return rc;
     }
     return stage_run(job, par, totals, err);
+}
+
+/* Other tasks of the array may be at work at this moment: looks again, ever less often, until nothing new has come for as long as
+ * the user would wait. */
+static ErrCode run_patiently(const DedupParams *params, const StageJob *job, const Paths *paths, Hash128 key,
+                             const Par *par, StageTotals *totals, Err *err)
+{
+    enum { FIRST_MS = 50, LAST_MS = 2000 };
+    double until = clock_seconds() + params->wait_seconds;
+    Err waiting = {0}, last = {0};
+    unsigned ms = FIRST_MS;
+    ErrCode rc;
+
+    while ((rc = run_phases(params, job, paths, key, par, totals, &waiting, err)) == ERR_OK && waiting.msg[0]) {
+        if (strcmp(last.msg, waiting.msg) != 0) {
+            until = clock_seconds() + params->wait_seconds;
+            ms = FIRST_MS;
+        }
+        last = waiting;
+        if (clock_seconds() >= until) {
+            log_info("dedup: this share is done so far: %s. Run every share once more.", waiting.msg);
+            return ERR_OK;
+        }
+        waiting.msg[0] = 0;
+        if (interrupt_seen()) return err_set(err, ERR_INTR, "interrupted");
+        nanosleep(&(struct timespec){.tv_sec = ms / 1000, .tv_nsec = (long)(ms % 1000) * 1000000}, NULL);
+        if (ms < LAST_MS) ms *= 2;
+    }
+    return rc;
 }
 
 ErrCode dedup_run(const DedupParams *params, const DatasetSet *in, const char *out_dir, const CommonOptions *common,
@@ -182,7 +239,8 @@ ErrCode dedup_run(const DedupParams *params, const DatasetSet *in, const char *o
                         .map = judge_map,
                         .common = common};
         ctx.dir = paths->clusters;
-        rc = run_phases(params, &job, paths, &ctx, par, &own, err);
+        rc = stage_claim(&job, par, &ctx.key, err);
+        if (rc == ERR_OK) rc = run_patiently(params, &job, paths, ctx.key, par, &own, err);
     }
     if (rc == ERR_OK && own.complete && dedup) {
         rc = clusters_load(paths->clusters, ctx.key, &found, dedup, err);

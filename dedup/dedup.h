@@ -3,8 +3,9 @@
  * Three phases, each skipped when its result is there with the same key:
  *   sign      a map stage, all ranks: per document an exact key, one key a band, a sketch. Writes the view DIR/sign, whose
  *             columns are the signatures; nothing is dropped.
- *   cluster   rank 0, the others wait: documents meet by key through the exchange. Writes DIR/clusters, one columns file
- *             a root part, and DIR/clusters/clusters.json last.
+ *   cluster   all ranks: documents meet by key through the exchange, step by step; every step's results are kept in
+ *             DIR/passes, so that a run that was cut short goes on where it stopped. Writes DIR/clusters, one columns file a
+ *             root part, and DIR/clusters/clusters.json last; DIR/passes is then deleted.
  *   judge     a map stage, all ranks: reads the clusters and writes the view DIR.
  *
  * Texts are compared by their text key (core/textkey.h). Equal keys are exact duplicates. The rest are compared by shingles
@@ -54,6 +55,7 @@ typedef struct {
     uint32_t scope;       /* DedupScope */
     double verify;        /* estimated similarity from which a document is a near duplicate, 0..1; steps of 1e-6 */
     bool exact_only;
+    uint32_t wait_seconds; /* decides no output: with --task, for what other tasks have not done yet */
 } DedupParams;
 #define DEDUP_PARAMS_DEFAULT                                           \
     {                                                                  \
@@ -73,8 +75,9 @@ typedef struct {
 MUST_USE ErrCode dedup_check(const DedupParams *params, Err *err);
 
 /* Runs the stage over `in`. Collective: every rank of `par` calls it with equal arguments. `totals` and `dedup` may be NULL;
- * they are filled when totals->complete. With --task I/N a run signs its share and stops while other shares are missing; the run
- * that completes the signatures clusters; a later run of each share judges it. */
+ * they are filled when totals->complete. With --task I/N a run takes its share of
+ * every phase and step as far as what the others have done allows, and ends; the array is run again until the view is
+ * complete. */
 MUST_USE ErrCode dedup_run(const DedupParams *params, const DatasetSet *in, const char *out_dir,
                            const CommonOptions *common, const Par *par, StageTotals *totals, DedupTotals *dedup,
                            Err *err);

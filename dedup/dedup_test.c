@@ -499,14 +499,26 @@ TEST(dedup_by_way_of_scratch_equals_dedup_in_memory)
     slow_dedup(&c, &p, verdict, keeper, &leaders);
     CHECK_OK(datasetset_open(&set, &in, 1, &err), &err);
     CHECK_OK(sign_run(&p, set, out, &common, &par, NULL, &err), &err);
-    CHECK_OK(doctable_open(&t, &p, set, out, (uint64_t)256 << 20, out, &par, &err), &err);
-    t.memory = 64 << 10; /* the members of components are 60 KB and more */
-    CHECK_OK(exact_find(&t, &err), &err);
-    CHECK_OK(bands_join(&t, &err), &err);
-    CHECK_OK(verify_components(&t, &err), &err);
-    for (uint32_t i = 0; i < c.n; i++) {
-        uint8_t got = t.state[i] & DOC_EXACT_DUP ? 1 : t.state[i] & DOC_NEAR_DUP ? 2 : 0;
-        CHECK_INT(verdict[i], got);
+    const DocTableSpec spec = {
+        .sign_dir = out, .passes_dir = check_tmpdir(), .scratch = out, .memory = (uint64_t)256 << 20};
+    CHECK_OK(doctable_open(&t, &p, set, &spec, &par, &err), &err);
+    t.memory = 64 << 10;                      /* the members of components are 60 KB and more */
+    for (int again = 0; again < 2; again++) { /* the second time it is all there */
+        Pass *step[4] = {NULL};
+        Buf found = {0};
+        CHECK_OK(exact_find(&t, &step[0], &err), &err);
+        CHECK_OK(bands_join(&t, &step[1], &err), &err);
+        CHECK_OK(verify_components(&t, step[1], &step[2], &err), &err);
+        CHECK_OK(verdicts_find(&t, step[0], step[2], &step[3], &err), &err);
+        CHECK_OK(results_range(pass_results(step[3]), 0, c.n, &found, &err), &err);
+        for (uint32_t i = 0, at = 0; i < c.n; i++) {
+            bool listed = at < found.n && doc_get(found.p + at) == i;
+            CHECK_INT(verdict[i], listed ? found.p[at + PAIR_BYTES] : 0);
+            CHECK_INT(keeper[i], listed ? doc_get(found.p + at + DOC_BYTES) : i);
+            if (listed) at += VERDICT_BYTES;
+        }
+        buf_clear(&found);
+        for (int i = 0; i < 4; i++) pass_close(step[i]);
     }
     doctable_clear(&t);
     datasetset_close(set);
@@ -633,30 +645,71 @@ TEST(dedup_resumes_and_refuses_other_runs)
     corpus_clear(&c);
 }
 
-/* Both tasks of the second round find that the clusters are missing. */
-TEST(dedup_tasks_may_cluster_together)
+static ErrCode run_task(const char *in, const char *out, const DedupParams *p, OptTask task, StageTotals *t, Err *err)
 {
-    enum { ROUNDS = 4 };
+    CommonOptions common = {.memory = 1 << 30, .task = task};
+    Par par = par_alone(1);
+    DatasetSet *set = NULL;
+    ErrCode rc = datasetset_open(&set, &in, 1, err);
+
+    if (rc == ERR_OK) rc = dedup_run(p, set, out, &common, &par, t, NULL, err);
+    datasetset_close(set);
+    return rc;
+}
+
+/* One task after the other, each as far as it can, until there is nothing left; the content is that of one process. */
+TEST(dedup_by_tasks_that_never_meet)
+{
+    enum { TASKS = 3, SWEEPS_MAX = 40 };
+    Corpus c = mixed_corpus(240, 4);
+    const char *in = check_tmpdir(), *out = check_tmpdir();
+    DedupParams p = DEDUP_PARAMS_DEFAULT;
+    StageTotals t = {0};
+    uint32_t sweeps = 0;
+    Err err;
+
+    write_corpus(&c, in);
+    Result want = dedup(&c, &p, in, 2, 1 << 30);
+    for (; !t.complete && sweeps < SWEEPS_MAX; sweeps++)
+        for (uint32_t i = TASKS; i-- > 0;) CHECK_OK(run_task(in, out, &p, (OptTask){i, TASKS}, &t, &err), &err);
+    CHECK(t.complete);
+    CHECK(sweeps > 4); /* they did share the steps */
+    Result got = {.keeper = calloc(c.n, 4),
+                  .docs = calloc(c.n, 4),
+                  .dumps = calloc(c.n, 4),
+                  .hosts = calloc(c.n, 4),
+                  .verdict = calloc(c.n, 1)};
+    read_view(&c, out, &got);
+    CHECK(hash128_eq(want.content, got.content));
+    result_clear(&want);
+    result_clear(&got);
+    corpus_clear(&c);
+}
+
+/* Tasks at the same time wait for one another: one call of each is enough. */
+TEST(dedup_by_tasks_that_wait)
+{
+    enum { ROUNDS = 3, TASKS = 2 };
     Corpus c = mixed_corpus(120, 3);
     const char *in = check_tmpdir();
     DedupParams p = DEDUP_PARAMS_DEFAULT;
+    CommonOptions whole = {.memory = 1 << 30};
     Par par = par_alone(1);
     DatasetSet *set;
     StageTotals t;
     Err err;
 
+    p.wait_seconds = 60;
+    p.bands = 2;
     write_corpus(&c, in);
     CHECK_OK(datasetset_open(&set, &in, 1, &err), &err);
     for (int round = 0; round < ROUNDS; round++) {
         const char *out = check_tmpdir();
-        CommonOptions whole = {.memory = 1 << 30};
-        pid_t child[2];
+        pid_t child[TASKS];
         CHECK_OK(sign_run(&p, set, path_of(out, "sign"), &whole, &par, &t, &err), &err);
-        for (uint32_t i = 0; i < 2; i++) {
-            CommonOptions common = {.memory = 1 << 30, .task = {i, 2}};
-            if ((child[i] = fork()) == 0) _exit(dedup_run(&p, set, out, &common, &par, &t, NULL, &err));
-        }
-        for (int i = 0; i < 2; i++) {
+        for (uint32_t i = 0; i < TASKS; i++)
+            if ((child[i] = fork()) == 0) _exit(run_task(in, out, &p, (OptTask){i, TASKS}, &t, &err));
+        for (int i = 0; i < TASKS; i++) {
             int status = -1;
             CHECK(waitpid(child[i], &status, 0) == child[i]);
             CHECK_INT(0, status);
@@ -749,13 +802,16 @@ typedef struct {
     const DedupParams *params;
     const DatasetSet *set;
     const char *text;
-    char sign[512], clusters[512];
+    char sign[512], passes[512], clusters[512];
 } Clustering;
 
 static ErrCode sign_and_cluster(void *ctx, Err *err)
 {
     const Clustering *at = ctx;
     const Hash128 key = {1, 2};
+    const ClusterSpec spec = {
+        .dir = at->clusters,
+        .table = {.sign_dir = at->sign, .passes_dir = at->passes, .key = key, .memory = (uint64_t)1 << 30}};
     Par par = par_alone(1);
     DedupTotals totals;
     MinHash m = {0};
@@ -764,8 +820,8 @@ static ErrCode sign_and_cluster(void *ctx, Err *err)
     ErrCode rc = minhash_init(&m, at->params->bands * at->params->rows, 1, err);
 
     if (rc == ERR_OK) rc = signature_make(&s, at->params, &m, span_str(at->text), err);
-    if (rc == ERR_OK)
-        rc = cluster_run(at->params, at->set, at->sign, at->clusters, key, (uint64_t)1 << 30, NULL, &par, err);
+    if (rc == ERR_OK) rc = store_delete_tree(at->passes, 1, err); /* what the last call found */
+    if (rc == ERR_OK) rc = cluster_run(at->params, at->set, &spec, &par, err);
     if (rc == ERR_OK && (rc = clusters_load(at->clusters, key, &found, &totals, err)) == ERR_OK) CHECK(found);
     signature_clear(&s);
     minhash_clear(&m);
@@ -774,7 +830,7 @@ static ErrCode sign_and_cluster(void *ctx, Err *err)
 
 TEST(clustering_without_memory)
 {
-    const DedupParams p = DEDUP_PARAMS_DEFAULT;
+    DedupParams p = DEDUP_PARAMS_DEFAULT;
     Corpus c = mixed_corpus(40, 1);
     const char *in = check_tmpdir(), *out = check_tmpdir();
     Clustering at = {.params = &p, .text = c.doc[0].text};
@@ -783,8 +839,10 @@ TEST(clustering_without_memory)
     DatasetSet *set;
     Err err = {0};
 
+    p.bands = 1; /* the others would be the same once more */
     write_corpus(&c, in);
     snprintf(at.sign, sizeof at.sign, "%s/sign", out);
+    snprintf(at.passes, sizeof at.passes, "%s/passes", out);
     snprintf(at.clusters, sizeof at.clusters, "%s/clusters", out);
     CHECK_OK(datasetset_open(&set, &in, 1, &err), &err);
     CHECK_OK(sign_run(&p, set, at.sign, &common, &par, NULL, &err), &err);

@@ -16,9 +16,10 @@ static const char after[] =
     "Shingles are runs of words; each Chinese, Japanese or Korean character counts as a word. Case, width, "
     "punctuation,\n"
     "digits and traditional against simplified characters make no difference. DIR/sign and DIR/clusters hold the\n"
-    "signatures and clusters of a run; they may be deleted when it is done. With --task run every share twice: first "
-    "all\n"
-    "sign, then all judge.";
+    "signatures and clusters of a run; they may be deleted when it is done. With --task every share goes as far as "
+    "what "
+    "the\n"
+    "others have done allows: run them again until DIR is complete, or at the same time with --wait.";
 
 typedef struct {
     DedupParams params;
@@ -71,6 +72,8 @@ int dedup_verb(int argc, char **argv)
         OPT_HEAD("Running:"),
         OPT_COMMON_STAGE(&common),
         OPT_COMMON_SCRATCH(&common),
+        OPT_U32(0, "wait", &o.params.wait_seconds, "S",
+                "with --task: wait S seconds for what other shares have not done yet"),
         OPT_STR(0, "rejected", &common.rejected, "DIR", "write what is dropped, with its reason"),
         OPT_CHECK(settle, &o),
         OPT_END,

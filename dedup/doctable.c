@@ -11,10 +11,10 @@
 #include <stdlib.h>
 
 enum {
-    TABLE_BYTES = 17,             /* a record, in the arrays below */
-    EXCHANGE_LEAST = 64 << 20,    /* memory an exchange is given at the least */
+    HELD_BYTES = 13,              /* a record: its state here, its label and its place in a forest of components */
+    STEP_LEAST = 64 << 20,        /* memory for steps at the least */
     PARTITION_RECORDS = 64 << 10, /* what one thread sorts at a time */
-    PARTITIONS_MAX = 4096
+    PARTITIONS_LEAST = 64
 };
 
 static ErrCode sign_path(const DocTable *t, uint32_t part, char out[PATH_MAX], Err *err)
@@ -70,48 +70,54 @@ static ErrCode check_roots(const DocTable *t, const DatasetSet *in, Err *err)
 
 static ErrCode read_heads(DocTable *t, const DatasetSet *in, Err *err)
 {
-    for (uint32_t i = 0; i < t->n_parts; i++) {
+    uint32_t ranks = (uint32_t)t->par->n_ranks;
+    ErrCode rc = ERR_OK;
+
+    for (uint32_t i = 0; i < t->n_parts; i++) t->docid[i] = datasetset_docid(in, i);
+    for (uint32_t i = (uint32_t)t->par->rank; i < t->n_parts && rc == ERR_OK; i += ranks) {
         Columns *c;
-        ErrCode rc = open_part(t, i, &c, err);
-        if (rc) return rc;
-        t->docid[i] = datasetset_docid(in, i);
-        t->content[i] = columns_part(c);
-        t->first[i + 1] = t->first[i] + columns_n_docs(c);
+        if ((rc = open_part(t, i, &c, err)) != ERR_OK) break;
+        t->first[i + 1] = columns_n_docs(c);
         columns_close(c);
     }
-    if (t->first[t->n_parts] >= UINT32_MAX)
-        return err_set(err, ERR_LIMIT,
-                       "%" PRIu64 " documents are beyond what one deduplication compares (%" PRIu32 ")",
-                       t->first[t->n_parts], UINT32_MAX - 1);
-    t->n = (size_t)t->first[t->n_parts];
+    if ((rc = par_agree(t->par, rc, err)) != ERR_OK) return rc;
+    par_sum_u64(t->par, t->first, t->n_parts + (size_t)1); /* every part was read by one rank */
+    for (uint32_t i = 0; i < t->n_parts; i++) t->first[i + 1] += t->first[i];
+    t->n = t->first[t->n_parts];
     return ERR_OK;
 }
 
-static ErrCode alloc_arrays(DocTable *t, uint64_t memory, Err *err)
-{
-    uint64_t arrays = (uint64_t)TABLE_BYTES * t->n, least = EXCHANGE_LEAST + ((uint64_t)t->par->threads << 22);
-    size_t n = t->n ? t->n : 1;
+static uint32_t n_workers(const DocTable *t) { return t->task.count ? t->task.count : (uint32_t)t->par->n_ranks; }
+static uint32_t this_worker(const DocTable *t) { return t->task.count ? t->task.index : (uint32_t)t->par->rank; }
 
-    if (memory < arrays || memory - arrays < least)
-        return err_set(err, ERR_NOMEM, "%zu documents need --memory of at least %" PRIu64 " MiB", t->n,
-                       ((arrays + least) >> 20) + 1);
-    t->memory = memory - arrays;
-    t->state = calloc(n, 1);
-    t->keeper = malloc(n * sizeof *t->keeper);
-    t->u.parent = malloc(n * sizeof *t->u.parent);
-    t->dup_dumps = calloc(n, sizeof *t->dup_dumps);
-    t->dup_hosts = calloc(n, sizeof *t->dup_hosts);
-    if (!t->state || !t->keeper || !t->u.parent || !t->dup_dumps || !t->dup_hosts)
-        return err_nomem(err, "the table of documents");
-    for (size_t i = 0; i < t->n; i++) t->keeper[i] = (uint32_t)i;
-    components_init(t->u.parent, t->n);
-    return ERR_OK;
+/* Parts go to the worker in whose range of records they begin. */
+static uint32_t first_part_of(const DocTable *t, uint32_t worker)
+{
+    uint32_t part = 0, workers = n_workers(t);
+
+    if (worker == workers) return t->n_parts;
+    while (part < t->n_parts && (__uint128_t)t->first[part] * workers < (__uint128_t)t->n * worker) part++;
+    return part;
+}
+
+static ErrCode alloc_states(DocTable *t, uint64_t memory, Err *err)
+{
+    uint64_t ranks = (uint64_t)t->par->n_ranks, own = t->first[t->end] - t->first[t->begin];
+    uint64_t most = own > t->n / ranks + 1 ? own : t->n / ranks + 1, held = HELD_BYTES * most;
+    uint64_t least = STEP_LEAST + ((uint64_t)t->par->threads << 22);
+
+    if (memory < held || memory - held < least)
+        return err_set(err, ERR_NOMEM, "%" PRIu64 " documents need --memory of at least %" PRIu64 " MiB%s", t->n,
+                       ((held + least) >> 20) + 1, ranks > 1 ? " a rank" : "");
+    t->memory = memory - held;
+    t->state = calloc(own ? (size_t)own : 1, 1);
+    return t->state ? ERR_OK : err_nomem(err, "the table of documents");
 }
 
 /* Which records the inputs show, and which are long enough for shingles. */
-static ErrCode read_states(void *ctx, const SignPart *p, int lane, Err *err)
+static ErrCode read_states(void *ctx, SignPart *p, int lane, Err *err)
 {
-    DocTable *t = ctx;
+    const DocTable *t = ctx;
     Span drop, tokens;
     ErrCode rc;
 
@@ -120,26 +126,36 @@ static ErrCode read_states(void *ctx, const SignPart *p, int lane, Err *err)
     if ((rc = signpart_column(p, sign_column_names[SIGN_TOKENS], COL_U32, 1, &tokens, err)) != ERR_OK) return rc;
     for (uint32_t i = 0; i < p->n; i++) {
         bool near = !t->params->exact_only && le32_get(tokens.p + 4 * (size_t)i) >= t->params->shingle;
-        t->state[p->first + i] = (uint8_t)(drop.p[i] ? 0 : DOC_SHOWN | (near ? DOC_NEAR : 0));
+        p->state[i] = (uint8_t)(drop.p[i] ? 0 : DOC_SHOWN | (near ? DOC_NEAR : 0));
     }
     return ERR_OK;
 }
 
-ErrCode doctable_open(DocTable *t, const DedupParams *params, const DatasetSet *in, const char *sign_dir,
-                      uint64_t memory, const char *scratch, const Par *par, Err *err)
+ErrCode doctable_open(DocTable *t, const DedupParams *params, const DatasetSet *in, const DocTableSpec *spec,
+                      const Par *par, Err *err)
 {
     ErrCode rc;
 
-    *t = (DocTable){
-        .params = params, .par = par, .sign_dir = sign_dir, .scratch = scratch, .n_parts = datasetset_n_parts(in)};
+    *t = (DocTable){.params = params,
+                    .par = par,
+                    .sign_dir = spec->sign_dir,
+                    .passes_dir = spec->passes_dir,
+                    .key = spec->key,
+                    .scratch = spec->scratch,
+                    .task = spec->task,
+                    .n_parts = datasetset_n_parts(in)};
     t->first = calloc(t->n_parts + (size_t)1, sizeof *t->first);
     t->docid = calloc(t->n_parts + (size_t)1, sizeof *t->docid);
-    t->content = calloc(t->n_parts + (size_t)1, sizeof *t->content);
-    rc = t->first && t->docid && t->content ? ERR_OK : err_nomem(err, "the list of parts");
+    rc = par_agree(par, t->first && t->docid ? ERR_OK : err_nomem(err, "the list of parts"), err);
     if (rc == ERR_OK) rc = read_heads(t, in, err);
-    if (rc == ERR_OK) rc = check_roots(t, in, err);
-    if (rc == ERR_OK) rc = alloc_arrays(t, memory, err);
-    if (rc == ERR_OK) rc = doctable_each_part(t, read_states, t, err);
+    if (rc == ERR_OK) {
+        t->begin = first_part_of(t, this_worker(t));
+        t->end = first_part_of(t, this_worker(t) + 1);
+        rc = check_roots(t, in, err);
+        if (rc == ERR_OK) rc = alloc_states(t, spec->memory, err);
+        if (rc == ERR_OK) rc = doctable_each_part(t, read_states, t, err);
+        rc = par_agree(par, rc, err);
+    }
     if (rc) doctable_clear(t);
     return rc;
 }
@@ -148,16 +164,11 @@ void doctable_clear(DocTable *t)
 {
     free(t->first);
     free(t->docid);
-    free(t->content);
     free(t->state);
-    free(t->keeper);
-    free(t->u.parent);
-    free(t->dup_dumps);
-    free(t->dup_hosts);
     *t = (DocTable){0};
 }
 
-DocId doctable_docid(const DocTable *t, uint32_t doc)
+DocId doctable_docid(const DocTable *t, uint64_t doc)
 {
     uint32_t lo = 0, hi = t->n_parts; /* the last part whose first record is not behind doc */
 
@@ -183,19 +194,31 @@ ErrCode signpart_column(const SignPart *p, const char *name, ColType type, uint1
     return columns_values(p->cols, (uint32_t)i, values, NULL, err);
 }
 
-static ErrCode one_part(const DocTable *t, uint32_t part, PartFn fn, void *ctx, Err *err)
+ErrCode signpart_slice(SignPart *p, const Results *r, int i, Span *records, Err *err)
 {
-    SignPart p = {.part = part, .first = t->first[part]};
+    ErrCode rc;
+
+    buf_reset(&p->slice[i]);
+    rc = results_range(r, p->first, p->first + p->n, &p->slice[i], err);
+    *records = buf_span(&p->slice[i]);
+    return rc;
+}
+
+static ErrCode one_part(const DocTable *t, uint32_t part, SignPart *p, PartFn fn, void *ctx, Err *err)
+{
     ErrCode rc;
 
     if (interrupt_seen()) return err_set(err, ERR_INTR, "interrupted");
-    if ((rc = open_part(t, part, &p.cols, err)) != ERR_OK) return rc;
-    p.n = (uint32_t)columns_n_docs(p.cols);
-    if (p.n != t->first[part + 1] - t->first[part])
+    if ((rc = open_part(t, part, &p->cols, err)) != ERR_OK) return rc;
+    p->part = part;
+    p->first = t->first[part];
+    p->n = (uint32_t)columns_n_docs(p->cols);
+    p->state = t->state + (t->first[part] - t->first[t->begin]);
+    if (p->n != t->first[part + 1] - t->first[part])
         rc = err_set(err, ERR_DATA, "%s: part %" PRIu32 " changed while it was read", t->sign_dir, part);
     else
-        rc = fn(ctx, &p, omp_get_thread_num(), err);
-    columns_close(p.cols);
+        rc = fn(ctx, p, omp_get_thread_num(), err);
+    columns_close(p->cols);
     return rc;
 }
 
@@ -204,43 +227,67 @@ ErrCode doctable_each_part(const DocTable *t, PartFn fn, void *ctx, Err *err)
     uint32_t failed = UINT32_MAX;
     ErrCode rc = ERR_OK;
 
-#pragma omp parallel for schedule(dynamic, 1) num_threads(t->par->threads)
-    for (uint32_t part = 0; part < t->n_parts; part++) {
-        Err own;
-        ErrCode mine = one_part(t, part, fn, ctx, &own);
-        if (mine == ERR_OK) continue;
+#pragma omp parallel num_threads(t->par->threads)
+    {
+        SignPart p = {0};
+#pragma omp for schedule(dynamic, 1)
+        for (uint32_t part = t->begin; part < t->end; part++) {
+            Err own;
+            ErrCode mine = one_part(t, part, &p, fn, ctx, &own);
+            if (mine == ERR_OK) continue;
 #pragma omp critical(doctable_failure)
-        if (part < failed) {
-            failed = part;
-            rc = mine;
-            if (err) *err = own;
+            if (part < failed) {
+                failed = part;
+                rc = mine;
+                if (err) *err = own;
+            }
         }
+        for (size_t i = 0; i < sizeof p.slice / sizeof *p.slice; i++) buf_clear(&p.slice[i]);
     }
     return rc;
 }
 
-/* --- order and exchanges */
+/* --- order, keys, steps */
 
-void order_put(uint8_t out[ORDER_BYTES], const DedupParams *params, uint32_t bytes, uint32_t doc)
+void doc_put(uint8_t out[DOC_BYTES], uint64_t doc)
+{
+    for (int i = 0; i < DOC_BYTES; i++) out[i] = (uint8_t)(doc >> (56 - 8 * i));
+}
+
+void doc_key(const DocTable *t, uint64_t doc, uint8_t key[EXCHANGE_KEY])
+{
+    exchange_key_u64(key, (uint64_t)(((__uint128_t)doc << 64) / (t->n ? t->n : 1)), doc);
+}
+
+void order_put(uint8_t out[ORDER_BYTES], const DedupParams *params, uint32_t bytes, uint64_t doc)
 {
     uint32_t first = params->keep == DEDUP_KEEP_LONGEST ? ~bytes : 0;
 
-    for (int i = 0; i < 4; i++) {
-        out[i] = (uint8_t)(first >> (24 - 8 * i));
-        out[4 + i] = (uint8_t)(doc >> (24 - 8 * i));
-    }
+    for (int i = 0; i < 4; i++) out[i] = (uint8_t)(first >> (24 - 8 * i));
+    doc_put(out + 4, doc);
 }
 
-uint32_t order_doc(const uint8_t *order)
-{
-    return (uint32_t)order[4] << 24 | (uint32_t)order[5] << 16 | (uint32_t)order[6] << 8 | order[7];
-}
+uint64_t order_doc(const uint8_t *order) { return doc_get(order + 4); }
 
-void doctable_exchange(const DocTable *t, const char *name, uint64_t n_records, uint32_t value_bytes,
-                       ExchangeSpec *spec)
+void keep_one(uint8_t *acc, const uint8_t *value) { (void)acc, (void)value; }
+
+/* The number of partitions belongs to the results, so it follows from the documents alone. */
+ErrCode doctable_step(const DocTable *t, const StepSpec *s, Pass **p, Err *err)
 {
-    *spec = (ExchangeSpec){
-        .name = name, .partitions = 1, .value_bytes = value_bytes, .memory = t->memory, .scratch = t->scratch};
-    while (spec->partitions < PARTITIONS_MAX && spec->partitions * (uint64_t)PARTITION_RECORDS < n_records)
-        spec->partitions *= 2;
+    PassSpec spec = {.dir = t->passes_dir,
+                     .name = s->name,
+                     .key = t->key,
+                     .result_bytes = s->result_bytes,
+                     .task = t->task,
+                     .exchange = {.partitions = s->single ? 1 : PARTITIONS_LEAST,
+                                  .value_bytes = s->value_bytes,
+                                  .combine = s->combine,
+                                  .memory = t->memory / (s->share ? s->share : 1),
+                                  .scratch = t->scratch}};
+
+    if (s->whole && t->task.count) spec.task = (OptTask){0, 1};
+    while (!s->single && spec.exchange.partitions < EXCHANGE_MAX_PARTITIONS &&
+           spec.exchange.partitions * (uint64_t)PARTITION_RECORDS < t->n)
+        spec.exchange.partitions *= 2;
+    return pass_open(p, &spec, t->par, err);
 }

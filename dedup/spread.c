@@ -3,84 +3,148 @@
 #include "dedup/cluster.h"
 #include "dedup/sign.h"
 
+enum { COUNT_BYTES = 4, SPREAD_VALUE = SPREAD_BYTES - DOC_BYTES };
+
 typedef struct {
-    DocTable *t;
-    Exchange *x;
-    const char *column;
-    uint32_t *count; /* dup_dumps or dup_hosts */
-} Pass;
+    const DocTable *t;
+    Pass *p;
+    const Results *verdicts, *sizes;
+} Step;
 
-/* (keeper, dump or host) pairs of clusters; a document alone is counted on the spot. */
-static ErrCode send_part(void *ctx, const SignPart *p, int lane, Err *err)
+/* --- how many: dropped documents by keeper */
+
+static ErrCode send_keepers(void *ctx, int lane, uint32_t partition, Span verdicts, Err *err)
 {
-    const Pass *pass = ctx;
-    const DocTable *t = pass->t;
-    Span hash;
-    ErrCode rc = signpart_column(p, pass->column, COL_U64, 1, &hash, err);
+    const Step *s = ctx;
+    uint8_t key[EXCHANGE_KEY], one[COUNT_BYTES] = {1};
+    ErrCode rc = ERR_OK;
 
-    for (uint32_t i = 0; i < p->n && rc == ERR_OK; i++) {
-        uint8_t key[EXCHANGE_KEY], value[4];
-        uint32_t doc = (uint32_t)p->first + i, keeper = t->keeper[doc];
-        uint64_t h = le64_get(hash.p + 8 * (size_t)i), mixed = mix64(keeper);
-        if (!(t->state[doc] & DOC_SHOWN) || h == 0) continue;
-        if (t->u.dup_docs[keeper] == 1) {
-            pass->count[doc] = 1;
-            continue;
-        }
-        exchange_key_u64(key, mixed, h);
-        le32_put(value, keeper);
-        rc = exchange_put(pass->x, lane, key, value, sizeof value, err);
+    (void)partition;
+    for (size_t at = 0; at < verdicts.n && rc == ERR_OK; at += VERDICT_BYTES) {
+        doc_key(s->t, doc_get(verdicts.p + at + DOC_BYTES), key);
+        rc = pass_put(s->p, lane, key, one, sizeof one, err);
     }
     return rc;
 }
 
-/* All values of a key are the same keeper. */
-static void keep_one(uint8_t *acc, const uint8_t *value) { (void)acc, (void)value; }
-
-/* Every group is one more distinct value of its keeper. A keeper's groups share the upper half of the key and so the
- * partition: one thread counts them. */
-static ErrCode count_groups(void *ctx, int thread, uint32_t partition, ExchangeGroups *g, Err *err)
+static ErrCode send_sizes(void *ctx, Pass *p, Err *err)
 {
-    const Pass *pass = ctx;
-    uint8_t key[EXCHANGE_KEY];
-    Span value;
+    Step *s = ctx;
+
+    s->p = p;
+    return results_each(s->verdicts, send_keepers, s, err);
+}
+
+static void add_count(uint8_t *acc, const uint8_t *value)
+{
+    uint64_t sum = (uint64_t)le32_get(acc) + le32_get(value);
+
+    le32_put(acc, sum < UINT32_MAX ? (uint32_t)sum : UINT32_MAX);
+}
+
+/* --- distinct dumps and hosts of clusters of several; a document alone is counted where it is written */
+
+/* A dump and a host of one hash differ in the last bit. */
+static ErrCode put_place(const Step *s, int lane, uint64_t keeper, uint64_t hash, uint64_t kind, Err *err)
+{
+    uint8_t key[EXCHANGE_KEY], value[DOC_BYTES];
+
+    if (hash == 0) return ERR_OK;
+    exchange_key_u64(key, mix64(keeper), (hash & ~UINT64_C(1)) | kind);
+    doc_put(value, keeper);
+    return pass_put(s->p, lane, key, value, sizeof value, err);
+}
+
+typedef struct {
+    Span dump, host;
+} Places;
+
+static ErrCode put_doc(const Step *s, int lane, const SignPart *p, const Places *at, uint64_t doc, uint64_t keeper,
+                       Err *err)
+{
+    size_t i = 8 * (size_t)(doc - p->first);
+    ErrCode rc = put_place(s, lane, keeper, le64_get(at->dump.p + i), 0, err);
+
+    return rc ? rc : put_place(s, lane, keeper, le64_get(at->host.p + i), 1, err);
+}
+
+static ErrCode send_part(void *ctx, SignPart *p, int lane, Err *err)
+{
+    const Step *s = ctx;
+    Span verdicts, sizes;
+    Places places;
+    ErrCode rc;
+
+    if ((rc = signpart_slice(p, s->verdicts, 0, &verdicts, err)) != ERR_OK) return rc;
+    if ((rc = signpart_slice(p, s->sizes, 1, &sizes, err)) != ERR_OK) return rc;
+    if ((rc = signpart_column(p, sign_column_names[SIGN_DUMP], COL_U64, 1, &places.dump, err)) != ERR_OK) return rc;
+    if ((rc = signpart_column(p, sign_column_names[SIGN_HOST], COL_U64, 1, &places.host, err)) != ERR_OK) return rc;
+    for (size_t at = 0; at < verdicts.n && rc == ERR_OK; at += VERDICT_BYTES)
+        rc = put_doc(s, lane, p, &places, doc_get(verdicts.p + at), doc_get(verdicts.p + at + DOC_BYTES), err);
+    for (size_t at = 0; at < sizes.n && rc == ERR_OK; at += SIZE_BYTES)
+        rc = put_doc(s, lane, p, &places, doc_get(sizes.p + at), doc_get(sizes.p + at), err);
+    return rc;
+}
+
+static ErrCode send_places(void *ctx, Pass *p, Err *err)
+{
+    Step *s = ctx;
+
+    s->p = p;
+    return doctable_each_part(s->t, send_part, s, err);
+}
+
+/* A keeper's groups share the upper half of the key: they come one behind the other, in one partition. */
+static ErrCode count_places(void *ctx, int thread, uint32_t partition, ExchangeGroups *g, ResultsOut *out, Err *err)
+{
+    uint8_t key[EXCHANGE_KEY], spread[SPREAD_BYTES];
+    uint32_t n[2] = {0, 0};
+    Span keeper;
     bool end;
     ErrCode rc;
 
-    (void)thread, (void)partition;
-    while ((rc = exchange_next_group(g, key, &end, err)) == ERR_OK && !end) {
-        if ((rc = exchange_next_value(g, &value, &end, err)) != ERR_OK) return rc;
-        pass->count[le32_get(value.p)]++;
+    (void)ctx, (void)thread, (void)partition;
+    for (;;) {
+        if ((rc = exchange_next_group(g, key, &end, err)) != ERR_OK) return rc;
+        if (!end && (rc = exchange_next_value(g, &keeper, &(bool){false}, err)) != ERR_OK) return rc;
+        bool begun = n[0] || n[1];
+        if (begun && (end || memcmp(spread, keeper.p, DOC_BYTES) != 0)) {
+            le32_put(spread + DOC_BYTES, n[0]);
+            le32_put(spread + DOC_BYTES + 4, n[1]);
+            if ((rc = resultsout_put(out, spread, err)) != ERR_OK) return rc;
+            n[0] = n[1] = 0;
+        }
+        if (end) return ERR_OK;
+        memcpy(spread, keeper.p, DOC_BYTES);
+        n[key[15] & 1]++;
     }
-    return rc;
 }
 
-static ErrCode count_distinct(DocTable *t, const char *column, uint32_t *count, uint64_t n, Err *err)
+ErrCode sizes_count(const DocTable *t, const Pass *verdicts, Pass **out, Err *err)
 {
-    Pass pass = {.t = t, .column = column, .count = count};
-    ExchangeSpec spec;
-    ErrCode rc;
+    const StepSpec spec = {
+        .name = "sizes", .value_bytes = COUNT_BYTES, .result_bytes = SIZE_BYTES, .combine = add_count};
+    Step s = {.t = t, .verdicts = pass_results(verdicts)};
+    ErrCode rc = doctable_step(t, &spec, out, err);
 
-    doctable_exchange(t, column, n, 4, &spec);
-    spec.combine = keep_one;
-    if ((rc = exchange_open(&pass.x, &spec, t->par, err)) != ERR_OK) return rc;
-    rc = doctable_each_part(t, send_part, &pass, err);
-    if (rc == ERR_OK) rc = exchange_flip(pass.x, err);
-    if (rc == ERR_OK) rc = exchange_each(pass.x, count_groups, &pass, err);
-    exchange_close(pass.x);
-    return rc;
+    return rc ? rc : pass_run(*out, send_sizes, list_by_doc, &s, err);
 }
 
-ErrCode spread_count(DocTable *t, Err *err)
+ErrCode spread_count(const DocTable *t, const Pass *verdicts, const Pass *sizes, Pass **out, Err *err)
 {
-    uint64_t in_clusters = 0;
-    ErrCode rc;
+    const StepSpec count = {.name = "places",
+                            .value_bytes = DOC_BYTES,
+                            .result_bytes = SPREAD_BYTES,
+                            .combine = keep_one},
+                   sort = {.name = "spread", .value_bytes = SPREAD_VALUE, .result_bytes = SPREAD_BYTES};
+    Step s = {.t = t, .verdicts = pass_results(verdicts), .sizes = pass_results(sizes)};
+    Pass *counted = NULL;
+    ErrCode rc = doctable_step(t, &sort, out, err);
 
-    for (size_t i = 0; i < t->n; i++) t->u.dup_docs[i] = 0;
-    for (size_t i = 0; i < t->n; i++)
-        if (t->state[i] & DOC_SHOWN) t->u.dup_docs[t->keeper[i]]++;
-    for (size_t i = 0; i < t->n; i++)
-        if (t->u.dup_docs[i] > 1) in_clusters += t->u.dup_docs[i];
-    if ((rc = count_distinct(t, sign_column_names[SIGN_DUMP], t->dup_dumps, in_clusters, err)) != ERR_OK) return rc;
-    return count_distinct(t, sign_column_names[SIGN_HOST], t->dup_hosts, in_clusters, err);
+    if (rc || pass_is_done(*out)) return rc;
+    if ((rc = doctable_step(t, &count, &counted, err)) != ERR_OK) return rc;
+    rc = pass_run(counted, send_places, count_places, &s, err);
+    if (rc == ERR_OK) rc = sort_by_doc(t, pass_results(counted), SPREAD_BYTES, *out, err);
+    pass_close(counted);
+    return rc;
 }

@@ -13,6 +13,7 @@
 
 #include "core/exchange.h"
 
+enum { STARS_PARTITIONS = 1024 }; /* enough for any number of ranks here */
 typedef struct {
     uint64_t n_nodes;
     uint32_t partitions; /* of the exchanges */

@@ -58,7 +58,12 @@ task_stage() { # STAGE OPTIONS...: as three tasks, the last one first
     tamis commit "tasks/$stage_dir" >"$stage_dir.log" 2>&1 || fail "tamis commit tasks/$stage_dir: status $?"
 }
 task_stage docs ingest --keep-lang=en,zh --inputs-per-part=1 crawl
-tamis dedup -q -o tasks/unique tasks/docs
+for i in 2 0 1; do # at the same time, each waiting for what the others find out
+    tamis dedup -q --task $i/3 --wait 120 -j 1 -o tasks/unique tasks/docs || echo "dedup --task $i/3: status $?" >>task.failures &
+done
+wait
+[ ! -s task.failures ] || fail "$(cat task.failures)"
+tamis commit tasks/unique >unique.log 2>&1 || fail "tamis commit tasks/unique: status $?"
 task_stage clean filter tasks/unique
 tamis remix -q -o tasks/mixed tasks/clean
 same tasks
