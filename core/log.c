@@ -221,7 +221,8 @@ void interrupt_install(void)
     sigemptyset(&sa.sa_mask);
     sigaction(SIGTERM, &sa, NULL);
     sigaction(SIGINT, &sa, NULL);
-    signal(SIGPIPE, SIG_IGN); /* a closed stdout shows as a failed write */
+    sigaction(SIGUSR1, &sa, NULL); /* mpirun and srun hand it on to the ranks; at SIGTERM they kill them */
+    signal(SIGPIPE, SIG_IGN);      /* a closed stdout shows as a failed write */
 }
 
 bool interrupt_seen(void) { return interrupted != 0; }

@@ -34,7 +34,7 @@ uint64_t peak_memory_bytes(void);
 double cpu_seconds(void);
 double thread_cpu_seconds(void);
 
-/* --- signals: SIGINT and SIGTERM set a flag that engines look at between blocks. One more, seconds later, kills at once. */
+/* --- signals: SIGINT, SIGTERM and SIGUSR1 set a flag that engines look at between blocks. One more, seconds later, kills at once. */
 void interrupt_install(void);
 bool interrupt_seen(void);
 

@@ -256,11 +256,12 @@ static ErrCode check_sections(const Recipe *r, const Json *root, Err *err)
     if (root->type != JSON_OBJECT) return err_set(err, ERR_USAGE, "%s: a recipe is a mapping of sections", r->path);
     for (const Json *v = root->child; v; v = v->next) {
         const char *key = (const char *)v->key.p;
-        if (span_is(v->key, "out") || span_is(v->key, "threads")) continue;
+        if (span_is(v->key, "out") || span_is(v->key, "threads") || span_is(v->key, "slurm")) continue;
         if (holds_nul(v->key) || !recipe_output_name(key))
             return wrong(
                 r, v, key, NULL,
-                "unknown section; there are out, threads, ingest, dedup, filter, remix, bpe, tokenize, train", err);
+                "unknown section; there are out, threads, slurm, ingest, dedup, filter, remix, bpe, tokenize, train",
+                err);
         if (v->type != JSON_OBJECT && v->type != JSON_NULL && v->type != JSON_BOOL)
             return wrong(r, v, key, NULL, "a mapping of options, or false", err);
     }
@@ -301,7 +302,7 @@ static ErrCode add_stages(Recipe *r, const Json *root, uint32_t threads, const R
     return ERR_OK;
 }
 
-/* `out` and `threads`. */
+/* `out`, `threads` and `slurm`. */
 static ErrCode read_head(Recipe *r, const Json *root, const RecipeOverrides *over, uint32_t *threads, Err *err)
 {
     const Json *out = json_get(root, "out"), *n = json_get(root, "threads");
@@ -312,6 +313,7 @@ static ErrCode read_head(Recipe *r, const Json *root, const RecipeOverrides *ove
     if (n && (n->type != JSON_NUMBER || !span_to_u64(n->string, &v) || v > PAR_MAX_THREADS))
         return err_set(err, ERR_USAGE, "%s:%u: threads: a whole number, at most %d", r->path, n->line,
                        PAR_MAX_THREADS);
+    r->slurm = json_get(root, "slurm");
     *threads = over->threads ? over->threads : (uint32_t)v;
     r->out_dir = over->out_dir ? over->out_dir : out ? value_path(r, (const char *)out->string.p) : "run";
     return r->out_dir ? ERR_OK : err_nomem(err, "a recipe");
@@ -355,7 +357,7 @@ ErrCode recipe_write_files(const Recipe *r, Err *err)
     return rc;
 }
 
-static void put_word(Buf *out, const char *s)
+void recipe_put_word(Buf *out, const char *s)
 {
     size_t plain = strspn(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_@%+=:,./-");
 
@@ -377,6 +379,6 @@ void recipe_command(const RecipeStage *s, Buf *out)
 {
     for (size_t i = 0; i < s->argc; i++) {
         if (i) buf_putc(out, ' ');
-        put_word(out, s->argv[i]);
+        recipe_put_word(out, s->argv[i]);
     }
 }

@@ -15,7 +15,8 @@
  * A value true is a flag, false and null leave the option out, a list repeats it, and a mapping becomes a file
  * OUT/VERB.KEY.yaml (JSON, which is YAML) whose path is the value. Outputs and inputs are wired here and may not be
  * given: OUT/docs, OUT/unique, OUT/clean, OUT/mixed, OUT/tokenizer.json, OUT/tokens, OUT/ckpt. A stage whose maker is
- * switched off says itself what it reads: tokenize by `tokenizer`, train by `input`.
+ * switched off says itself what it reads: tokenize by `tokenizer`, train by `input`. A section `slurm` is kept as it is, for
+ * tools/slurm.h.
  *
  * Messages begin with FILE:LINE. */
 #ifndef TAMIS_TOOLS_RECIPE_H
@@ -47,6 +48,7 @@ typedef struct {
     size_t n;
     RecipeFile file[RECIPE_STAGES * 4];
     size_t n_files;
+    const Json *slurm; /* the section, NULL: none */
 } Recipe;
 
 /* What the command line of `tamis run` says over the recipe's head. */
@@ -71,6 +73,8 @@ MUST_USE ErrCode recipe_check(const Recipe *r, bool files, Err *err);
 
 /* The command as a shell would take it, "tamis ingest -o 'my run/docs' …", without a newline. */
 void recipe_command(const RecipeStage *s, Buf *out);
+/* One word as a shell takes it back: in single quotes wherever it holds more than letters, digits and _@%+=:,./- */
+void recipe_put_word(Buf *out, const char *word);
 
 /* The wiring, for readers of a run directory: the name below OUT of a verb's output, NULL for an unknown verb. */
 const char *recipe_output_name(const char *verb);

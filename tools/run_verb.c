@@ -8,6 +8,7 @@
 #include "tools/recipe.h"
 #include "tools/report.h"
 #include "tools/rundir.h"
+#include "tools/slurm.h"
 #include "tools/verbs.h"
 
 #include <errno.h>
@@ -24,6 +25,9 @@ enum { SWEEP_DEPTH = 3 }; /* DIR/tokens/STREAM holds the deepest files of a run 
 typedef struct {
     const char *out, *until;
     uint32_t threads;
+    bool slurm;
+    uint32_t max_array;
+    const char *sweep; /* a stage, of which this is the commit job; else NULL */
     bool dry_run, force, quiet, verbose;
 } RunOptions;
 
@@ -146,6 +150,61 @@ static ErrCode print_commands(const Recipe *r, Err *err)
     return rc;
 }
 
+static ErrCode print_plan(const SlurmPlan *p, Err *err)
+{
+    Buf b = {0};
+    ErrCode rc = recipe_check(p->recipe, false, err);
+
+    if (rc != ERR_OK) return rc;
+    slurm_plan_print(p, &b);
+    rc = buf_ok(&b, "the plan", err);
+    if (rc == ERR_OK) fwrite(b.p, 1, b.n, stdout);
+    buf_clear(&b);
+    return rc;
+}
+
+static ErrCode submit(SlurmPlan *p, Err *err)
+{
+    const Recipe *r = p->recipe;
+    int lock = -1;
+    ErrCode rc;
+
+    if ((rc = store_mkdirs(r->out_dir, err)) != ERR_OK) return rc;
+    if ((rc = lock_dir(&p->arena, r->out_dir, &lock, err)) != ERR_OK) goto out;
+    if ((rc = recipe_write_files(r, err)) != ERR_OK) goto out;
+    if ((rc = recipe_check(r, true, err)) != ERR_OK) goto out;
+    rc = slurm_submit(p, err);
+out:
+    if (lock >= 0) close(lock);
+    return rc;
+}
+
+static ErrCode run_slurm(const Recipe *r, const RunOptions *o, Err *err)
+{
+    uint32_t max_array = o->max_array;
+    SlurmPlan p = {0};
+    ErrCode rc = ERR_OK;
+
+    if (!max_array && !o->dry_run) rc = slurm_ask_max_array(&max_array, err);
+    if (rc == ERR_OK) rc = slurm_plan(&p, r, max_array, err);
+    if (rc == ERR_OK) rc = o->dry_run ? print_plan(&p, err) : submit(&p, err);
+    slurm_plan_clear(&p);
+    return rc;
+}
+
+static ErrCode check_options(void *options, Err *err)
+{
+    const RunOptions *o = options;
+
+    if (o->slurm && o->force) /* tasks that start together would wipe what the first of them has done */
+        return err_set(err, ERR_USAGE,
+                       "run: --force does not go with --slurm; take another --out, or delete what is in the way");
+    if (o->max_array && !o->slurm) return err_set(err, ERR_USAGE, "run: --max-array is of --slurm");
+    if (o->sweep && (o->slurm || o->dry_run || o->out || o->until || o->threads || o->force))
+        return err_set(err, ERR_USAGE, "run: --sweep goes with no other option");
+    return ERR_OK;
+}
+
 static ErrCode run_recipe(const char *path, const RunOptions *o, const char *const *input, size_t n_input,
                           int *status, Err *err)
 {
@@ -159,7 +218,10 @@ static ErrCode run_recipe(const char *path, const RunOptions *o, const char *con
     Recipe r;
 
     ErrCode rc = recipe_load(&r, path, &over, err);
-    if (rc == ERR_OK) rc = o->dry_run ? print_commands(&r, err) : run_chain(&r, o, status, err);
+    if (rc == ERR_OK && o->slurm)
+        rc = run_slurm(&r, o, err);
+    else if (rc == ERR_OK)
+        rc = o->dry_run ? print_commands(&r, err) : run_chain(&r, o, status, err);
     recipe_clear(&r);
     return rc;
 }
@@ -173,8 +235,13 @@ int run_verb(int argc, char **argv)
                 "threads of every stage; 0: the recipe's, else the cores we may use"),
         OPT_STR(0, "until", &o.until, "STAGE", "stop behind this stage"),
         OPT_FLAG('n', "dry-run", &o.dry_run, "print the commands, run nothing"),
+        OPT_FLAG(0, "slurm", &o.slurm, "write job scripts to DIR/slurm and submit them; with -n print the jobs"),
+        OPT_U32(0, "max-array", &o.max_array, "N", "tasks of one array; 0: Slurm's MaxArraySize"),
+        OPT_STR(0, "sweep", &o.sweep, "STAGE",
+                "for job scripts: see to the missing parts of the run directory RECIPE"),
         OPT_FLAG(0, "force", &o.force, "make anew what is of other parameters or inputs; the rest stays"),
         OPT_COMMON_TALK(&o),
+        OPT_CHECK(check_options, &o),
         OPT_END,
     };
     const OptVerb verb = {
@@ -182,7 +249,7 @@ int run_verb(int argc, char **argv)
         "Run the chain of a recipe (YAML): ingest, dedup, filter, remix, bpe, tokenize, train; then write\n"
         "DIR/report.html. INPUT replaces the recipe's. Stages that are done already are left alone.",
         specs,
-        "Sections of a recipe: out (DIR), threads, ingest, dedup, filter, remix, bpe, tokenize, train.\n"
+        "Sections of a recipe: out (DIR), threads, slurm, ingest, dedup, filter, remix, bpe, tokenize, train.\n"
         "One of a stage holds long options of its verb (`tamis STAGE --help`) in full; the first stage's,\n"
         "its `input` too; one left out means defaults, `STAGE: false` leaves the stage out. All is checked\n"
         "before the first stage starts. Run it again after a failure or a kill: it goes on where it\n"
@@ -195,7 +262,9 @@ int run_verb(int argc, char **argv)
     if (rc == ERR_OK && first == argc) rc = err_set(&err, ERR_USAGE, "run: a recipe is needed");
     if (rc == ERR_OK) rc = par_refuse_tasks("tamis run", &err);
     log_setup(o.quiet ? LOG_QUIET : o.verbose ? LOG_VERBOSE : LOG_NORMAL, 0);
-    if (rc == ERR_OK)
+    if (rc == ERR_OK && o.sweep)
+        rc = slurm_sweep(argv[first], o.sweep, &err);
+    else if (rc == ERR_OK)
         rc = run_recipe(argv[first], &o, (const char *const *)argv + first + 1, (size_t)(argc - first - 1), &status,
                         &err);
     const int own = verb_exit(rc, &err);
