@@ -202,7 +202,7 @@ srun --mpi=none -n 2 --mem=100 "$BIN/tamis" dedup -o mismatched "$run/docs" >out
 { [ $status -ne 0 ] && [ ! -e mismatched/manifest.json ]; } || fail "a mismatched srun ends with $status: $(cat out)"
 
 # 5. A time limit of a minute, with the signal half a minute ahead of it, and a stage of more than that.
-sed 's/time: 10/time: 10\n  warn: 30\n  train: {time: 1}/; s/steps: 12/steps: 12000/' slurm.yaml >limit.yaml
+sed 's/time: 10/time: 10\n  warn: 30\n  train: {time: 1}/; s/steps: 12/steps: 3000/; s/requeues: 3/requeues: 20/' slurm.yaml >limit.yaml
 tamis run -q --slurm -o limit limit.yaml crawl || fail "tamis run --slurm with a limit: status $?"
 until_over limit 600
 said limit train >log
