@@ -81,6 +81,28 @@ static inline void le64_put(uint8_t *p, uint64_t v)
     for (int i = 0; i < 8; i++) p[i] = (uint8_t)(v >> (8 * i));
 }
 
+/* Big-endian words at any alignment: byte order is numeric order. */
+static inline uint64_t be64_get(const uint8_t *p)
+{
+    uint64_t v = 0;
+
+#if defined(__GNUC__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    memcpy(&v, p, 8); /* compilers do not see through the loop */
+    return __builtin_bswap64(v);
+#endif
+    for (int i = 0; i < 8; i++) v = v << 8 | p[i];
+    return v;
+}
+static inline void be64_put(uint8_t *p, uint64_t v)
+{
+#if defined(__GNUC__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    v = __builtin_bswap64(v);
+    memcpy(p, &v, 8);
+    return;
+#endif
+    for (int i = 0; i < 8; i++) p[i] = (uint8_t)(v >> (56 - 8 * i));
+}
+
 /* ASCII classes; bytes above 127 belong to none. (isspace() and friends depend on the locale and are
  * undefined for negative char.) */
 static inline bool ascii_is_digit(uint8_t c) { return c >= '0' && c <= '9'; }

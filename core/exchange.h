@@ -7,10 +7,11 @@
  * to scratch, before they travel. Keys compare as bytes. A combiner gets its two values at any alignment.
  *
  * Memory is bounded by the budget, whatever the records do. What is sent stays here, cut into bins (core/exchange_impl.h says
- * how), and goes to scratch as sorted runs when it is more than the threads' shares; without scratch that is ERR_NOMEM naming
- * --memory. Delivery takes a bin at a time: gathered and sorted in memory, or merged as a stream when one key or few have
- * too much. Between ranks bins travel in rounds (core/exchange_ranks.c). Scratch files have no name and end with the
- * process; their chunks carry checksums, and a damaged one ends the exchange with ERR_DATA.
+ * how), and goes to scratch when it is more than the threads' shares; without scratch that is ERR_NOMEM naming --memory.
+ * Delivery takes a bin at a time: gathered and sorted in memory, or in pieces that are merged as a stream when one key or few
+ * have too much. Between ranks bins travel in rounds (core/exchange_ranks.c). Scratch files have no name and end with the
+ * process; their chunks carry checksums, and a damaged one ends the exchange with ERR_DATA. Large blocks of memory stay with
+ * the process for the next exchange (core/slab.h).
  *
  * Content is a function of the records alone: the same for any threads, ranks, budget and partitions kept. */
 #ifndef TAMIS_CORE_EXCHANGE_H
@@ -48,9 +49,9 @@ MUST_USE ErrCode exchange_flip(Exchange *x, Err *err);
 /* --- receiving, after the flip. */
 typedef struct ExchangeGroups ExchangeGroups;
 /* The next key of the partition; *end when there is none. Values not taken from the last group are skipped. */
-MUST_USE ErrCode exchange_next_group(ExchangeGroups *g, uint8_t key[EXCHANGE_KEY], bool *end, Err *err);
+MUST_USE static inline ErrCode exchange_next_group(ExchangeGroups *g, uint8_t key[EXCHANGE_KEY], bool *end, Err *err);
 /* The next value of the group, in byte order; *end when there is none. Valid until the next call on g. */
-MUST_USE ErrCode exchange_next_value(ExchangeGroups *g, Span *value, bool *end, Err *err);
+MUST_USE static inline ErrCode exchange_next_value(ExchangeGroups *g, Span *value, bool *end, Err *err);
 
 /* Runs fn once for every partition this rank owns, partitions in parallel over threads, each by one thread. fn reads the
  * groups it wants. Failures: the lowest partition's wins. */
@@ -63,14 +64,43 @@ void exchange_own(const Exchange *x, uint32_t *begin, uint32_t *end);
 /* --- for callers that put 64-bit words into keys: big-endian, so that byte order is numeric order. */
 static inline void exchange_key_u64(uint8_t key[EXCHANGE_KEY], uint64_t hi, uint64_t lo)
 {
-    for (int i = 0; i < 8; i++) key[i] = (uint8_t)(hi >> (56 - 8 * i)), key[8 + i] = (uint8_t)(lo >> (56 - 8 * i));
+    be64_put(key, hi);
+    be64_put(key + 8, lo);
 }
-static inline uint64_t exchange_be64(const uint8_t *p)
-{
-    uint64_t v = 0;
+static inline uint64_t exchange_be64(const uint8_t *p) { return be64_get(p); }
 
-    for (int i = 0; i < 8; i++) v = v << 8 | p[i];
-    return v;
+/* --- what the two calls above are when a partition's records lie in memory side by side; else they go the long way. The fields
+ * are the exchange's own. */
+struct ExchangeGroups {
+    const uint8_t *at, *end; /* records not given out yet */
+    const uint8_t *group;    /* the first record of the group at hand; NULL before the first */
+    size_t width;            /* of a record */
+    struct ExchangeLong *by; /* not NULL: the long way */
+};
+MUST_USE ErrCode exchange_long_group(ExchangeGroups *g, uint8_t key[EXCHANGE_KEY], bool *end, Err *err);
+MUST_USE ErrCode exchange_long_value(ExchangeGroups *g, Span *value, bool *end, Err *err);
+
+MUST_USE static inline bool exchange_in_group(const ExchangeGroups *g)
+{
+    return g->group && g->at < g->end && memcmp(g->at, g->group, EXCHANGE_KEY) == 0;
+}
+MUST_USE static inline ErrCode exchange_next_group(ExchangeGroups *g, uint8_t key[EXCHANGE_KEY], bool *end, Err *err)
+{
+    if (g->by) return exchange_long_group(g, key, end, err);
+    while (exchange_in_group(g)) g->at += g->width;
+    *end = g->at == g->end;
+    g->group = *end ? NULL : g->at;
+    if (!*end) memcpy(key, g->at, EXCHANGE_KEY);
+    return ERR_OK;
+}
+MUST_USE static inline ErrCode exchange_next_value(ExchangeGroups *g, Span *value, bool *end, Err *err)
+{
+    if (g->by) return exchange_long_value(g, value, end, err);
+    *end = !exchange_in_group(g);
+    if (*end) return ERR_OK;
+    *value = span(g->at + EXCHANGE_KEY, g->width - EXCHANGE_KEY);
+    g->at += g->width;
+    return ERR_OK;
 }
 
 #endif

@@ -1,163 +1,270 @@
-/* One bin as a sorted stream. Gathered: all its slices side by side in memory, one sort. Where that is more than the thread's
- * share of the budget, its slices are sorted where they lie and merged. */
-#include "core/exchange_merge.h"
+/* One bin as a sorted stream. Gathered: its slices, wherever they lie, are sorted into one place. */
+#include "core/exchange_impl.h"
 
 #include <stdlib.h>
 
-typedef struct {
-    const Lane *first, *last; /* [first, last) */
-    bool packs_only;
-} Lanes;
-
-static Lanes lanes_of(const Exchange *x, const Lane *only)
+int record_cmp(const Exchange *x, const uint8_t *a, const uint8_t *b)
 {
-    return only ? (Lanes){only, only + 1, true} : (Lanes){x->lane, x->lane + x->threads, false};
-}
-static ExchangeRun *runs_of(Lanes lanes, const Lane *l) { return lanes.packs_only ? NULL : l->run; }
+    int c = memcmp(a, b, EXCHANGE_KEY);
 
-void binstream_clear(BinStream *b)
-{
-    free(b->items);
-    buf_clear(&b->raw);
-    merge_free(b->merge);
-    *b = (BinStream){0};
+    return c ? c : span_cmp(record_value(x, a), record_value(x, b));
 }
 
 /* --- how much */
 
-typedef struct {
-    size_t pack_bytes, pack_records; /* far: counted one by one */
-    uint64_t run_bytes;              /* with the heads of chunks */
-    size_t sources;
-} BinSize;
+static uint64_t section_records(const Exchange *x, Span slice)
+{
+    uint64_t n = 0;
 
-static BinSize measure(const Exchange *x, Lanes lanes, uint32_t bin)
+    for (size_t at = 0; at < slice.n; at += record_bytes(x, slice.p + at)) n++;
+    return n;
+}
+
+static Span section_slice(const Section *s, uint32_t bin)
+{
+    if (bin < s->begin || bin >= s->end) return span(NULL, 0);
+    return span(s->record + s->offset[bin - s->begin],
+                (size_t)(s->offset[bin - s->begin + 1] - s->offset[bin - s->begin]));
+}
+
+static void add_run_size(const Exchange *x, const ExchangeRun *run, uint32_t bin, BinSize *s)
+{
+    s->disk += run_bytes(run, bin, bin + 1);
+    s->items += run_records(run, bin) * x->width;
+}
+
+BinSize bin_size(const Exchange *x, uint32_t bin)
 {
     BinSize s = {0};
 
-    for (const Lane *l = lanes.first; l < lanes.last; l++) {
-        for (const Pack *p = l->pack; p; p = p->older) {
-            Span slice = pack_slice(p, bin);
-            if (slice.n == 0) continue;
-            s.sources++;
-            s.pack_bytes += slice.n;
-            if (!x->far) continue;
-            for (size_t at = 0; at < slice.n; at += record_bytes(x, slice.p + at)) s.pack_records++;
-        }
-        for (const ExchangeRun *r = runs_of(lanes, l); r; r = run_older(r)) {
-            s.sources++;
-            s.run_bytes += run_bin_bytes(r, bin);
-        }
+    for (const Lane *l = x->lane; l < x->lane + x->threads; l++) {
+        uint64_t bytes = lane_bytes(l, bin);
+        s.memory += bytes;
+        s.items += x->far ? (l->index ? l->n_far[bin] * x->width : 0) : bytes;
     }
-    if (!x->far) s.pack_records = s.pack_bytes / x->width;
+    for (int i = 0; i <= x->threads; i++)
+        for (ExchangeRun *r = runs_of(x, i); r; r = *run_older(r)) add_run_size(x, r, bin, &s);
+    for (size_t i = 0; i < x->n_sections; i++) {
+        Span slice = section_slice(&x->section[i], bin);
+        s.memory += slice.n;
+        s.items += x->far ? section_records(x, slice) * x->width : slice.n;
+    }
+    if (x->far) s.items *= 2; /* they are made in one place and sorted into another */
     return s;
 }
 
-/* --- gathering */
-
-static bool reserve(BinStream *b, size_t n)
+BinRange next_batch(const Exchange *x, uint32_t begin, uint32_t last, uint64_t target, bool *wide)
 {
-    size_t bytes = n * b->x->width;
+    uint64_t disk = 0, items = 0, bytes = 0;
+    uint32_t b = begin;
 
-    if (bytes <= b->cap) return true;
+    *wide = false;
+    for (; b < last && (b == begin || bytes < target); b++) {
+        BinSize s = bin_size(x, b);
+        uint64_t most = s.items > items ? s.items : items;
+        if (b == begin) *wide = !bin_fits(x, s);
+        if (b > begin && (*wide || disk + s.disk + most > x->share)) break;
+        disk += s.disk;
+        items = most;
+        bytes += s.memory + s.disk;
+    }
+    return (BinRange){begin, b};
+}
+
+/* --- slices */
+
+static bool add_slice(BinStream *b, Span slice)
+{
+    Span *grown = array_grow(b->slice, b->n_slices, &b->cap_slices, sizeof *grown);
+
+    if (grown) {
+        b->slice = grown;
+        b->slice[b->n_slices++] = slice;
+    }
+    return grown != NULL;
+}
+
+/* The bin's part of what was read of the run, which begins at `bytes`. */
+static ErrCode add_run_slices(BinStream *b, ExchangeRun *run, const uint8_t *bytes, uint32_t bin, Err *err)
+{
+    uint64_t at = 0;
+    Span records;
+    ErrCode rc;
+
+    while ((rc = run_next(run, b->range.begin, bytes, bin, &at, &records, err)) == ERR_OK && records.n)
+        if (!add_slice(b, records)) return err_nomem(err, b->x->name);
+    return rc;
+}
+
+static bool add_chunks(BinStream *b, const Lane *lane, uint32_t bin)
+{
+    bool ok = true;
+
+    for (const Chunk *c = lane->index ? lane->chunk[bin] : NULL; c && ok; c = c->older)
+        ok = add_slice(b, span(c->record, (size_t)c->used));
+    return ok;
+}
+
+ErrCode binstream_slices(BinStream *b, Exchange *x, const Lane *only, uint32_t bin, Err *err)
+{
+    const uint8_t *loaded = b->loaded.p;
+    bool ok = true, in_range = bin >= b->range.begin && bin < b->range.end;
+    ErrCode rc = ERR_OK;
+
+    b->n_slices = 0;
+    if (only) return add_chunks(b, only, bin) ? ERR_OK : err_nomem(err, x->name);
+    for (const Lane *l = x->lane; l < x->lane + x->threads && ok; l++) ok = add_chunks(b, l, bin);
+    for (size_t i = 0; i < x->n_sections && ok; i++) {
+        Span slice = section_slice(&x->section[i], bin);
+        if (slice.n) ok = add_slice(b, slice);
+    }
+    for (int i = 0; i <= x->threads && in_range; i++)
+        for (ExchangeRun *r = runs_of(x, i); r && rc == ERR_OK; r = *run_older(r)) {
+            rc = add_run_slices(b, r, loaded, bin, err);
+            loaded += run_bytes(r, b->range.begin, b->range.end);
+        }
+    return rc ? rc : ok ? ERR_OK : err_nomem(err, x->name);
+}
+
+static ErrCode load_run(BinStream *b, ExchangeRun *run, Err *err)
+{
+    uint64_t n = run_bytes(run, b->range.begin, b->range.end);
+    ErrCode rc = run_read(run, b->range.begin, b->range.end, b->loaded.p + b->loaded.n, err);
+
+    b->loaded.n += (size_t)n;
+    return rc;
+}
+
+ErrCode binstream_load(BinStream *b, Exchange *x, BinRange range, Err *err)
+{
+    uint64_t n = 0;
+    ErrCode rc = ERR_OK;
+
+    b->range = range;
+    buf_reset(&b->loaded);
+    for (int i = 0; i <= x->threads; i++)
+        for (ExchangeRun *r = runs_of(x, i); r; r = *run_older(r)) n += run_bytes(r, range.begin, range.end);
+    if (n == 0) return ERR_OK;
+    if (n > SIZE_MAX || !buf_reserve(&b->loaded, (size_t)n)) return err_nomem(err, x->name);
+    for (int i = 0; i <= x->threads; i++)
+        for (ExchangeRun *r = runs_of(x, i); r && rc == ERR_OK; r = *run_older(r)) rc = load_run(b, r, err);
+    return rc;
+}
+
+/* --- sorting */
+
+void binstream_clear(BinStream *b)
+{
     free(b->items);
-    b->cap = bytes + bytes / 8;
-    b->items = malloc(2 * b->cap);
-    b->scratch = b->items ? b->items + b->cap : NULL;
-    if (!b->items) b->cap = 0;
+    free(b->slice);
+    buf_clear(&b->loaded);
+    merge_free(b->merge);
+    *b = (BinStream){0};
+}
+
+enum { SCRATCH = 256 << 10 }; /* for buckets of the radix sort; less when the bin is smaller */
+
+/* Room for n bytes of items, and for the sort's scratch: as much for far records, whose items are made there. */
+static bool reserve(BinStream *b, size_t n, size_t scratch)
+{
+    if (n == 0) return true;
+    if (n + scratch <= b->cap_items) {
+        b->scratch = b->items + n;
+        return true;
+    }
+    free(b->items);
+    b->cap_items = n + n / 8 + scratch;
+    b->items = malloc(b->cap_items);
+    b->scratch = b->items ? b->items + n : NULL;
+    if (!b->items) b->cap_items = 0;
     return b->items != NULL;
 }
 
-static void add_items(BinStream *b, Span slice) { b->n += items_of(b->x, slice, b->items + b->n * b->x->width); }
-
-/* Narrow records are copied out of a chunk; far ones stay in `raw`, which has room for all of them and does not move. */
-static ErrCode gather_run(BinStream *b, ExchangeRun *run, uint32_t bin, Buf *chunk, Err *err)
+static int by_value(const void *pa, const void *pb)
 {
-    uint64_t at = 0;
-    bool end;
-    ErrCode rc;
+    const uint8_t *a, *b;
 
-    while ((rc = run_chunk(run, bin, &at, chunk, &end, err)) == ERR_OK && !end) {
-        Span records = buf_span(chunk);
-        if (b->x->far) {
-            buf_put_span(&b->raw, records);
-            records = span(b->raw.p + b->raw.n - records.n, records.n);
+    memcpy(&a, (const uint8_t *)pa + EXCHANGE_KEY, sizeof a);
+    memcpy(&b, (const uint8_t *)pb + EXCHANGE_KEY, sizeof b);
+    return span_cmp(span(a + FAR_HEAD, le32_get(a + EXCHANGE_KEY)), span(b + FAR_HEAD, le32_get(b + EXCHANGE_KEY)));
+}
+
+static void sort_ties(uint8_t *items, size_t n)
+{
+    for (size_t i = 0, k; i < n; i = k) {
+        for (k = i + 1; k < n && same_key(items + i * ITEM_FAR, items + k * ITEM_FAR);) k++;
+        if (k - i > 1) qsort(items + i * ITEM_FAR, k - i, ITEM_FAR, by_value);
+    }
+}
+
+/* Key and address of every record to `to`; the bytes. */
+static size_t make_items(const Exchange *x, const Span *slice, size_t n_slices, uint8_t *to)
+{
+    uint8_t *begin = to;
+
+    for (size_t s = 0; s < n_slices; s++)
+        for (const uint8_t *p = slice[s].p, *end = p + slice[s].n; p < end; p += record_bytes(x, p)) {
+            memcpy(to, p, EXCHANGE_KEY);
+            memcpy(to + EXCHANGE_KEY, &p, sizeof p);
+            to += ITEM_FAR;
         }
-        add_items(b, records);
-    }
-    return rc;
+    return (size_t)(to - begin);
 }
 
-static ErrCode gather(BinStream *b, Lanes lanes, uint32_t bin, const BinSize *size, Err *err)
+static ErrCode sort_far(BinStream *b, const Span *slice, size_t n_slices, unsigned shared, Err *err)
 {
-    Exchange *x = b->x;
-    size_t run_records = (size_t)size->run_bytes / (x->far ? FAR_HEAD : x->width);
-    Buf chunk = {0};
-    ErrCode rc = ERR_OK;
+    const Exchange *x = b->x;
+    size_t n = 0;
 
-    buf_reset(&b->raw);
-    if (!reserve(b, size->pack_records + run_records)) return err_nomem(err, x->name);
-    if (x->far && !buf_reserve(&b->raw, (size_t)size->run_bytes)) return err_nomem(err, x->name);
-    for (const Lane *l = lanes.first; l < lanes.last && rc == ERR_OK; l++) {
-        for (const Pack *p = l->pack; p; p = p->older) add_items(b, pack_slice(p, bin));
-        for (ExchangeRun *r = runs_of(lanes, l); r && rc == ERR_OK; r = run_older(r))
-            rc = gather_run(b, r, bin, &chunk, err);
-    }
-    buf_clear(&chunk);
-    if (rc == ERR_OK) items_sort(x, b->items, b->n, b->scratch, b->cap);
-    return rc;
+    for (size_t s = 0; s < n_slices; s++) n += (size_t)section_records(x, slice[s]);
+    if (!reserve(b, n * ITEM_FAR, n * ITEM_FAR)) return err_nomem(err, x->name);
+    if ((b->n = n) == 0) return ERR_OK;
+    Span items = span(b->scratch, make_items(x, slice, n_slices, b->scratch));
+    radix_gather(b->items, &items, 1, ITEM_FAR, EXCHANGE_KEY, shared, NULL, 0);
+    if (!x->spec.combine) sort_ties(b->items, n); /* what is folded needs no order of values */
+    return ERR_OK;
 }
 
-/* --- merging */
-
-static ErrCode merge_bin(BinStream *b, Lanes lanes, uint32_t bin, const BinSize *size, Err *err)
+/* One record a key; how many. */
+static size_t fold_items(const Exchange *x, uint8_t *items, size_t n)
 {
-    Exchange *x = b->x;
-    ErrCode rc = merge_new(&b->merge, x, bin, size->sources, err);
+    uint8_t *acc = items;
 
-    for (const Lane *l = lanes.first; l < lanes.last && rc == ERR_OK; l++) {
-        for (Pack *p = l->pack; p && rc == ERR_OK; p = p->older) {
-            Span slice = pack_slice(p, bin);
-            if (slice.n == 0) continue;
-            if (!x->far && !x->spec.combine)
-                radix_sort(p->record + p->begin[bin], slice.n / x->width, x->width, x->width, NULL, 0);
-            rc = merge_add_slice(b->merge, slice, err);
+    for (size_t i = 1; i < n; i++) {
+        const uint8_t *r = items + i * x->width;
+        if (same_key(acc, r)) {
+            x->spec.combine(acc + EXCHANGE_KEY, r + EXCHANGE_KEY);
+            continue;
         }
-        for (ExchangeRun *r = runs_of(lanes, l); r && rc == ERR_OK; r = run_older(r))
-            rc = merge_add_run(b->merge, r, err);
+        acc += x->width;
+        if (acc != r) memcpy(acc, r, x->width);
     }
-    if (rc == ERR_OK) merge_begin(b->merge);
-    return rc;
+    return n ? (size_t)(acc - items) / x->width + 1 : 0;
 }
 
-ErrCode binstream_open(BinStream *b, Exchange *x, const Lane *only, uint32_t bin, Err *err)
+ErrCode binstream_sort(BinStream *b, Exchange *x, const Span *slice, size_t n_slices, unsigned shared, Err *err)
 {
-    Lanes lanes = lanes_of(x, only);
-    BinSize size = measure(x, lanes, bin);
-    uint64_t records = size.pack_records + size.run_bytes / (x->far ? FAR_HEAD : x->width);
+    size_t bytes = 0, scratch;
 
     merge_free(b->merge);
     b->merge = NULL;
     b->x = x;
     b->n = b->next = 0;
-    if (records * x->width * 2 + (x->far ? size.run_bytes : 0) <= x->share) return gather(b, lanes, bin, &size, err);
-    return merge_bin(b, lanes, bin, &size, err);
+    if (x->far) return sort_far(b, slice, n_slices, shared, err);
+    for (size_t s = 0; s < n_slices; s++) bytes += slice[s].n;
+    scratch = bytes < SCRATCH ? bytes : SCRATCH;
+    if (!reserve(b, bytes, scratch)) return err_nomem(err, x->name);
+    if ((b->n = bytes / x->width) == 0) return ERR_OK;
+    radix_gather(b->items, slice, n_slices, x->width, x->sort_bytes, shared, b->scratch, scratch);
+    if (x->spec.combine) b->n = fold_items(x, b->items, b->n);
+    return ERR_OK;
 }
 
-ErrCode bin_append(Exchange *x, uint32_t bin, Buf *out, Err *err)
+ErrCode binstream_gather(BinStream *b, Exchange *x, const Lane *only, uint32_t bin, Err *err)
 {
-    Buf chunk = {0};
-    ErrCode rc = ERR_OK;
+    ErrCode rc;
 
-    for (const Lane *l = x->lane; l < x->lane + x->threads && rc == ERR_OK; l++) {
-        for (const Pack *p = l->pack; p; p = p->older) buf_put_span(out, pack_slice(p, bin));
-        for (ExchangeRun *r = l->run; r && rc == ERR_OK; r = run_older(r)) {
-            uint64_t at = 0;
-            bool end = false;
-            while ((rc = run_chunk(r, bin, &at, &chunk, &end, err)) == ERR_OK && !end)
-                buf_put_span(out, buf_span(&chunk));
-        }
-    }
-    buf_clear(&chunk);
-    return rc ? rc : buf_ok(out, x->name, err);
+    b->x = x;
+    rc = binstream_slices(b, x, only, bin, err);
+    return rc ? rc : binstream_sort(b, x, b->slice, b->n_slices, x->bin_bits, err);
 }

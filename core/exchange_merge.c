@@ -1,12 +1,11 @@
-/* A bin too large to gather: its slices, each sorted, as one stream. A binary heap of sources; the one with the least record
- * is at the top. */
+/* A binary heap of sorted sources; the one with the least record is at the top. */
 #include "core/exchange_merge.h"
 
 #include <stdlib.h>
 
 typedef struct {
     const uint8_t *cur, *end; /* records at hand */
-    ExchangeRun *run;         /* more of them come from here; NULL: a pack's slice */
+    ExchangeRun *run;         /* more of them come from here; NULL: a slice */
     uint64_t at;              /* of its next chunk */
     Buf chunk;
 } Source;
@@ -14,27 +13,26 @@ typedef struct {
 struct BinMerge {
     const Exchange *x;
     uint32_t bin;
+    ExchangeRun *runs; /* its own */
     Source *source;
     Source **heap;
-    size_t n_sources, n; /* all; those with a record at hand */
+    size_t n_sources, cap, n; /* all; room for them; those with a record at hand */
 };
 
-ErrCode merge_new(BinMerge **out, const Exchange *x, uint32_t bin, size_t most, Err *err)
+ErrCode merge_new(BinMerge **out, const Exchange *x, uint32_t bin, Err *err)
 {
-    BinMerge *m = calloc(1, sizeof *m);
+    BinMerge *m = *out = calloc(1, sizeof *m);
 
-    *out = m;
     if (!m) return err_nomem(err, x->name);
     *m = (BinMerge){.x = x, .bin = bin};
-    m->source = calloc(most + 1, sizeof *m->source);
-    m->heap = calloc(most + 1, sizeof(Source *));
-    return m->source && m->heap ? ERR_OK : err_nomem(err, x->name);
+    return ERR_OK;
 }
 
 void merge_free(BinMerge *m)
 {
     if (!m) return;
-    for (size_t i = 0; m->source && i < m->n_sources; i++) buf_clear(&m->source[i].chunk);
+    for (size_t i = 0; i < m->n_sources; i++) buf_clear(&m->source[i].chunk);
+    runs_free(&m->runs);
     free(m->source);
     free(m->heap);
     free(m);
@@ -68,25 +66,42 @@ static ErrCode refill(const BinMerge *m, Source *s, bool *end, Err *err)
 
 static ErrCode add_source(BinMerge *m, Source s, Err *err)
 {
-    Source *new = &m->source[m->n_sources++];
-    bool end;
-    ErrCode rc;
+    Source *grown = array_grow(m->source, m->n_sources, &m->cap, sizeof *grown);
 
-    *new = s;
-    rc = refill(m, new, &end, err);
-    if (rc == ERR_OK && !end) m->heap[m->n++] = new;
-    return rc;
+    if (!grown) return err_nomem(err, m->x->name);
+    m->source = grown;
+    m->source[m->n_sources++] = s;
+    return ERR_OK;
 }
 
 ErrCode merge_add_slice(BinMerge *m, Span slice, Err *err)
 {
     return add_source(m, (Source){.cur = slice.p, .end = slice.p + slice.n}, err);
 }
-ErrCode merge_add_run(BinMerge *m, ExchangeRun *run, Err *err) { return add_source(m, (Source){.run = run}, err); }
 
-void merge_begin(BinMerge *m)
+ErrCode merge_take_runs(BinMerge *m, ExchangeRun **runs, Err *err)
 {
-    for (size_t i = m->n / 2; i-- > 0;) sift_down(m, i);
+    ErrCode rc = ERR_OK;
+
+    m->runs = *runs;
+    *runs = NULL;
+    for (ExchangeRun *r = m->runs; r && rc == ERR_OK; r = *run_older(r)) rc = add_source(m, (Source){.run = r}, err);
+    return rc;
+}
+
+ErrCode merge_begin(BinMerge *m, Err *err)
+{
+    ErrCode rc = ERR_OK;
+    bool end;
+
+    m->heap = calloc(m->n_sources + 1, sizeof(Source *));
+    if (!m->heap) return err_nomem(err, m->x->name);
+    for (size_t i = 0; i < m->n_sources && rc == ERR_OK; i++) {
+        rc = refill(m, &m->source[i], &end, err);
+        if (rc == ERR_OK && !end) m->heap[m->n++] = &m->source[i];
+    }
+    for (size_t i = m->n / 2; i-- > 0 && rc == ERR_OK;) sift_down(m, i);
+    return rc;
 }
 
 const uint8_t *merge_peek(const BinMerge *m) { return m->n ? m->heap[0]->cur : NULL; }

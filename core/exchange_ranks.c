@@ -1,10 +1,10 @@
 /* Delivery over ranks. A rank owns a contiguous range of bins. Bins travel in rounds: in each, every rank takes the next few
- * of its own that fit a share of the budget, all ranks send it theirs, and it delivers them as if they were packs of its own
- * while the next round is under way. So memory is bounded whatever the records do, and nothing is spilled twice. Which round a
- * bin falls into changes nothing that is delivered.
+ * of its own that fit a share of the budget, all others send it theirs, and it delivers them, with what it has itself, while the
+ * next round is under way. So memory is bounded whatever the records do, and nothing is spilled twice. Which round a bin falls
+ * into changes nothing that is delivered.
  *
- * A bin larger than a batch may be comes alone: every rank sends its owner the bin sorted, a piece at a time, the owner keeps
- * what each rank sent as a run on scratch and delivers them merged.
+ * A bin larger than a batch may be comes alone: the others send its owner their records a piece at a time, which the owner keeps
+ * as a run on scratch and then delivers like any bin that does not fit.
  *
  * A section, what one rank sends another in a round: u32 bytes of every bin of the batch, then the records of these bins. */
 #include "core/exchange_impl.h"
@@ -17,22 +17,18 @@
 enum { ROUND_MAX = 1 << 30 }; /* MPI counts bytes in an int */
 
 typedef struct {
-    uint32_t begin, end; /* bins */
-} Batch;
-
-typedef struct {
     Exchange *x;
     int rank, n_ranks;
     uint64_t round_bytes; /* that a rank sends or receives at most */
     uint64_t *all, *mine; /* bytes of every bin: of all ranks, here */
-    Batch *batch;         /* of every rank, this round */
+    BinRange *batch;      /* of every rank, this round */
     uint32_t *next;       /* of every rank: its first bin after the batch */
     uint64_t *send_n, *recv_n;
     Buf send;
     uint8_t *recv, *recv_next; /* being delivered; under way */
     uint64_t recv_bytes, recv_next_bytes;
     uint64_t *recv_next_n;
-    Batch here; /* this rank's bins that came */
+    BinRange here; /* this rank's bins that came */
 } Rounds;
 
 static void rounds_clear(Rounds *r)
@@ -49,14 +45,34 @@ static void rounds_clear(Rounds *r)
     buf_clear(&r->send);
 }
 
+/* Of all ranks. */
+static uint64_t least(uint64_t v)
+{
+    v = UINT64_MAX - v;
+    mpi_max_u64(&v);
+    return UINT64_MAX - v;
+}
+
+/* Bins follow from the share of the budget that a thread has. */
+static ErrCode check_bins(const Exchange *x, Err *err)
+{
+    uint64_t fewest = least(x->bins), most = UINT64_MAX - least(UINT64_MAX - x->bins);
+
+    if (fewest == most) return ERR_OK;
+    return err_set(err, ERR_USAGE, "exchange %s: ranks differ in memory or threads: give --memory and --threads",
+                   x->name);
+}
+
 static ErrCode rounds_init(Rounds *r, Exchange *x, Err *err)
 {
     size_t ranks = (size_t)x->par.n_ranks;
+    ErrCode check = check_bins(x, err);
 
     *r = (Rounds){.x = x, .rank = x->par.rank, .n_ranks = x->par.n_ranks};
     r->round_bytes =
         x->share * (uint64_t)x->threads / 4; /* one batch to send, two to receive, one for their delivery */
     if (r->round_bytes > ROUND_MAX) r->round_bytes = ROUND_MAX;
+    r->round_bytes = least(r->round_bytes); /* plans are the same everywhere */
     r->all = calloc(x->bins, sizeof *r->all);
     r->mine = calloc(x->bins, sizeof *r->mine);
     r->batch = calloc(ranks, sizeof *r->batch);
@@ -67,7 +83,7 @@ static ErrCode rounds_init(Rounds *r, Exchange *x, Err *err)
     if (!r->all || !r->mine || !r->batch || !r->next || !r->send_n || !r->recv_n || !r->recv_next_n)
         return err_nomem(err, x->name);
     for (int i = 0; i < r->n_ranks; i++) r->next[i] = rank_bin(r->x, i);
-    return ERR_OK;
+    return check;
 }
 
 /* --- planning: the same on every rank */
@@ -76,11 +92,9 @@ static void measure_bins(Rounds *r)
 {
     const Exchange *x = r->x;
 
-    for (int i = 0; i < x->threads; i++) {
-        for (const Pack *p = x->lane[i].pack; p; p = p->older)
-            for (uint32_t b = 0; b < x->bins; b++) r->mine[b] += pack_slice(p, b).n;
-        for (const ExchangeRun *run = x->lane[i].run; run; run = run_older(run))
-            for (uint32_t b = 0; b < x->bins; b++) r->mine[b] += run_bin_bytes(run, b);
+    for (uint32_t b = 0; b < x->bins; b++) {
+        BinSize size = bin_size(x, b);
+        r->mine[b] = size.memory + size.disk;
     }
     memcpy(r->all, r->mine, x->bins * sizeof *r->all);
     par_sum_u64(&x->par, r->all, x->bins);
@@ -96,9 +110,9 @@ static uint64_t choose_batches(Rounds *r, uint64_t limit)
         uint64_t bytes = 0;
         for (; b < end && r->all[b] <= limit - bytes; b++) {
             bytes += r->all[b];
-            to_send += r->mine[b];
+            if (i != r->rank) to_send += r->mine[b];
         }
-        r->batch[i] = (Batch){r->next[i], b};
+        r->batch[i] = (BinRange){r->next[i], b};
     }
     return to_send;
 }
@@ -131,59 +145,122 @@ static bool plan_round(Rounds *r)
 
 /* --- sending */
 
-/* Narrow records go as they lie; others sorted, and folded by a combiner. */
-static ErrCode put_bin(Rounds *r, uint32_t bin, BinStream *in, Err *err)
-{
-    Exchange *x = r->x;
-    uint8_t *acc = NULL;
-    size_t head = x->far ? FAR_HEAD : EXCHANGE_KEY, acc_at = 0;
-    const uint8_t *record;
-    ErrCode rc;
+/* A few bins of one section, filled in by one thread. */
+typedef struct {
+    BinRange bins;
+    size_t head, at, used; /* in `send`: the u32 of its first bin; room for its records; what they took */
+} Part;
 
-    if (!x->far && !x->spec.combine) return bin_append(x, bin, &r->send, err);
-    rc = binstream_open(in, x, NULL, bin, err);
-    while (rc == ERR_OK && (record = binstream_peek(in)) != NULL) {
-        acc = acc_at ? r->send.p + acc_at - 1 : NULL;
-        if (x->spec.combine && acc && same_key(acc, record)) {
-            x->spec.combine(acc + head, record + head);
-        } else {
-            acc_at = r->send.n + 1;
-            buf_put(&r->send, record, record_bytes(x, record));
-            if (r->send.oom) return err_nomem(err, x->name);
-        }
-        rc = binstream_pop(in, err);
+/* The records of a bin to `to`, folded by a combiner; how many bytes. */
+static ErrCode put_bin(Exchange *x, uint32_t bin, BinStream *in, uint8_t *to, size_t *n, Err *err)
+{
+    const uint8_t *r;
+    ErrCode rc = x->spec.combine ? binstream_gather(in, x, NULL, bin, err) : binstream_slices(in, x, NULL, bin, err);
+
+    *n = 0;
+    for (size_t i = 0; !x->spec.combine && i < in->n_slices && rc == ERR_OK; *n += in->slice[i++].n)
+        memcpy(to + *n, in->slice[i].p, in->slice[i].n);
+    for (; x->spec.combine && rc == ERR_OK && (r = binstream_peek(in)) != NULL; rc = binstream_pop(in, err)) {
+        size_t bytes = record_bytes(x, r);
+        memcpy(to + *n, r, bytes);
+        *n += bytes;
     }
     return rc;
 }
 
-static ErrCode put_section(Rounds *r, Batch b, BinStream *in, Err *err)
+static ErrCode put_part(Rounds *r, Part *p, BinStream *in, Err *err)
 {
-    size_t begin = r->send.n, head = (size_t)(b.end - b.begin) * 4;
-    ErrCode rc = ERR_OK;
+    size_t n;
+    ErrCode rc = binstream_load(in, r->x, p->bins, err);
 
-    if (!buf_reserve(&r->send, head)) return err_nomem(err, r->x->name);
-    r->send.n += head;
-    for (uint32_t bin = b.begin; bin < b.end && rc == ERR_OK; bin++) {
-        size_t at = r->send.n;
-        rc = put_bin(r, bin, in, err);
-        if (rc == ERR_OK) le32_put(r->send.p + begin + (size_t)(bin - b.begin) * 4, (uint32_t)(r->send.n - at));
+    for (uint32_t bin = p->bins.begin; bin < p->bins.end && rc == ERR_OK; bin++) {
+        rc = put_bin(r->x, bin, in, r->send.p + p->at + p->used, &n, err);
+        le32_put(r->send.p + p->head + (size_t)(bin - p->bins.begin) * 4, (uint32_t)n);
+        p->used += n;
     }
     return rc;
+}
+
+/* Cuts the round into parts that a thread may load, each with room for its records as they are now. */
+static ErrCode cut_parts(const Rounds *r, Part **parts, size_t *n_parts, size_t *bytes, Err *err)
+{
+    size_t cap = 0, at = 0, head;
+    bool wide;
+
+    *n_parts = 0;
+    for (int i = 0; i < r->n_ranks; i++) {
+        BinRange batch = r->batch[i];
+        if (i == r->rank) continue;
+        head = at;
+        at += (size_t)(batch.end - batch.begin) * 4;
+        for (uint32_t b = batch.begin; b < batch.end;) {
+            Part *grown = array_grow(*parts, *n_parts, &cap, sizeof *grown);
+            if (!grown) return err_nomem(err, r->x->name);
+            *parts = grown;
+            BinRange bins = next_batch(r->x, b, batch.end, (size_t)r->round_bytes / 16 + 1, &wide);
+            grown[(*n_parts)++] = (Part){.bins = bins, .head = head + (size_t)(b - batch.begin) * 4, .at = at};
+            for (; b < bins.end; b++) at += (size_t)r->mine[b];
+        }
+    }
+    *bytes = at;
+    return ERR_OK;
+}
+
+/* Folded and read records took less room than was kept: sections become contiguous. */
+static void close_gaps(Rounds *r, const Part *parts, size_t n_parts)
+{
+    const Part *p = parts;
+    size_t to = 0;
+
+    memset(r->send_n, 0, (size_t)r->n_ranks * sizeof *r->send_n);
+    for (int i = 0; i < r->n_ranks; i++) {
+        size_t heads = (size_t)(r->batch[i].end - r->batch[i].begin) * 4, begin = to;
+        if (i == r->rank || heads == 0) continue;
+        memmove(r->send.p + to, r->send.p + p->head, heads);
+        to += heads;
+        for (; p < parts + n_parts && p->bins.begin >= r->batch[i].begin && p->bins.begin < r->batch[i].end; p++) {
+            memmove(r->send.p + to, r->send.p + p->at, p->used);
+            to += p->used;
+        }
+        r->send_n[i] = to - begin;
+    }
+    r->send.n = to;
+}
+
+static ErrCode put_parts(Rounds *r, Part *parts, size_t n, Err *err)
+{
+    ErrCode *rc = calloc(n + 1, sizeof *rc), first;
+    Err *errs = calloc(n + 1, sizeof *errs);
+
+    if (!rc || !errs) {
+        first = err_nomem(err, r->x->name);
+    } else {
+#pragma omp parallel num_threads(r->x->threads)
+        {
+            BinStream in = {0};
+#pragma omp for schedule(dynamic, 1)
+            for (size_t i = 0; i < n; i++) rc[i] = put_part(r, &parts[i], &in, &errs[i]);
+            binstream_clear(&in);
+        }
+        first = par_first_error(rc, errs, n, err);
+    }
+    free(rc);
+    free(errs);
+    return first;
 }
 
 static ErrCode fill_sections(Rounds *r, Err *err)
 {
     EventSpan span = event_begin("fill", r->x->name, 0);
-    BinStream in = {0};
-    ErrCode rc = ERR_OK;
+    Part *parts = NULL;
+    size_t n, bytes = 0;
+    ErrCode rc = cut_parts(r, &parts, &n, &bytes, err);
 
     buf_reset(&r->send);
-    for (int i = 0; i < r->n_ranks && rc == ERR_OK; i++) {
-        size_t begin = r->send.n;
-        rc = put_section(r, r->batch[i], &in, err);
-        r->send_n[i] = r->send.n - begin;
-    }
-    binstream_clear(&in);
+    if (rc == ERR_OK && bytes && !buf_reserve(&r->send, bytes)) rc = err_nomem(err, r->x->name);
+    if (rc == ERR_OK) rc = put_parts(r, parts, n, err);
+    if (rc == ERR_OK) close_gaps(r, parts, n);
+    free(parts);
     event_end(span, 0, r->send.n);
     return rc;
 }
@@ -226,72 +303,51 @@ static void end_flight(Rounds *r)
 
 /* --- delivering what came */
 
-/* An exchange of the bins that came, all in one lane. */
-static Exchange inbox_of(const Exchange *x, Batch bins, Lane *lane)
+static ErrCode deliver_range(const Rounds *r, Delivery *d, BinRange bins, Err *err)
 {
-    Exchange inbox = {.spec = x->spec,
-                      .par = par_alone(x->threads),
-                      .threads = 1, /* lanes */
-                      .bits = x->bits,
-                      .bin_bits = x->bin_bits,
-                      .bins = bins.end - bins.begin,
-                      .first_bin = bins.begin,
-                      .width = x->width,
-                      .sort_bytes = x->sort_bytes,
-                      .share = x->share,
-                      .far = x->far,
-                      .flipped = true,
-                      .lane = lane};
-
-    memcpy(inbox.name, x->name, sizeof inbox.name);
-    inbox.spec.name = NULL; /* the name above is what messages use */
-    return inbox;
-}
-
-static ErrCode deliver_inbox(const Rounds *r, Delivery *d, Batch bins, Lane *lane, Err *err)
-{
-    Exchange inbox = inbox_of(r->x, bins, lane);
-
-    d->x = &inbox;
-    deliver_bins(d, r->x->threads);
-    d->x = NULL;
+    d->x = r->x;
+    deliver_bins(d, bins);
     if (d->rc) *err = d->err;
     return d->rc;
 }
 
-/* The section as a pack: its sizes become offsets. */
-static ErrCode section_pack(const Rounds *r, uint8_t *section, uint64_t n, Pack *p, Err *err)
+/* The sizes that it begins with become offsets. */
+static ErrCode open_section(const Rounds *r, uint8_t *bytes, uint64_t n, Section *s, Err *err)
 {
-    uint32_t bins = r->here.end - r->here.begin, at = 0;
+    uint32_t bins = r->here.end - r->here.begin;
+    uint64_t at = 0;
 
-    *p = (Pack){.record = section + (size_t)bins * 4, .bytes = (size_t)n - (size_t)bins * 4};
-    if (!(p->begin = malloc(((size_t)bins + 1) * sizeof *p->begin))) return err_nomem(err, r->x->name);
+    *s = (Section){.begin = r->here.begin, .end = r->here.end, .record = bytes + (size_t)bins * 4};
+    if (!(s->offset = malloc(((size_t)bins + 1) * sizeof *s->offset))) return err_nomem(err, r->x->name);
     for (uint32_t b = 0; b < bins; b++) {
-        p->begin[b] = at;
-        at += le32_get(section + (size_t)b * 4);
+        s->offset[b] = at;
+        at += le32_get(bytes + (size_t)b * 4);
     }
-    p->begin[bins] = at;
-    return ERR_OK;
+    s->offset[bins] = at;
+    return at + (uint64_t)bins * 4 == n ? ERR_OK
+                                        : err_set(err, ERR_DATA, "exchange %s: a round is damaged", r->x->name);
 }
 
 static ErrCode deliver_round(Rounds *r, Delivery *d, Err *err)
 {
-    EventSpan span = event_begin("round", r->x->name, 0);
-    Pack *pack = calloc((size_t)r->n_ranks, sizeof *pack);
-    Lane lane = {0};
-    uint8_t *section = r->recv;
-    ErrCode rc = pack ? ERR_OK : err_nomem(err, r->x->name);
+    Exchange *x = r->x;
+    EventSpan span = event_begin("round", x->name, 0);
+    uint8_t *bytes = r->recv;
+    ErrCode rc = ERR_OK;
 
+    x->section = calloc((size_t)r->n_ranks, sizeof *x->section);
+    if (!x->section) return err_nomem(err, x->name);
     for (int i = 0; i < r->n_ranks && rc == ERR_OK; i++) {
-        rc = section_pack(r, section, r->recv_n[i], &pack[i], err);
-        section += r->recv_n[i];
-        pack[i].older = lane.pack;
-        lane.pack = &pack[i];
+        if (r->recv_n[i] == 0) continue;
+        rc = open_section(r, bytes, r->recv_n[i], &x->section[x->n_sections++], err);
+        bytes += r->recv_n[i];
     }
-    if (rc == ERR_OK) rc = deliver_inbox(r, d, r->here, &lane, err);
-    for (int i = 0; pack && i < r->n_ranks; i++) free(pack[i].begin);
-    free(pack);
-    event_end(span, 0, (uint64_t)(section - r->recv));
+    if (rc == ERR_OK) rc = deliver_range(r, d, r->here, err);
+    for (size_t i = 0; i < x->n_sections; i++) free(x->section[i].offset);
+    free(x->section);
+    x->section = NULL;
+    x->n_sections = 0;
+    event_end(span, 0, (uint64_t)(bytes - r->recv));
     return rc;
 }
 
@@ -300,46 +356,42 @@ static ErrCode deliver_round(Rounds *r, Delivery *d, Err *err)
 typedef struct {
     int owner;
     uint32_t bin;
-    RunWriter **from; /* on the owner: what each rank sent */
+    BinStream in;   /* what this rank sends */
+    RunWriter *got; /* on the owner */
 } WideBin;
 
 /* Whole records, no more than this rank's part of what the owner receives at a time. */
-static ErrCode fill_piece(Rounds *r, BinStream *in, Err *err)
+static ErrCode fill_piece(Rounds *r, WideBin *w, Err *err)
 {
     size_t most = (size_t)r->round_bytes / (size_t)r->n_ranks, n;
     const uint8_t *record;
     ErrCode rc = ERR_OK;
 
     buf_reset(&r->send);
-    while (rc == ERR_OK && (record = binstream_peek(in)) != NULL) {
+    while (r->rank != w->owner && rc == ERR_OK && (record = binstream_peek(&w->in)) != NULL) {
         n = record_bytes(r->x, record);
         if (r->send.n > 0 && r->send.n + n > most) break;
         buf_put(&r->send, record, n);
-        rc = binstream_pop(in, err);
+        rc = binstream_pop(&w->in, err);
     }
     return rc ? rc : buf_ok(&r->send, r->x->name, err);
 }
 
 static ErrCode keep_pieces(const Rounds *r, const WideBin *w, Err *err)
 {
-    const uint8_t *record = r->recv;
-    ErrCode rc = ERR_OK;
+    uint64_t n = 0;
 
-    if (r->rank != w->owner) return ERR_OK;
-    for (int i = 0; i < r->n_ranks; i++)
-        for (const uint8_t *end = record + r->recv_n[i]; record < end && rc == ERR_OK;
-             record += record_bytes(r->x, record))
-            rc = runwriter_put(w->from[i], record, err);
-    return rc;
+    for (int i = 0; i < r->n_ranks; i++) n += r->recv_n[i];
+    return r->rank == w->owner ? runwriter_slice(w->got, span(r->recv, (size_t)n), err) : ERR_OK;
 }
 
-static ErrCode send_wide(Rounds *r, const WideBin *w, BinStream *in, Err *err)
+static ErrCode send_wide(Rounds *r, WideBin *w, Err *err)
 {
     uint64_t most;
     ErrCode rc = ERR_OK;
 
     for (;;) {
-        if (rc == ERR_OK) rc = fill_piece(r, in, err);
+        if (rc == ERR_OK) rc = fill_piece(r, w, err);
         memset(r->send_n, 0, (size_t)r->n_ranks * sizeof *r->send_n);
         r->send_n[w->owner] = most = r->send.n;
         mpi_max_u64(&most);
@@ -350,48 +402,44 @@ static ErrCode send_wide(Rounds *r, const WideBin *w, BinStream *in, Err *err)
     }
 }
 
-static ErrCode open_writers(Rounds *r, WideBin *w, Err *err)
+static ErrCode open_wide(Rounds *r, WideBin *w, Err *err)
 {
+    Exchange *x = r->x;
+    BinSize size = bin_size(x, w->bin);
+    BinRange bins = {w->bin, w->bin + 1};
     ErrCode rc = ERR_OK;
 
-    if (!r->x->scratch)
+    if (!x->scratch)
         return err_set(err, ERR_NOMEM,
                        "exchange %s: records of few keys, %" PRIu64 " MiB, do not fit in --memory of %" PRIu64 " MiB",
-                       r->x->name, r->all[w->bin] >> 20, r->x->spec.memory >> 20);
-    if (r->rank != w->owner) return ERR_OK;
-    w->from = calloc((size_t)r->n_ranks, sizeof *w->from);
-    if (!w->from) return err_nomem(err, r->x->name);
-    for (int i = 0; i < r->n_ranks && rc == ERR_OK; i++) {
-        rc = runwriter_new(&w->from[i], r->x, 1, (size_t)r->round_bytes / (size_t)r->n_ranks, err);
-        if (rc == ERR_OK) rc = runwriter_bin(w->from[i], err);
+                       x->name, r->all[w->bin] >> 20, x->spec.memory >> 20);
+    if (r->rank == w->owner) {
+        rc = runwriter_new(&w->got, x, w->bin, 1, err);
+        return rc ? rc : runwriter_bin(w->got, err);
     }
-    return rc;
+    if (!bin_fits(x, size)) return binstream_wide(&w->in, x, w->bin, err);
+    rc = binstream_load(&w->in, x, bins, err);
+    return rc ? rc : binstream_gather(&w->in, x, NULL, w->bin, err);
 }
 
 /* The next bin of the lowest rank that has one, by itself. Collective. */
 static ErrCode wide_round(Rounds *r, Delivery *d, Err *err)
 {
+    Exchange *x = r->x;
     WideBin w = {0};
-    BinStream in = {0};
-    Lane lane = {0};
-    EventSpan span = event_begin("wide bin", r->x->name, 0);
+    EventSpan span = event_begin("wide bin", x->name, 0);
     ErrCode rc;
 
-    while (r->next[w.owner] == rank_bin(r->x, w.owner + 1)) w.owner++;
+    while (r->next[w.owner] == rank_bin(x, w.owner + 1)) w.owner++;
     w.bin = r->next[w.owner]++;
-    rc = open_writers(r, &w, err);
-    if (rc == ERR_OK) rc = binstream_open(&in, r->x, NULL, w.bin, err);
-    if ((rc = par_agree(&r->x->par, rc, err)) == ERR_OK) rc = send_wide(r, &w, &in, err);
-    binstream_clear(&in);
-    for (int i = 0; w.from && i < r->n_ranks; i++) {
-        if (rc == ERR_OK) rc = runwriter_end(w.from[i], &lane, err);
-        runwriter_free(w.from[i]);
-    }
-    if (rc == ERR_OK && w.from) rc = deliver_inbox(r, d, (Batch){w.bin, w.bin + 1}, &lane, err);
-    free(w.from);
-    runs_free(&lane);
+    if ((rc = par_agree(&x->par, open_wide(r, &w, err), err)) == ERR_OK) rc = send_wide(r, &w, err);
+    if (rc == ERR_OK && w.got) rc = runwriter_end(w.got, &x->section_run, err);
+    runwriter_free(w.got);
+    binstream_clear(&w.in);
+    if (rc == ERR_OK && r->rank == w.owner) rc = deliver_range(r, d, (BinRange){w.bin, w.bin + 1}, err);
+    runs_free(&x->section_run);
     event_end(span, 0, 0);
-    return par_agree(&r->x->par, rc, err);
+    return par_agree(&x->par, rc, err);
 }
 
 static ErrCode all_rounds(Rounds *r, Delivery *d, Err *err)

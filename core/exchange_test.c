@@ -137,7 +137,7 @@ static uint64_t count_runs(const Exchange *x)
     uint64_t n = 0;
 
     for (int i = 0; i < x->threads; i++)
-        for (const ExchangeRun *r = x->lane[i].run; r; r = run_older(r)) n++;
+        for (ExchangeRun *r = x->lane[i].run; r; r = *run_older(r)) n++;
     return n;
 }
 

@@ -7,6 +7,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 struct Scratch {
@@ -32,6 +33,23 @@ ErrCode scratch_open(Scratch **out, const char *dir, const char *what, Err *err)
     }
     unlink(s->name); /* if that fails, the file stays: a nuisance, not an error */
     *out = s;
+    return ERR_OK;
+}
+
+ErrCode scratch_room(const char *dir, const char *what, uint64_t bytes, Err *err)
+{
+    struct statvfs fs;
+    uint64_t have;
+
+    if (statvfs(dir, &fs) != 0) return ERR_OK; /* writing will tell */
+    have = (uint64_t)fs.f_bavail * fs.f_frsize;
+    if (have < bytes)
+        return err_set(err, ERR_SYS,
+                       "scratch directory %s is full: %s needs %" PRIu64 " KiB more, %" PRIu64 " KiB are free", dir,
+                       what, (bytes + 1023) >> 10, have >> 10);
+    if (fs.f_files > 0 && fs.f_favail == 0)
+        return err_set(err, ERR_SYS, "scratch directory %s is full: %s needs one more inode, none is free", dir,
+                       what);
     return ERR_OK;
 }
 

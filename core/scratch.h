@@ -10,6 +10,9 @@ typedef struct Scratch Scratch;
 /* In directory `dir`, which exists; `what` is for messages. */
 MUST_USE ErrCode scratch_open(Scratch **s, const char *dir, const char *what, Err *err);
 void scratch_close(Scratch *s);
+/* ERR_SYS naming need and have when the directory's file system has no room for so many bytes more, or for one file. Nothing is
+ * reserved: it only makes the message clear and comes before time is spent. */
+MUST_USE ErrCode scratch_room(const char *dir, const char *what, uint64_t bytes, Err *err);
 MUST_USE ErrCode scratch_put(Scratch *s, const void *p, size_t n, Err *err); /* appends */
 /* Exactly n bytes; any number of threads. Past the end: ERR_DATA. */
 MUST_USE ErrCode scratch_read(Scratch *s, uint64_t offset, void *out, size_t n, Err *err);

@@ -1,0 +1,76 @@
+#define _DEFAULT_SOURCE /* madvise */
+#include "core/slab.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+
+enum { HUGE_PAGE = 2 << 20 }; /* smaller slabs are not worth keeping */
+
+static struct {
+    pthread_mutex_t lock;
+    Slab *slab;
+    uint64_t bytes;
+} kept = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+/* A kept slab of n bytes, not twice as large. */
+static Slab *take_kept(size_t n)
+{
+    Slab *found = NULL;
+
+    pthread_mutex_lock(&kept.lock);
+    for (Slab **at = &kept.slab; *at; at = &(*at)->older) {
+        if ((*at)->cap < n || (*at)->cap / 2 > n) continue;
+        found = *at;
+        *at = found->older;
+        kept.bytes -= SLAB_HEAD + found->cap;
+        break;
+    }
+    pthread_mutex_unlock(&kept.lock);
+    return found;
+}
+
+Slab *slab_take(size_t n)
+{
+    size_t bytes;
+    Slab *s;
+
+    if (n > SIZE_MAX - SLAB_HEAD - HUGE_PAGE) return NULL;
+    bytes = (SLAB_HEAD + n + 63) / 64 * 64;
+    if (bytes >= HUGE_PAGE) {
+        bytes = (bytes + HUGE_PAGE - 1) / HUGE_PAGE * HUGE_PAGE;
+        s = take_kept(bytes - SLAB_HEAD);
+        if (!s && (s = aligned_alloc(HUGE_PAGE, bytes)) != NULL) {
+            (void)madvise(s, bytes, MADV_HUGEPAGE); /* only speed depends on it */
+            s->cap = bytes - SLAB_HEAD;
+        }
+    } else if ((s = aligned_alloc(64, bytes)) != NULL) {
+        s->cap = bytes - SLAB_HEAD;
+    }
+    if (!s) return NULL;
+    s->older = NULL;
+    s->used = 0;
+    return s;
+}
+
+void slab_give(Slab *s, uint64_t most)
+{
+    uint64_t bytes;
+
+    if (!s) return;
+    bytes = SLAB_HEAD + s->cap;
+#ifdef MADV_FREE
+    if (bytes >= HUGE_PAGE) {
+        (void)madvise((uint8_t *)s + HUGE_PAGE, (size_t)bytes - HUGE_PAGE, MADV_FREE); /* the head stays */
+        pthread_mutex_lock(&kept.lock);
+        if (kept.bytes + bytes <= most) {
+            s->older = kept.slab;
+            kept.slab = s;
+            kept.bytes += bytes;
+            s = NULL;
+        }
+        pthread_mutex_unlock(&kept.lock);
+    }
+#endif
+    free(s);
+}
