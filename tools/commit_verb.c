@@ -1,10 +1,34 @@
 #include "core/dataset.h"
+#include "core/dataset_status.h"
 #include "core/options.h"
 #include "core/stage.h"
 #include "tools/verbs.h"
 
 #include <inttypes.h>
 #include <stdio.h>
+
+/* "37 of 120 parts are there", and which of the others were set aside. */
+static ErrCode incomplete(const char *dir, uint32_t have, uint32_t all, Err *err)
+{
+    DatasetStatus s;
+    bool found, first = true;
+    Buf b = {0};
+    ErrCode rc = dataset_status(dir, &s, &found, err);
+
+    buf_printf(&b, "%s: %" PRIu32 " of %" PRIu32 " parts are there", dir, have, all);
+    for (size_t i = 0; i < s.n_failed && rc == ERR_OK; i++) {
+        const StatusFailed *f = &s.failed[i];
+        if (!f->aside) continue;
+        buf_printf(&b, "%s %" PRIu32 " (%.100s)", first ? "; set aside after crashes:" : ",", f->part,
+                   f->holder.input);
+        first = false;
+    }
+    const char *text = buf_cstr(&b);
+    if (rc == ERR_OK) rc = text ? err_set(err, ERR_NO, "%s", text) : err_nomem(err, "a message");
+    buf_clear(&b);
+    dataset_status_clear(&s);
+    return rc;
+}
 
 int commit_verb(int argc, char **argv)
 {
@@ -30,7 +54,7 @@ int commit_verb(int argc, char **argv)
         if (done)
             rc = stage_summary(argv[i], &err);
         else
-            rc = err_set(&err, ERR_NO, "%s: %" PRIu32 " of %" PRIu32 " parts are there", argv[i], have, all);
+            rc = incomplete(argv[i], have, all, &err);
         if (rc != ERR_OK) break;
     }
     return verb_exit(rc, &err);

@@ -7,6 +7,7 @@ int run_verb(int argc, char **argv);      /* the whole chain of a recipe, stage 
 int report_verb(int argc, char **argv);   /* report.html of a run directory */
 int events_verb(int argc, char **argv);   /* what a run did and when: tables, a trace */
 int docs_verb(int argc, char **argv);     /* look at the documents of any dataset or view */
+int status_verb(int argc, char **argv);   /* how far a dataset or a run is */
 int commit_verb(int argc, char **argv);   /* a full set of receipts into a manifest */
 int plan_verb(int argc, char **argv);     /* what a run will cost */
 int tokenize_verb(int argc, char **argv); /* documents into token shards */

@@ -1,0 +1,338 @@
+/* `tamis status`: how far datasets and runs are, while others work on them. */
+#include "core/dataset_status.h"
+#include "core/json.h"
+#include "core/options.h"
+#include "core/utf8.h"
+#include "tools/docs.h"
+#include "tools/recipe.h"
+#include "tools/verbs.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+typedef struct {
+    bool json, wait, quiet, verbose;
+} StatusOptions;
+
+/* --- processes of other hosts: with --wait a second look says who lives. */
+
+static const char *state_name(HolderState s)
+{
+    return s == HOLDER_ALIVE ? "alive" : s == HOLDER_DEAD ? "dead" : "unknown";
+}
+
+/* A heartbeat comes every sixth of the expiry. */
+static ErrCode second_look(const char *dir, DatasetStatus *s, Err *err)
+{
+    DatasetStatus later;
+    bool unknown = false, found;
+    double wait = lease_seconds() / 6 + 1;
+    ErrCode rc;
+
+    for (size_t i = 0; i < s->n_processes; i++) unknown |= s->process[i].state == HOLDER_UNKNOWN;
+    if (!unknown) return ERR_OK;
+    for (double until = clock_seconds() + wait; clock_seconds() < until;) {
+        if (interrupt_seen()) return err_set(err, ERR_INTR, "status: interrupted");
+        nanosleep(&(struct timespec){.tv_nsec = 100000000}, NULL);
+    }
+    if ((rc = dataset_status(dir, &later, &found, err)) != ERR_OK) {
+        dataset_status_clear(&later);
+        return rc;
+    }
+    for (size_t i = 0; i < later.n_processes; i++) {
+        StatusProcess *p = &later.process[i];
+        for (size_t k = 0; k < s->n_processes && p->state == HOLDER_UNKNOWN; k++)
+            if (strcmp(p->name, s->process[k].name) == 0)
+                p->state = p->line.beat != s->process[k].line.beat ? HOLDER_ALIVE : HOLDER_DEAD;
+    }
+    dataset_status_clear(s);
+    *s = later;
+    return ERR_OK;
+}
+
+/* --- for people */
+
+static void print_duration(double s)
+{
+    if (s < 120)
+        printf("%.0f s", s);
+    else if (s < 7200)
+        printf("%.0f min", s / 60);
+    else
+        printf("%.1f h", s / 3600);
+}
+
+/* "HOST pid 12 (rank 1 of 4)"; the name says all that of a process which has left no line. */
+static void print_process(const DatasetStatus *s, const char *name)
+{
+    const StatusProcess *p = NULL;
+
+    for (size_t i = 0; i < s->n_processes; i++)
+        if (strcmp(s->process[i].name, name) == 0) p = &s->process[i];
+    if (!p) {
+        docs_put_shown(span_str(name), true);
+        return;
+    }
+    docs_put_shown(span_str(p->line.host), true);
+    printf(" pid %" PRIu64, p->line.pid);
+    if (!p->line.role[0]) return;
+    fputs(" (", stdout);
+    docs_put_shown(span_str(p->line.role), true);
+    putchar(')');
+}
+
+static void print_work(const DatasetStatus *s)
+{
+    for (size_t i = 0; i < s->n_leases; i++) {
+        const StatusLease *l = &s->lease[i];
+        printf("  running  part %" PRIu32 "%s on ", l->part, l->again ? " a second time" : "");
+        print_process(s, l->holder.process);
+        if (l->seconds >= 0) fputs(" for ", stdout), print_duration(l->seconds);
+        fputs(": ", stdout);
+        docs_put_shown(span_str(l->holder.input), true);
+        putchar('\n');
+    }
+    for (size_t i = 0; i < s->n_failed; i++) {
+        const StatusFailed *f = &s->failed[i];
+        printf("  %s part %" PRIu32 ":", f->aside ? "aside   " : "suspect ", f->part);
+        if (f->n_crashed) printf(" crashed %" PRIu32 " times", f->n_crashed);
+        if (f->signal) printf(" (signal %d)", f->signal);
+        if (f->n_lost) printf("%s lost %" PRIu32 " times", f->n_crashed ? "," : "", f->n_lost);
+        fputs(": ", stdout);
+        docs_put_shown(span_str(f->holder.input), true);
+        putchar('\n');
+    }
+    for (size_t i = 0; i < s->n_processes; i++) {
+        const StatusProcess *p = &s->process[i];
+        fputs("  process  ", stdout);
+        print_process(s, p->name);
+        printf(": %s, %" PRIu64 " parts, %" PRIu64 " documents, %.1f MB in ", state_name(p->state), p->line.n_parts,
+               p->line.n_docs, (double)p->line.bytes / 1e6);
+        print_duration(p->line.elapsed_s);
+        putchar('\n');
+    }
+}
+
+static void print_dataset(const char *label, const DatasetStatus *s, bool details)
+{
+    const uint32_t left = s->n_running + s->n_missing;
+
+    printf("%s: %s, ", label, s->stage);
+    if (s->complete) {
+        printf("complete: %" PRIu32 " parts, %" PRIu64 " documents, %.1f MB of text\n", s->n_parts, s->n_docs,
+               (double)s->text_bytes / 1e6);
+        return;
+    }
+    printf("%" PRIu32 " of %" PRIu32 " parts done, %" PRIu32 " running, %" PRIu32 " missing, %" PRIu32 " set aside\n",
+           s->n_done, s->n_parts, s->n_running, s->n_missing, s->n_aside);
+    if (s->parts_per_s > 0 || s->bytes_per_s > 0) {
+        printf("  rate     %.2f parts a minute, %.1f MB/s", 60 * s->parts_per_s, s->bytes_per_s / 1e6);
+        if (s->parts_per_s > 0 && left)
+            fputs(", about ", stdout), print_duration(left / s->parts_per_s), fputs(" left", stdout);
+        putchar('\n');
+    }
+    if (details) print_work(s);
+}
+
+/* --- for programs */
+
+static void put_text(Buf *b, const char *key, const char *text)
+{
+    Buf clean = {0};
+
+    (void)utf8_repair(&clean, span_str(text));
+    buf_printf(b, ",\"%s\":", key);
+    json_put_string(b, buf_span(&clean));
+    b->oom |= clean.oom;
+    buf_clear(&clean);
+}
+
+static void put_number(Buf *b, const char *key, double v)
+{
+    buf_printf(b, ",\"%s\":", key);
+    json_put_number(b, v >= 0 && v < 1e12 ? v : 0);
+}
+
+static void put_work(Buf *b, const DatasetStatus *s)
+{
+    buf_puts(b, ",\"running\":[");
+    for (size_t i = 0; i < s->n_leases; i++) {
+        const StatusLease *l = &s->lease[i];
+        buf_printf(b, "%s{\"part\":%" PRIu32 ",\"again\":%s", i ? "," : "", l->part, l->again ? "true" : "false");
+        put_text(b, "process", l->holder.process);
+        put_text(b, "input", l->holder.input);
+        if (l->seconds >= 0) put_number(b, "seconds", l->seconds);
+        buf_putc(b, '}');
+    }
+    buf_puts(b, "],\"failed\":[");
+    for (size_t i = 0; i < s->n_failed; i++) {
+        const StatusFailed *f = &s->failed[i];
+        buf_printf(b,
+                   "%s{\"part\":%" PRIu32 ",\"aside\":%s,\"crashed\":%" PRIu32 ",\"lost\":%" PRIu32 ",\"signal\":%d",
+                   i ? "," : "", f->part, f->aside ? "true" : "false", f->n_crashed, f->n_lost, f->signal);
+        put_text(b, "input", f->holder.input);
+        buf_putc(b, '}');
+    }
+    buf_puts(b, "],\"processes\":[");
+    for (size_t i = 0; i < s->n_processes; i++) {
+        const StatusProcess *p = &s->process[i];
+        buf_printf(b, "%s{\"pid\":%" PRIu64 ",\"parts\":%" PRIu64 ",\"docs\":%" PRIu64 ",\"bytes\":%" PRIu64,
+                   i ? "," : "", p->line.pid, p->line.n_parts, p->line.n_docs, p->line.bytes);
+        put_text(b, "process", p->name);
+        put_text(b, "host", p->line.host);
+        put_text(b, "role", p->line.role);
+        put_text(b, "state", state_name(p->state));
+        put_number(b, "seconds", p->line.elapsed_s);
+        buf_putc(b, '}');
+    }
+    buf_putc(b, ']');
+}
+
+static void put_dataset(Buf *b, const char *label, const DatasetStatus *s)
+{
+    const uint32_t left = s->n_running + s->n_missing;
+
+    buf_puts(b, "{\"kind\":\"dataset\"");
+    put_text(b, "dir", label);
+    put_text(b, "stage", s->stage);
+    buf_printf(b,
+               ",\"complete\":%s,\"n_parts\":%" PRIu32 ",\"n_done\":%" PRIu32 ",\"n_running\":%" PRIu32
+               ",\"n_missing\":%" PRIu32 ",\"n_aside\":%" PRIu32,
+               s->complete ? "true" : "false", s->n_parts, s->n_done, s->n_running, s->n_missing, s->n_aside);
+    if (s->complete) {
+        buf_printf(b, ",\"n_docs\":%" PRIu64 ",\"text_bytes\":%" PRIu64, s->n_docs, s->text_bytes);
+    } else {
+        put_number(b, "parts_per_s", s->parts_per_s);
+        put_number(b, "bytes_per_s", s->bytes_per_s);
+        if (s->parts_per_s > 0) put_number(b, "eta_s", left / s->parts_per_s);
+        put_work(b, s);
+    }
+    buf_putc(b, '}');
+}
+
+/* --- directories */
+
+/* A run's stage that is no dataset: there or not. */
+static void show_file(const char *label, const char *verb, bool complete, const StatusOptions *o, Buf *b)
+{
+    if (!o->json) {
+        printf("%s: %s, %s\n", label, verb, complete ? "complete" : "not complete");
+        return;
+    }
+    buf_puts(b, "{\"kind\":\"file\"");
+    put_text(b, "dir", label);
+    put_text(b, "stage", verb);
+    buf_printf(b, ",\"complete\":%s}", complete ? "true" : "false");
+}
+
+static ErrCode show_dataset(const char *dir, const StatusOptions *o, Buf *b, bool *found, bool *complete, Err *err)
+{
+    DatasetStatus s;
+    ErrCode rc = dataset_status(dir, &s, found, err);
+
+    if (rc == ERR_OK && *found && o->wait) rc = second_look(dir, &s, err);
+    if (rc == ERR_OK && *found) {
+        *complete = s.complete;
+        if (o->json)
+            put_dataset(b, dir, &s);
+        else
+            print_dataset(dir, &s, true);
+    }
+    dataset_status_clear(&s);
+    return rc;
+}
+
+/* What dedup does before its own parts. */
+static ErrCode show_inner(Arena *a, const char *dir, const StatusOptions *o, Buf *b, Err *err)
+{
+    const char *sign = path_join(a, dir, "sign");
+    bool found, complete;
+    size_t at = b->n;
+
+    if (!sign) return err_nomem(err, "a path");
+    if (o->json) buf_putc(b, ',');
+    ErrCode rc = show_dataset(sign, o, b, &found, &complete, err);
+    if (rc == ERR_OK && !found) b->n = at;
+    return rc;
+}
+
+/* One line a stage that has begun. A run is complete when all of them are and the report is there, which comes last. */
+static ErrCode show_run(Arena *a, const char *dir, const StatusOptions *o, Buf *b, bool *found, bool *complete,
+                        Err *err)
+{
+    static const char *const files[][2] = {{"bpe", ""}, {"tokenize", "manifest.json"}, {"train", "result.json"}};
+    const char *report = path_join(a, dir, "report.html");
+    ErrCode rc = report ? store_exists(report, complete, err) : err_nomem(err, "a path");
+
+    *found = false;
+    if (o->json) buf_puts(b, "{\"kind\":\"run\""), put_text(b, "dir", dir), buf_puts(b, ",\"stages\":[");
+    for (size_t i = 0; i < RECIPE_STAGES && rc == ERR_OK; i++) {
+        const char *verb = recipe_verb(i), *out = path_join(a, dir, recipe_output_name(verb)), *last = NULL;
+        bool there = false, done = false;
+        size_t before = b->n;
+        if (!out) return err_nomem(err, "a path");
+        if (o->json && *found) buf_putc(b, ',');
+        for (size_t k = 0; k < sizeof files / sizeof *files; k++)
+            if (strcmp(files[k][0], verb) == 0) last = files[k][1];
+        if (!last) {
+            rc = show_dataset(out, o, b, &there, &done, err);
+            if (rc == ERR_OK && there && !done && strcmp(verb, "dedup") == 0) rc = show_inner(a, out, o, b, err);
+        } else if ((rc = store_exists(out, &there, err)) == ERR_OK && there) {
+            const char *file = *last ? path_join(a, out, last) : out;
+            rc = file ? store_exists(file, &done, err) : err_nomem(err, "a path");
+            if (rc == ERR_OK) show_file(out, verb, done, o, b);
+        }
+        if (!there) b->n = before;
+        *found |= there;
+        *complete &= !there || done;
+    }
+    if (o->json) buf_printf(b, "],\"complete\":%s}", *complete ? "true" : "false");
+    return rc;
+}
+
+static ErrCode show(const char *dir, const StatusOptions *o, bool *complete, Err *err)
+{
+    Arena a = {0};
+    Buf b = {0};
+    bool found;
+    ErrCode rc = show_dataset(dir, o, &b, &found, complete, err);
+
+    if (rc == ERR_OK && found && !*complete && !o->json) rc = show_inner(&a, dir, o, &b, err);
+    if (rc == ERR_OK && !found) rc = show_run(&a, dir, o, &b, &found, complete, err);
+    if (rc == ERR_OK && !found) rc = err_set(err, ERR_SYS, "%s: neither a dataset nor a run", dir);
+    if (rc == ERR_OK) rc = buf_ok(&b, "a status", err);
+    if (rc == ERR_OK && o->json) buf_putc(&b, '\n'), fwrite(b.p, 1, b.n, stdout);
+    buf_clear(&b);
+    arena_clear(&a);
+    return rc;
+}
+
+int status_verb(int argc, char **argv)
+{
+    StatusOptions o = {0};
+    const OptSpec specs[] = {
+        OPT_FLAG(0, "json", &o.json, "one JSON object a DIR, for programs"),
+        OPT_FLAG('w', "wait", &o.wait, "look twice, a heartbeat apart: who of other hosts lives"),
+        OPT_COMMON_TALK(&o), OPT_END};
+    const OptVerb verb = {
+        "status", "[options] DIR...",
+        "Say how far datasets and runs are, also while others work on them: parts done, running (where,\n"
+        "since when), missing, set aside after crashes; rates, and how long it will take.",
+        specs, "Status 0 says that all is complete, 1 that it is not."};
+    bool all = true;
+    int first = 0;
+    Err err = {.code = ERR_OK};
+    ErrCode rc = options_parse(&verb, argc, argv, &first, &err);
+
+    if (rc == ERR_NO) return verb_exit(ERR_OK, &err);
+    if (rc == ERR_OK && first == argc) rc = err_set(&err, ERR_USAGE, "status: no directory; try tamis status --help");
+    log_setup(o.quiet ? LOG_QUIET : o.verbose ? LOG_VERBOSE : LOG_NORMAL, 0);
+    for (int i = first; i < argc && rc == ERR_OK; i++) {
+        bool complete = false;
+        rc = show(argv[i], &o, &complete, &err);
+        all &= complete;
+    }
+    return verb_exit(rc == ERR_OK && !all ? ERR_NO : rc, &err);
+}
