@@ -289,7 +289,7 @@ ErrCode lease_look(Leases *l, uint32_t part, bool again, LeaseLook *out, Err *er
     note(w, h.process, hash64(span(text, n)) + mix64(hash64(span(line, n_line))), now);
     out->held_s = now - w->first;
     out->state = lease_process_state(l->dir, h.process);
-    if (out->state == HOLDER_UNKNOWN && now - w->last >= l->expiry) out->state = HOLDER_DEAD;
+    if (now - w->last >= l->expiry) out->state = HOLDER_DEAD; /* a process that is stopped keeps its lock */
     if (out->state == HOLDER_UNKNOWN && w->changed) out->state = HOLDER_ALIVE;
     return ERR_OK;
 }

@@ -97,9 +97,9 @@ static void print_work(const DatasetStatus *s)
     for (size_t i = 0; i < s->n_failed; i++) {
         const StatusFailed *f = &s->failed[i];
         printf("  %s part %" PRIu32 ":", f->aside ? "aside   " : "suspect ", f->part);
-        if (f->n_crashed) printf(" crashed %" PRIu32 " times", f->n_crashed);
+        printf(" attempts crashed: %" PRIu32, f->n_crashed);
         if (f->signal) printf(" (signal %d)", f->signal);
-        if (f->n_lost) printf("%s lost %" PRIu32 " times", f->n_crashed ? "," : "", f->n_lost);
+        printf(", lost: %" PRIu32, f->n_lost);
         fputs(": ", stdout);
         docs_put_shown(span_str(f->holder.input), true);
         putchar('\n');
