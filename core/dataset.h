@@ -106,7 +106,8 @@ void doccursor_close(DocCursor *c);
 typedef enum { DATASET_WRITTEN, DATASET_VIEW } DatasetKind;
 /* Collects the receipts under `dir` and, when every part has one with the plan's key, publishes parts.jsonl, stats.json
  * and manifest.json. *done says whether the dataset is complete now; *n_have how many parts are there. Anybody may call
- * it, any number of times. Checks n_in = n_docs + sum of dropped. */
+ * it, any number of times. Checks n_in = n_docs + sum of dropped. ERR_NO when the rates of the whole have left the bands that the last
+ * run was given (core/alarm.h). */
 MUST_USE ErrCode dataset_commit(const char *dir, bool *done, uint32_t *n_have, uint32_t *n_parts, Err *err);
 
 #endif

@@ -1,3 +1,4 @@
+#include "core/alarm.h"
 #include "core/dataset_files.h"
 #include "core/lease.h"
 #include "core/log.h"
@@ -150,6 +151,21 @@ static ErrCode count_names(const char *dir, const DatasetPlan *plan, uint32_t *n
     return rc;
 }
 
+/* The bands that the last run was given, over the whole dataset. */
+static ErrCode judge_rates(Arena *a, const char *dir, const DatasetPlan *plan, const Totals *t, Err *err)
+{
+    const Json *list = json_get(plan->json, "reasons");
+    const char *reasons[DATASET_MAX_REASONS];
+    uint32_t n = 0;
+    AlarmBands bands;
+    ErrCode rc = alarm_load(a, dir, &bands, err);
+
+    for (const Json *r = list ? list->child : NULL; r && n < DATASET_MAX_REASONS; r = r->next)
+        reasons[n++] = r->type == JSON_STRING ? (const char *)r->string.p : "";
+    const AlarmCounts counts = {t->sum.info.n_in, reasons, t->sum.dropped, n, &t->sum.counters};
+    return rc == ERR_OK ? alarm_judge(&bands, dir, &counts, true, err) : rc;
+}
+
 ErrCode dataset_commit(const char *dir, bool *done, uint32_t *n_have, uint32_t *n_parts, Err *err)
 {
     Arena arena = {0};
@@ -178,6 +194,7 @@ ErrCode dataset_commit(const char *dir, bool *done, uint32_t *n_have, uint32_t *
         if (rc != ERR_OK) goto out;
     }
     if (*n_have < plan.n_parts) goto out;
+    if ((rc = judge_rates(&arena, dir, &plan, &t, err)) != ERR_OK) goto out;
     if ((rc = publish(dir, "parts.jsonl", &t.lines, err)) != ERR_OK) goto out;
     if ((rc = publish_stats(dir, &plan, &t, err)) != ERR_OK) goto out;
     if ((rc = publish_manifest(dir, &plan, &t, err)) != ERR_OK) goto out;

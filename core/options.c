@@ -103,6 +103,15 @@ static ErrCode set_value(const OptVerb *verb, const OptSpec *o, const char *arg,
     case OPT_T_TASK:
         if (!parse_task(arg, o->value)) return bad_value(verb, o, arg, "I/N with 0 <= I < N", err);
         return ERR_OK;
+    case OPT_T_ALARM: {
+        AlarmBands *bands = o->value;
+        if (bands->n == ALARM_MAX_BANDS)
+            return err_set(err, ERR_USAGE, "%s: more than %d --%s", verb->name, ALARM_MAX_BANDS, o->long_name);
+        if (!alarm_parse(arg, &bands->v[bands->n]))
+            return bad_value(verb, o, arg, "NAME=LOW:HIGH with 0 <= LOW <= HIGH <= 1", err);
+        bands->n++;
+        return ERR_OK;
+    }
     case OPT_T_END:
     case OPT_T_HEAD:
     case OPT_T_CHECK: break;
@@ -118,8 +127,9 @@ void optlist_clear(OptList *l)
 
 ErrCode common_check(void *value, Err *err)
 {
-    const CommonOptions *c = value;
+    CommonOptions *c = value;
 
+    if (c->no_alarm) c->alarm.n = 0;
     if (c->threads > PAR_MAX_THREADS)
         return err_set(err, ERR_USAGE, "--threads is at most %d; 0 takes the cores we may use", PAR_MAX_THREADS);
     if (!c->force || c->task.count <= 1) return ERR_OK;
@@ -261,7 +271,7 @@ static ErrCode check_words(const OptVerb *verb, int c, const char *name, char **
 /* The last of two values would win in silence. */
 static ErrCode check_twice(const OptVerb *verb, const OptSpec *o, bool given, Err *err)
 {
-    if (!given || o->type == OPT_T_FLAG || o->type == OPT_T_LIST) return ERR_OK;
+    if (!given || o->type == OPT_T_FLAG || o->type == OPT_T_LIST || o->type == OPT_T_ALARM) return ERR_OK;
     return err_set(err, ERR_USAGE, "%s: --%s is given twice; try tamis %s --help", verb->name, o->long_name,
                    verb->name);
 }

@@ -9,6 +9,7 @@
 #ifndef TAMIS_CORE_OPTIONS_H
 #define TAMIS_CORE_OPTIONS_H
 
+#include "core/alarm.h"
 #include "core/err.h"
 #include "core/log.h"
 #include "core/par.h"
@@ -27,6 +28,7 @@ typedef enum {
     OPT_T_CHOICE, /* uint32_t index into the NULL-terminated list `choices` */
     OPT_T_LIST,   /* OptList: may be given several times */
     OPT_T_TASK,   /* OptTask: I/N with 0 <= I < N */
+    OPT_T_ALARM,  /* AlarmBands: NAME=LOW:HIGH, may be given several times */
     OPT_T_CHECK   /* no option: what must hold of the values together */
 } OptType;
 
@@ -96,6 +98,10 @@ typedef struct {
     {                                                                                                  \
         .type = OPT_T_TASK, .short_name = (s), .long_name = (l), .value = (v), .arg = (a), .help = (h) \
     }
+#define OPT_ALARM(s, l, v, a, h)                                                                        \
+    {                                                                                                   \
+        .type = OPT_T_ALARM, .short_name = (s), .long_name = (l), .value = (v), .arg = (a), .help = (h) \
+    }
 /* What the table cannot say of the values: f(v, err), called once all are parsed, also by --check-options. It may settle
  * what follows from them, and read files the user wrote; inputs may not be there yet. */
 #define OPT_CHECK(f, v)                                 \
@@ -118,6 +124,8 @@ typedef struct {
     const char *scratch;  /* --scratch DIR; NULL: the output's directory */
     const char *events;   /* --events DIR; NULL: none */
     bool quiet, verbose;
+    AlarmBands alarm; /* --alarm NAME=LOW:HIGH… */
+    bool no_alarm;    /* --no-alarm: as if there were none */
 } CommonOptions;
 #define OPT_COMMON_TALK(c)                                          \
     OPT_FLAG('q', "quiet", &(c)->quiet, "no progress, no summary"), \
@@ -133,7 +141,10 @@ typedef struct {
         OPT_TASK(0, "task", &(c)->task, "I/N", "do only share I of N of the parts (a job array)"),            \
         OPT_FLAG(0, "force", &(c)->force, "start anew although DIR holds another run; not with --task"),      \
         OPT_FLAG(0, "retry", &(c)->retry, "try parts again that were set aside after crashes"),               \
-        OPT_COMMON_EVENTS(c), OPT_CHECK(common_check, c), OPT_COMMON_TALK(c)
+        OPT_ALARM(0, "alarm", &(c)->alarm, "BAND",                                                            \
+                  "NAME=LOW:HIGH: stop when this rate leaves the band; repeatable"),                          \
+        OPT_FLAG(0, "no-alarm", &(c)->no_alarm, "go on whatever the rates are"), OPT_COMMON_EVENTS(c),        \
+        OPT_CHECK(common_check, c), OPT_COMMON_TALK(c)
 /* Of OPT_COMMON_STAGE: tasks that start together would wipe what the first of them has done. *value is the CommonOptions. */
 MUST_USE ErrCode common_check(void *value, Err *err);
 /* Bytes that --memory grants this process; without it 3/4 of what is free. */

@@ -209,3 +209,24 @@ TEST(sizes_have_binary_units)
     CHECK(parse_size("2T", &v) && v == 2ull << 40);
     CHECK(!parse_size("", &v) && !parse_size("K", &v) && !parse_size("1.5G", &v) && !parse_size("16777216T", &v));
 }
+
+TEST(bands_may_be_given_several_times)
+{
+    AlarmBands bands = {0};
+    const OptSpec specs[] = {OPT_ALARM(0, "alarm", &bands, "BAND", "bands"), OPT_END};
+    const OptVerb verb = {"test", "INPUT", "Test.", specs, NULL};
+    char *words[] = {"test", "--alarm", "drop=0:0.5", "--alarm=lang/en=0.25:1", "in", NULL},
+         *wrong[] = {"test", "--alarm=drop", NULL};
+    Err err = {.code = ERR_OK};
+    int first;
+
+    CHECK_OK(options_parse(&verb, 5, words, &first, &err), &err);
+    CHECK_INT(2, bands.n);
+    CHECK_SPAN(SPAN_LIT("drop"), bands.v[0].name);
+    CHECK_SPAN(SPAN_LIT("lang/en"), bands.v[1].name);
+    CHECK(bands.v[1].low == 0.25 && bands.v[1].high == 1);
+    CHECK_INT(ERR_USAGE, options_parse(&verb, 2, wrong, &first, &err));
+    CHECK_STR("test: --alarm wants NAME=LOW:HIGH with 0 <= LOW <= HIGH <= 1, not \"drop\"", err.msg);
+    bands.n = ALARM_MAX_BANDS;
+    CHECK_INT(ERR_USAGE, options_parse(&verb, 5, words, &first, &err));
+}

@@ -107,7 +107,8 @@ static ErrCode make_plan(Buf *b, const StageJob *job, Hash128 key, Err *err)
 
 static bool is_ours(const char *name)
 {
-    static const char *const names[] = {"manifest.json", "parts.jsonl", "stats.json", "stage.json", "mixture.json"};
+    static const char *const names[] = {"manifest.json", "parts.jsonl",  "stats.json",
+                                        "stage.json",    "mixture.json", ALARM_FILE};
 
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (span_is(span_str(name), names[i])) return true;
@@ -243,12 +244,15 @@ static ErrCode claim(const StageJob *job, Hash128 key, Err *err)
 
 static ErrCode run_parts(const StageJob *job, const Par *par, Hash128 key, StageTotals *t, Err *err)
 {
-    WriteSpec spec = {.job = job, .key = key, .rejected_dir = job->common->rejected, .rank = par->rank};
+    Receipt done = {0};
+    WriteSpec spec = {
+        .job = job, .key = key, .rejected_dir = job->common->rejected, .rank = par->rank, .done = &done};
     uint64_t bytes = 0, todo = 0, counts[2] = {0};
     Progress *progress = NULL;
     bool more = true;
     ErrCode rc = share_open(&spec.share, job, par, key, err);
 
+    if (rc == ERR_OK && par->rank == 0) rc = alarm_publish(job->out_dir, &job->common->alarm, err);
     if (rc == ERR_OK) todo = share_n_todo(spec.share, &bytes);
     par_sum_u64(par, &todo, 1);
     if (rc == ERR_OK && todo) rc = progress_start(&progress, job->def->name, bytes, err);
@@ -261,6 +265,7 @@ static ErrCode run_parts(const StageJob *job, const Par *par, Hash128 key, Stage
     if (rc == ERR_OK) rc = share_verdict(spec.share, err);
     if (spec.share) counts[0] = share_n_done(spec.share), counts[1] = share_n_reused(spec.share);
     share_close(spec.share);
+    receipt_clear(&done);
     rc = par_agree(par, rc, err);
     par_sum_u64(par, counts, 2);
     progress_sum(progress, par);
@@ -292,6 +297,7 @@ ErrCode stage_claim(const StageJob *job, const Par *par, Hash128 *key, Err *err)
     put_inputs_content(&inputs, job);
     rc = buf_ok(&inputs, "a key", err);
     if (rc == ERR_OK) rc = stage_key(job->def, job->params, buf_span(&inputs), key, err);
+    if (rc == ERR_OK) rc = alarm_check(&job->common->alarm, job->def->reasons, job->def->n_reasons, err);
     if (rc == ERR_OK && par->rank == 0) rc = claim(job, *key, err);
     buf_clear(&inputs);
     return par_agree(par, rc, err);

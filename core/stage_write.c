@@ -171,6 +171,21 @@ static ErrCode check_input(const PartRun *r, const WriteSpec *spec, Err *err)
                    dataset_dir(in), local, out->n_in, want->n_docs);
 }
 
+/* Whether the parts that this process has finished keep within the bands of --alarm. */
+static ErrCode judge_rates(const PartRun *r, const WriteSpec *spec, Err *err)
+{
+    const StageDef *def = spec->job->def;
+    Receipt *sum = spec->done;
+
+    if (spec->job->common->alarm.n == 0) return ERR_OK;
+    sum->info.n_in += r->receipt.info.n_in;
+    for (uint32_t i = 0; i < def->n_reasons; i++) sum->dropped[i] += r->receipt.dropped[i];
+    counters_merge(&sum->counters, &r->receipt.counters);
+    if (sum->counters.oom) return err_nomem(err, "statistics");
+    const AlarmCounts counts = {sum->info.n_in, def->reasons, sum->dropped, def->n_reasons, &sum->counters};
+    return alarm_judge(&spec->job->common->alarm, spec->job->out_dir, &counts, false, err);
+}
+
 ErrCode partrun_end(PartRun *r, const WriteSpec *spec, Err *err)
 {
     const StageDef *def = spec->job->def;
@@ -189,6 +204,7 @@ ErrCode partrun_end(PartRun *r, const WriteSpec *spec, Err *err)
     else
         rc = write_columns(r, spec, buf_span(&receipt), err);
     if (rc == ERR_OK) log_part(r, spec);
+    if (rc == ERR_OK) rc = judge_rates(r, spec, err);
 out:
     buf_clear(&receipt);
     return rc;

@@ -35,6 +35,7 @@ typedef struct {
     Hash128 key;
     const char *rejected_dir; /* NULL: none */
     int rank;
+    Receipt *done; /* what the parts finished by this process add up to, for --alarm; of the writing thread */
 } WriteSpec;
 
 /* Creates the temporaries. The run must be zeroed but for `part`. */

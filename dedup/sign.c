@@ -169,6 +169,7 @@ ErrCode sign_run(const DedupParams *params, const DatasetSet *in, const char *ou
         columns[SIGN_BANDS + b] = (ColumnDef){names[b], COL_U64, 1, 0};
     }
     quiet_drop.rejected = NULL;
+    quiet_drop.alarm.n = 0;
     put_params(&json, params);
     if (ctx.near) rc = minhash_init(&ctx.minhash, params->bands * params->rows, params->seed, err);
     if (rc == ERR_OK) rc = buf_ok(&json, "parameters", err);

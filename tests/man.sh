@@ -99,7 +99,7 @@ $(tail -n 20 "$1.log")"
 }
 mkdir crawl
 mkcrawl -n 300 -f 3 -b crawl >/dev/null
-for verb in ingest dedup filter remix bpe tokenize shards train docs status commit run plan report events; do run_example $verb; done
+for verb in ingest dedup filter remix bpe tokenize shards train docs status commit run plan alarms report events; do run_example $verb; done
 [ $n_examples -eq "$(wc -l <verbs)" ] || fail "$n_examples examples of $(wc -l <verbs) verbs"
 mkdir alone
 cd alone

@@ -33,7 +33,9 @@ static ErrCode incomplete(const char *dir, uint32_t have, uint32_t all, Err *err
 int commit_verb(int argc, char **argv)
 {
     CommonOptions common = {0};
-    const OptSpec specs[] = {OPT_COMMON_TALK(&common), OPT_END};
+    const OptSpec specs[] = {
+        OPT_FLAG(0, "no-alarm", &common.no_alarm, "forget the bands that the jobs were given with --alarm"),
+        OPT_COMMON_TALK(&common), OPT_END};
     const OptVerb verb = {
         "commit", "[options] DIR...",
         "Turn a full set of finished parts into a manifest: the last step after `--task I/N` jobs. Anybody may\n"
@@ -50,6 +52,7 @@ int commit_verb(int argc, char **argv)
     for (int i = first; i < argc; i++) {
         uint32_t have, all;
         bool done;
+        if (common.no_alarm && (rc = alarm_publish(argv[i], &common.alarm, &err)) != ERR_OK) break;
         if ((rc = dataset_commit(argv[i], &done, &have, &all, &err)) != ERR_OK) break;
         if (done)
             rc = stage_summary(argv[i], &err);

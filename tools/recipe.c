@@ -129,6 +129,23 @@ static ErrCode add_scalar(Recipe *r, RecipeStage *st, const char *key, const Jso
     return add_option(r, st, key, value) ? ERR_OK : err_nomem(err, "a recipe");
 }
 
+/* alarm: {drop: [0.2, 0.6]} is --alarm=drop=0.2:0.6, which bands may be given as too. */
+static ErrCode add_alarms(Recipe *r, RecipeStage *st, const Json *bands, Err *err)
+{
+    for (const Json *b = bands->child; b; b = b->next) {
+        const Json *low = b->type == JSON_ARRAY && b->n == 2 ? b->child : NULL;
+        Buf text = {0};
+        if (!low || low->type != JSON_NUMBER || low->next->type != JSON_NUMBER || holds_nul(b->key))
+            return wrong(r, b, st->verb, "alarm", "a band is NAME: [LOW, HIGH]", err);
+        buf_printf(&text, "%s=%s:%s", (const char *)b->key.p, (const char *)low->string.p,
+                   (const char *)low->next->string.p);
+        const char *band = text.oom ? NULL : arena_str(&r->arena, buf_span(&text));
+        buf_clear(&text);
+        if (!band || !add_option(r, st, "alarm", band)) return err_nomem(err, "a recipe");
+    }
+    return ERR_OK;
+}
+
 static ErrCode add_member(Recipe *r, RecipeStage *st, const Json *v, Err *err)
 {
     const char *key = (const char *)v->key.p;
@@ -137,6 +154,7 @@ static ErrCode add_member(Recipe *r, RecipeStage *st, const Json *v, Err *err)
         if (!(ascii_is_lower(v->key.p[i]) || ascii_is_digit(v->key.p[i]) || (i && v->key.p[i] == '-')))
             return wrong(r, v, st->verb, key, "is no long option (lower-case letters, digits, '-')", err);
     if (v->key.n == 0) return wrong(r, v, st->verb, NULL, "an empty key", err);
+    if (v->type == JSON_OBJECT && strcmp(key, "alarm") == 0) return add_alarms(r, st, v, err);
     if (v->type == JSON_OBJECT) return add_file(r, st, v, err);
     if (v->type != JSON_ARRAY) return add_scalar(r, st, key, v, err);
     for (const Json *e = v->child; e; e = e->next) {
@@ -229,6 +247,7 @@ static bool add_wiring(Recipe *r, RecipeStage *st, const char *tokenizer, uint32
         ok = ok && add_option(r, st, "threads", arena_str(&r->arena, span_str(number)));
     }
     if (over->force) ok = ok && add_arg(r, st, "--force");
+    if (over->no_alarm && json_get(st->section, "alarm")) ok = ok && add_arg(r, st, "--no-alarm");
     if (over->quiet) ok = ok && add_arg(r, st, "--quiet");
     return ok;
 }

@@ -12,7 +12,8 @@
  *   tokenize: {}                  # a section left out runs with defaults too
  *   train: {config: tiny}
  *
- * A value true is a flag, false and null leave the option out, a list repeats it, and a mapping becomes a file
+ * A value true is a flag, false and null leave the option out, a list repeats it, `alarm` maps rates to bands (core/alarm.h) as in
+ * {drop: [0.2, 0.6], lang/en: [0.3, 0.9]}, and any other mapping becomes a file
  * OUT/VERB.KEY.yaml (JSON, which is YAML) whose path is the value. Outputs and inputs are wired here and may not be
  * given: OUT/docs, OUT/unique, OUT/clean, OUT/mixed, OUT/tokenizer.json, OUT/tokens, OUT/ckpt. A stage whose maker is
  * switched off says itself what it reads: tokenize by `tokenizer`, train by `input`. A section `slurm` is kept as it is, for
@@ -59,6 +60,7 @@ typedef struct {
     size_t n_input;
     uint32_t threads; /* 0: the recipe's */
     bool force, quiet;
+    bool no_alarm; /* of stages that have an `alarm` */
 } RecipeOverrides;
 
 /* Reads `path`, checks what the wiring needs; nothing is written. ERR_USAGE names the section and key that is wrong. */

@@ -165,6 +165,30 @@ TEST(mappings_become_files)
     recipe_clear(&recipe);
 }
 
+TEST(alarms_become_bands)
+{
+    const RecipeOverrides over = {.until = "filter", .no_alarm = true};
+    const char *const text = "ingest: {input: a, alarm: [drop=0:0.5]}\ndedup:\n"
+                             "filter: {alarm: {drop: [0.2, 0.60], lang/en: [0, 1]}}\n";
+
+    CHECK_OK(load(text, &(RecipeOverrides){.until = "filter"}), &err);
+    CHECK_STR(
+        "tamis ingest -o run/docs --events=run/events --alarm=drop=0:0.5 -- a\n"
+        "tamis dedup -o run/unique --events=run/events -- run/docs\n"
+        "tamis filter -o run/clean --events=run/events --alarm=drop=0.2:0.60 --alarm=lang/en=0:1 -- run/unique\n",
+        commands());
+    recipe_clear(&recipe);
+    CHECK_OK(load(text, &over), &err);
+    CHECK(strstr(commands(), "run/docs --no-alarm --events") || strstr(commands(), "--no-alarm --alarm=drop=0:0.5"));
+    CHECK(!strstr(commands(), "run/unique --no-alarm"));
+    recipe_clear(&recipe);
+    CHECK_INT(ERR_USAGE, load("ingest: {input: a}\nfilter:\n  alarm: {drop: 0.5}\n", NULL));
+    CHECK(strstr(err.msg, "recipe.yaml:3: filter.alarm: a band is NAME: [LOW, HIGH]"));
+    recipe_clear(&recipe);
+    CHECK_INT(ERR_USAGE, load("ingest: {input: a}\nfilter: {alarm: {drop: [0.5]}}\n", NULL));
+    recipe_clear(&recipe);
+}
+
 TEST(mistakes_are_named)
 {
     static const struct {

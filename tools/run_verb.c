@@ -28,7 +28,7 @@ typedef struct {
     bool slurm;
     uint32_t max_array;
     const char *sweep; /* a stage, of which this is the commit job; else NULL */
-    bool dry_run, force, quiet, verbose;
+    bool dry_run, force, no_alarm, quiet, verbose;
 } RunOptions;
 
 /* What tells a finished stage that was redone from one that was left alone. */
@@ -214,6 +214,7 @@ static ErrCode run_recipe(const char *path, const RunOptions *o, const char *con
                                   .n_input = n_input,
                                   .threads = o->threads,
                                   .force = o->force,
+                                  .no_alarm = o->no_alarm,
                                   .quiet = o->quiet};
     Recipe r;
 
@@ -240,6 +241,7 @@ int run_verb(int argc, char **argv)
         OPT_STR(0, "sweep", &o.sweep, "STAGE",
                 "for job scripts: see to the missing parts of the run directory RECIPE"),
         OPT_FLAG(0, "force", &o.force, "make anew what is of other parameters or inputs; the rest stays"),
+        OPT_FLAG(0, "no-alarm", &o.no_alarm, "go on whatever the recipe's alarms say"),
         OPT_COMMON_TALK(&o),
         OPT_CHECK(check_options, &o),
         OPT_END,

@@ -30,6 +30,7 @@ static const Verb verbs[] = {
     {"train", train_verb, "pretrain a model from token shards (tamis-train)"},
     {"run", run_verb, "all of it, from a recipe, resumable"},
     {"plan", plan_verb, "what a run will cost: time, memory, disk, network"},
+    {"alarms", alarms_verb, "bands for the rates of a run that went well"},
     {"report", report_verb, "the report of a run as one HTML page"},
     {"events", events_verb, "what a run did and when: parts, phases, a trace"},
     {"docs", docs_verb, "look at documents: head, cat, show, grep, sample"},

@@ -10,6 +10,7 @@ int docs_verb(int argc, char **argv);     /* look at the documents of any datase
 int status_verb(int argc, char **argv);   /* how far a dataset or a run is */
 int commit_verb(int argc, char **argv);   /* a full set of receipts into a manifest */
 int plan_verb(int argc, char **argv);     /* what a run will cost */
+int alarms_verb(int argc, char **argv);   /* bands for the rates of a run */
 int tokenize_verb(int argc, char **argv); /* documents into token shards */
 int train_verb(int argc, char **argv);    /* becomes tamis-train, the second binary */
 
