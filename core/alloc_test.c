@@ -293,12 +293,13 @@ static ErrCode count_doc(void *ctx, int thread, const Doc *doc, const DocPlace *
 static ErrCode scan_view(void *ctx, Err *err)
 {
     const char *in = ((Tiny *)ctx)->view;
+    const Par par = par_alone(1);
     DatasetSet *set;
     int n = 0;
     ErrCode rc = datasetset_open(&set, &in, 1, err);
 
     if (rc != ERR_OK) return rc;
-    rc = docscan(set, 1, count_doc, &n, NULL, err);
+    rc = docscan(set, &par, count_doc, &n, NULL, err);
     datasetset_close(set);
     if (rc == ERR_OK) CHECK_INT(TINY_LEFT, n);
     return rc;

@@ -20,7 +20,7 @@ typedef struct {
     int threads;
     BlockReader **reader; /* one a thread */
     PartView *open[MAX_OPEN_PARTS];
-    uint32_t n_open, next_part;
+    uint32_t n_open, next_part, end_part;
     Work *work;
     size_t n_work, cap_work;
 } Scan;
@@ -48,9 +48,8 @@ static ErrCode add_blocks(Scan *s, PartView *v, uint32_t part, Err *err)
 static ErrCode open_parts(Scan *s, Err *err)
 {
     size_t want = (size_t)s->threads * BLOCKS_A_THREAD;
-    uint32_t n_parts = datasetset_n_parts(s->set);
 
-    while (s->next_part < n_parts && s->n_work < want && s->n_open < MAX_OPEN_PARTS) {
+    while (s->next_part < s->end_part && s->n_work < want && s->n_open < MAX_OPEN_PARTS) {
         PartView *v;
         ErrCode rc = partview_open(&v, s->set, s->next_part, err);
         /* A part has a file open for each view it is seen through, so there may be no more to be had: it is tried again when
@@ -115,19 +114,39 @@ out:
     return rc;
 }
 
-ErrCode docscan(const DatasetSet *set, int threads, DocScanEach each, void *ctx, Progress *progress, Err *err)
+void docscan_share(const DatasetSet *set, const Par *par, uint32_t *begin, uint32_t *end)
 {
-    Scan s = {.set = set, .each = each, .ctx = ctx, .progress = progress, .threads = threads};
+    __uint128_t all = datasetset_text_bytes(set), ranks = (unsigned)par->n_ranks, rank = (unsigned)par->rank;
+    uint32_t n = datasetset_n_parts(set), dataset, local;
+    uint64_t before = 0;
+
+    *begin = *end = n;
+    for (uint32_t part = 0; part < n; part++) { /* a part is its rank's in whose range of the text it begins */
+        if (*begin == n && before * ranks >= all * rank) *begin = part;
+        if (before * ranks >= all * (rank + 1)) {
+            if (rank + 1 < ranks) *end = part;
+            break;
+        }
+        datasetset_locate(set, part, &dataset, &local);
+        before += dataset_part(datasetset_at(set, dataset), local)->text_bytes;
+    }
+    if (*begin > *end) *begin = *end;
+}
+
+ErrCode docscan(const DatasetSet *set, const Par *par, DocScanEach each, void *ctx, Progress *progress, Err *err)
+{
+    Scan s = {.set = set, .each = each, .ctx = ctx, .progress = progress, .threads = par->threads};
     ErrCode rc = ERR_OK;
 
-    if (!(s.reader = calloc((size_t)threads, sizeof *s.reader))) return err_nomem(err, "readers");
-    for (int i = 0; i < threads && rc == ERR_OK; i++) rc = blockreader_new(&s.reader[i], err);
-    while (rc == ERR_OK && s.next_part < datasetset_n_parts(set)) {
+    docscan_share(set, par, &s.next_part, &s.end_part);
+    if (!(s.reader = calloc((size_t)s.threads, sizeof *s.reader))) return err_nomem(err, "readers");
+    for (int i = 0; i < s.threads && rc == ERR_OK; i++) rc = blockreader_new(&s.reader[i], err);
+    while (rc == ERR_OK && s.next_part < s.end_part) {
         if ((rc = open_parts(&s, err)) == ERR_OK) rc = read_blocks(&s, err);
         close_parts(&s);
     }
     close_parts(&s);
-    for (int i = 0; i < threads; i++) blockreader_free(s.reader[i]);
+    for (int i = 0; i < s.threads; i++) blockreader_free(s.reader[i]);
     free(s.reader);
     free(s.work);
     return rc;

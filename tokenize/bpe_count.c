@@ -131,6 +131,17 @@ static ErrCode long_add(BpeCounter *c, Span word, uint64_t hash, uint64_t count,
     return ++c->n_long > mask / 2 ? long_grow(c, err) : ERR_OK;
 }
 
+ErrCode bpecounter_add(BpeCounter *c, Span word, uint64_t count, Err *err)
+{
+    uint64_t lo, hi;
+
+    if (word.n > WORD_KEY_MAX) return long_add(c, word, hash64(word), count, err);
+    word_key(word, 0, word.n, &lo, &hi);
+    return short_add(c, lo, hi, count, err);
+}
+
+void bpecounter_set_bytes(BpeCounter *c, uint64_t text_bytes) { c->text_bytes = text_bytes; }
+
 ErrCode bpecounter_feed(BpeCounter *c, Span text, Err *err)
 {
     ErrCode rc = ERR_OK;

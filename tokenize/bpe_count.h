@@ -3,6 +3,7 @@
 #define TAMIS_TOKENIZE_BPE_COUNT_H
 
 #include "core/log.h"
+#include "core/par.h"
 #include "tokenize/tokenize.h"
 
 typedef struct {
@@ -15,6 +16,18 @@ typedef struct {
 static inline WordCursor wordcursor(const BpeCounter *c) { return (WordCursor){.counter = c}; }
 /* False when there are no more. */
 bool wordcursor_next(WordCursor *w);
+
+/* A word so many times more; and how much text the words are of. */
+MUST_USE ErrCode bpecounter_add(BpeCounter *c, Span word, uint64_t count, Err *err);
+void bpecounter_set_bytes(BpeCounter *c, uint64_t text_bytes);
+
+typedef struct {
+    uint64_t memory;     /* for words under way, here */
+    const char *scratch; /* directory for what does not fit */
+} BpeGather;
+/* *c, this rank's counts, become those of all ranks on rank 0 and empty on the others, all with the text's whole size.
+ * Collective. */
+MUST_USE ErrCode bpecounter_gather(BpeCounter **c, const BpeGather *how, const Par *par, Err *err);
 
 enum { BPE_LISTEN = 1 << 20 }; /* steps between two looks, a power of two: far less than a second */
 /* Step i of a long walk: ERR_INTR after a signal. What was walked over is then in pieces and can only be freed. */

@@ -76,7 +76,7 @@ static ErrCode refuse_empty(const BpeSource *source, Err *err)
 
 ErrCode bpeinput_open(BpeInput **out, const BpeSource *source, Err *err)
 {
-    size_t threads = (size_t)source->threads;
+    size_t threads = (size_t)source->par->threads;
     BpeInput *in = calloc(1, sizeof *in);
     ErrCode rc = ERR_OK;
 
@@ -103,7 +103,7 @@ ErrCode bpeinput_open(BpeInput **out, const BpeSource *source, Err *err)
 void bpeinput_close(BpeInput *in)
 {
     if (!in) return;
-    for (int i = 0; i < in->source.threads; i++) {
+    for (int i = 0; i < in->source.par->threads; i++) {
         if (in->counter) bpecounter_free(in->counter[i]);
         if (in->scratch) buf_clear(&in->scratch[i]);
     }
@@ -214,6 +214,9 @@ out:
 
 static ErrCode count_files(BpeInput *in, Progress *progress, Err *err)
 {
+    const Par *par = in->source.par;
+    size_t ranks = (size_t)par->n_ranks, rank = (size_t)par->rank;
+    size_t begin = in->n_chunks * rank / ranks, end = in->n_chunks * (rank + 1) / ranks;
     ErrCode *rc_of = calloc(in->n_chunks + 1, sizeof *rc_of), rc;
     Err *err_of = calloc(in->n_chunks + 1, sizeof *err_of);
 
@@ -221,8 +224,8 @@ static ErrCode count_files(BpeInput *in, Progress *progress, Err *err)
         rc = err_nomem(err, "a list of chunks");
         goto out;
     }
-#pragma omp parallel for schedule(dynamic, 1) num_threads(in->source.threads)
-    for (size_t i = 0; i < in->n_chunks; i++) { /* slot i belongs to chunk i */
+#pragma omp parallel for schedule(dynamic, 1) num_threads(par->threads)
+    for (size_t i = begin; i < end; i++) { /* slot i belongs to chunk i */
         if (interrupt_seen())
             rc_of[i] = err_set(&err_of[i], ERR_INTR, "interrupted; a rerun starts again");
         else
@@ -248,7 +251,8 @@ static uint64_t input_bytes(const BpeInput *in)
 
 ErrCode bpeinput_count(BpeInput *in, BpeCounter **words, uint64_t *n_docs, Err *err)
 {
-    int threads = in->source.threads;
+    const Par *par = in->source.par;
+    int threads = par->threads;
     Progress *progress = NULL;
     ErrCode rc = ERR_OK;
 
@@ -257,7 +261,7 @@ ErrCode bpeinput_count(BpeInput *in, BpeCounter **words, uint64_t *n_docs, Err *
     for (int i = 0; i < threads && rc == ERR_OK; i++) rc = bpecounter_new(&in->counter[i], err);
     if (rc == ERR_OK) rc = progress_start(&progress, "bpe: counting words", input_bytes(in), err);
     if (rc == ERR_OK)
-        rc = in->set ? docscan(in->set, threads, count_document, in, progress, err) : count_files(in, progress, err);
+        rc = in->set ? docscan(in->set, par, count_document, in, progress, err) : count_files(in, progress, err);
     progress_stop(progress);
     for (int i = 0; i < threads; i++) {
         if (rc == ERR_OK && i) rc = bpecounter_merge(in->counter[0], in->counter[i], err);

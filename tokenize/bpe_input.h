@@ -3,6 +3,7 @@
 #define TAMIS_TOKENIZE_BPE_INPUT_H
 
 #include "core/hash.h"
+#include "core/par.h"
 #include "tokenize/tokenize.h"
 
 typedef struct {
@@ -10,7 +11,7 @@ typedef struct {
     size_t n;
     bool text;
     uint64_t sample_bytes;
-    int threads;
+    const Par *par; /* borrowed: outlives the BpeInput */
 } BpeSource;
 
 typedef struct BpeInput BpeInput;
@@ -19,7 +20,8 @@ MUST_USE ErrCode bpeinput_open(BpeInput **in, const BpeSource *source, Err *err)
 void bpeinput_close(BpeInput *in);
 /* JSON array of {path, content}, and of what identifies the inputs without their paths. */
 void bpeinput_describe(const BpeInput *in, Buf *inputs, Buf *contents);
-/* Counts the words of all text, or of the sample. *n_docs documents (text files: lines) were taken. */
+/* Counts the words of this rank's share of all text, or of the sample, of which *n_docs documents (text files: lines) were taken.
+ * Not collective. */
 MUST_USE ErrCode bpeinput_count(BpeInput *in, BpeCounter **words, uint64_t *n_docs, Err *err);
 
 #endif

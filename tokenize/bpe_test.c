@@ -248,7 +248,8 @@ TEST(bytelevel_is_a_bijection)
 static ErrCode count_text(void *ctx, Err *err)
 {
     const char *const path = ctx;
-    BpeSource source = {.path = &path, .n = 1, .text = true, .threads = 2};
+    const Par par = par_alone(2);
+    BpeSource source = {.path = &path, .n = 1, .text = true, .par = &par};
     Buf inputs = {0}, contents = {0};
     BpeCounter *words = NULL;
     BpeInput *in = NULL;

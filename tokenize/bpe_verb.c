@@ -7,6 +7,7 @@
 #include "core/options.h"
 #include "core/stage.h"
 #include "core/store.h"
+#include "tokenize/bpe_count.h"
 #include "tokenize/bpe_input.h"
 #include "tokenize/tokenizer.h"
 
@@ -31,6 +32,7 @@ typedef struct {
     uint32_t preset;
     BpeParams bpe;
     BpeSource source;
+    uint64_t memory; /* of this process */
     bool force;
 } BpeRun;
 
@@ -177,29 +179,42 @@ static ErrCode write_manifest(const BpePlan *p, const BpeTotals *totals, bool do
     return rc;
 }
 
-static ErrCode train(const BpeRun *run, BpeInput *in, Buf *json, BpeTotals *totals, Err *err)
+/* Every rank counts a share; rank 0 gets all of it. */
+static ErrCode count(const BpeRun *run, BpeInput *in, BpeCounter **words, BpeTotals *totals, Err *err)
 {
-    BpeCounter *words = NULL;
+    const Par *par = run->source.par;
+    Arena arena = {0};
+    const char *slash = strrchr(run->out, '/');
+    BpeGather how = {.memory = run->memory / 4,
+                     .scratch = slash ? arena_str(&arena, span(run->out, (size_t)(slash - run->out) + 1)) : "."};
+    EventSpan counting = event_begin("count words", NULL, 0);
+    ErrCode rc = bpeinput_count(in, words, &totals->n_docs, err);
+
+    if (rc == ERR_OK && !how.scratch) rc = err_nomem(err, "a path");
+    rc = par_agree(par, rc, err);
+    par_sum_u64(par, &totals->n_docs, 1);
+    if (rc == ERR_OK) rc = bpecounter_gather(words, &how, par, err);
+    if (rc == ERR_OK) event_end(counting, totals->n_docs, bpecounter_bytes(*words));
+    arena_clear(&arena);
+    return rc;
+}
+
+static ErrCode train(const BpeRun *run, const BpeCounter *words, Buf *json, BpeTotals *totals, Err *err)
+{
+    const double began = clock_seconds();
     Tokenizer *t = NULL;
     ErrCode rc;
 
-    EventSpan span = event_begin("count words", NULL, 0);
-    if ((rc = bpeinput_count(in, &words, &totals->n_docs, err)) != ERR_OK) goto out;
-    event_end(span, totals->n_docs, bpecounter_bytes(words));
     totals->n_words = bpecounter_words(words);
     totals->text_bytes = bpecounter_bytes(words);
     log_info("bpe: %" PRIu64 " documents, %.1f MB of text, %" PRIu64 " distinct words", totals->n_docs,
              (double)totals->text_bytes / 1e6, totals->n_words);
-    if (totals->n_words == 0) {
-        rc = err_set(err, ERR_DATA, "bpe: no text to train on");
-        goto out;
-    }
-    double began = clock_seconds();
-    span = event_begin("merge pairs", NULL, 0);
-    if ((rc = bpe_train(&run->bpe, words, json, err)) != ERR_OK) goto out;
-    event_end(span, totals->n_words, 0);
-    if ((rc = tokenizer_parse(&t, buf_span(json), run->out, err)) != ERR_OK)
-        goto out; /* what we write, we can read */
+    if (totals->n_words == 0) return err_set(err, ERR_DATA, "bpe: no text to train on");
+    EventSpan merging = event_begin("merge pairs", NULL, 0);
+    if ((rc = bpe_train(&run->bpe, words, json, err)) != ERR_OK) return rc;
+    event_end(merging, totals->n_words, 0);
+    /* what we write, we can read */
+    if ((rc = tokenizer_parse(&t, buf_span(json), run->out, err)) != ERR_OK) return rc;
     totals->n_ids = tokenizer_vocab_size(t);
     totals->tokenizer_id = tokenizer_id(t);
     totals->content = hash128(buf_span(json));
@@ -207,34 +222,61 @@ static ErrCode train(const BpeRun *run, BpeInput *in, Buf *json, BpeTotals *tota
         log_warn("bpe: the text has no more pairs to merge: %" PRIu32 " tokens, %" PRIu32 " were wanted",
                  totals->n_ids, run->bpe.vocab_size + run->bpe.n_added);
     log_info("bpe: %" PRIu32 " tokens in %.1f s", totals->n_ids, clock_seconds() - began);
-out:
-    bpecounter_free(words);
     tokenizer_free(t);
+    return ERR_OK;
+}
+
+/* Rank 0 alone. */
+static ErrCode train_and_write(const BpePlan *plan, const BpeRun *run, const BpeCounter *words, BpeTotals *totals,
+                               Err *err)
+{
+    Buf json = {0};
+    ErrCode rc = train(run, words, &json, totals, err);
+
+    if (rc == ERR_OK) rc = write_manifest(plan, totals, false, err);
+    if (rc == ERR_OK) rc = store_write(run->out, buf_span(&json), err);
+    if (rc == ERR_OK) rc = write_manifest(plan, totals, true, err);
+    buf_clear(&json);
     return rc;
+}
+
+/* Rank 0 looks, and all believe it. */
+static ErrCode look_all(const BpePlan *plan, const BpeRun *run, bool *done, Err *err)
+{
+    const Par *par = run->source.par;
+    uint64_t flag = 0;
+    ErrCode rc = ERR_OK;
+
+    if (par->rank == 0) {
+        rc = look(plan, run, done, err);
+        flag = rc == ERR_OK && *done;
+    }
+    if ((rc = par_agree(par, rc, err)) != ERR_OK) return rc;
+    par_sum_u64(par, &flag, 1);
+    *done = flag != 0;
+    if (*done) log_info("bpe: %s is up to date", run->out);
+    return ERR_OK;
 }
 
 static ErrCode bpe_run(const BpeRun *run, Err *err)
 {
+    const Par *par = run->source.par;
+    BpeCounter *words = NULL;
     BpeTotals totals = {0};
     BpeInput *in = NULL;
     BpePlan plan = {0};
-    Buf json = {0};
     bool done;
-    ErrCode rc;
+    ErrCode rc = bpeinput_open(&in, &run->source, err);
 
-    if ((rc = bpeinput_open(&in, &run->source, err)) != ERR_OK) goto out;
-    if ((rc = plan_make(&plan, run, in, err)) != ERR_OK) goto out;
-    if ((rc = look(&plan, run, &done, err)) != ERR_OK) goto out;
-    if (done) {
-        log_info("bpe: %s is up to date", run->out);
-        goto out;
+    if (rc == ERR_OK) rc = plan_make(&plan, run, in, err);
+    rc = par_agree(par, rc, err);
+    if (rc == ERR_OK) rc = look_all(&plan, run, &done, err);
+    if (rc == ERR_OK && !done) {
+        rc = count(run, in, &words, &totals, err);
+        if (rc == ERR_OK && par->rank == 0) rc = train_and_write(&plan, run, words, &totals, err);
+        rc = par_agree(par, rc, err);
     }
-    if ((rc = train(run, in, &json, &totals, err)) != ERR_OK) goto out;
-    if ((rc = write_manifest(&plan, &totals, false, err)) != ERR_OK) goto out;
-    if ((rc = store_write(run->out, buf_span(&json), err)) != ERR_OK) goto out;
-    rc = write_manifest(&plan, &totals, true, err);
-out:
-    buf_clear(&json);
+    bpecounter_free(words);
     plan_clear(&plan);
     bpeinput_close(in);
     return rc;
@@ -296,10 +338,10 @@ int bpe_verb(int argc, char **argv)
     if (rc != ERR_OK) return verb_exit(rc == ERR_NO ? ERR_OK : rc, &err);
     run->source.path = (const char *const *)argv + first;
     run->source.n = (size_t)(argc - first);
-    run->source.threads = par.threads;
+    run->source.par = &par;
+    run->memory = common_memory(&common, &par);
     if (run->source.text) run->source.sample_bytes = 0;
-    if (par.rank == 0) rc = bpe_run(run, &err); /* the counts fit one process: the others wait */
-    rc = par_agree(&par, rc, &err);
+    rc = bpe_run(run, &err);
     par_stop(&par);
     return verb_exit(rc, &err);
 }

@@ -384,7 +384,7 @@ static ErrCode make_stream_dirs(const ShuffleSpec *spec, const DomainSet *domain
     return rc;
 }
 
-static ErrCode write_shards(const ShuffleSpec *spec, Exchange *x, const DomainSet *domains, Err *err)
+static ErrCode write_shards(const ShuffleSpec *spec, Exchange *x, const DomainSet *domains, const Par *par, Err *err)
 {
     Receiving rx = {.spec = spec, .domains = domains};
     uint64_t sent = 0, received = 0;
@@ -394,13 +394,31 @@ static ErrCode write_shards(const ShuffleSpec *spec, Exchange *x, const DomainSe
                            .eos_id = tokenizer_eos(spec->tokenizer),
                            .tokenizer_id = tokenizer_id(spec->tokenizer),
                            .key = spec->key};
-    if (!(rx.n_docs = calloc(spec->n_shards, sizeof *rx.n_docs))) return err_nomem(err, "shards");
-    if ((rc = make_stream_dirs(spec, domains, err)) == ERR_OK) rc = exchange_each(x, receive_partition, &rx, err);
+    rx.n_docs = calloc(spec->n_shards, sizeof *rx.n_docs);
+    rc = rx.n_docs ? ERR_OK : err_nomem(err, "shards");
+    if (rc == ERR_OK && par->rank == 0) rc = make_stream_dirs(spec, domains, err);
+    if ((rc = par_agree(par, rc, err)) == ERR_OK) rc = exchange_each(x, receive_partition, &rx, err);
+    rc = par_agree(par, rc, err);
     for (size_t i = 0; i < domains->n; i++) sent += domains->v[i].n_docs;
-    for (uint32_t p = 0; p < spec->n_shards; p++) received += rx.n_docs[p];
+    for (uint32_t p = 0; rx.n_docs && p < spec->n_shards; p++) received += rx.n_docs[p];
+    par_sum_u64(par, &received, 1);
     free(rx.n_docs);
     if (rc == ERR_OK && sent != received)
         rc = err_set(err, ERR_DATA, "tokenize: %" PRIu64 " documents were read, %" PRIu64 " written", sent, received);
+    return rc;
+}
+
+/* This rank's documents, on their way. */
+static ErrCode send_share(Sending *s, const Par *par, DomainSet *domains, uint64_t *n_lost, Err *err)
+{
+    Progress *progress = NULL;
+    ErrCode rc = progress_start(&progress, "tokenize: encoding", datasetset_text_bytes(s->spec->set), err);
+
+    if (rc == ERR_OK) rc = docscan(s->spec->set, par, send_document, s, progress, err);
+    if (rc == ERR_OK) rc = sending_sum(s, par, domains, n_lost, err);
+    rc = par_agree(par, rc, err);
+    progress_sum(progress, par);
+    progress_stop(progress);
     return rc;
 }
 
@@ -412,22 +430,17 @@ ErrCode tokens_shuffle(const ShuffleSpec *spec, const Par *par, DomainSet *domai
                       .memory = spec->memory,
                       .scratch = spec->scratch};
     Sending s = {.spec = spec};
-    Progress *progress = NULL;
-    ErrCode rc;
+    ErrCode rc = sending_start(&s, par, err);
 
     *n_lost = 0;
-    if ((rc = sending_start(&s, par, err)) != ERR_OK) goto out;
-    if ((rc = exchange_open(&s.exchange, &x, par, err)) != ERR_OK) goto out;
-    if ((rc = progress_start(&progress, "tokenize: encoding", datasetset_text_bytes(spec->set), err)) != ERR_OK)
-        goto out;
-    rc = docscan(spec->set, par->threads, send_document, &s, progress, err);
-    progress_stop(progress);
-    if (rc != ERR_OK) goto out;
-    if ((rc = sending_sum(&s, par, domains, n_lost, err)) != ERR_OK) goto out;
-    if ((rc = domainset_name(domains, err)) != ERR_OK) goto out;
-    if ((rc = exchange_flip(s.exchange, err)) != ERR_OK) goto out;
-    rc = write_shards(spec, s.exchange, domains, err);
-out:
+    if (rc == ERR_OK) rc = exchange_open(&s.exchange, &x, par, err);
+    rc = par_agree(par, rc, err);
+    if (rc == ERR_OK) rc = send_share(&s, par, domains, n_lost, err);
+    if (rc == ERR_OK) par_sum_u64(par, n_lost, 1);
+    if (rc == ERR_OK) rc = domainset_gather(domains, par, err);
+    if (rc == ERR_OK) rc = domainset_name(domains, err);
+    if (rc == ERR_OK) rc = par_agree(par, exchange_flip(s.exchange, err), err);
+    if (rc == ERR_OK) rc = write_shards(spec, s.exchange, domains, par, err);
     exchange_close(s.exchange);
     sending_clear(&s, par);
     return rc;

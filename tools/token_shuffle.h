@@ -23,13 +23,14 @@ typedef struct {
     uint32_t n_shards; /* a power of two */
     bool input_order;
     uint64_t seed;
-    uint64_t memory;     /* bytes that the exchange may take */
+    uint64_t memory;     /* bytes that the exchange may take, here */
     const char *scratch; /* directory for what does not fit */
     Hash128 key;         /* of the run; goes into every shard */
 } ShuffleSpec;
 
-/* Encodes everything and writes DIR/STREAM/shard-%06u.tok for every stream. *domains, empty before, has the streams and what
- * went into them; *n_lost the bytes without a token. Local to the calling process. */
+/* Encodes everything and writes DIR/STREAM/shard-%06u.tok for every stream: each rank encodes a share of the parts and writes a
+ * share of the shards. *domains, empty before, has the streams and what went into them; *n_lost the bytes without a token, of
+ * all ranks. Collective. */
 MUST_USE ErrCode tokens_shuffle(const ShuffleSpec *spec, const Par *par, DomainSet *domains, uint64_t *n_lost,
                                 Err *err);
 

@@ -68,6 +68,58 @@ ErrCode domainset_merge(DomainSet *into, const DomainSet *from, Err *err)
     return ERR_OK;
 }
 
+/* As ranks tell one another: u32 bytes of the domain, the domain, its three numbers. */
+enum { TOLD_HEAD = 4, TOLD_NUMBERS = 24 };
+
+static void put_domains(Buf *b, const DomainSet *s)
+{
+    for (size_t i = 0; i < s->n; i++) {
+        const DomainCount *d = &s->v[i];
+        uint8_t head[TOLD_HEAD], numbers[TOLD_NUMBERS];
+        le32_put(head, (uint32_t)d->domain.n);
+        le64_put(numbers, d->n_docs);
+        le64_put(numbers + 8, d->text_bytes);
+        le64_put(numbers + 16, d->n_tokens);
+        buf_put(b, head, sizeof head);
+        buf_put_span(b, d->domain);
+        buf_put(b, numbers, sizeof numbers);
+    }
+}
+
+static ErrCode add_told(DomainSet *s, Span told, Err *err)
+{
+    ErrCode rc = ERR_OK;
+
+    while (told.n && rc == ERR_OK) {
+        Span domain = span(told.p + TOLD_HEAD, le32_get(told.p));
+        const uint8_t *numbers = domain.p + domain.n;
+        DomainCount *d;
+        if ((rc = domainset_at(s, domain, &d, err)) != ERR_OK) break;
+        d->n_docs += le64_get(numbers);
+        d->text_bytes += le64_get(numbers + 8);
+        d->n_tokens += le64_get(numbers + 16);
+        told = span_from(told, TOLD_HEAD + domain.n + TOLD_NUMBERS);
+    }
+    return rc;
+}
+
+ErrCode domainset_gather(DomainSet *s, const Par *par, Err *err)
+{
+    DomainSet all = {0};
+    Buf told = {0};
+    ErrCode rc;
+
+    if (par->n_ranks == 1) return ERR_OK;
+    put_domains(&told, s);
+    rc = par_agree(par, buf_ok(&told, "domains", err), err);
+    if (rc == ERR_OK) rc = par_gather(par, &told, err);
+    if (rc == ERR_OK) rc = par_agree(par, add_told(&all, buf_span(&told), err), err);
+    buf_clear(&told);
+    domainset_clear(s);
+    *s = all;
+    return rc;
+}
+
 static bool is_file_of_directory(const char *name)
 {
     static const char *const files[] = {"manifest.json", "mixture.json", "stage.json",

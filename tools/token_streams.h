@@ -3,6 +3,7 @@
 #define TAMIS_TOOLS_TOKEN_STREAMS_H
 
 #include "core/json.h"
+#include "core/par.h"
 #include "shards/shards.h"
 
 typedef struct {
@@ -24,6 +25,8 @@ MUST_USE ErrCode domainset_at(DomainSet *s, Span domain, DomainCount **out, Err 
 /* The index of a domain that is there, or SIZE_MAX. */
 size_t domainset_find(const DomainSet *s, Span domain);
 MUST_USE ErrCode domainset_merge(DomainSet *into, const DomainSet *from, Err *err);
+/* Collective: what all ranks have met becomes everybody's. */
+MUST_USE ErrCode domainset_gather(DomainSet *s, const Par *par, Err *err);
 /* Gives every domain the name of its stream. ERR_DATA when a domain cannot have one, when two would share one, or when it is
  * the name of a file of the directory. */
 MUST_USE ErrCode domainset_name(DomainSet *s, Err *err);

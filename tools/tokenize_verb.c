@@ -280,23 +280,21 @@ static ErrCode write_tokens(TokenizePlan *p, const TokenizeRun *run, const Datas
                         .key = p->key,
                         .memory = common_memory(&run->common, par),
                         .scratch = run->common.scratch ? run->common.scratch : run->out};
-    const Par alone = par_alone(par->threads);
     const char *vocab = out_path(p, run, "vocab.bin");
     double began = clock_seconds();
     DomainSet domains = {0};
     uint64_t n_lost;
-    ErrCode rc;
+    ErrCode rc = par_agree(par, vocab ? ERR_OK : err_nomem(err, "a path"), err);
 
-    if (!vocab) return err_nomem(err, "a path");
-    if ((rc = tokens_shuffle(&spec, &alone, &domains, &n_lost, err)) != ERR_OK) goto out;
-    rc = vocab_write(vocab, tokenizer_vocab_size(t), tokenizer_eos(t), tokenizer_id(t), bytes_of, t, err);
-    if (rc != ERR_OK) goto out;
-    if ((rc = write_stats(p, run, &domains, n_lost, clock_seconds() - began, err)) != ERR_OK) goto out;
-    if ((rc = commit(p, run, &domains, err)) != ERR_OK) goto out;
-    summarize(&domains, n_lost, clock_seconds() - began);
-out:
+    if (rc == ERR_OK) rc = tokens_shuffle(&spec, par, &domains, &n_lost, err);
+    if (rc == ERR_OK && par->rank == 0) {
+        rc = vocab_write(vocab, tokenizer_vocab_size(t), tokenizer_eos(t), tokenizer_id(t), bytes_of, t, err);
+        if (rc == ERR_OK) rc = write_stats(p, run, &domains, n_lost, clock_seconds() - began, err);
+        if (rc == ERR_OK) rc = commit(p, run, &domains, err);
+        if (rc == ERR_OK) summarize(&domains, n_lost, clock_seconds() - began);
+    }
     domainset_clear(&domains);
-    return rc;
+    return par_agree(par, rc, err);
 }
 
 /* Weights may have been changed since the tokens were made, or taken away since a run that was stopped. */
@@ -321,26 +319,46 @@ static ErrCode refresh_mixture(TokenizePlan *p, const TokenizeRun *run, Err *err
     return rc;
 }
 
+static ErrCode open_inputs(TokenizePlan *plan, const TokenizeRun *run, const char *const *dirs, size_t n,
+                           Tokenizer **t, DatasetSet **set, Err *err)
+{
+    ErrCode rc = tokenizer_load(t, run->tokenizer, err);
+
+    if (rc != ERR_OK) return rc;
+    if (tokenizer_eos(*t) == UINT32_MAX)
+        return err_set(err, ERR_DATA, "%s: no end-of-document token (<|end_of_text|>)", run->tokenizer);
+    if ((rc = datasetset_open(set, dirs, n, err)) != ERR_OK) return rc;
+    return plan_make(plan, run, *set, *t, err);
+}
+
+/* Rank 0 makes the directory ours; all know whether there is something to do. */
+static ErrCode claim_all(TokenizePlan *plan, const TokenizeRun *run, const Par *par, bool *done, Err *err)
+{
+    uint64_t flag = 0;
+    ErrCode rc = ERR_OK;
+
+    if (par->rank == 0) {
+        rc = claim(plan, run, done, err);
+        if (rc == ERR_OK && *done) log_info("tokenize: %s is up to date", run->out);
+        if (rc == ERR_OK && (*done || !plan->mixture.n)) rc = refresh_mixture(plan, run, err);
+        flag = rc == ERR_OK && *done;
+    }
+    if ((rc = par_agree(par, rc, err)) != ERR_OK) return rc;
+    par_sum_u64(par, &flag, 1);
+    *done = flag != 0;
+    return ERR_OK;
+}
+
 static ErrCode tokenize_run(const TokenizeRun *run, const char *const *dirs, size_t n, const Par *par, Err *err)
 {
     DatasetSet *set = NULL;
     TokenizePlan plan = {0};
     Tokenizer *t = NULL;
     bool done;
-    ErrCode rc;
+    ErrCode rc = par_agree(par, open_inputs(&plan, run, dirs, n, &t, &set, err), err);
 
-    if ((rc = tokenizer_load(&t, run->tokenizer, err)) != ERR_OK) goto out;
-    if (tokenizer_eos(t) == UINT32_MAX) {
-        rc = err_set(err, ERR_DATA, "%s: no end-of-document token (<|end_of_text|>)", run->tokenizer);
-        goto out;
-    }
-    if ((rc = datasetset_open(&set, dirs, n, err)) != ERR_OK) goto out;
-    if ((rc = plan_make(&plan, run, set, t, err)) != ERR_OK) goto out;
-    if ((rc = claim(&plan, run, &done, err)) != ERR_OK) goto out;
-    if (done) log_info("tokenize: %s is up to date", run->out);
-    if (done || !plan.mixture.n) rc = refresh_mixture(&plan, run, err);
+    if (rc == ERR_OK) rc = claim_all(&plan, run, par, &done, err);
     if (rc == ERR_OK && !done) rc = write_tokens(&plan, run, set, t, par, err);
-out:
     plan_clear(&plan);
     datasetset_close(set);
     tokenizer_free(t);
@@ -448,9 +466,7 @@ int tokenize_verb(int argc, char **argv)
     log_setup(run.common.quiet ? LOG_QUIET : run.common.verbose ? LOG_VERBOSE : LOG_NORMAL, par.rank);
     interrupt_install();
     events_open(run.common.events, verb.name, &par);
-    /* The exchange of this build is one process's: rank 0 works, the others wait. */
-    if (par.rank == 0) rc = tokenize_run(&run, (const char *const *)argv + first, (size_t)(argc - first), &par, &err);
-    rc = par_agree(&par, rc, &err);
+    rc = tokenize_run(&run, (const char *const *)argv + first, (size_t)(argc - first), &par, &err);
     par_stop(&par);
     return verb_exit(rc, &err);
 }
