@@ -64,6 +64,7 @@ typedef struct {
     Slab *slab;          /* the newest, in which chunks lie */
     uint64_t slab_bytes; /* memory of all slabs */
     ExchangeRun *run;    /* the newest */
+    Buf out;             /* on its way to a run */
     uint8_t pad[32];     /* lanes written by different threads do not share a cache line */
 } Lane;
 
@@ -135,7 +136,9 @@ static inline uint64_t lane_bytes(const Lane *lane, uint32_t bin)
 
 /* Takes records bin after bin; with a combiner each bin's in order of keys, which are folded. */
 typedef struct RunWriter RunWriter;
-MUST_USE ErrCode runwriter_new(RunWriter **w, const Exchange *x, uint32_t first_bin, uint32_t bins, Err *err);
+/* out: borrowed, holds what is not written yet. */
+MUST_USE ErrCode runwriter_new(RunWriter **w, const Exchange *x, uint32_t first_bin, uint32_t bins, Buf *out,
+                               Err *err);
 void runwriter_free(RunWriter *w);                      /* also after a failed runwriter_new() */
 MUST_USE ErrCode runwriter_bin(RunWriter *w, Err *err); /* the next bin begins */
 MUST_USE ErrCode runwriter_put(RunWriter *w, const uint8_t *record, Err *err); /* borrowed, like those: */

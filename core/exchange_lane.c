@@ -65,6 +65,7 @@ void lane_clear(Exchange *x, Lane *lane)
     forget_chunks(x, lane);
     slab_give(lane->index, x->spec.memory);
     free(lane->block);
+    buf_clear(&lane->out);
     runs_free(&lane->run);
 }
 
@@ -330,6 +331,7 @@ ErrCode lane_flip(Exchange *x, Lane *lane, Err *err)
         if (lane->n_staged[b]) rc = flush_stage(x, lane, b, err);
     chunks_close(x, lane);
     free(lane->block);
+    buf_clear(&lane->out);
     lane->block = NULL;
     lane->cap = lane->used = 0;
     return rc;

@@ -358,6 +358,7 @@ typedef struct {
     uint32_t bin;
     BinStream in;   /* what this rank sends */
     RunWriter *got; /* on the owner */
+    Buf out;        /* of it */
 } WideBin;
 
 /* Whole records, no more than this rank's part of what the owner receives at a time. */
@@ -414,7 +415,7 @@ static ErrCode open_wide(Rounds *r, WideBin *w, Err *err)
                        "exchange %s: records of few keys, %" PRIu64 " MiB, do not fit in --memory of %" PRIu64 " MiB",
                        x->name, r->all[w->bin] >> 20, x->spec.memory >> 20);
     if (r->rank == w->owner) {
-        rc = runwriter_new(&w->got, x, w->bin, 1, err);
+        rc = runwriter_new(&w->got, x, w->bin, 1, &w->out, err);
         return rc ? rc : runwriter_bin(w->got, err);
     }
     if (!bin_fits(x, size)) return binstream_wide(&w->in, x, w->bin, err);
@@ -435,6 +436,7 @@ static ErrCode wide_round(Rounds *r, Delivery *d, Err *err)
     if ((rc = par_agree(&x->par, open_wide(r, &w, err), err)) == ERR_OK) rc = send_wide(r, &w, err);
     if (rc == ERR_OK && w.got) rc = runwriter_end(w.got, &x->section_run, err);
     runwriter_free(w.got);
+    buf_clear(&w.out);
     binstream_clear(&w.in);
     if (rc == ERR_OK && r->rank == w.owner) rc = deliver_range(r, d, (BinRange){w.bin, w.bin + 1}, err);
     runs_free(&x->section_run);

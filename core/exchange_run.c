@@ -67,7 +67,7 @@ struct RunWriter {
     ExchangeRun *run;
     uint32_t n_begun;
     size_t flush_bytes;
-    Buf out;      /* chunks not written yet */
+    Buf *out;     /* chunks not written yet */
     size_t chunk; /* where in `out` the open one begins */
     bool open;
     uint8_t *acc; /* combiner: a record waits here until one of another key comes */
@@ -76,10 +76,10 @@ struct RunWriter {
 
 static ErrCode flush(RunWriter *w, Err *err)
 {
-    ErrCode rc = buf_ok(&w->out, w->x->name, err);
+    ErrCode rc = buf_ok(w->out, w->x->name, err);
 
-    if (rc == ERR_OK) rc = scratch_put(w->run->file, w->out.p, w->out.n, err);
-    buf_reset(&w->out);
+    if (rc == ERR_OK) rc = scratch_put(w->run->file, w->out->p, w->out->n, err);
+    buf_reset(w->out);
     return rc;
 }
 
@@ -88,15 +88,15 @@ static ErrCode close_chunk(RunWriter *w, Err *err)
     ErrCode rc;
 
     if (!w->open) return ERR_OK;
-    if ((rc = buf_ok(&w->out, w->x->name, err)) != ERR_OK) return rc;
-    uint8_t *head = w->out.p + w->chunk;
-    Span body = span_from(buf_span(&w->out), w->chunk + RUN_HEAD);
+    if ((rc = buf_ok(w->out, w->x->name, err)) != ERR_OK) return rc;
+    uint8_t *head = w->out->p + w->chunk;
+    Span body = span_from(buf_span(w->out), w->chunk + RUN_HEAD);
     le32_put(head, (uint32_t)body.n);
     le32_put(head + 4, 0);
     le64_put(head + 8, hash64(body));
     if (body.n > w->run->chunk_max) w->run->chunk_max = body.n;
     w->open = false;
-    return w->out.n >= w->flush_bytes ? flush(w, err) : ERR_OK;
+    return w->out->n >= w->flush_bytes ? flush(w, err) : ERR_OK;
 }
 
 /* n whole records. */
@@ -104,13 +104,13 @@ static ErrCode write_records(RunWriter *w, const uint8_t *p, size_t bytes, uint6
 {
     if (!w->open) {
         static const uint8_t head[RUN_HEAD];
-        w->chunk = w->out.n;
+        w->chunk = w->out->n;
         w->open = true;
-        buf_put(&w->out, head, RUN_HEAD);
+        buf_put(w->out, head, RUN_HEAD);
     }
-    buf_put(&w->out, p, bytes);
+    buf_put(w->out, p, bytes);
     w->run->bin[w->n_begun - 1].records += n;
-    return w->out.n - w->chunk >= w->x->chunk_bytes ? close_chunk(w, err) : ERR_OK;
+    return w->out->n - w->chunk >= w->x->chunk_bytes ? close_chunk(w, err) : ERR_OK;
 }
 
 static ErrCode write_record(RunWriter *w, const uint8_t *record, Err *err)
@@ -126,13 +126,15 @@ static ErrCode end_bin(RunWriter *w, Err *err)
     return rc ? rc : close_chunk(w, err);
 }
 
-ErrCode runwriter_new(RunWriter **out, const Exchange *x, uint32_t first_bin, uint32_t bins, Err *err)
+ErrCode runwriter_new(RunWriter **writer, const Exchange *x, uint32_t first_bin, uint32_t bins, Buf *out, Err *err)
 {
-    RunWriter *w = *out = calloc(1, sizeof *w);
+    RunWriter *w = *writer = calloc(1, sizeof *w);
     uint64_t flush_bytes = x->share / 8;
 
     if (!w) return err_nomem(err, x->name);
-    *w = (RunWriter){.x = x, .flush_bytes = flush_bytes < WRITE_BYTES ? (size_t)flush_bytes : WRITE_BYTES};
+    buf_reset(out);
+    *w =
+        (RunWriter){.x = x, .out = out, .flush_bytes = flush_bytes < WRITE_BYTES ? (size_t)flush_bytes : WRITE_BYTES};
     w->run = calloc(1, sizeof *w->run + ((size_t)bins + 1) * sizeof(RunBin));
     w->acc = x->spec.combine ? malloc(FAR_HEAD + (size_t)x->spec.value_bytes) : NULL;
     if (!w->run || (x->spec.combine && !w->acc)) return err_nomem(err, x->name);
@@ -146,7 +148,6 @@ void runwriter_free(RunWriter *w)
     if (!w) return;
     run_free(w->run);
     free(w->acc);
-    buf_clear(&w->out);
     free(w);
 }
 
@@ -154,7 +155,7 @@ ErrCode runwriter_bin(RunWriter *w, Err *err)
 {
     ErrCode rc = end_bin(w, err);
 
-    w->run->bin[w->n_begun++].offset = scratch_size(w->run->file) + w->out.n;
+    w->run->bin[w->n_begun++].offset = scratch_size(w->run->file) + w->out->n;
     return rc;
 }
 
@@ -180,7 +181,7 @@ ErrCode runwriter_slice(RunWriter *w, Span records, Err *err)
     ErrCode rc = ERR_OK;
 
     while (records.n && rc == ERR_OK) {
-        size_t n = record_bytes(x, records.p), used = w->open ? w->out.n - w->chunk : 0;
+        size_t n = record_bytes(x, records.p), used = w->open ? w->out->n - w->chunk : 0;
         if (!x->far && used + n < x->chunk_bytes)
             n = (x->chunk_bytes - used) / n * n; /* as many as the chunk takes */
         if (n > records.n) n = records.n;
@@ -233,7 +234,7 @@ ErrCode run_spill(Exchange *x, Lane *lane, Err *err)
     for (uint32_t bin = 0; bin < x->bins && !x->spec.combine; bin++) need += lane_bytes(lane, bin);
     rc = scratch_room(x->scratch, x->name, need, err);
 
-    if (rc == ERR_OK) rc = runwriter_new(&w, x, 0, x->bins, err);
+    if (rc == ERR_OK) rc = runwriter_new(&w, x, 0, x->bins, &lane->out, err);
     for (uint32_t bin = 0; bin < x->bins && rc == ERR_OK; bin++) rc = write_bin(w, &in, x, lane, bin, err);
     if (rc == ERR_OK) rc = runwriter_end(w, &lane->run, err);
     runwriter_free(w);

@@ -1,49 +1,16 @@
 #include "core/exchange_impl.h"
 #include "core/hash.h"
+#include "core/scratch.h"
 #include "core/store_fault.h"
 #include "tests/check.h"
 
 #include <errno.h>
 #include <omp.h>
+#include <signal.h>
 #include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
-
-/* --- radix sort against qsort */
-
-static size_t cmp_bytes;
-static int by_bytes(const void *a, const void *b) { return memcmp(a, b, cmp_bytes); }
-
-static void sort_both(size_t n, size_t width, uint64_t spread, size_t scratch_bytes)
-{
-    uint8_t *a = malloc(n * width + 1), *b = malloc(n * width + 1), *scratch = malloc(scratch_bytes + 1);
-
-    for (size_t i = 0; i < n * width; i++) {
-        uint64_t h = mix64(i + 1);
-        a[i] = (uint8_t)(h % spread);
-    }
-    memcpy(b, a, n * width);
-    radix_sort(a, n, width, width, scratch, scratch_bytes);
-    cmp_bytes = width;
-    qsort(b, n, width, by_bytes);
-    CHECK(memcmp(a, b, n * width) == 0);
-    free(a);
-    free(b);
-    free(scratch);
-}
-
-TEST(radix_sorts_like_qsort)
-{
-    const size_t widths[] = {1, 8, 16, 20, 24, 32, 33, 64};
-    const uint64_t spreads[] = {1, 2, 7, 256};
-
-    for (size_t w = 0; w < sizeof widths / sizeof *widths; w++)
-        for (size_t s = 0; s < sizeof spreads / sizeof *spreads; s++)
-            for (size_t n = 0; n < 5000; n = n * 3 + 1) {
-                sort_both(n, widths[w], spreads[s], 0);       /* in place */
-                sort_both(n, widths[w], spreads[s], 4096);    /* both ways */
-                sort_both(n, widths[w], spreads[s], 1 << 20); /* through the scratch */
-            }
-}
 
 /* --- the exchange against one sorted array of all records */
 
@@ -300,6 +267,44 @@ TEST(exchange_scratch_that_fails_is_an_error)
         exchange_close(x);
     }
     records_free(&all);
+}
+
+/* A scratch that really is full: files may have a mebibyte. The error names the file and nothing stays behind. */
+TEST(exchange_full_scratch)
+{
+    const char *dir = check_tmpdir();
+    Records all = make_records(200000, 190000, 8, 0);
+    Par par = {.n_ranks = 1, .threads = 1};
+    ExchangeSpec spec = {.name = "full", .partitions = 64, .value_bytes = 8, .memory = 4 << 20, .scratch = dir};
+    struct rlimit old, small = {.rlim_cur = 1 << 20};
+    ErrCode rc = ERR_OK;
+    Exchange *x;
+    Err err;
+
+    CHECK(getrlimit(RLIMIT_FSIZE, &old) == 0);
+    small.rlim_max = old.rlim_max;
+    void (*handler)(int) = signal(SIGXFSZ, SIG_IGN);
+    CHECK(setrlimit(RLIMIT_FSIZE, &small) == 0);
+    CHECK_OK(exchange_open(&x, &spec, &par, &err), &err);
+    for (size_t i = 0; i < all.n && rc == ERR_OK; i++)
+        rc = exchange_put(x, 0, all.r[i].key, all.r[i].value.p, 8, &err);
+    CHECK(setrlimit(RLIMIT_FSIZE, &old) == 0);
+    signal(SIGXFSZ, handler);
+    CHECK_INT(ERR_SYS, rc);
+    CHECK(strstr(err.msg, "cannot write") != NULL && strstr(err.msg, dir) != NULL);
+    exchange_close(x);
+    CHECK(rmdir(dir) == 0 && mkdir(dir, 0700) == 0); /* it was empty */
+    records_free(&all);
+}
+
+TEST(exchange_scratch_says_what_is_missing)
+{
+    const char *dir = check_tmpdir();
+    Err err;
+
+    CHECK_OK(scratch_room(dir, "test", 1, &err), &err);
+    CHECK_INT(ERR_SYS, scratch_room(dir, "test", UINT64_MAX / 2, &err));
+    CHECK(strstr(err.msg, dir) != NULL && strstr(err.msg, "KiB are free") != NULL);
 }
 
 /* The file of the process's descriptors that scratch_open() made, for damage: it has no name any more. */

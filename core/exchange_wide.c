@@ -13,6 +13,8 @@ typedef struct {
     size_t piece_bytes;
     BinStream sort;    /* sorts a piece */
     Buf piece;         /* records of runs, not sorted yet; sorted ones of a slice */
+    Buf chunk;         /* of a run */
+    Buf out;           /* on its way to a run */
     ExchangeRun *runs; /* sorted ones */
     size_t n_runs, chunk_max;
 } Wide;
@@ -21,6 +23,8 @@ static void wide_clear(Wide *w)
 {
     binstream_clear(&w->sort);
     buf_clear(&w->piece);
+    buf_clear(&w->chunk);
+    buf_clear(&w->out);
     runs_free(&w->runs);
 }
 
@@ -41,7 +45,7 @@ static ErrCode write_stream(RunWriter *to, BinStream *in, Err *err)
 static ErrCode keep_stream(Wide *w, BinStream *in, ExchangeRun **runs, Err *err)
 {
     RunWriter *to;
-    ErrCode rc = runwriter_new(&to, w->x, w->bin, 1, err);
+    ErrCode rc = runwriter_new(&to, w->x, w->bin, 1, &w->out, err);
 
     if (rc == ERR_OK) rc = runwriter_bin(to, err);
     if (rc == ERR_OK) rc = write_stream(to, in, err);
@@ -66,18 +70,16 @@ static ErrCode sort_piece(Wide *w, Err *err)
 
 static ErrCode add_run(Wide *w, ExchangeRun *run, Err *err)
 {
-    Buf chunk = {0};
     uint64_t at = 0;
     bool end;
     ErrCode rc;
 
-    while ((rc = run_chunk(run, w->bin, &at, &chunk, &end, err)) == ERR_OK && !end) {
-        if (w->piece.n > 0 && w->piece.n + chunk.n > w->piece_bytes)
+    while ((rc = run_chunk(run, w->bin, &at, &w->chunk, &end, err)) == ERR_OK && !end) {
+        if (w->piece.n > 0 && w->piece.n + w->chunk.n > w->piece_bytes)
             if ((rc = sort_piece(w, err)) != ERR_OK) break;
-        buf_put_span(&w->piece, buf_span(&chunk));
+        buf_put_span(&w->piece, buf_span(&w->chunk));
         if ((rc = buf_ok(&w->piece, w->x->name, err)) != ERR_OK) break;
     }
-    buf_clear(&chunk);
     return rc;
 }
 

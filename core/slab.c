@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 
-enum { HUGE_PAGE = 2 << 20 }; /* smaller slabs are not worth keeping */
+enum { HUGE_PAGE = 2 << 20, KEPT_LEAST = 64 << 10 }; /* smaller slabs are not worth keeping */
 
 static struct {
     pthread_mutex_t lock;
@@ -32,22 +32,18 @@ static Slab *take_kept(size_t n)
 
 Slab *slab_take(size_t n)
 {
-    size_t bytes;
+    size_t bytes, unit;
     Slab *s;
 
     if (n > SIZE_MAX - SLAB_HEAD - HUGE_PAGE) return NULL;
-    bytes = (SLAB_HEAD + n + 63) / 64 * 64;
-    if (bytes >= HUGE_PAGE) {
-        bytes = (bytes + HUGE_PAGE - 1) / HUGE_PAGE * HUGE_PAGE;
-        s = take_kept(bytes - SLAB_HEAD);
-        if (!s && (s = aligned_alloc(HUGE_PAGE, bytes)) != NULL) {
-            (void)madvise(s, bytes, MADV_HUGEPAGE); /* only speed depends on it */
-            s->cap = bytes - SLAB_HEAD;
-        }
-    } else if ((s = aligned_alloc(64, bytes)) != NULL) {
+    unit = SLAB_HEAD + n >= HUGE_PAGE ? HUGE_PAGE : 64;
+    bytes = (SLAB_HEAD + n + unit - 1) / unit * unit;
+    s = bytes >= KEPT_LEAST ? take_kept(bytes - SLAB_HEAD) : NULL;
+    if (!s) {
+        if (!(s = aligned_alloc(unit, bytes))) return NULL;
+        if (unit == HUGE_PAGE) (void)madvise(s, bytes, MADV_HUGEPAGE); /* only speed depends on it */
         s->cap = bytes - SLAB_HEAD;
     }
-    if (!s) return NULL;
     s->older = NULL;
     s->used = 0;
     return s;
@@ -60,17 +56,16 @@ void slab_give(Slab *s, uint64_t most)
     if (!s) return;
     bytes = SLAB_HEAD + s->cap;
 #ifdef MADV_FREE
-    if (bytes >= HUGE_PAGE) {
-        (void)madvise((uint8_t *)s + HUGE_PAGE, (size_t)bytes - HUGE_PAGE, MADV_FREE); /* the head stays */
-        pthread_mutex_lock(&kept.lock);
-        if (kept.bytes + bytes <= most) {
-            s->older = kept.slab;
-            kept.slab = s;
-            kept.bytes += bytes;
-            s = NULL;
-        }
-        pthread_mutex_unlock(&kept.lock);
-    }
+    if (bytes > HUGE_PAGE) /* the head stays */
+        (void)madvise((uint8_t *)s + HUGE_PAGE, (size_t)bytes - HUGE_PAGE, MADV_FREE);
 #endif
+    pthread_mutex_lock(&kept.lock);
+    if (bytes >= KEPT_LEAST && kept.bytes + bytes <= most) {
+        s->older = kept.slab;
+        kept.slab = s;
+        kept.bytes += bytes;
+        s = NULL;
+    }
+    pthread_mutex_unlock(&kept.lock);
     free(s);
 }
