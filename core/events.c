@@ -22,7 +22,8 @@ enum {
     TAIL_ROOM = 256,       /* of a line, for what ends it */
     SAMPLES_A_PACE = 1024, /* then the time between two doubles: a run of days has some 15,000 */
     FIRST_PACE_MS = 200,
-    BARRIERS_AN_OCTAVE = 16, /* written of those numbered 2^k .. 2^(k+1) */
+    BARRIERS_AN_OCTAVE = 16, /* at least, written of those numbered 2^k .. 2^(k+1) */
+    WAIT_SEEN_MS = 20        /* a shorter wait for other ranks is not worth a span */
 };
 
 static struct {
@@ -246,7 +247,7 @@ void event_part(const PartEvent *e)
     put_name(b, "stage", e->stage);
     buf_puts(b, ",\"key\":");
     json_put_hash(b, e->key);
-    buf_printf(b, ",\"part\":%" PRIu32 ",\"rank\":%d,\"attempt\":%d", e->part, events.rank, e->attempt);
+    buf_printf(b, ",\"part\":%" PRIu32 ",\"rank\":%d,\"attempt\":%" PRIu32, e->part, events.rank, e->attempt);
     put_name(b, "host", events.host);
     buf_printf(b, ",\"pid\":%ld,\"n_in\":%" PRIu64 ",\"n_docs\":%" PRIu64, (long)getpid(), e->n_in, e->n_docs);
     buf_printf(b, ",\"bytes_in\":%" PRIu64 ",\"bytes_out\":%" PRIu64 ",\"text_bytes\":%" PRIu64, e->bytes_in,
@@ -270,23 +271,37 @@ static bool may_begin(double t)
     return true;
 }
 
+static EventSpan write_begin(double t, const char *name, const char *of, int lane)
+{
+    if (!may_begin(clock_seconds())) {
+        events.lost_spans++;
+        return 0;
+    }
+    Buf *b = begin_line("begin", t);
+    buf_printf(b, ",\"span\":%" PRIu64 ",\"lane\":%d", events.n_spans + 1, lane);
+    put_name(b, "name", name);
+    if (of) put_name(b, "of", of);
+    return write_line() ? ++events.n_spans : 0;
+}
+
+static void write_end(double t, EventSpan span, uint64_t n_records, uint64_t bytes)
+{
+    Buf *b = begin_line("end", t);
+
+    buf_printf(b, ",\"span\":%" PRIu64, span);
+    if (n_records) buf_printf(b, ",\"records\":%" PRIu64, n_records);
+    if (bytes) buf_printf(b, ",\"bytes\":%" PRIu64, bytes);
+    write_line();
+}
+
 EventSpan event_begin(const char *name, const char *of, int lane)
 {
-    EventSpan id = 0;
-    double t;
+    EventSpan id;
 
     if (!events_on()) return 0;
     event_sample(NULL, 0, 0);
     if (!enter()) return 0;
-    if (!may_begin(t = clock_seconds())) {
-        events.lost_spans++;
-    } else {
-        Buf *b = begin_line("begin", t);
-        buf_printf(b, ",\"span\":%" PRIu64 ",\"lane\":%d", events.n_spans + 1, lane);
-        put_name(b, "name", name);
-        if (of) put_name(b, "of", of);
-        if (write_line()) id = ++events.n_spans;
-    }
+    id = write_begin(clock_seconds(), name, of, lane);
     leave();
     return id;
 }
@@ -296,11 +311,7 @@ void event_end(EventSpan span, uint64_t n_records, uint64_t bytes)
     if (span == 0 || !events_on()) return;
     event_sample(NULL, 0, 0);
     if (!enter()) return;
-    Buf *b = begin_line("end", clock_seconds());
-    buf_printf(b, ",\"span\":%" PRIu64, span);
-    if (n_records) buf_printf(b, ",\"records\":%" PRIu64, n_records);
-    if (bytes) buf_printf(b, ",\"bytes\":%" PRIu64, bytes);
-    write_line();
+    write_end(clock_seconds(), span, n_records, bytes);
     leave();
 }
 
@@ -313,16 +324,23 @@ static bool is_written(uint64_t barrier)
     return barrier % apart == 0;
 }
 
-void event_barrier(void)
+void event_barrier(double began)
 {
     double t;
+    bool written, waited;
 
-    if (!events_on()) return;
-    t = clock_seconds(); /* before anybody is waited for */
-    if (events.n_ranks == 1 || !is_written(++events.n_barriers) || !enter()) return;
-    Buf *b = begin_line("barrier", t);
-    buf_printf(b, ",\"n\":%" PRIu64, events.n_barriers);
-    write_line();
+    if (!events_on() || events.n_ranks == 1) return;
+    t = clock_seconds(); /* before the lock is waited for */
+    written = is_written(++events.n_barriers);
+    waited = t - began > WAIT_SEEN_MS * 1e-3;
+    if (!(written || waited) || !enter()) return;
+    EventSpan span = waited ? write_begin(began, "wait", NULL, 0) : 0;
+    if (span) write_end(t, span, 0, 0);
+    if (written) {
+        Buf *b = begin_line("barrier", t);
+        buf_printf(b, ",\"n\":%" PRIu64, events.n_barriers);
+        write_line();
+    }
     leave();
 }
 

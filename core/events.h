@@ -36,7 +36,7 @@ typedef struct {
     const char *stage;
     Hash128 key; /* of the stage's run */
     uint32_t part;
-    int attempt;                /* from 1 */
+    uint32_t attempt;           /* from 1 */
     uint64_t n_in, n_docs;      /* documents or records in and out */
     const char *const *reasons; /* n_reasons names, and documents dropped for each; NULL: none */
     const uint64_t *dropped;
@@ -56,8 +56,9 @@ EventSpan event_begin(const char *name, const char *of, int lane);
 /* Records and bytes that went through; 0 where not known. */
 void event_end(EventSpan span, uint64_t n_records, uint64_t bytes);
 
-/* --- all ranks have just left the same collective call: by what they say of it readers put their clocks side by side. */
-void event_barrier(void);
+/* --- all ranks have just left the same collective call, into which this one went at `began` (clock_seconds()): by what they say of it
+ * readers put their clocks side by side; a rank that waited there for long says so with a span "wait". Main thread. */
+void event_barrier(double began);
 
 /* Memory, CPU seconds and progress, if it is time for a sample: call it often. `what` is the progress counted (NULL: none). */
 void event_sample(const char *what, uint64_t docs, uint64_t bytes);

@@ -120,7 +120,7 @@ TEST(nothing_to_say_leaves_nothing_and_off_is_off)
     CHECK_INT(0, event_begin("send", NULL, 0));
     event_end(1, 0, 0);
     event_part(&(PartEvent){.stage = "s"});
-    event_barrier();
+    event_barrier(0);
     event_sample("x", 1, 1);
     CHECK_OK(store_exists(dir, &there, &err), &err);
     CHECK(!there);
@@ -241,7 +241,7 @@ TEST(samples_and_barriers_grow_sparse)
 
     snprintf(dir, sizeof dir, "%s/sparse", check_tmpdir());
     events_open(dir, "verb", &two);
-    for (int i = 0; i < 1000; i++) event_sample("x", 1, 1), event_barrier();
+    for (int i = 0; i < 1000; i++) event_sample("x", 1, 1), event_barrier(0);
     event_part(&(PartEvent){.stage = "s"});
     events_close(0);
     read_events(dir, 0, &text);

@@ -3,6 +3,7 @@
 
 #include "core/cgroup.h"
 #include "core/events.h"
+#include "core/log.h"
 #include "core/par_mpi.h"
 
 #include <sched.h>
@@ -153,8 +154,9 @@ ErrCode par_agree(const Par *par, ErrCode rc, Err *err)
     int who = rc == ERR_OK ? par->n_ranks : par->rank;
 
     if (par->n_ranks == 1) return rc;
+    const double began = clock_seconds();
     mpi_min_int(&who);
-    event_barrier();
+    event_barrier(began);
     if (who == par->n_ranks) return ERR_OK;
     if (who == par->rank && err) local = *err;
     local.code = rc;
@@ -169,8 +171,9 @@ const char *par_library(void) { return mpi_version(); }
 void par_barrier(const Par *par)
 {
     if (par->n_ranks == 1) return;
+    const double began = clock_seconds();
     mpi_barrier();
-    event_barrier();
+    event_barrier(began);
 }
 
 void par_sum_u64(const Par *par, uint64_t *v, size_t n)

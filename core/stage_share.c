@@ -171,6 +171,13 @@ static ErrCode mark_leases(Share *s, Err *err)
     return rc;
 }
 
+uint32_t share_attempt(const Share *s, uint32_t part)
+{
+    for (size_t i = 0; i < s->scan.n_parts && s->scan.part[i].part <= part; i++)
+        if (s->scan.part[i].part == part) return 1 + s->scan.part[i].n_crashed + s->scan.part[i].n_lost;
+    return 1;
+}
+
 /* --- begin and end */
 
 ErrCode share_open(Share **out, const StageJob *job, const Par *par, Hash128 key, Err *err)

@@ -31,6 +31,8 @@ MUST_USE ErrCode share_round(Share *s, bool *more, Err *err);
 MUST_USE ErrCode share_next(Share *s, uint32_t *part, bool *got, Err *err);
 /* A part that share_next() gave is published (done) or given up. Any thread. */
 void share_leave(Share *s, uint32_t part, bool done, double seconds);
+/* Which attempt at the part ours is, from 1: behind those that were seen to have died. */
+uint32_t share_attempt(const Share *s, uint32_t part);
 /* Somebody else has it: to be given up. */
 bool share_lost(Share *s, uint32_t part);
 Leases *share_leases(Share *s);

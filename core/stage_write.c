@@ -136,10 +136,11 @@ static void log_part(const PartRun *r, const WriteSpec *spec)
 {
     const PartInfo *info = &r->receipt.info;
 
+    if (!events_on()) return;
     event_part(&(PartEvent){.stage = spec->job->def->name,
                             .key = spec->key,
                             .part = r->part,
-                            .attempt = 1,
+                            .attempt = share_attempt(spec->share, r->part),
                             .n_in = info->n_in,
                             .n_docs = info->n_docs,
                             .reasons = spec->job->def->reasons,

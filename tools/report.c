@@ -347,7 +347,7 @@ static ErrCode put_samples(Buf *b, RunDir *r, Err *err)
 
 /* What the events say of a verb: all its processes, and its parts (NULL: none). */
 typedef struct {
-    double cpu_s;
+    double seconds, cpu_s; /* seconds: in which a process was at it */
     uint64_t peak_bytes;
     const LogStage *parts;
 } VerbCost;
@@ -355,10 +355,13 @@ typedef struct {
 static VerbCost cost_of(const EventLog *log, const EventStats *stats, const char *verb)
 {
     VerbCost c = {.parts = eventstats_stage(stats, verb)};
+    double end = 0;
 
     for (size_t i = 0; i < log->n_processes; i++) {
         const LogProcess *p = &log->process[i];
         if (strcmp(p->verb, verb) != 0) continue;
+        if (p->end > end) c.seconds += p->end - (p->begin > end ? p->begin : end); /* they come by begin */
+        if (p->end > end) end = p->end;
         c.cpu_s += p->cpu_s;
         if (p->peak_bytes > c.peak_bytes) c.peak_bytes = p->peak_bytes;
     }
@@ -367,7 +370,8 @@ static VerbCost cost_of(const EventLog *log, const EventStats *stats, const char
 
 static void put_stage(Buf *b, const RunStage *s, const VerbCost *c)
 {
-    const double cpu_s = s->time.runs ? s->time.cpu_seconds : c->cpu_s;
+    const double seconds = s->time.runs ? s->time.seconds : c->seconds,
+                 cpu_s = s->time.runs ? s->time.cpu_seconds : c->cpu_s;
     char text[32];
 
     buf_printf(b, "<tr><td>%s<td>", s->verb);
@@ -375,7 +379,7 @@ static void put_stage(Buf *b, const RunStage *s, const VerbCost *c)
     buf_printf(b, "<td>%s", holds_documents(s) ? put_count(text, s->n_in) : "");
     buf_printf(b, "<td>%s", holds_documents(s) ? put_count(text, s->n_docs) : "");
     buf_printf(b, "<td>%s<td>", holds_documents(s) ? put_bytes(text, s->text_bytes) : "");
-    if (s->time.runs) buf_printf(b, "%.1f", s->time.seconds);
+    if (seconds > 0) buf_printf(b, "%.1f", seconds);
     buf_puts(b, "<td>");
     if (cpu_s > 0) buf_printf(b, "%.1f", cpu_s);
     buf_puts(b, "<td>");
