@@ -8,13 +8,14 @@
 
 const char *const plan_resource_names[PLAN_RESOURCES] = {"cpu", "scratch disk", "network", "shared storage"};
 
-enum { EXACT_RECORD = 24, BAND_RECORD = 16, EDGE_RECORD = 16, VERIFY_HEAD = 24, SPREAD_RECORD = 20 };
-enum { TOKEN_RECORD_HEAD = 104, EXCHANGED_TOKEN = 3, NODE_LABEL = 8, PART_FILES = 6 };
+/* Records of dedup's steps between nodes, 16 bytes of key in each; what a step leaves of a pair; what is held of a document. */
+enum { EXACT_RECORD = 28, DOC_RECORD = 24, EDGE_RECORD = 16, VERIFY_HEAD = 28, PAIR = 16, STATE = 1, LABEL = 8 };
+enum { TOKEN_RECORD_HEAD = 104, EXCHANGED_TOKEN = 3, PART_FILES = 6 };
 /* Of core/dataset.h and the identifiers of documents (docs/formats.md). */
 static const double max_bases = 1024, max_datasets = 1 << 14, max_parts = 1 << 22, max_records = 1 << 28;
-static const double one_process_records = 4294967295.0; /* what one process clusters: numbers of 32 bits */
-/* Stages that this version runs in one process however many nodes there are, though the engine would spread them. */
-static const bool dedup_in_one_process = true, tokenize_in_one_process = true;
+/* What this version does otherwise than the engine is designed to. */
+static const double sent_band_record = 24;
+static const bool tokenize_in_one_process = true;
 static const double part_text = 1 << 30, memory_share = 0.75;
 
 static double at_least(double a, double b) { return a > b ? a : b; }
@@ -52,7 +53,7 @@ static PlanFlow flow_of(const double *v)
 static double cost(double n, double us, double bytes, double mb_s) { return n * us * 1e-6 + bytes / (mb_s * 1e6); }
 
 /* A map stage holds a block or two a thread. */
-static void map_memory(const double *v, PlanStage *s) { s->memory = v[PLAN_CORES] * v[PLAN_WORKER_MB] * 1e6; }
+static void map_memory(const double *v, PlanStage *s) { s->beside = v[PLAN_CORES] * v[PLAN_WORKER_MB] * 1e6; }
 
 /* A view's stage reads all stored text, of which the views below show `shown`. */
 static void map_view(const double *v, const PlanFlow *f, PlanStage *s, double shown, double mb_s)
@@ -62,21 +63,20 @@ static void map_view(const double *v, const PlanFlow *f, PlanStage *s, double sh
     map_memory(v, s);
 }
 
-/* `passes` exchanges of so many records, one after the other: what memory does not hold of a pass goes to scratch and comes
- * back. Call it when s->memory has what is held beside them. */
+/* `passes` exchanges of so many records, one after the other: what memory does not hold of a pass, beside s->beside, goes to
+ * scratch and comes back. */
 static void exchange(const double *v, PlanStage *s, double passes, double records, double record_bytes)
 {
     const double pass = records * record_bytes / s->nodes; /* bytes a node */
-    const double room = at_least(v[PLAN_MEMORY_GB] * 1e9 * memory_share - s->memory, 0);
+    const double room = at_least(v[PLAN_MEMORY_GB] * 1e9 * memory_share - s->beside, 0);
 
-    s->core_s += passes * records / v[PLAN_RECORDS_S];
-    s->whole = at_least(s->whole, s->memory + pass);
+    s->core_s += passes * (records / v[PLAN_RECORDS_S] + s->nodes * v[PLAN_STEP_S]);
     s->exchanged += passes * records * record_bytes * (s->nodes - 1) / s->nodes;
-    if (pass > room) {
-        s->scratch = at_least(s->scratch, pass);
-        s->scratch_io += 2 * passes * pass;
-    }
-    s->memory += at_most(pass, room);
+    s->memory = at_least(s->memory, s->beside + at_most(pass, room));
+    s->whole = at_least(s->whole, s->beside + pass);
+    if (pass <= room) return;
+    s->scratch = at_least(s->scratch, pass);
+    s->scratch_io += 2 * passes * pass;
 }
 
 /* --- the stages */
@@ -95,47 +95,55 @@ static void sign(const double *v, const PlanFlow *f, PlanStage *s)
     s->stored = f->docs * (8 * v[PLAN_SIGN_BANDS] + v[PLAN_SIGN_SKETCH] + v[PLAN_SIGN_BESIDE]);
 }
 
-/* Documents of one text key meet. */
+/* Documents of one text key meet; the duplicates are brought back into order. */
 static void exact(const double *v, const PlanFlow *f, PlanStage *s)
 {
+    const double duplicates = f->docs * v[PLAN_DEDUP_EXACT];
+
+    s->beside = f->docs * STATE / s->nodes;
     s->read = f->docs * 28; /* columns exact, bytes, dump */
     exchange(v, s, 1, f->docs, EXACT_RECORD);
-}
-
-/* A pass a band: a key of 8 bytes and the document's number. Each column is read once. */
-static void bands(const double *v, const PlanFlow *f, PlanStage *s)
-{
-    const double docs = f->docs * (1 - v[PLAN_DEDUP_EXACT]);
-
-    s->memory = f->docs * NODE_LABEL / s->nodes; /* the component of each document */
-    s->read = f->docs * 8 * v[PLAN_SIGN_BANDS];
-    exchange(v, s, v[PLAN_SIGN_BANDS], docs, BAND_RECORD);
+    exchange(v, s, 1, duplicates, DOC_RECORD);
+    s->passing = 2 * duplicates * PAIR;
 }
 
 static double near_share(const double *v) { return at_least(v[PLAN_DEDUP_DROP] - v[PLAN_DEDUP_EXACT], 0); }
+/* A near duplicate meets others in every band, at the most. */
+static double edges_of(const double *v, const PlanFlow *f) { return f->docs * near_share(v) * v[PLAN_SIGN_BANDS]; }
+/* Members of components: at most a kept one for each that is dropped. */
+static double members_of(const double *v, const PlanFlow *f) { return f->docs * at_most(2 * near_share(v), 1); }
 
-/* A near duplicate leaves one edge, since passes leave out pairs that share a component; rounds shorten paths. */
-static void components(const double *v, const PlanFlow *f, PlanStage *s)
+/* A pass a band, whose column is read once; pairs that met are kept until the components are known. */
+static void bands(const double *v, const PlanFlow *f, PlanStage *s)
 {
-    const double edges = f->docs * near_share(v);
-
-    s->memory = f->docs * NODE_LABEL / s->nodes;
-    s->core_s = edges / v[PLAN_EDGES_S];
-    exchange(v, s, v[PLAN_ROUNDS], edges, EDGE_RECORD);
+    s->beside = f->docs * STATE / s->nodes;
+    s->read = f->docs * 8 * v[PLAN_SIGN_BANDS];
+    exchange(v, s, v[PLAN_SIGN_BANDS], f->docs * (1 - v[PLAN_DEDUP_EXACT]), v[PLAN_BAND_RECORD]);
+    s->passing = edges_of(v, f) * PAIR;
 }
 
-/* Members of components, at most a kept one for each dropped, with their sketches; then what the kept ones stand for. */
+/* Each node makes a forest of its edges, one edge a near duplicate; rounds of exchanges make stars of these. One node has all in one
+ * table. */
+static void components(const double *v, const PlanFlow *f, PlanStage *s)
+{
+    s->beside = f->docs * (LABEL + STATE) / s->nodes;
+    s->read = edges_of(v, f) * PAIR;
+    s->core_s = edges_of(v, f) / v[PLAN_EDGES_S];
+    if (s->nodes > 1) exchange(v, s, v[PLAN_ROUNDS], f->docs * near_share(v), EDGE_RECORD);
+    exchange(v, s, 1, members_of(v, f), DOC_RECORD);
+    s->passing = members_of(v, f) * PAIR;
+}
+
+/* Members meet under their component with their sketches; then dumps and hosts under what was kept. */
 static void verify(const double *v, const PlanFlow *f, PlanStage *s)
 {
-    const double members = f->docs * at_most(2 * near_share(v), 1), beside = f->docs * NODE_LABEL / s->nodes;
+    const double members = members_of(v, f);
 
-    s->memory = beside;
-    s->read = f->docs * (v[PLAN_SIGN_SKETCH] + 4 + 16);
+    s->beside = f->docs * STATE / s->nodes;
+    s->read = f->docs * (v[PLAN_SIGN_SKETCH] + 4 + 16) + members * PAIR;
     exchange(v, s, 1, members, VERIFY_HEAD + v[PLAN_SIGN_SKETCH]);
-    const double most = s->memory;
-    s->memory = beside;
-    exchange(v, s, 2, members, SPREAD_RECORD);
-    s->memory = at_least(s->memory, most);
+    exchange(v, s, 2, members, DOC_RECORD);
+    s->passing = f->docs * near_share(v) * PAIR;
     s->stored = f->docs * v[PLAN_JUDGE_COLUMNS]; /* clusters */
 }
 
@@ -166,7 +174,7 @@ static void bpe(const double *v, const PlanFlow *f, PlanStage *s)
     map_view(v, f, s, sample, v[PLAN_BPE_MB_S]);
     s->serial_s = cost(v[PLAN_BPE_MERGES], v[PLAN_BPE_MERGE_US], 0, 1);
     s->core_s += s->serial_s;
-    s->memory = v[PLAN_BPE_MB] * 1e6;
+    s->beside = v[PLAN_BPE_MB] * 1e6;
 }
 
 /* Documents travel as tokens of three bytes with their ids, in hashed order. */
@@ -217,7 +225,7 @@ static void time_stage(const double *v, PlanStage *s)
 {
     const double link = v[PLAN_NETWORK_GBIT_S] * 1e9 / 8;
 
-    s->write = s->stored;
+    s->write = s->stored + s->passing;
     s->alone_s[PLAN_CPU] = (s->core_s - s->serial_s) / (s->nodes * v[PLAN_CORES] * v[PLAN_EFFICIENCY]) + s->serial_s;
     s->alone_s[PLAN_SCRATCH] = s->scratch_io / (v[PLAN_SCRATCH_MB_S] * 1e6);
     s->alone_s[PLAN_NETWORK] = (s->exchanged + s->read + s->write) / s->nodes / link;
@@ -235,7 +243,7 @@ static void add_total(PlanStage *t, const PlanStage *s)
     t->scratch = at_least(t->scratch, s->scratch);
     t->core_s += s->core_s, t->serial_s += s->serial_s, t->wall_s += s->wall_s;
     t->read += s->read, t->write += s->write, t->exchanged += s->exchanged;
-    t->scratch_io += s->scratch_io, t->stored += s->stored;
+    t->scratch_io += s->scratch_io, t->stored += s->stored, t->passing += s->passing;
     for (int i = 0; i < PLAN_RESOURCES; i++) t->alone_s[i] += s->alone_s[i];
 }
 
@@ -300,15 +308,11 @@ static void check_limits(Plan *p, const double *v)
         note(p, false, "%.1f TB stay on the shared storage and there is room for %.1f: %.0f dumps would fit",
              p->total.stored / 1e12, v[PLAN_STORAGE_TB],
              floor(v[PLAN_DUMPS] * v[PLAN_STORAGE_TB] * 1e12 / p->total.stored));
-    if (nodes_of(v, f, BY_CLUSTER) == 1 && f->docs > one_process_records)
-        note(p, false,
-             "%.3g documents to cluster in one process, at most %.0f: more dedup_nodes, or fewer dumps at a time",
-             f->docs, one_process_records);
-    if (dedup_in_one_process && nodes_of(v, f, BY_CLUSTER) > 1)
+    if (v[PLAN_BAND_RECORD] < sent_band_record)
         note(p, true,
-             "clusters are counted on %.0f nodes, as designed; this version makes them in one process, which "
-             "cluster.dedup_nodes 1 plans",
-             nodes_of(v, f, BY_CLUSTER));
+             "%g bytes a document in a band's exchange are the design's; this version sends %g, which "
+             "dedup.band_record %g plans",
+             v[PLAN_BAND_RECORD], sent_band_record, sent_band_record);
     if (tokenize_in_one_process && nodes_of(v, f, BY_TOKENS) > 1)
         note(p, true,
              "tokenize is counted on %.0f nodes, as designed; this version runs it in one process, which "
@@ -335,6 +339,7 @@ void plan_make(Plan *p, const PlanValues *given)
         *s = (PlanStage){
             .name = stages[i].name, .verb = stages[i].verb, .nodes = nodes_of(v, &p->flow, stages[i].spread)};
         stages[i].model(v, &p->flow, s);
+        s->memory = at_least(s->memory, s->beside);
         time_stage(v, s);
         add_total(&p->total, s);
         check_stage(p, v, s, stages[i].spread);

@@ -34,6 +34,7 @@ typedef enum {
     PLAN_READ_MB_S, /* rates of the engines */
     PLAN_WORKER_MB,
     PLAN_RECORDS_S,
+    PLAN_STEP_S,
     PLAN_EDGES_S,
     PLAN_ROUNDS,
     PLAN_INGEST_PAGE_US, /* of the stages */
@@ -45,6 +46,7 @@ typedef enum {
     PLAN_SIGN_BANDS,
     PLAN_SIGN_SKETCH,
     PLAN_SIGN_BESIDE,
+    PLAN_BAND_RECORD,
     PLAN_DEDUP_EXACT,
     PLAN_DEDUP_DROP,
     PLAN_JUDGE_MB_S,
@@ -100,9 +102,10 @@ typedef struct {
     double read, write;             /* shared storage, all nodes together */
     double exchanged;               /* between nodes, all together */
     double memory, scratch;         /* a node, at most at one time */
+    double beside;                  /* of that memory, what is held beside exchanges */
     double whole;                   /* memory a node with which nothing would go to scratch */
     double scratch_io;              /* a node, written and read */
-    double stored;                  /* stays on the shared storage */
+    double stored, passing;         /* stays on the shared storage; is written there and deleted later */
 } PlanStage;
 
 /* How much there is of it on the way. */

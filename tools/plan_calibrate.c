@@ -11,7 +11,7 @@
 #include <string.h>
 
 enum { MAX_EVENTS_BYTES = 257 << 20 };
-/* Below so many records, starting and reading outweigh what exchanging them costs. */
+/* Below so many records, starting outweighs what exchanging them costs. */
 static const double least_records = 1e7;
 
 typedef struct {
@@ -187,12 +187,17 @@ static void take_ingest(Calibration *c, const RunStage *s)
     if (s->text_bytes) set(c, PLAN_INGEST_STORED, rundir_number(s->stats, "stored_bytes") / (double)s->text_bytes);
 }
 
-/* What clustering took is what signing and judging left of the verb's time. */
-static void take_records(Calibration *c, double docs, double cpu_s)
+/* What clustering took is what signing and judging left of the verb's time: many records tell the rate, few what a step costs
+ * beside them. */
+static void take_clustering(Calibration *c, double docs, double cpu_s)
 {
-    const double records = docs * (1 + c->v.v[PLAN_SIGN_BANDS] * (1 - c->v.v[PLAN_DEDUP_EXACT]));
+    enum { STEPS_BESIDE_BANDS = 6 };
+    const double bands = c->v.v[PLAN_SIGN_BANDS];
+    const double records = docs * (1 + bands * (1 - c->v.v[PLAN_DEDUP_EXACT]));
 
     if (records >= least_records && cpu_s > 0) set(c, PLAN_RECORDS_S, records / cpu_s);
+    if (records < least_records)
+        set(c, PLAN_STEP_S, fmax(cpu_s - records / c->v.v[PLAN_RECORDS_S], 0) / (bands + STEPS_BESIDE_BANDS));
 }
 
 static ErrCode take_dedup(Calibration *c, const RunStage *s, Err *err)
@@ -212,7 +217,7 @@ static ErrCode take_dedup(Calibration *c, const RunStage *s, Err *err)
     set(c, PLAN_JUDGE_COLUMNS, bytes / docs);
     set(c, PLAN_DEDUP_EXACT, (double)rundir_count(json_get(s->manifest, "dropped"), "exact_duplicate") / docs);
     if (text > 0) set(c, PLAN_DEDUP_DROP, 1 - (double)s->text_bytes / text);
-    if (sign_cpu > 0) take_records(c, docs, process - sign_cpu - judge_cpu);
+    if (sign_cpu > 0 && process > 0) take_clustering(c, docs, process - sign_cpu - judge_cpu);
     return ERR_OK;
 }
 

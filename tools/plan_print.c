@@ -169,6 +169,7 @@ static void put_stage(Buf *b, const PlanStage *s)
     put(b, "read_bytes", s->read);
     put(b, "written_bytes", s->write);
     put(b, "stored_bytes", s->stored);
+    put(b, "passing_bytes", s->passing);
     buf_putc(b, '}');
 }
 

@@ -43,12 +43,12 @@ static const char common[] =
     "}\n"
     "begin() { echo \"== $name: job $SLURM_JOB_ID on $(hostname), restart ${SLURM_RESTART_COUNT:-0}\" >&2; }\n";
 
-/* Jobs of one piece: wrong options, bad data and too little memory stay what they are, 6 is somebody's wish; the rest may be the
+/* Jobs of one piece: alarms, wrong options, bad data and too little memory stay what they are, 6 is somebody's wish; the rest may be the
  * node's fault. */
 static const char end_of_one[] =
     "[ \"$status\" -ne 0 ] || exit 0\n"
     "again_if_late\n"
-    "case $status in 2 | 4 | 5 | 6) exit \"$status\" ;; esac\n"
+    "case $status in 1 | 2 | 4 | 5 | 6) exit \"$status\" ;; esac\n"
     "echo \"job $SLURM_JOB_ID: status $status\" >>\"$dir/status/$name.failed\"\n"
     "[ \"$(wc -l <\"$dir/status/$name.failed\")\" -gt \"$retries\" ] || again \"failed with status $status\"\n"
     "exit \"$status\"\n";

@@ -68,6 +68,7 @@ static ErrCode all_there(Sweep *s, bool *done, Err *err)
     ErrCode rc = store_exists(plan, &begun, err);
     if (rc != ERR_OK || !begun) return rc;
     rc = dataset_commit(s->output, done, &have, &all, err);
+    if (rc == ERR_NO) return err->code = ERR_DATA; /* an alarm: status 1 is that of tasks on their way once more */
     if (rc == ERR_OK) log_info("%s: %" PRIu32 " of %" PRIu32 " parts are there", s->output, have, all);
     return rc;
 }
@@ -119,7 +120,7 @@ static ErrCode look_at_tasks(Sweep *s, Err *err)
         rc = task_status(s, i, &status, err);
         s->again[i] = status != 0;
         n_again += s->again[i];
-        if (!bad_status && (status == 2 || status == 4 || status == 5)) bad = i, bad_status = status;
+        if (!bad_status && (status == 1 || status == 2 || status == 4 || status == 5)) bad = i, bad_status = status;
     }
     /* Every task says that its share is done, and yet parts are missing: they were deleted, or left to one that died. */
     if (rc == ERR_OK && n_again == 0) memset(s->again, true, s->tasks * sizeof *s->again);
