@@ -1,5 +1,6 @@
 #include "core/scratch.h"
 
+#include "core/store.h"
 #include "core/store_fault.h"
 
 #include <errno.h>
@@ -18,6 +19,7 @@ struct Scratch {
 
 ErrCode scratch_open(Scratch **out, const char *dir, const char *what, Err *err)
 {
+    dir = store_local_dir(dir);
     size_t n = strlen(dir) + strlen(what) + sizeof "/..XXXXXX.tmp";
     Scratch *s = malloc(sizeof *s + n);
 

@@ -7,7 +7,7 @@
 #include "core/err.h"
 
 typedef struct Scratch Scratch;
-/* In directory `dir`, which exists; `what` is for messages. */
+/* In directory `dir`, which exists (of an object store: store_local_dir()); `what` is for messages. */
 MUST_USE ErrCode scratch_open(Scratch **s, const char *dir, const char *what, Err *err);
 void scratch_close(Scratch *s);
 /* ERR_SYS naming need and have when the directory's file system has no room for so many bytes more, or for one file. Nothing is

@@ -71,6 +71,8 @@ typedef struct {
     uint32_t n_parts;
     uint64_t (*part_bytes)(void *ctx, uint32_t part);      /* for the split over ranks */
     void (*part_name)(void *ctx, uint32_t part, Buf *out); /* what it is made of, for people; may be NULL */
+    void (*ahead)(void *ctx, const uint32_t *parts,
+                  size_t n); /* before open(): likely to be opened next; may be NULL */
     ErrCode (*open)(void *ctx, uint32_t part, void **cursor, Err *err);
     ErrCode (*next)(void *cursor, StageBlock *block, bool *end, Err *err); /* fills block; *end: nothing more */
     void (*close)(void *cursor);

@@ -88,6 +88,11 @@ static ErrCode open_part(Pipe *p, bool *got, Err *err)
     p->source = r;
     if ((rc = partrun_begin(r, p->spec, err)) != ERR_OK) return rc;
     if (job->set) return partview_open(&r->view, job->set, r->part, err);
+    if (job->source->ahead) {
+        size_t n;
+        const uint32_t *parts = share_ahead(p->spec->share, &n);
+        job->source->ahead(job->source->ctx, parts, n);
+    }
     return job->source->open(job->source->ctx, r->part, &r->cursor, err);
 }
 

@@ -423,6 +423,12 @@ ErrCode share_next(Share *s, uint32_t *part, bool *got, Err *err)
     return ERR_OK;
 }
 
+const uint32_t *share_ahead(const Share *s, size_t *n)
+{
+    *n = s->n_queue - s->at;
+    return s->queue + s->at;
+}
+
 void share_leave(Share *s, uint32_t part, bool done, double seconds)
 {
     lease_release(s->leases, part, done);

@@ -29,6 +29,8 @@ uint32_t share_n_todo(const Share *s, uint64_t *bytes); /* of the share, when it
 MUST_USE ErrCode share_round(Share *s, bool *more, Err *err);
 /* The next of them that is ours now; *got false: none is left. One thread at a time. */
 MUST_USE ErrCode share_next(Share *s, uint32_t *part, bool *got, Err *err);
+/* Those behind it, as far as they are known; until the next share_round(). */
+const uint32_t *share_ahead(const Share *s, size_t *n);
 /* A part that share_next() gave is published (done) or given up. Any thread. */
 void share_leave(Share *s, uint32_t part, bool done, double seconds);
 /* Which attempt at the part ours is, from 1: behind those that were seen to have died. */

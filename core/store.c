@@ -265,4 +265,11 @@ const char *path_base(const char *path)
     return slash ? slash + 1 : path;
 }
 
+const char *store_local_dir(const char *dir)
+{
+    const char *tmp = getenv("TMPDIR");
+
+    return dir && !store_is_remote(dir) ? dir : tmp && *tmp ? tmp : "/tmp";
+}
+
 bool path_is_absolute(const char *path) { return path[0] == '/' || store_is_remote(path); }

@@ -69,6 +69,8 @@ MUST_USE ErrCode store_sweep(const char *dir, int depth, Err *err);
 MUST_USE ErrCode store_resolve(Arena *a, const char *path, char **out, Err *err);
 bool store_is_remote(const char *path);  /* s3://, http://, https:// */
 bool path_is_absolute(const char *path); /* or remote */
+/* `dir` where a process can have files for itself there, else (NULL, remote) $TMPDIR, else /tmp. */
+const char *store_local_dir(const char *dir);
 
 /* "DIR/NAME" into an arena; NULL when there is no memory. */
 char *path_join(Arena *a, const char *dir, const char *name);

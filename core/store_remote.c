@@ -19,7 +19,7 @@ ErrCode remote_in_open(const StoreBackend *backend, InFile **out, const char *pa
 
     if (rc != ERR_OK) return rc;
     if (!head.exists)
-        return err_set(err, ERR_SYS, "cannot open %.*s: no such object (HTTP 404)", fetch_shown(path), path);
+        return err_set(err, ERR_SYS, "cannot open %.*s: HTTP 404 (no such object)", fetch_shown(path), path);
     RemoteIn *f = calloc(1, sizeof *f);
     if (!f || !(f->file.path = strdup(path))) {
         free(f);
@@ -85,7 +85,7 @@ ErrCode remote_size(const char *path, uint64_t *bytes, Err *err)
     ErrCode rc = fetch_head(path, &head, err);
 
     if (rc == ERR_OK && !head.exists)
-        rc = err_set(err, ERR_SYS, "cannot look at %.*s: no such object (HTTP 404)", fetch_shown(path), path);
+        rc = err_set(err, ERR_SYS, "cannot look at %.*s: HTTP 404 (no such object)", fetch_shown(path), path);
     *bytes = head.size;
     return rc;
 }

@@ -40,6 +40,12 @@ void web_set_connections(unsigned n)
     pthread_mutex_unlock(&hub.lock);
 }
 
+static _Thread_local const atomic_bool *cancelled;
+
+void web_cancel_by(const atomic_bool *flag) { cancelled = flag; }
+
+static bool stop_seen(void) { return interrupt_seen() || (cancelled && atomic_load(cancelled)); }
+
 static void nap(double seconds)
 {
     if (seconds > 0.2) seconds = 0.2; /* a signal is seen soon enough */
@@ -66,7 +72,7 @@ static CURL *take_handle(bool *stopped)
             clock_gettime(CLOCK_REALTIME, &soon);
             soon.tv_sec++;
             pthread_cond_timedwait(&hub.freed, &hub.lock, &soon);
-            *stopped = interrupt_seen();
+            *stopped = stop_seen();
         }
     }
     pthread_mutex_unlock(&hub.lock);
@@ -103,7 +109,7 @@ static bool wait_turn(double due, bool retry)
         if (retry && now >= at) hub.next_retry = now + 1;
         pthread_mutex_unlock(&hub.lock);
         if (now >= at) return true;
-        if (interrupt_seen()) return false;
+        if (stop_seen()) return false;
         nap(at - now);
     }
 }
@@ -233,7 +239,7 @@ static int on_progress(void *ctx, curl_off_t down_all, curl_off_t down, curl_off
     const Exchange *x = ctx;
 
     (void)down_all, (void)down, (void)up_all, (void)up;
-    return interrupt_seen() && strcmp(x->q->method, "GET") == 0; /* what is being published may end */
+    return stop_seen() && strcmp(x->q->method, "GET") == 0; /* what is being published may end */
 }
 
 static const char *user_agent(char out[256])

@@ -14,6 +14,8 @@
 
 #include "core/buf.h"
 
+#include <stdatomic.h>
+
 enum {
     WEB_CONNECTIONS = 8, /* unless set: what a public archive does not mind from one user */
     WEB_MAX_CONNECTIONS = 256,
@@ -25,6 +27,8 @@ enum {
 
 /* Connections of this process, 1 .. WEB_MAX_CONNECTIONS. */
 void web_set_connections(unsigned n);
+/* From here on, *flag ends waits and downloads of this thread as a signal does. */
+void web_cancel_by(const atomic_bool *flag);
 
 typedef enum {
     WEB_FINE,      /* there is an answer; look at the status */

@@ -1,5 +1,6 @@
 /* ingest/ingest.h - web archive records and foreign document lines -> documents of a dataset.
  *
+ * Inputs may be remote (s3://, http(s)://): they come as whole objects to a local disk first (staged.h).
  * Inputs are WARC 0.17-1.1 archives (plain, gzip a member a record or one member for the file, zstd), WET archives
  * (their `conversion` records are text already), and JSON Lines of documents made elsewhere (plain, gzip, zstd).
  * One thread reads and decompresses records in order into blocks of about 4 MiB; any number of threads then turn each
@@ -19,6 +20,7 @@
 #define TAMIS_INGEST_INGEST_H
 
 #include "core/stage.h"
+#include "core/web.h"
 
 /* Why a record yields no document. The order is the index given to sink_drop(); names are in ingest_reasons[]. */
 typedef enum {
@@ -57,16 +59,23 @@ typedef struct {
     const char *keep_lang;    /* comma-separated: en zh zh-Hans zh-Hant code other; NULL: all */
     uint32_t inputs_per_part; /* 0: as many as part_bytes hold */
     uint64_t part_bytes;      /* stored bytes a part; a larger archive is cut */
+
+    /* How remote inputs come; decides nothing of the output. */
+    const char *stage_dir; /* NULL: $TMPDIR, else /tmp */
+    uint32_t stage_depth;  /* inputs fetched ahead of the one that is read */
+    uint64_t stage_bytes;  /* … and bytes; 0: no bound */
+    uint32_t connections;  /* over all ranks, at least one each */
 } IngestParams;
-#define INGEST_PARAMS_DEFAULT           \
-    {                                   \
-        .part_bytes = (uint64_t)1 << 30 \
+#define INGEST_PARAMS_DEFAULT                                                                 \
+    {                                                                                         \
+        .part_bytes = (uint64_t)1 << 30, .stage_depth = 2, .stage_bytes = (uint64_t)32 << 30, \
+        .connections = WEB_CONNECTIONS                                                        \
     }
 
 /* ERR_USAGE for values that no run can have. */
 MUST_USE ErrCode ingest_check(const IngestParams *params, Err *err);
 
-/* Runs the stage over `n` operands (file, directory, @LIST). Collective: every rank calls it with equal arguments.
+/* Runs the stage over `n` operands (inputs.h). Collective: every rank calls it with equal arguments.
  * `totals` may be NULL. ERR_USAGE for no input or two of one name, ERR_SYS for one that cannot be read, ERR_DATA when
  * records came in and not one is a record we read (the dataset is there, and empty). */
 MUST_USE ErrCode ingest_run(const IngestParams *params, const char *const *operands, size_t n, const char *out_dir,

@@ -20,6 +20,7 @@ const char *const ingest_reasons[INGEST_N_REASONS] = {
 typedef struct {
     const IngestParams *params;
     Inputs inputs;
+    Staged *staged;   /* NULL: no input is remote */
     Outcome *outcome; /* of each input */
     bool keep[LANG_N];
 } IngestRun;
@@ -146,7 +147,11 @@ static ErrCode source_open(void *ctx, uint32_t part, void **cursor, Err *err)
 
     for (uint32_t s = r->inputs.part_first[part]; s < r->inputs.part_first[part + 1]; s++)
         outcome_opened(r->outcome, &r->inputs.slice[s]);
-    return records_open(&r->inputs, part, (RecordCursor **)cursor, err);
+    return records_open(&r->inputs, r->staged, part, (RecordCursor **)cursor, err);
+}
+static void source_ahead(void *ctx, const uint32_t *parts, size_t n)
+{
+    staged_ahead(((IngestRun *)ctx)->staged, parts, n);
 }
 static ErrCode source_next(void *cursor, StageBlock *b, bool *end, Err *err)
 {
@@ -238,6 +243,10 @@ ErrCode ingest_check(const IngestParams *p, Err *err)
         return err_set(err, ERR_USAGE, "--source must be a name in UTF-8");
     if (!p->inputs_per_part && p->part_bytes < 1 << 10)
         return err_set(err, ERR_USAGE, "--part-bytes must be at least 1K");
+    if (p->stage_depth < 1 || p->stage_depth > STAGING_MAX_DEPTH)
+        return err_set(err, ERR_USAGE, "--stage-depth must be 1 to %d", STAGING_MAX_DEPTH);
+    if (p->connections < 1 || p->connections > WEB_MAX_CONNECTIONS)
+        return err_set(err, ERR_USAGE, "--connections must be 1 to %d", WEB_MAX_CONNECTIONS);
     return ERR_OK;
 }
 
@@ -276,8 +285,12 @@ ErrCode ingest_run(const IngestParams *params, const char *const *operands, size
 
     (void)kept_languages(params, run.keep); /* checked with the others */
     if ((rc = ingest_check(params, err)) == ERR_OK) rc = inputs_gather(&run.inputs, operands, n, params->dump, err);
-    if (rc == ERR_OK) rc = inputs_cut(&run.inputs, params->inputs_per_part, params->part_bytes, err);
+    web_set_connections(params->connections / (unsigned)par->n_ranks);
+    if ((rc = par_agree(par, rc, err)) != ERR_OK || (rc = inputs_measure(&run.inputs, par, err)) != ERR_OK) goto out;
+    rc = inputs_cut(&run.inputs, params->inputs_per_part, params->part_bytes, err);
     if (rc == ERR_OK) rc = outcomes_new(&run.outcome, &run.inputs, err);
+    StagingParams staging = {params->stage_dir, params->stage_depth, params->stage_bytes};
+    if (rc == ERR_OK) rc = staged_open(&run.staged, &run.inputs, &staging, err);
     /* A list that differs between ranks (a directory that is written to) shows as a different key. */
     if ((rc = par_agree(par, rc, err)) != ERR_OK) goto out;
     put_params(&text, params, run.keep);
@@ -291,6 +304,7 @@ ErrCode ingest_run(const IngestParams *params, const char *const *operands, size
                           .n_parts = run.inputs.n_parts,
                           .part_bytes = source_part_bytes,
                           .part_name = source_part_name,
+                          .ahead = source_ahead,
                           .open = source_open,
                           .next = source_next,
                           .close = source_close,
@@ -309,6 +323,7 @@ ErrCode ingest_run(const IngestParams *params, const char *const *operands, size
 out:
     buf_clear(&text);
     buf_clear(&inputs);
+    staged_close(run.staged);
     free(run.outcome);
     inputs_clear(&run.inputs);
     return rc;

@@ -2,7 +2,9 @@
 #include "ingest/ingest.h"
 
 static const char after[] =
-    "INPUT: WARC or WET archive (plain, gzip, zstd), JSON Lines of documents (same), directory, or @LIST of files.\n"
+    "INPUT: WARC or WET archive (plain, gzip, zstd), JSON Lines of documents (same), directory, or @LIST of inputs; "
+    "also "
+    "s3://BUCKET/KEY and http(s) URLs.\n"
     "Archives in the middle of which a reader can start (plain, gzip) are cut into parts of --part-bytes; others are "
     "whole.\n"
     "A record that yields no document is counted by its reason; --rejected shows them one by one.\n"
@@ -24,6 +26,11 @@ int ingest_verb(int argc, char **argv)
         OPT_STR(0, "source", &params.source, "NAME", "what kind of place it is from; else web, for lines their own"),
         OPT_U32(0, "inputs-per-part", &params.inputs_per_part, "K", "consecutive inputs a part; 0: by bytes"),
         OPT_SIZE(0, "part-bytes", &params.part_bytes, "SIZE", "stored bytes of input a part"),
+        OPT_STR(0, "stage-dir", &params.stage_dir, "DIR",
+                "remote inputs come to this disk first; else $TMPDIR or /tmp"),
+        OPT_U32(0, "stage-depth", &params.stage_depth, "N", "remote inputs fetched ahead of the one being read"),
+        OPT_SIZE(0, "stage-bytes", &params.stage_bytes, "SIZE", "and their bytes at most; 0: no bound"),
+        OPT_U32(0, "connections", &params.connections, "N", "to servers, over all ranks"),
         OPT_COMMON_STAGE(&common),
         OPT_STR(0, "rejected", &common.rejected, "DIR", "write what is dropped, with its reason"),
         OPT_CHECK(settle, &params),

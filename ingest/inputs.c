@@ -49,21 +49,38 @@ Span inputs_crawl_name(const char *path)
     return (Span){NULL, 0};
 }
 
-static ErrCode add_input(Inputs *in, const char *path, const char *name, const char *dump, Err *err)
+/* Bytes of a path without a query, which may hold a signature. */
+static size_t shown_bytes(const char *path)
 {
-    Input i = {.kind = is_lines(name) ? INPUT_LINES : INPUT_ARCHIVE};
+    return strncmp(path, "http", 4) == 0 && store_is_remote(path) ? strcspn(path, "?#") : strlen(path);
+}
+
+/* `size`: INPUTS_SIZE_UNKNOWN unless a listing told it. */
+static ErrCode add_input(Inputs *in, const char *path, const char *name, uint64_t size, const char *dump, Err *err)
+{
+    Input i = {.kind = is_lines(name) ? INPUT_LINES : INPUT_ARCHIVE, .size = size};
     Span crawl = inputs_crawl_name(path);
     ErrCode rc;
 
-    if ((rc = store_size(path, &i.size, err)) != ERR_OK) return rc;
-    i.path = arena_str(&in->arena, span_str(path));
+    if (!store_is_remote(path) && (rc = store_size(path, &i.size, err)) != ERR_OK) return rc;
+    i.url = arena_str(&in->arena, span_str(path));
+    i.path = arena_str(&in->arena, span(path, shown_bytes(path)));
     i.name = arena_str(&in->arena, span_str(name));
     i.dump = dump ? dump : crawl.p ? arena_str(&in->arena, crawl) : "local";
     Input *room = array_grow(in->input, in->n, &in->cap, sizeof i);
     if (room) in->input = room;
-    if (!i.path || !i.name || !i.dump || !room) return err_nomem(err, "the list of inputs");
+    if (!i.url || !i.path || !i.name || !i.dump || !room) return err_nomem(err, "the list of inputs");
     in->input[in->n++] = i;
     return ERR_OK;
+}
+
+/* The same, named by the last part of its path. */
+static ErrCode add_file(Inputs *in, const char *path, const char *dump, Err *err)
+{
+    char *shown = arena_str(&in->arena, span(path, shown_bytes(path)));
+
+    return shown ? add_input(in, path, path_base(shown), INPUTS_SIZE_UNKNOWN, dump, err)
+                 : err_nomem(err, "the list of inputs");
 }
 
 /* `path` is a directory; `inside` is its path inside the operand, "" at the top. */
@@ -76,17 +93,17 @@ static ErrCode add_directory(Inputs *in, const char *path, const char *inside, c
         return err_set(err, ERR_LIMIT, "%s: more than %d levels of directories", path, INPUTS_MAX_DEPTH);
     if ((rc = store_list(path, &list, err)) != ERR_OK) return rc;
     for (size_t i = 0; i < list.n && rc == ERR_OK; i++) {
-        bool is_dir;
+        bool is_dir = list.size && list.size[i] == STORE_DIR;
         const char *below = path_join(&in->arena, path, list.name[i]);
         const char *name = *inside ? path_join(&in->arena, inside, list.name[i]) : list.name[i];
         if (!below || !name)
             rc = err_nomem(err, "the list of inputs");
-        else if ((rc = store_is_dir(below, &is_dir, err)) != ERR_OK)
+        else if (!list.size && (rc = store_is_dir(below, &is_dir, err)) != ERR_OK)
             break;
         else if (is_dir)
             rc = add_directory(in, below, name, dump, depth + 1, err);
         else if (is_lines(name) || is_archive(name))
-            rc = add_input(in, below, name, dump, err);
+            rc = add_input(in, below, name, list.size ? list.size[i] : INPUTS_SIZE_UNKNOWN, dump, err);
         else
             in->n_skipped++;
     }
@@ -105,7 +122,7 @@ static ErrCode add_list(Inputs *in, const char *path, const char *dump, Err *err
         at += span_find(rest, '\n') + 1;
         if (line.n == 0 || line.p[0] == '#') continue;
         char *file = arena_str(&in->arena, line);
-        rc = file ? add_input(in, file, path_base(file), dump, err) : err_nomem(err, "the list of inputs");
+        rc = file ? add_file(in, file, dump, err) : err_nomem(err, "the list of inputs");
     }
     buf_clear(&text);
     return rc;
@@ -148,12 +165,39 @@ ErrCode inputs_gather(Inputs *in, const char *const *operands, size_t n, const c
         else if (is_dir)
             rc = add_directory(in, operands[i], "", dump, 0, err);
         else
-            rc = add_input(in, operands[i], path_base(operands[i]), dump, err);
+            rc = add_file(in, operands[i], dump, err);
     }
     if (rc != ERR_OK) return rc;
     if (in->n == 0) return err_set(err, ERR_USAGE, "no input: name archives, directories of archives, or @LIST");
     if (in->n > UINT32_MAX) return err_set(err, ERR_LIMIT, "%zu inputs are more than one run numbers", in->n);
     return check_names(in, err);
+}
+
+ErrCode inputs_measure(Inputs *in, const Par *par, Err *err)
+{
+    enum { AT_ONCE = 8 };
+    size_t n = 0, *which = calloc(in->n + 1, sizeof *which);
+    uint64_t *size = calloc(in->n + 1, sizeof *size);
+    ErrCode *rcs = calloc(in->n + 1, sizeof *rcs), rc = ERR_OK;
+    Err *errs = calloc(in->n + 1, sizeof *errs);
+
+    if (!which || !size || !rcs || !errs) rc = err_nomem(err, "the list of inputs");
+    for (size_t i = 0; rc == ERR_OK && i < in->n; i++)
+        if (in->input[i].size == INPUTS_SIZE_UNKNOWN) which[n++] = i;
+    if ((rc = par_agree(par, rc, err)) != ERR_OK) goto out;
+#pragma omp parallel for schedule(dynamic, 1) num_threads(AT_ONCE) if (n > 1)
+    for (size_t k = 0; k < n; k++)
+        if (k % (size_t)par->n_ranks == (size_t)par->rank)
+            rcs[k] = store_size(in->input[which[k]].url, &size[k], &errs[k]);
+    if ((rc = par_agree(par, par_first_error(rcs, errs, n, err), err)) != ERR_OK) goto out;
+    par_sum_u64(par, size, n);
+    for (size_t k = 0; k < n; k++) in->input[which[k]].size = size[k];
+out:
+    free(which);
+    free(size);
+    free(rcs);
+    free(errs);
+    return rc;
 }
 
 /* gzip members and plain records can be found from the middle, zstd frames and lines cannot. */

@@ -1,18 +1,21 @@
 /* ingest/inputs.h - operands -> the list of inputs and its cut into parts.
  *
  * An operand is a file, a directory (recursive, by bytes of the names; only names that end like an archive or JSON
- * Lines) or @LIST (one path a line, blank lines and lines with # skipped). NAME is the base name of a file or list
+ * Lines), an http(s) URL, or @LIST (one path or URL a line, blank lines and lines with # skipped); files, directories and lists may be in
+ * object stores (s3://). NAME is the base name of a file or list
  * line and the path inside a directory operand; two equal NAMEs in one dump would give equal ids and are refused. */
 #ifndef TAMIS_INGEST_INPUTS_H
 #define TAMIS_INGEST_INPUTS_H
 
 #include "core/buf.h"
+#include "core/par.h"
 
 typedef enum { INPUT_ARCHIVE, INPUT_LINES } InputKind;
 
 typedef struct {
-    const char *path, *name, *dump;
-    uint64_t size; /* stored bytes */
+    const char *path, *name, *dump; /* path: for people, of a URL without its query */
+    const char *url;                /* what is opened: the path or URL as given */
+    uint64_t size;                  /* stored bytes; INPUTS_SIZE_UNKNOWN of remote ones before inputs_measure() */
     InputKind kind;
 } Input;
 
@@ -39,8 +42,11 @@ enum {
     INPUTS_MAX_PARTS = 1 << 22   /* what a DocId can number */
 };
 
+#define INPUTS_SIZE_UNKNOWN UINT64_MAX
 /* `dump` as in IngestParams. */
 MUST_USE ErrCode inputs_gather(Inputs *in, const char *const *operands, size_t n, const char *dump, Err *err);
+/* Collective: asks for the sizes of remote inputs, each rank for its share, some at a time. */
+MUST_USE ErrCode inputs_measure(Inputs *in, const Par *par, Err *err);
 /* Cuts into parts of `inputs_per_part` consecutive inputs or, when that is 0, of at most part_bytes stored bytes: an
  * archive beyond that is cut itself where it can be entered in the middle (gzip and plain). */
 MUST_USE ErrCode inputs_cut(Inputs *in, uint32_t inputs_per_part, uint64_t part_bytes, Err *err);

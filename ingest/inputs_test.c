@@ -127,8 +127,12 @@ TEST(parts_cover_the_inputs)
         for (size_t b = 0; b < sizeof bytes / sizeof bytes[0]; b++) {
             Input input[8];
             for (int i = 0; i < 8; i++)
-                input[i] = (Input){names[i], names[i], "local", sizes[i],
-                                   strstr(names[i], "json") ? INPUT_LINES : INPUT_ARCHIVE};
+                input[i] = (Input){.path = names[i],
+                                   .url = names[i],
+                                   .name = names[i],
+                                   .dump = "local",
+                                   .size = sizes[i],
+                                   .kind = strstr(names[i], "json") ? INPUT_LINES : INPUT_ARCHIVE};
             Inputs in = {.input = input, .n = 8};
             check_cut(&in, per, bytes[b]);
             if (per) CHECK_INT((8 + per - 1) / per, in.n_parts);

@@ -4,26 +4,37 @@
 
 struct RecordCursor {
     const Inputs *in;
+    Staged *staged;
     uint32_t slice, end_slice; /* of the part: the one that is read, one past the last */
     ByteStream *stream;        /* of that slice; NULL between slices */
     WarcReader warc;
     uint64_t line; /* number of the next line */
 };
 
-ErrCode records_open(const Inputs *in, uint32_t part, RecordCursor **out, Err *err)
+ErrCode records_open(const Inputs *in, Staged *staged, uint32_t part, RecordCursor **out, Err *err)
 {
     RecordCursor *c = calloc(1, sizeof *c);
 
     if (!c) return err_nomem(err, "an input");
-    *c = (RecordCursor){.in = in, .slice = in->part_first[part], .end_slice = in->part_first[part + 1]};
+    *c = (RecordCursor){
+        .in = in, .staged = staged, .slice = in->part_first[part], .end_slice = in->part_first[part + 1]};
     *out = c;
     return ERR_OK;
+}
+
+/* Closes the slice that is read. */
+static void close_slice(RecordCursor *c)
+{
+    if (!c->stream) return;
+    stream_close(c->stream);
+    c->stream = NULL;
+    staged_done(c->staged, c->in, c->slice);
 }
 
 void records_close(RecordCursor *c)
 {
     if (!c) return;
-    stream_close(c->stream);
+    close_slice(c);
     free(c);
 }
 
@@ -135,17 +146,21 @@ static ErrCode open_slice(RecordCursor *c, StageBlock *b, Err *err)
 {
     const InputSlice *s = &c->in->slice[c->slice];
     const Input *i = &c->in->input[s->input];
-    ErrCode rc = stream_open(&c->stream, i->path, s->begin, i->kind == INPUT_ARCHIVE, err);
+    const char *local;
+    ErrCode rc = staged_take(c->staged, c->in, c->slice, c->end_slice, &local, err);
 
     if (rc != ERR_OK) return rc;
+    if ((rc = stream_open(&c->stream, local, s->begin, i->kind == INPUT_ARCHIVE, err)) != ERR_OK) {
+        staged_done(c->staged, c->in, c->slice);
+        return rc;
+    }
     c->line = 0;
     c->warc = warc_reader(c->stream, s->begin, s->end);
     if (i->kind == INPUT_LINES || s->begin > 0) return ERR_OK;
     if ((rc = stream_need(c->stream, 16, err)) != ERR_OK || !is_unknown_format(stream_view(c->stream))) return rc;
     put_item(b, (RecordItem){.input = s->input, .reason = INGEST_UNKNOWN_FORMAT, .bytes = i->size}, (Span){NULL, 0},
              (Span){NULL, 0});
-    stream_close(c->stream);
-    c->stream = NULL;
+    close_slice(c);
     c->slice++;
     return ERR_OK;
 }
@@ -172,8 +187,7 @@ ErrCode records_next(RecordCursor *c, StageBlock *b, bool *end, Err *err)
         else
             rc = next_record(c, b, &more, err);
         if (rc == ERR_OK && !more) {
-            stream_close(c->stream);
-            c->stream = NULL;
+            close_slice(c);
             c->slice++;
         }
     }

@@ -1,4 +1,4 @@
-/* shards/shard_map.h - a local file as memory. A file cut short while it is mapped kills the reader (SIGBUS); ours are
+/* shards/shard_map.h - a file as memory; one of an object store is copied to store_local_dir() first, without a name there. A file cut short while it is mapped kills the reader (SIGBUS); ours are
  * published whole and never changed. */
 #ifndef TAMIS_SHARDS_SHARD_MAP_H
 #define TAMIS_SHARDS_SHARD_MAP_H
