@@ -59,7 +59,9 @@ static const char launcher[] = "if [ \"$mpi\" = auto ]; then\n"
                                "fi\n"
                                "case $mpi in\n"
                                "srun) set -- srun --mpi=pmix --kill-on-bad-exit=1 --cpus-per-task=\"$cpus\" ;;\n"
-                               "*) set -- mpirun -n \"$tasks\" --bind-to none ;;\n"
+                               "*) set -- mpirun -n \"$tasks\" --bind-to none --mca oob_tcp_keepalive_time 60 --mca "
+                               "oob_tcp_keepalive_intvl 10 \\\n"
+                               "    --mca oob_tcp_keepalive_probes 3 ;; # a host that vanishes ends the job\n"
                                "esac\n"
                                "pass_on=USR1\n";
 

@@ -1,0 +1,94 @@
+#!/bin/sh
+# kill -9 of random ranks of a dedup under mpirun at random moments, started again until it is complete: the same content as a run
+# left alone, and how much was done again.
+#   tests/kill_ranks.sh BIN_DIR [KILLS [SEED [PAGES [RANKS]]]]
+set -eu
+BIN=$(CDPATH='' cd -- "$1" && pwd)
+kills=${2:-3} seed=${3:-1} pages=${4:-600} ranks=${5:-3}
+. "$(dirname -- "$0")/lib.sh"
+{ tamis --version | grep -q 'MPI [0-9]' && command -v mpirun >/dev/null 2>&1; } || skip "no MPI here"
+export ASAN_OPTIONS=detect_leaks=0 # Open MPI unloads its plugins, so that what they leaked has no name to suppress
+cd "$tmp"
+
+mkdir crawl pid
+mkcrawl -n "$pages" -f 6 crawl >/dev/null
+tamis ingest -q --inputs-per-part 1 -o docs crawl || fail "ingest: status $?"
+
+now() { date +%s.%N; }
+cpu() { # $seconds of all children that this shell has waited for
+    times >times.now
+    seconds=$(awk 'NR == 2 {for (i = 1; i <= 2; i++) {split($i, t, /[ms]/); s += 60 * t[1] + t[2]} printf "%.2f\n", s}' times.now)
+}
+# Many bands and a low threshold: most of the work is exchanges. The pid of each rank is in pid/RANK.
+start() { # DIR: in the background
+    rm -f pid/*
+    # shellcheck disable=SC2016
+    mpirun -q -n "$ranks" sh -c 'echo $$ >pid/$OMPI_COMM_WORLD_RANK.new; mv pid/$OMPI_COMM_WORLD_RANK.new pid/$OMPI_COMM_WORLD_RANK; exec "$@"' sh \
+        tamis dedup -q -j 1 --memory 100M --aggressive --verify 0.5 -o "$1" docs >said 2>&1 &
+    job=$!
+}
+content() { last_field "$1/manifest.json" content; }
+
+tamis dedup -q -j 1 --memory 100M --aggressive --verify 0.5 -o alone docs || fail "dedup alone: status $?"
+want=$(content alone)
+begin=$(now)
+cpu
+before=$seconds
+start left
+wait $job || fail "dedup with $ranks ranks: status $?, $(cat said)"
+cpu
+one=$(echo "$seconds $before" | awk '{printf "%.2f", $1 - $2}')
+whole=$(echo "$(now) $begin" | awk '{print $1 - $2}')
+[ "$(content left)" = "$want" ] || fail "$ranks ranks: another content"
+
+# Finished files, by name and inode: what has the same inode later was kept, another one was done again.
+finished() { find run -type f ! -name '*.tmp' ! -path '*/log/*' ! -path '*lease*' -exec ls -i {} + 2>/dev/null | awk '{print $2, $1}' | sort >"$1" || :; }
+kept=0 again=0
+compare() { # files of before that are still there
+    finished after
+    # shellcheck disable=SC2046
+    set -- $(join before after | awk '{if ($2 == $3) k++; else r++} END {print k + 0, r + 0}')
+    kept=$((kept + $1)) again=$((again + $2))
+}
+
+awk -v n="$kills" -v seed="$seed" -v t="$whole" -v ranks="$ranks" \
+    'BEGIN {srand(seed); for (i = 0; i < n; i++) printf "%.3f %d\n", t * rand(), int(ranks * rand())}' >moments
+n_hit=0 n_starts=0 n_done=0
+: >before
+cpu
+before_all=$seconds
+check_run() { # what a rank's end means: the run is complete, and right
+    [ "$(content run)" = "$want" ] || fail "after $n_hit kills: another content"
+    n_done=$((n_done + 1))
+    rm -rf run
+    : >before
+}
+while read -r moment victim; do
+    start run
+    n_starts=$((n_starts + 1))
+    sleep "$moment"
+    hit=
+    if [ -s "pid/$victim" ] && kill -9 "$(cat "pid/$victim")" 2>/dev/null; then hit=yes; fi
+    (sleep 60 && kill -9 $job) 2>/dev/null &
+    watch=$!
+    status=0
+    wait $job 2>/dev/null || status=$?
+    kill $watch 2>/dev/null || fail "a killed rank did not end its job within a minute"
+    [ -z "$hit" ] || n_hit=$((n_hit + 1))
+    compare
+    finished before
+    if [ $status -eq 0 ]; then check_run; fi
+    [ $status -eq 0 ] || [ -n "$hit" ] || [ ! -s "pid/$victim" ] || fail "status $status of a run nobody hit: $(cat said)"
+done <moments
+until [ $n_done -gt 0 ] && [ ! -d run ]; do
+    start run
+    n_starts=$((n_starts + 1))
+    wait $job || fail "left alone after $n_hit kills: status $?, $(cat said)"
+    compare
+    check_run
+done
+! find . -name '*.tmp' -path './run/*' | grep . || fail "temporaries stayed behind"
+cpu
+echo "$seconds $before_all $one $n_done" | awk -v hit=$n_hit -v starts=$n_starts -v kept=$kept -v again=$again '{printf \
+    "kill_ranks: %d kills in %d starts, %d runs completed, the same content; %.1f CPU seconds for each, %.1f left alone; finished files kept %d, done again %d\n",
+    hit, starts, $4, ($1 - $2) / $4, $3, kept, again}'
