@@ -26,12 +26,16 @@ start() { # DIR: in the background
     mpirun -q -n "$ranks" sh -c 'echo $$ >pid/$OMPI_COMM_WORLD_RANK.new; mv pid/$OMPI_COMM_WORLD_RANK.new pid/$OMPI_COMM_WORLD_RANK; exec "$@"' sh \
         tamis dedup -q -j 1 --memory 100M --aggressive --verify 0.5 -o "$1" docs >said 2>&1 &
     job=$!
+    until [ -s pid/0 ] && [ -s "pid/$((ranks - 1))" ]; do
+        kill -0 $job 2>/dev/null || break
+        sleep 0.01
+    done
+    begin=$(now)
 }
 content() { last_field "$1/manifest.json" content; }
 
 tamis dedup -q -j 1 --memory 100M --aggressive --verify 0.5 -o alone docs || fail "dedup alone: status $?"
 want=$(content alone)
-begin=$(now)
 cpu
 before=$seconds
 start left
@@ -51,9 +55,10 @@ compare() { # files of before that are still there
     kept=$((kept + $1)) again=$((again + $2))
 }
 
-awk -v n="$kills" -v seed="$seed" -v t="$whole" -v ranks="$ranks" \
-    'BEGIN {srand(seed); for (i = 0; i < n; i++) printf "%.3f %d\n", t * rand(), int(ranks * rand())}' >moments
-n_hit=0 n_starts=0 n_done=0
+# Moments in shares of the time that the last complete run took: the machine is not always as fast.
+awk -v n="$kills" -v seed="$seed" -v ranks="$ranks" \
+    'BEGIN {srand(seed); for (i = 0; i < 9 * n; i++) printf "%.3f %d\n", rand(), int(ranks * rand())}' >moments
+n_hit=0 n_starts=0 n_done=0 fresh=yes
 : >before
 cpu
 before_all=$seconds
@@ -62,11 +67,12 @@ check_run() { # what a rank's end means: the run is complete, and right
     n_done=$((n_done + 1))
     rm -rf run
     : >before
+    fresh=yes
 }
-while read -r moment victim; do
+while [ $n_hit -lt "$kills" ] && read -r share victim; do
     start run
     n_starts=$((n_starts + 1))
-    sleep "$moment"
+    sleep "$(echo "$whole $share" | awk '{print $1 * $2}')"
     hit=
     if [ -s "pid/$victim" ] && kill -9 "$(cat "pid/$victim")" 2>/dev/null; then hit=yes; fi
     (sleep 60 && kill -9 $job) 2>/dev/null &
@@ -77,9 +83,16 @@ while read -r moment victim; do
     [ -z "$hit" ] || n_hit=$((n_hit + 1))
     compare
     finished before
-    if [ $status -eq 0 ]; then check_run; fi
+    took=$(echo "$(now) $begin" | awk '{print $1 - $2}')
+    if [ $status -eq 0 ]; then
+        [ -z "$fresh" ] || whole=$took
+        check_run
+    else
+        fresh=
+    fi
     [ $status -eq 0 ] || [ -n "$hit" ] || [ ! -s "pid/$victim" ] || fail "status $status of a run nobody hit: $(cat said)"
 done <moments
+[ $n_hit -ge "$kills" ] || fail "only $n_hit kills in $n_starts starts"
 until [ $n_done -gt 0 ] && [ ! -d run ]; do
     start run
     n_starts=$((n_starts + 1))
