@@ -49,6 +49,12 @@ static size_t stage_bytes(size_t width)
 
 static size_t clamp(uint64_t n, size_t least, size_t most) { return n < least ? least : n > most ? most : (size_t)n; }
 
+/* More ranks have more records, and each has some bins for each of its threads. */
+static uint32_t bins_max(const Par *par)
+{
+    return par->n_ranks < BINS_MAX_RANKS ? BINS_MAX * (uint32_t)par->n_ranks : BINS_MAX * BINS_MAX_RANKS;
+}
+
 static void set_shape(Exchange *x)
 {
     const ExchangeSpec *s = &x->spec;
@@ -63,7 +69,8 @@ static void set_shape(Exchange *x)
         s->memory * 7 / 16 / (uint64_t)x->threads; /* for chunks, for delivery; an eighth for stages and buffers */
     x->chunk_bytes = clamp(x->share / 32, RUN_CHUNK_LEAST, RUN_CHUNK_MOST);
     x->bin_bits = x->bits;
-    while (x->bin_bits > 0 && (1u << x->bin_bits > BINS_MAX || (uint64_t)BIN_COST << x->bin_bits > x->share / 4))
+    while (x->bin_bits > 0 &&
+           (1u << x->bin_bits > bins_max(&x->par) || (uint64_t)BIN_COST << x->bin_bits > x->share / 4))
         x->bin_bits--;
     x->bins = 1u << x->bin_bits;
 }

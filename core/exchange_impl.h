@@ -30,7 +30,8 @@ enum {
     CHUNK_HEAD = 64,
     CHUNK_FIRST = 768,   /* bytes; later ones have an eighth of what the bin has */
     CHUNK_MAX = 1 << 20, /* but for a record that is larger */
-    BINS_MAX = 4096      /* the stage of so many is 768 KiB */
+    BINS_MAX = 4096,     /* the stage of so many is 768 KiB; a multiple of it when there are */
+    BINS_MAX_RANKS = 16  /* more ranks, up to this */
 };
 
 /* Records of one bin and lane, one behind the other. */

@@ -14,7 +14,11 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-enum { ROUND_MAX = 1 << 30 }; /* MPI counts bytes in an int */
+enum {
+    ROUND_MOST = 1 << 30,   /* MPI counts bytes in an int */
+    ROUND_LEAST = 64 << 20, /* that a rank sends or receives: buffers that are touched again and again */
+    ROUND_PIECE = 64 << 10  /* with many ranks: on average for each of the others */
+};
 
 typedef struct {
     Exchange *x;
@@ -24,9 +28,8 @@ typedef struct {
     BinRange *batch;      /* of every rank, this round */
     uint32_t *next;       /* of every rank: its first bin after the batch */
     uint64_t *send_n, *recv_n;
-    Buf send;
-    uint8_t *recv, *recv_next; /* being delivered; under way */
-    uint64_t recv_bytes, recv_next_bytes;
+    Slab *send;             /* filled or under way */
+    Slab *recv, *recv_next; /* being delivered; under way */
     uint64_t *recv_next_n;
     BinRange here; /* this rank's bins that came */
 } Rounds;
@@ -40,9 +43,9 @@ static void rounds_clear(Rounds *r)
     free(r->send_n);
     free(r->recv_n);
     free(r->recv_next_n);
-    free(r->recv);
-    free(r->recv_next);
-    buf_clear(&r->send);
+    slab_give(r->recv, r->x->spec.memory);
+    slab_give(r->recv_next, r->x->spec.memory);
+    slab_give(r->send, r->x->spec.memory);
 }
 
 /* Of all ranks. */
@@ -71,8 +74,7 @@ static ErrCode rounds_init(Rounds *r, Exchange *x, Err *err)
     *r = (Rounds){.x = x, .rank = x->par.rank, .n_ranks = x->par.n_ranks};
     r->round_bytes =
         x->share * (uint64_t)x->threads / 4; /* one batch to send, two to receive, one for their delivery */
-    if (r->round_bytes > ROUND_MAX) r->round_bytes = ROUND_MAX;
-    r->round_bytes = least(r->round_bytes); /* plans are the same everywhere */
+    r->round_bytes = least(r->round_bytes);  /* plans are the same everywhere */
     r->all = calloc(x->bins, sizeof *r->all);
     r->mine = calloc(x->bins, sizeof *r->mine);
     r->batch = calloc(ranks, sizeof *r->batch);
@@ -98,6 +100,18 @@ static void measure_bins(Rounds *r)
     }
     memcpy(r->all, r->mine, x->bins * sizeof *r->all);
     par_sum_u64(&x->par, r->all, x->bins);
+}
+
+/* No more than keeps messages large and lets a few bins travel together, whatever the budget would allow. */
+static void bound_rounds(Rounds *r)
+{
+    uint64_t total = 0, most = (uint64_t)ROUND_PIECE * (uint64_t)r->n_ranks;
+
+    for (uint32_t b = 0; b < r->x->bins; b++) total += r->all[b];
+    if (most < total / r->x->bins * 4) most = total / r->x->bins * 4;
+    if (most < ROUND_LEAST) most = ROUND_LEAST;
+    if (most > ROUND_MOST) most = ROUND_MOST;
+    if (r->round_bytes > most) r->round_bytes = most;
 }
 
 /* Batches of at most `limit` bytes; returns what this rank would send. */
@@ -151,6 +165,18 @@ typedef struct {
     size_t head, at, used; /* in `send`: the u32 of its first bin; room for its records; what they took */
 } Part;
 
+/* A slab of n bytes, none used. */
+static ErrCode room_for(const Rounds *r, Slab **s, size_t n, Err *err)
+{
+    if (!*s || (*s)->cap < n) {
+        slab_give(*s, r->x->spec.memory);
+        *s = slab_take(n);
+    }
+    if (!*s) return err_nomem(err, r->x->name);
+    (*s)->used = 0;
+    return ERR_OK;
+}
+
 /* The records of a bin to `to`, folded by a combiner; how many bytes. */
 static ErrCode put_bin(Exchange *x, uint32_t bin, BinStream *in, uint8_t *to, size_t *n, Err *err)
 {
@@ -174,8 +200,8 @@ static ErrCode put_part(Rounds *r, Part *p, BinStream *in, Err *err)
     ErrCode rc = binstream_load(in, r->x, p->bins, err);
 
     for (uint32_t bin = p->bins.begin; bin < p->bins.end && rc == ERR_OK; bin++) {
-        rc = put_bin(r->x, bin, in, r->send.p + p->at + p->used, &n, err);
-        le32_put(r->send.p + p->head + (size_t)(bin - p->bins.begin) * 4, (uint32_t)n);
+        rc = put_bin(r->x, bin, in, slab_bytes(r->send) + p->at + p->used, &n, err);
+        le32_put(slab_bytes(r->send) + p->head + (size_t)(bin - p->bins.begin) * 4, (uint32_t)n);
         p->used += n;
     }
     return rc;
@@ -216,15 +242,15 @@ static void close_gaps(Rounds *r, const Part *parts, size_t n_parts)
     for (int i = 0; i < r->n_ranks; i++) {
         size_t heads = (size_t)(r->batch[i].end - r->batch[i].begin) * 4, begin = to;
         if (i == r->rank || heads == 0) continue;
-        memmove(r->send.p + to, r->send.p + p->head, heads);
+        memmove(slab_bytes(r->send) + to, slab_bytes(r->send) + p->head, heads);
         to += heads;
         for (; p < parts + n_parts && p->bins.begin >= r->batch[i].begin && p->bins.begin < r->batch[i].end; p++) {
-            memmove(r->send.p + to, r->send.p + p->at, p->used);
+            memmove(slab_bytes(r->send) + to, slab_bytes(r->send) + p->at, p->used);
             to += p->used;
         }
         r->send_n[i] = to - begin;
     }
-    r->send.n = to;
+    r->send->used = to;
 }
 
 static ErrCode put_parts(Rounds *r, Part *parts, size_t n, Err *err)
@@ -256,12 +282,11 @@ static ErrCode fill_sections(Rounds *r, Err *err)
     size_t n, bytes = 0;
     ErrCode rc = cut_parts(r, &parts, &n, &bytes, err);
 
-    buf_reset(&r->send);
-    if (rc == ERR_OK && bytes && !buf_reserve(&r->send, bytes)) rc = err_nomem(err, r->x->name);
+    if (rc == ERR_OK) rc = room_for(r, &r->send, bytes, err);
     if (rc == ERR_OK) rc = put_parts(r, parts, n, err);
     if (rc == ERR_OK) close_gaps(r, parts, n);
     free(parts);
-    event_end(span, 0, r->send.n);
+    event_end(span, 0, rc == ERR_OK ? r->send->used : 0);
     return rc;
 }
 
@@ -272,11 +297,7 @@ static ErrCode room_to_receive(Rounds *r, Err *err)
 
     for (int i = 0; i < r->n_ranks; i++) n += r->recv_next_n[i];
     if (n > INT32_MAX) return err_set(err, ERR_NOMEM, "exchange %s: a round of %" PRIu64 " MiB", r->x->name, n >> 20);
-    if (n <= r->recv_next_bytes) return ERR_OK;
-    free(r->recv_next);
-    r->recv_next = malloc((size_t)n);
-    r->recv_next_bytes = r->recv_next ? n : 0;
-    return r->recv_next ? ERR_OK : err_nomem(err, r->x->name);
+    return room_for(r, &r->recv_next, (size_t)n, err);
 }
 
 /* Puts what is in `send` under way; `rc` says whether it is complete here. Collective. */
@@ -285,20 +306,20 @@ static ErrCode begin_flight(Rounds *r, ErrCode rc, Err *err)
     if ((rc = par_agree(&r->x->par, rc, err)) != ERR_OK) return rc;
     mpi_alltoall_u64(r->send_n, r->recv_next_n);
     if ((rc = par_agree(&r->x->par, room_to_receive(r, err), err)) != ERR_OK) return rc;
-    mpi_alltoallv_begin(r->send.p, r->send_n, r->recv_next, r->recv_next_n, r->n_ranks);
+    mpi_alltoallv_begin(slab_bytes(r->send), r->send_n, slab_bytes(r->recv_next), r->recv_next_n, r->n_ranks);
     return ERR_OK;
 }
 
 static void end_flight(Rounds *r)
 {
-    uint8_t *bytes = r->recv;
-    uint64_t n = r->recv_bytes, *counts = r->recv_n;
+    Slab *bytes = r->recv;
+    uint64_t *counts = r->recv_n;
 
     EventSpan span = event_begin("wait", r->x->name, 0); /* for what has not come yet */
     mpi_alltoallv_end();
     event_end(span, 0, 0);
-    r->recv = r->recv_next, r->recv_bytes = r->recv_next_bytes, r->recv_n = r->recv_next_n;
-    r->recv_next = bytes, r->recv_next_bytes = n, r->recv_next_n = counts;
+    r->recv = r->recv_next, r->recv_n = r->recv_next_n;
+    r->recv_next = bytes, r->recv_next_n = counts;
 }
 
 /* --- delivering what came */
@@ -332,7 +353,7 @@ static ErrCode deliver_round(Rounds *r, Delivery *d, Err *err)
 {
     Exchange *x = r->x;
     EventSpan span = event_begin("round", x->name, 0);
-    uint8_t *bytes = r->recv;
+    uint8_t *bytes = slab_bytes(r->recv);
     ErrCode rc = ERR_OK;
 
     x->section = calloc((size_t)r->n_ranks, sizeof *x->section);
@@ -347,7 +368,7 @@ static ErrCode deliver_round(Rounds *r, Delivery *d, Err *err)
     free(x->section);
     x->section = NULL;
     x->n_sections = 0;
-    event_end(span, 0, (uint64_t)(bytes - r->recv));
+    event_end(span, 0, (uint64_t)(bytes - slab_bytes(r->recv)));
     return rc;
 }
 
@@ -366,16 +387,16 @@ static ErrCode fill_piece(Rounds *r, WideBin *w, Err *err)
 {
     size_t most = (size_t)r->round_bytes / (size_t)r->n_ranks, n;
     const uint8_t *record;
-    ErrCode rc = ERR_OK;
+    ErrCode rc = room_for(r, &r->send, most + FAR_HEAD + EXCHANGE_MAX_VALUE, err);
 
-    buf_reset(&r->send);
     while (r->rank != w->owner && rc == ERR_OK && (record = binstream_peek(&w->in)) != NULL) {
         n = record_bytes(r->x, record);
-        if (r->send.n > 0 && r->send.n + n > most) break;
-        buf_put(&r->send, record, n);
+        if (r->send->used > 0 && r->send->used + n > most) break;
+        memcpy(slab_bytes(r->send) + r->send->used, record, n);
+        r->send->used += n;
         rc = binstream_pop(&w->in, err);
     }
-    return rc ? rc : buf_ok(&r->send, r->x->name, err);
+    return rc;
 }
 
 static ErrCode keep_pieces(const Rounds *r, const WideBin *w, Err *err)
@@ -383,7 +404,7 @@ static ErrCode keep_pieces(const Rounds *r, const WideBin *w, Err *err)
     uint64_t n = 0;
 
     for (int i = 0; i < r->n_ranks; i++) n += r->recv_n[i];
-    return r->rank == w->owner ? runwriter_slice(w->got, span(r->recv, (size_t)n), err) : ERR_OK;
+    return r->rank == w->owner ? runwriter_slice(w->got, span(slab_bytes(r->recv), (size_t)n), err) : ERR_OK;
 }
 
 static ErrCode send_wide(Rounds *r, WideBin *w, Err *err)
@@ -394,7 +415,7 @@ static ErrCode send_wide(Rounds *r, WideBin *w, Err *err)
     for (;;) {
         if (rc == ERR_OK) rc = fill_piece(r, w, err);
         memset(r->send_n, 0, (size_t)r->n_ranks * sizeof *r->send_n);
-        r->send_n[w->owner] = most = r->send.n;
+        r->send_n[w->owner] = most = rc == ERR_OK ? r->send->used : 0;
         mpi_max_u64(&most);
         if ((rc = begin_flight(r, rc, err)) != ERR_OK) return rc;
         end_flight(r);
@@ -450,6 +471,7 @@ static ErrCode all_rounds(Rounds *r, Delivery *d, Err *err)
     ErrCode rc = ERR_OK;
 
     measure_bins(r);
+    bound_rounds(r);
     for (;;) {
         bool wide = false, more = !is_done(r);
         if (more) wide = !plan_round(r);
