@@ -13,14 +13,12 @@ enum { EXACT_RECORD = 28, DOC_RECORD = 24, EDGE_RECORD = 16, VERIFY_HEAD = 28, P
 enum { TOKEN_RECORD_HEAD = 104, EXCHANGED_TOKEN = 3, PART_FILES = 6 };
 /* Of core/dataset.h and the identifiers of documents (docs/formats.md). */
 static const double max_bases = 1024, max_datasets = 1 << 14, max_parts = 1 << 22, max_records = 1 << 28;
-/* What this version does otherwise than the engine is designed to. */
+/* What this version sends where the design has 16 bytes: the engine's keys are of 16, a number of 8 follows. */
 static const double sent_band_record = 24;
-static const bool tokenize_in_one_process = true;
 static const double part_text = 1 << 30, memory_share = 0.75;
 
 static double at_least(double a, double b) { return a > b ? a : b; }
 static double at_most(double a, double b) { return a < b ? a : b; }
-static double or_all(double given, double all) { return given > 0 ? at_most(given, all) : all; }
 
 /* --- the flow */
 
@@ -166,7 +164,7 @@ static void remix(const double *v, const PlanFlow *f, PlanStage *s)
     s->stored = f->docs * v[PLAN_REMIX_COLUMNS];
 }
 
-/* One process: it passes over everything to draw its sample by id, counts that, and merges on one core. */
+/* All pass over everything to draw the sample by id and count it; words gather on one node, which merges on one core. */
 static void bpe(const double *v, const PlanFlow *f, PlanStage *s)
 {
     const double sample = at_most(v[PLAN_BPE_SAMPLE_MB] * 1e6, f->clean_text);
@@ -174,7 +172,7 @@ static void bpe(const double *v, const PlanFlow *f, PlanStage *s)
     map_view(v, f, s, sample, v[PLAN_BPE_MB_S]);
     s->serial_s = cost(v[PLAN_BPE_MERGES], v[PLAN_BPE_MERGE_US], 0, 1);
     s->core_s += s->serial_s;
-    s->beside = v[PLAN_BPE_MB] * 1e6;
+    s->beside += sample * v[PLAN_BPE_WORDS];
 }
 
 /* Documents travel as tokens of three bytes with their ids, in hashed order. */
@@ -189,35 +187,25 @@ static void tokenize(const double *v, const PlanFlow *f, PlanStage *s)
     s->stored = f->tokens * v[PLAN_TOKEN_BITS] / 8 + f->clean_docs * v[PLAN_TOKEN_DOC];
 }
 
-/* Who takes part: all nodes with a part each; those that cluster; those that tokenize; one. */
-typedef enum { BY_PART, BY_CLUSTER, BY_TOKENS, BY_ONE } Spread;
+/* Who takes part: all nodes with a part each, or those of one MPI job. */
+typedef enum { BY_PART, BY_GANG } Spread;
 static const struct {
     const char *name, *verb;
     Spread spread;
     void (*model)(const double *v, const PlanFlow *f, PlanStage *s);
 } stages[PLAN_STAGES] = {
-    {"ingest", "ingest", BY_PART, ingest},
-    {"sign", "dedup", BY_PART, sign},
-    {"exact", "dedup", BY_CLUSTER, exact},
-    {"bands", "dedup", BY_CLUSTER, bands},
-    {"components", "dedup", BY_CLUSTER, components},
-    {"verify", "dedup", BY_CLUSTER, verify},
-    {"judge", "dedup", BY_PART, judge},
-    {"filter", "filter", BY_PART, filter},
-    {"remix", "remix", BY_PART, remix},
-    {"bpe", "bpe", BY_ONE, bpe},
-    {"tokenize", "tokenize", BY_TOKENS, tokenize},
+    {"ingest", "ingest", BY_PART, ingest},        {"sign", "dedup", BY_PART, sign},
+    {"exact", "dedup", BY_GANG, exact},           {"bands", "dedup", BY_GANG, bands},
+    {"components", "dedup", BY_GANG, components}, {"verify", "dedup", BY_GANG, verify},
+    {"judge", "dedup", BY_PART, judge},           {"filter", "filter", BY_PART, filter},
+    {"remix", "remix", BY_PART, remix},           {"bpe", "bpe", BY_GANG, bpe},
+    {"tokenize", "tokenize", BY_GANG, tokenize},
 };
 
 static double nodes_of(const double *v, const PlanFlow *f, Spread spread)
 {
-    switch (spread) {
-    case BY_PART: return at_most(v[PLAN_NODES], f->parts);
-    case BY_CLUSTER: return or_all(v[PLAN_CLUSTER_NODES], v[PLAN_NODES]);
-    case BY_TOKENS: return or_all(v[PLAN_TOKENIZE_NODES], v[PLAN_NODES]);
-    case BY_ONE: break;
-    }
-    return 1;
+    if (spread == BY_PART) return at_most(f->parts, v[PLAN_NODES]);
+    return v[PLAN_GANG_NODES] > 0 ? at_most(v[PLAN_GANG_NODES], v[PLAN_NODES]) : v[PLAN_NODES];
 }
 
 /* Storage is reached over the nodes' network too. */
@@ -313,11 +301,6 @@ static void check_limits(Plan *p, const double *v)
              "%g bytes a document in a band's exchange are the design's; this version sends %g, which "
              "dedup.band_record %g plans",
              v[PLAN_BAND_RECORD], sent_band_record, sent_band_record);
-    if (tokenize_in_one_process && nodes_of(v, f, BY_TOKENS) > 1)
-        note(p, true,
-             "tokenize is counted on %.0f nodes, as designed; this version runs it in one process, which "
-             "cluster.tokenize_nodes 1 plans",
-             nodes_of(v, f, BY_TOKENS));
     if (f->parts < v[PLAN_NODES])
         note(p, true,
              "%.0f parts keep only as many of %.0f nodes busy: ingest --inputs-per-part below %.0f makes more",

@@ -29,8 +29,7 @@ typedef enum {
     PLAN_MAX_ARRAY,
     PLAN_EFFICIENCY,
     PLAN_PRICE,
-    PLAN_CLUSTER_NODES,
-    PLAN_TOKENIZE_NODES,
+    PLAN_GANG_NODES,
     PLAN_READ_MB_S, /* rates of the engines */
     PLAN_WORKER_MB,
     PLAN_RECORDS_S,
@@ -60,7 +59,7 @@ typedef enum {
     PLAN_BPE_SAMPLE_MB,
     PLAN_BPE_MERGES,
     PLAN_BPE_MERGE_US,
-    PLAN_BPE_MB,
+    PLAN_BPE_WORDS,
     PLAN_TOKENIZE_MB_S,
     PLAN_TOKEN_TEXT,
     PLAN_TOKEN_BITS,

@@ -13,6 +13,8 @@
 enum { MAX_EVENTS_BYTES = 257 << 20 };
 /* Below so many records, starting outweighs what exchanging them costs. */
 static const double least_records = 1e7;
+/* Of less text the words are not what fills the memory. */
+static const double least_sample = 1e7;
 
 typedef struct {
     RunDir run;
@@ -127,7 +129,9 @@ static void take_process(Calibration *c, const Process *p)
     if (strcmp(p->verb, "ingest") == 0 && p->peak > 0 &&
         !(c->known[PLAN_WORKER_MB] && c->v.v[PLAN_WORKER_MB] > worker))
         set(c, PLAN_WORKER_MB, worker);
-    if (strcmp(p->verb, "bpe") == 0 && p->peak > 0) set(c, PLAN_BPE_MB, p->peak * 1e-6);
+    const double sample = fmin(c->v.v[PLAN_BPE_SAMPLE_MB] * 1e6, (double)rundir_stage(&c->run, "remix")->text_bytes);
+    if (strcmp(p->verb, "bpe") == 0 && p->peak > 0 && sample >= least_sample)
+        set(c, PLAN_BPE_WORDS, p->peak / sample);
 }
 
 static ErrCode take_events(Calibration *c, const char *run_dir, Err *err)

@@ -119,9 +119,10 @@ TEST(a_small_case_agrees_with_figures_by_hand)
     CHECK_NEAR(1 + 0.01, s->core_s, 1e-9);
     CHECK_NEAR(400 * 30, s->stored, 1e-9);
     CHECK_NEAR(0.5e6, plan.flow.clean_text, 1e-9);
-    s = stage("bpe"); /* one node; merges are made by one core */
+    s = stage("bpe"); /* merges are made by one core of one node */
     CHECK_NEAR(0.1 + 0.019 + 0.5, s->core_s, 1e-9);
-    CHECK_NEAR((0.1 + 0.019) / 2 + 0.5, s->alone_s[PLAN_CPU], 1e-9);
+    CHECK_NEAR((0.1 + 0.019) / 4 + 0.5, s->alone_s[PLAN_CPU], 1e-9);
+    CHECK_NEAR(4 * 10e6 + 9 * 0.1e6, s->memory, 1e-9);
     s = stage("tokenize"); /* 100000 tokens and an end for each of 100 documents */
     CHECK_NEAR(100100, plan.flow.tokens, 1e-9);
     CHECK_NEAR(100100 * 2 + 100 * 50, s->stored, 1e-9);
@@ -151,7 +152,7 @@ TEST(the_advice_makes_it_fit)
 {
     unsigned nodes = 0, threads = 0;
 
-    make("cluster: {memory_gb: 64, scratch_gb: 2, dedup_nodes: 8}");
+    make("cluster: {memory_gb: 64, scratch_gb: 2, gang_nodes: 8}");
     CHECK(!plan.possible);
     for (size_t i = 0; i < plan.n_notes; i++) {
         const char *at = strstr(plan.note[i], "fits on ");
@@ -160,7 +161,7 @@ TEST(the_advice_makes_it_fit)
         if (n > nodes) nodes = n;
     }
     CHECK(nodes > 8);
-    values.v[PLAN_CLUSTER_NODES] = nodes;
+    values.v[PLAN_GANG_NODES] = nodes;
     values.v[PLAN_NODES] = 2 * nodes;
     plan_make(&plan, &values);
     CHECK(!says("bands needs"));
@@ -178,7 +179,7 @@ TEST(the_advice_makes_it_fit)
 
 TEST(limits_are_named)
 {
-    make("cluster: {dedup_nodes: 1}");
+    make("cluster: {gang_nodes: 1}");
     CHECK(!plan.possible && says("components needs 900"));
     make("cluster: {inodes: 1e6}");
     CHECK(!plan.possible && says("--inputs-per-part"));

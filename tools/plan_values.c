@@ -10,7 +10,6 @@
 #define ASSUMED "assumed; describe your own"
 #define RESULTS "bench/RESULTS.md, 2026-11-22, machine A"
 #define RUN     "the quickstart's run, 2026-11-22, machine A"
-#define ENGINE  "the engine's design; 1 is one process"
 #define FORMAT  "docs/formats.md"
 #define PAPER   "arXiv 2401.02954"
 
@@ -34,8 +33,7 @@ const PlanDef plan_defs[PLAN_N_VALUES] = {
     [PLAN_MAX_ARRAY] = {"cluster", "max_array", "", "MaxArraySize of Slurm; 0: not checked", 1001, 0, 1e9, "Slurm's default"},
     [PLAN_EFFICIENCY] = {"cluster", "efficiency", "x", "rate of a core when all are at work, of one alone", 0.8, 0.01, 1, ASSUMED},
     [PLAN_PRICE] = {"cluster", "price_node_hour", "", "price of a node for an hour; 0: none", 0, 0, 1e9, ASSUMED},
-    [PLAN_CLUSTER_NODES] = {"cluster", "dedup_nodes", "", "nodes that cluster duplicates; 0: all", 0, 0, 1e6, ENGINE},
-    [PLAN_TOKENIZE_NODES] = {"cluster", "tokenize_nodes", "", "nodes that tokenize; 0: all", 0, 0, 1e6, ENGINE},
+    [PLAN_GANG_NODES] = {"cluster", "gang_nodes", "", "nodes of one MPI job: clustering, bpe, tokenize; 0: all", 0, 0, 1e6, CASE},
     [PLAN_READ_MB_S] = {"engine", "read_mb_s", "MB/s", "text passed over while reading parts, a core", 500, 0.001, 1e6, "zstd -d of text, 500-650 MB/s"},
     [PLAN_WORKER_MB] = {"engine", "worker_mb", "MB", "memory a thread of a map stage", 81, 0, 1e6, RESULTS ": ingest"},
     [PLAN_RECORDS_S] = {"engine", "records_s", "/s", "records exchanged, a core", 4.1e6, 1, 1e12, RESULTS ": 8.2 M/s, two threads"},
@@ -65,7 +63,7 @@ const PlanDef plan_defs[PLAN_N_VALUES] = {
     [PLAN_BPE_SAMPLE_MB] = {"bpe", "sample_mb", "MB", "text counted", 2147.5, 0, 1e9, "default of tamis bpe"},
     [PLAN_BPE_MERGES] = {"bpe", "merges", "", "merges", 99744, 0, 1e7, "default of tamis bpe"},
     [PLAN_BPE_MERGE_US] = {"bpe", "merge_us", "us", "a merge, one core", 140, 0, 1e9, RESULTS ": bpe (8192)"},
-    [PLAN_BPE_MB] = {"bpe", "memory_mb", "MB", "memory", 3000, 0, 1e9, "145 MB for 14 MB of text (bench/RESULTS.md), words growing by n^0.6"},
+    [PLAN_BPE_WORDS] = {"bpe", "word_bytes", "B", "memory for words, a byte of the sample, one node", 9, 0, 1e4, "docs/tamis-bpe.1.md: 15 Chinese, 3 English"},
     [PLAN_TOKENIZE_MB_S] = {"tokenize", "mb_s", "MB/s", "text encoded and packed, a core", 26.8, 0.001, 1e6, RESULTS},
     [PLAN_TOKEN_TEXT] = {"tokenize", "token_bytes", "B", "text a token", 3.6, 0.01, 1e4, "articles with the DeepSeek-LLM vocabulary: 3.64 English, 3.51 Chinese"},
     [PLAN_TOKEN_BITS] = {"tokenize", "token_bits", "", "bits a token in a shard", 17, 16, 32, "docs/formats-shards.md, 100015 tokens"},
