@@ -5,11 +5,24 @@
 
 #include "core/fetch.h"
 
+#include <pthread.h>
 #include <stdlib.h>
+
+/* Small reads (headers, ends, receipts, columns) go through windows, so that a part costs a few requests and not fifty. */
+enum { WINDOW_BYTES = 64 << 10, SMALL_READ = WINDOW_BYTES / 2, N_WINDOWS = 2 };
+
+typedef struct {
+    uint64_t at;
+    size_t n;
+    uint8_t *bytes;
+} Window;
 
 typedef struct {
     InFile file;
     char etag[128];
+    pthread_mutex_t lock; /* of the windows */
+    Window window[N_WINDOWS];
+    unsigned oldest;
 } RemoteIn;
 
 ErrCode remote_in_open(const StoreBackend *backend, InFile **out, const char *path, Err *err)
@@ -25,6 +38,7 @@ ErrCode remote_in_open(const StoreBackend *backend, InFile **out, const char *pa
         free(f);
         return err_nomem(err, path);
     }
+    pthread_mutex_init(&f->lock, NULL);
     f->file.backend = backend;
     f->file.size = head.size;
     memcpy(f->etag, head.etag, sizeof f->etag);
@@ -32,9 +46,13 @@ ErrCode remote_in_open(const StoreBackend *backend, InFile **out, const char *pa
     return ERR_OK;
 }
 
-void remote_in_close(InFile *f)
+void remote_in_close(InFile *file)
 {
-    free(f->path);
+    RemoteIn *f = (RemoteIn *)file;
+
+    for (int i = 0; i < N_WINDOWS; i++) free(f->window[i].bytes);
+    pthread_mutex_destroy(&f->lock);
+    free(file->path);
     free(f);
 }
 
@@ -48,11 +66,58 @@ static ErrCode take_here(void *ctx, Span bytes, Err *err)
     return ERR_OK;
 }
 
-ErrCode remote_in_read(InFile *f, uint64_t offset, void *out, size_t n, Err *err)
+static ErrCode read_range(RemoteIn *f, uint64_t offset, void *out, size_t n, Err *err)
 {
     uint8_t *at = out;
 
-    return fetch_range(f->path, ((RemoteIn *)f)->etag, offset, n, take_here, &at, NULL, err);
+    return fetch_range(f->file.path, f->etag, offset, n, take_here, &at, NULL, err);
+}
+
+/* Fills the window used longest ago: with the end of the object if the read is there, else with what follows the read's begin. */
+static ErrCode fill_window(RemoteIn *f, uint64_t offset, Window **out, Err *err)
+{
+    Window *w = &f->window[f->oldest];
+    uint64_t size = f->file.size, end = size > WINDOW_BYTES ? size - WINDOW_BYTES : 0;
+    ErrCode rc;
+
+    if (!w->bytes && !(w->bytes = malloc(WINDOW_BYTES))) return err_nomem(err, f->file.path);
+    w->at = offset < end ? offset : end;
+    w->n = 0;
+    size_t n = size - w->at < WINDOW_BYTES ? (size_t)(size - w->at) : WINDOW_BYTES;
+    if ((rc = read_range(f, w->at, w->bytes, n, err)) != ERR_OK) return rc;
+    w->n = n;
+    *out = w;
+    return ERR_OK;
+}
+
+static ErrCode read_small(RemoteIn *f, uint64_t offset, uint8_t *out, size_t n, Err *err)
+{
+    Window *in = NULL;
+
+    for (unsigned i = 0; i < N_WINDOWS; i++) {
+        Window *w = &f->window[i];
+        if (offset < w->at || offset - w->at > w->n || n > w->n - (size_t)(offset - w->at)) continue;
+        in = w;
+        f->oldest = (i + 1) % N_WINDOWS;
+    }
+    if (!in) {
+        ErrCode rc = fill_window(f, offset, &in, err);
+        if (rc != ERR_OK) return rc;
+        f->oldest = (f->oldest + 1) % N_WINDOWS;
+    }
+    memcpy(out, in->bytes + (offset - in->at), n);
+    return ERR_OK;
+}
+
+ErrCode remote_in_read(InFile *file, uint64_t offset, void *out, size_t n, Err *err)
+{
+    RemoteIn *f = (RemoteIn *)file;
+
+    if (n > SMALL_READ) return read_range(f, offset, out, n, err);
+    pthread_mutex_lock(&f->lock);
+    ErrCode rc = read_small(f, offset, out, n, err);
+    pthread_mutex_unlock(&f->lock);
+    return rc;
 }
 
 typedef struct {

@@ -4,7 +4,7 @@
 
 #include "core/store_backend.h"
 
-/* Opening asks for size and ETag; each read is one request for its range, of that ETag. */
+/* Opening asks for size and ETag; a read is one request for its range, of that ETag, and small ones are served together. */
 MUST_USE ErrCode remote_in_open(const StoreBackend *backend, InFile **f, const char *path, Err *err);
 MUST_USE ErrCode remote_in_read(InFile *f, uint64_t offset, void *out, size_t n, Err *err);
 void remote_in_close(InFile *f);

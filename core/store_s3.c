@@ -198,12 +198,12 @@ static ErrCode s3_resolve(Arena *a, const char *path, char **out, Err *err)
     return *out ? ERR_OK : err_nomem(err, path);
 }
 
-/* There is nothing to make, but a bucket that is not there shows now rather than after the first part. */
+/* There is nothing to make. */
 static ErrCode s3_mkdirs(const char *path, Err *err)
 {
-    bool there;
+    S3Path at;
 
-    return s3_is_dir(path, &there, err);
+    return s3_path(&at, path, err);
 }
 
 static ErrCode delete_key(const S3Path *at, const char *key, Err *err)
