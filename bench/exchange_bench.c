@@ -1,10 +1,12 @@
 /* bench/exchange_bench.c - records a second through core/exchange.h: made by counting, sent, delivered sorted and grouped.
  * Usage: exchange_bench RECORDS VALUE_BYTES KEYS MEMORY_MIB THREADS PARTITIONS [SCRATCH_DIR [TIMES]]
  *        exchange_bench copy MIB THREADS
+ *        exchange_bench hex RECORDS
  * KEYS 0: every key is another one. TIMES exchanges follow one another in the process, a line each: the first one touches its
  * memory for the first time. Making the records alone, into a sink that does nothing, is measured before and taken off for
  * "alone". Checks what is delivered: the order of keys, the number of records, and sums.
- * copy: what the machine can do at best, memory to memory, in bytes copied (each is read and written once). */
+ * copy: what the machine can do at best, memory to memory, in bytes copied (each is read and written once).
+ * hex: the records that KEYS 0 and VALUE_BYTES 8 stand for, a line each, key and value in hexadecimal: for programs that sort lines. */
 #include "core/exchange.h"
 #include "core/hash.h"
 #include "core/log.h"
@@ -161,12 +163,31 @@ static int copy(size_t bytes, int threads)
     return 0;
 }
 
+static int hex(uint64_t n)
+{
+    char line[52];
+
+    for (uint64_t i = 0; i < n; i++) {
+        uint64_t k = mix64(i + 1), word[3] = {k, k * 0x9e3779b97f4a7c15u, i};
+        char *p = line;
+        for (int w = 0; w < 3; w++) {
+            for (int shift = 60; shift >= 0; shift -= 4) *p++ = "0123456789abcdef"[word[w] >> shift & 15];
+            *p++ = w == 1 ? ' ' : '\n';
+            if (w == 0) p--; /* the key is one word of 32 digits */
+        }
+        if (fwrite(line, 1, (size_t)(p - line), stdout) == 0) return 3;
+    }
+    return fflush(stdout) ? 3 : 0;
+}
+
 int main(int argc, char **argv)
 {
+    if (argc == 3 && strcmp(argv[1], "hex") == 0) return hex(strtoull(argv[2], NULL, 10));
     if (argc == 4 && strcmp(argv[1], "copy") == 0) return copy(strtoull(argv[2], NULL, 10) << 20, atoi(argv[3]));
     if (argc < 7) {
         fputs("usage: exchange_bench RECORDS VALUE_BYTES KEYS MEMORY_MIB THREADS PARTITIONS [SCRATCH_DIR [TIMES]]\n"
-              "       exchange_bench copy MIB THREADS\n",
+              "       exchange_bench copy MIB THREADS\n"
+              "       exchange_bench hex RECORDS\n",
               stderr);
         return 2;
     }
