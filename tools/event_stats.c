@@ -1,5 +1,6 @@
 #include "tools/event_stats.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -162,12 +163,22 @@ typedef struct {
     const LogProcess *process;
 } SpanRef;
 
+/* Without the number behind its last '_', if that is how it ends. */
+static Span kind_of(const char *of)
+{
+    const Span all = span_str(of);
+    size_t n = all.n;
+
+    while (n > 0 && ascii_is_digit(all.p[n - 1])) n--;
+    return n < all.n && n > 0 && all.p[n - 1] == '_' ? span(all.p, n) : all;
+}
+
 static int cmp_kind(const SpanRef *a, const SpanRef *b)
 {
     int c = strcmp(a->process->verb, b->process->verb);
 
     if (!c) c = strcmp(a->span->name, b->span->name);
-    return c ? c : strcmp(a->span->of, b->span->of);
+    return c ? c : span_cmp(kind_of(a->span->of), kind_of(b->span->of));
 }
 
 static int by_kind_and_rank(const void *pa, const void *pb)
@@ -181,9 +192,11 @@ static int by_kind_and_rank(const void *pa, const void *pb)
 
 static LogPhase make_phase(const SpanRef *ref, size_t n)
 {
-    LogPhase p = {.verb = ref->process->verb, .name = ref->span->name, .of = ref->span->of, .n = n};
+    LogPhase p = {.verb = ref->process->verb, .name = ref->span->name, .n = n};
+    const Span kind = kind_of(ref->span->of);
     RankSums ranks = {0};
 
+    snprintf(p.of, sizeof p.of, "%.*s%s", (int)kind.n, ref->span->of, ref->span->of[kind.n] ? "*" : "");
     p.begin = ref->span->begin;
     for (size_t i = 0; i < n; i++) {
         ranksums_add(&ranks, ref[i].process, ref[i].span->end - ref[i].span->begin);

@@ -3,6 +3,7 @@
 #ifndef TAMIS_TOOLS_EVENT_STATS_H
 #define TAMIS_TOOLS_EVENT_STATS_H
 
+#include "core/events.h"
 #include "tools/eventlog.h"
 
 enum { STATS_MAX_SLOWEST = 16 };
@@ -22,9 +23,10 @@ typedef struct {
     size_t n_slowest;
 } LogStage;
 
-/* Spans of one kind. Seconds of lane 0 and of others are added: they are work, not wall clock, where threads have spans of their own. */
+/* Spans of one kind: `of` that differ in a number at the end alone (band_000, band_001, …) are one. Seconds of lane 0 and of others are added: they are work, not wall clock, where threads have spans of their own. */
 typedef struct {
-    const char *verb, *name, *of;
+    const char *verb, *name;
+    char of[EVENTS_MAX_NAME + 2]; /* "band_*" */
     size_t n;
     double begin;           /* of the first */
     double worst_s, mean_s; /* of a rank's sum, over ranks */

@@ -7,6 +7,7 @@
 #include "tests/check.h"
 #include "tools/event_stats.h"
 #include "tools/perfetto.h"
+#include "tools/timeline.h"
 #include "tools/tracks.h"
 
 #include <inttypes.h>
@@ -250,6 +251,57 @@ TEST(imbalance_is_the_worst_rank_over_the_mean)
           near(stats.phase[0].mean_s, 1.5));
     eventstats_clear(&stats);
     eventlog_clear(&log);
+}
+
+TEST(phases_that_differ_in_a_number_are_one)
+{
+    EventLog log = read_one(START(
+        10, 1000, 1000, "a", 0, 1) "{\"event\":\"begin\",\"t\":11,\"span\":1,\"name\":\"send\",\"of\":\"band_000\"}\n"
+                                   "{\"event\":\"end\",\"t\":12,\"span\":1}\n"
+                                   "{\"event\":\"begin\",\"t\":12,\"span\":2,\"name\":\"send\",\"of\":\"band_013\"}\n"
+                                   "{\"event\":\"end\",\"t\":14,\"span\":2}\n"
+                                   "{\"event\":\"begin\",\"t\":14,\"span\":3,\"name\":\"send\",\"of\":\"7\"}\n"
+                                   "{\"event\":\"end\",\"t\":14,\"span\":3}\n");
+    EventStats stats;
+
+    CHECK_OK(eventstats_make(&stats, &log, &err), &err);
+    CHECK_INT(2, stats.n_phases);
+    CHECK_STR("band_*", stats.phase[0].of);
+    CHECK(stats.phase[0].n == 2 && near(stats.phase[0].worst_s, 3));
+    CHECK_STR("7", stats.phase[1].of);
+    eventstats_clear(&stats);
+    eventlog_clear(&log);
+}
+
+/* 200 processes of two verbs: as many rows as there may be, of both verbs. */
+TEST(a_timeline_draws_some_of_many)
+{
+    Buf files = {0}, svg = {0};
+    size_t n_rows = 0, n_other = 0;
+    EventReader *r;
+    EventLog log;
+
+    CHECK_OK(eventreader_new(&r, &log, &err), &err);
+    for (int i = 0; i < 200; i++) {
+        buf_reset(&files);
+        buf_printf(&files,
+                   "{\"event\":\"start\",\"t\":%d,\"time\":%d,\"version\":1,\"verb\":\"%s\",\"host\":\"<h>\"}\n"
+                   "{\"event\":\"exit\",\"t\":%d,\"status\":0}\n",
+                   i, 1000 + i, i < 10 ? "few" : "many", i + 5000);
+        CHECK_OK(eventreader_file(r, buf_span(&files), &err), &err);
+    }
+    CHECK_OK(eventreader_end(r, &err), &err);
+    CHECK_OK(timeline_put(&svg, &log, &err), &err);
+    const char *text = buf_cstr(&svg);
+    for (const char *at = text; (at = strstr(at, "class=\"p\"")) != NULL; at++) n_rows++;
+    for (const char *at = text; (at = strstr(at, ">few</text>")) != NULL; at++) n_other++;
+    CHECK_INT(10 + TIMELINE_MAX_ROWS / 2, n_rows);
+    CHECK_INT(10, n_other);
+    CHECK(strstr(text, "Drawn are 42 of 200") && strstr(text, ">minutes</text>") && !strstr(text, "<h>"));
+    eventreader_free(r);
+    eventlog_clear(&log);
+    buf_clear(&files);
+    buf_clear(&svg);
 }
 
 /* No two intervals of a track cross, and depth says how many are around: looked at in pairs. */

@@ -82,7 +82,7 @@ static void print_phases(const EventStats *s)
                "MB", "ranks", "imbalance");
     for (size_t i = 0; i < s->n_phases; i++) {
         const LogPhase *p = &s->phase[i];
-        printf("%-10s %-16s %-16s %6zu %9.2f %9.2f %10.1f %5" PRIu32, p->verb, p->name, p->of, p->n, p->worst_s,
+        printf("%-10s %-16s %-16s %6zu %9.3f %9.3f %10.1f %5" PRIu32, p->verb, p->name, p->of, p->n, p->worst_s,
                p->mean_s, (double)p->bytes / 1e6, p->n_ranks);
         print_imbalance(p->n_ranks > 1 && p->mean_s > 0 ? p->worst_s / p->mean_s : 0);
     }

@@ -424,7 +424,7 @@ static ErrCode put_stages(Buf *b, const RunDir *r, const EventLog *log, Err *err
     for (size_t i = 0; i < RECIPE_STAGES; i++) {
         const RunStage *s = &r->stage[i];
         const VerbCost cost = cost_of(log, &stats, s->verb);
-        if (!s->manifest && !s->time.runs) continue;
+        if (!s->manifest && !s->time.runs && cost.seconds <= 0) continue;
         put_stage(b, s, &cost);
         total += s->time.seconds;
     }

@@ -6,6 +6,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* Lengths are units of the drawing, which is as wide as the page's text. */
 enum {
@@ -136,6 +137,43 @@ static void put_spans(Buf *b, const Axis *a, const TrackItem *item, size_t n, bo
 
 /* --- rows */
 
+/* Which processes are drawn: all, or of each verb as many as there is room for, spread over them. */
+typedef struct {
+    size_t process[TIMELINE_MAX_ROWS], n;
+} Rows;
+
+typedef struct {
+    const char *verb;
+    size_t n, seen;
+} VerbCount;
+
+/* Finds or adds; NULL when there are more verbs than rows. */
+static VerbCount *find_verb(VerbCount *v, size_t *n, const char *verb)
+{
+    for (size_t i = 0; i < *n; i++)
+        if (strcmp(v[i].verb, verb) == 0) return &v[i];
+    if (*n == TIMELINE_MAX_ROWS) return NULL;
+    v[*n] = (VerbCount){.verb = verb};
+    return &v[(*n)++];
+}
+
+static Rows choose_rows(const EventLog *log)
+{
+    VerbCount verb[TIMELINE_MAX_ROWS], *v;
+    size_t n_verbs = 0;
+    Rows r = {.n = 0};
+
+    for (size_t i = 0; i < log->n_processes; i++)
+        if ((v = find_verb(verb, &n_verbs, log->process[i].verb)) != NULL) v->n++;
+    const size_t quota = log->n_processes <= TIMELINE_MAX_ROWS ? TIMELINE_MAX_ROWS : TIMELINE_MAX_ROWS / n_verbs;
+    for (size_t i = 0; i < log->n_processes && r.n < TIMELINE_MAX_ROWS; i++) {
+        if (!(v = find_verb(verb, &n_verbs, log->process[i].verb))) continue;
+        const size_t at = v->seen++;
+        if (v->n <= quota || at * quota / v->n != (at + 1) * quota / v->n) r.process[r.n++] = i;
+    }
+    return r;
+}
+
 static void put_label(Buf *b, const EventLog *log, size_t process, double y)
 {
     const LogProcess *p = &log->process[process];
@@ -183,27 +221,39 @@ static ErrCode put_row(Buf *b, const EventLog *log, const Axis *a, size_t proces
     return ERR_OK;
 }
 
-static ErrCode put_rows(Buf *b, const EventLog *log, const Axis *a, size_t n_rows, Err *err)
+static ErrCode put_rows(Buf *b, const EventLog *log, const Axis *a, const Rows *rows, Err *err)
 {
     size_t at = 0, end;
     ErrCode rc = ERR_OK;
 
-    for (size_t i = 0; i < n_rows && rc == ERR_OK; i++) {
-        while (at < log->n_spans && log->span[at].process < i) at++;
-        for (end = at; end < log->n_spans && log->span[end].process == i && log->span[end].lane == 0;) end++;
-        rc = put_row(b, log, a, i, at, end, (double)i * ROW, err);
+    for (size_t i = 0; i < rows->n && rc == ERR_OK; i++) {
+        const size_t process = rows->process[i];
+        while (at < log->n_spans && log->span[at].process < process) at++;
+        for (end = at; end < log->n_spans && log->span[end].process == process && log->span[end].lane == 0;) end++;
+        rc = put_row(b, log, a, process, at, end, (double)i * ROW, err);
     }
     return rc;
 }
 
 /* --- around them */
 
+typedef struct {
+    const char *name;
+    double seconds;
+} Unit;
+
+static Unit unit_of(double length)
+{
+    if (length < 600) return (Unit){"seconds", 1};
+    return length < 4 * 3600 ? (Unit){"minutes", 60} : (Unit){"hours", 3600};
+}
+
 static void put_axis(Buf *b, const Axis *a, double bottom)
 {
-    const double step = svg_step(a->length, 8);
+    const double length = a->length / unit_of(a->length).seconds, step = svg_step(length, 8);
 
-    for (int i = 0; i * step <= a->length; i++) {
-        const double x = LEFT + i * step / a->length * (WIDTH - LEFT - RIGHT);
+    for (int i = 0; i * step <= length; i++) {
+        const double x = LEFT + i * step / length * (WIDTH - LEFT - RIGHT);
         buf_printf(b, "<path class=\"g\" d=\"M%.1f 0V%.0f\"/><text class=\"m\" x=\"%.1f\" y=\"%.0f\">%.10g</text>\n",
                    x, bottom, x, bottom + 15, i * step);
     }
@@ -214,7 +264,7 @@ static void put_axis(Buf *b, const Axis *a, double bottom)
     }
 }
 
-static void put_legend(Buf *b, double y)
+static void put_legend(Buf *b, const Axis *a, double y)
 {
     int x = LEFT;
 
@@ -223,23 +273,23 @@ static void put_legend(Buf *b, double y)
                    "<rect class=\"t%d\" x=\"%d\" y=\"%.0f\" width=\"14\" height=\"8\"/><text x=\"%d\" "
                    "y=\"%.0f\">%s</text>\n",
                    k, x, y - 8, x + 20, y, kind_names[k]);
-    buf_printf(b, "<text class=\"l\" x=\"%d\" y=\"%.0f\">seconds</text>\n", WIDTH - RIGHT, y);
+    buf_printf(b, "<text class=\"l\" x=\"%d\" y=\"%.0f\">%s</text>\n", WIDTH - RIGHT, y, unit_of(a->length).name);
 }
 
 ErrCode timeline_put(Buf *b, const EventLog *log, Err *err)
 {
-    const size_t n = log->n_processes < TIMELINE_MAX_ROWS ? log->n_processes : TIMELINE_MAX_ROWS;
-    const double bottom = (double)n * ROW + 4;
+    const Rows rows = choose_rows(log);
+    const double bottom = (double)rows.n * ROW + 4;
     const Axis a = make_axis(log);
 
-    if (n == 0 || !(a.length > 0)) return ERR_OK;
+    if (rows.n == 0 || !(a.length > 0)) return ERR_OK;
     buf_printf(b, "<svg role=\"img\" viewBox=\"0 0 %d %.0f\"><title>phases of each process over time</title>\n",
                WIDTH, bottom + AXIS);
     put_axis(b, &a, bottom);
-    ErrCode rc = put_rows(b, log, &a, n, err);
-    put_legend(b, bottom + AXIS - 3);
+    ErrCode rc = put_rows(b, log, &a, &rows, err);
+    put_legend(b, &a, bottom + AXIS - 3);
     buf_puts(b, "</svg>\n");
-    if (n < log->n_processes)
-        buf_printf(b, "<p class=\"quiet\">%zu later processes are not drawn.</p>\n", log->n_processes - n);
+    if (rows.n < log->n_processes)
+        buf_printf(b, "<p class=\"quiet\">Drawn are %zu of %zu processes.</p>\n", rows.n, log->n_processes);
     return rc;
 }
