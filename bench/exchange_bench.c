@@ -68,11 +68,12 @@ __attribute__((noinline)) static ErrCode null_put(const uint8_t *key, const void
 static ErrCode send(Exchange *x, const Bench *b, uint64_t *sum, Err *err)
 {
     const uint32_t value_bytes = b->spec.value_bytes;
-    const uint64_t step = (uint64_t)b->par.n_ranks, n_here = (b->n - (uint64_t)b->par.rank + step - 1) / step;
+    const uint64_t step = (uint64_t)b->par.n_ranks, rank = (uint64_t)b->par.rank, n_keys = b->n_keys;
+    const uint64_t n_here = (b->n - rank + step - 1) / step;
     uint64_t all = 0;
     ErrCode first = ERR_OK;
 
-#pragma omp parallel num_threads(b->par.threads) reduction(+ : all)
+#pragma omp parallel num_threads(b->par.threads) reduction(+ : all) firstprivate(x, step, rank, n_keys)
     {
         uint8_t key[EXCHANGE_KEY], small[64] = {0}, *large = calloc(1, value_bytes + 8u),
                                    *value = value_bytes <= sizeof small ? small : large;
@@ -81,9 +82,9 @@ static ErrCode send(Exchange *x, const Bench *b, uint64_t *sum, Err *err)
         Err own;
 #pragma omp for
         for (uint64_t at = 0; at < n_here; at++) {
-            uint64_t i = at * step + (uint64_t)b->par.rank, k = mix64(i + 1);
+            uint64_t i = at * step + rank, k = mix64(i + 1);
             if (rc) continue;
-            if (b->n_keys) k = mix64((uint64_t)((__uint128_t)k * b->n_keys >> 64) + 1);
+            if (n_keys) k = mix64((uint64_t)((__uint128_t)k * n_keys >> 64) + 1);
             exchange_key_u64(key, k, k * 0x9e3779b97f4a7c15u);
             le64_put(value, i);
             all += k + value_bytes;

@@ -61,6 +61,7 @@ static void set_shape(Exchange *x)
 
     while (1u << x->bits < s->partitions) x->bits++;
     x->far = s->value_bytes > ITEM_MAX - EXCHANGE_KEY;
+    x->hot_bytes = s->value_bytes;
     x->width = x->far ? ITEM_FAR : EXCHANGE_KEY + s->value_bytes;
     x->sort_bytes = x->far || s->combine ? EXCHANGE_KEY : x->width;
     x->stage_bytes = x->far ? 0 : stage_bytes(x->width);

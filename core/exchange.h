@@ -73,8 +73,8 @@ static inline uint64_t exchange_be64(const uint8_t *p) { return be64_get(p); }
  * are the exchange's own. */
 struct ExchangeGroups {
     const uint8_t *at, *end; /* records not given out yet */
-    const uint8_t *group;    /* the first record of the group at hand; NULL before the first */
-    size_t width;            /* of a record */
+    const uint8_t *group; /* the key of the group at hand; before the first one a key that the first record has not */
+    size_t width;         /* of a record */
     struct ExchangeLong *by; /* not NULL: the long way */
 };
 MUST_USE ErrCode exchange_long_group(ExchangeGroups *g, uint8_t key[EXCHANGE_KEY], bool *end, Err *err);
@@ -82,15 +82,16 @@ MUST_USE ErrCode exchange_long_value(ExchangeGroups *g, Span *value, bool *end, 
 
 MUST_USE static inline bool exchange_in_group(const ExchangeGroups *g)
 {
-    return g->group && g->at < g->end && memcmp(g->at, g->group, EXCHANGE_KEY) == 0;
+    return g->at < g->end && memcmp(g->at, g->group, EXCHANGE_KEY) == 0;
 }
 MUST_USE static inline ErrCode exchange_next_group(ExchangeGroups *g, uint8_t key[EXCHANGE_KEY], bool *end, Err *err)
 {
     if (g->by) return exchange_long_group(g, key, end, err);
     while (exchange_in_group(g)) g->at += g->width;
     *end = g->at == g->end;
-    g->group = *end ? NULL : g->at;
-    if (!*end) memcpy(key, g->at, EXCHANGE_KEY);
+    if (*end) return ERR_OK;
+    g->group = g->at;
+    memcpy(key, g->at, EXCHANGE_KEY);
     return ERR_OK;
 }
 MUST_USE static inline ErrCode exchange_next_value(ExchangeGroups *g, Span *value, bool *end, Err *err)

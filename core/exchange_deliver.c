@@ -149,6 +149,11 @@ static ErrCode deliver_partition(Thread *t, uint32_t p, Err *err)
     g.at = in->items + in->next * g.width;
     in->next = d->x->bits == d->x->bin_bits ? in->n : partition_begin(in, p + 1);
     g.end = in->items + in->next * g.width;
+    if (g.at < g.end) {
+        memcpy(key, g.at, EXCHANGE_KEY);
+        key[0] ^= 1;
+        g.group = key;
+    }
     return d->fn(d->ctx, t->number, p, &g, err);
 }
 

@@ -57,6 +57,7 @@ typedef struct {
     Slab *index;        /* in which the next five lie; NULL: nothing was put yet */
     uint8_t *stage;     /* narrow: stage_bytes a bin */
     uint16_t *n_staged; /* bytes of them in use */
+    bool hot;           /* records go straight to the stage: values of 0, 4 or 8 bytes, no combiner, not flipped */
     BinTail *tail;      /* of every bin */
     Chunk **chunk;      /* of every bin, the newest */
     uint64_t *n_far;    /* far: records of every bin in chunks */
@@ -88,6 +89,7 @@ struct Exchange {
     size_t stage_bytes, block_max, chunk_bytes; /* chunk_bytes: of a run, read and checked at once */
     uint64_t share; /* of the budget: what the chunks of one lane, or a thread that delivers, may take */
     bool far, flipped;
+    uint32_t hot_bytes; /* of a value, where lane->hot */
     Lane *lane;
     EventSpan sending;           /* from the opening to the flip */
     _Atomic uint64_t slab_bytes; /* of all lanes */

@@ -42,6 +42,7 @@ static ErrCode lane_begin(const Exchange *x, Lane *lane, Err *err)
     lane->chunk = carve(s, bins * sizeof(Chunk *));
     lane->n_far = carve(s, bins * sizeof *lane->n_far);
     lane->n_staged = carve(s, bins * sizeof *lane->n_staged);
+    lane->hot = !x->far && !x->spec.combine && (x->hot_bytes == 0 || x->hot_bytes == 4 || x->hot_bytes == 8);
     return ERR_OK;
 }
 
@@ -164,7 +165,7 @@ static inline void copy_out(uint8_t *to, const uint8_t *from, size_t n)
     memcpy(to, from, n);
 }
 
-static ErrCode flush_stage(Exchange *x, Lane *lane, uint32_t bin, Err *err)
+__attribute__((noinline)) static ErrCode flush_stage(Exchange *x, Lane *lane, uint32_t bin, Err *err)
 {
     BinTail *tail = &lane->tail[bin];
     size_t n = lane->n_staged[bin];
@@ -193,26 +194,27 @@ static inline void key_copy(uint8_t *to, const uint8_t *key)
     memcpy(to + 8, &b, 8);
 }
 
-/* The widths of hot values as constants: no call. */
-static inline void value_copy(uint8_t *to, const void *value, size_t n)
+/* Where the record's value goes; *n_staged is then what the bin has staged with it. */
+static inline uint8_t *stage_record(const Exchange *x, Lane *lane, const uint8_t *key, uint32_t value_bytes,
+                                    uint32_t *bin, size_t *n_staged)
 {
-    switch (n) {
-    case 0: break;
-    case 4: memcpy(to, value, 4); break;
-    case 8: memcpy(to, value, 8); break;
-    default: memcpy(to, value, n);
-    }
+    uint8_t *p;
+
+    *bin = key_top(key, x->bin_bits);
+    p = lane->stage + *bin * x->stage_bytes + lane->n_staged[*bin];
+    key_copy(p, key);
+    *n_staged = lane->n_staged[*bin] + EXCHANGE_KEY + (size_t)value_bytes;
+    lane->n_staged[*bin] = (uint16_t)*n_staged;
+    return p + EXCHANGE_KEY;
 }
 
-static inline ErrCode put_narrow(Exchange *x, Lane *lane, const uint8_t *key, const void *value, Err *err)
+static ErrCode put_narrow(Exchange *x, Lane *lane, const uint8_t *key, const void *value, Err *err)
 {
-    uint32_t bin = key_top(key, x->bin_bits);
-    size_t n = lane->n_staged[bin];
-    uint8_t *p = lane->stage + bin * x->stage_bytes + n;
+    uint32_t bin;
+    size_t n;
+    uint8_t *p = stage_record(x, lane, key, x->spec.value_bytes, &bin, &n);
 
-    key_copy(p, key);
-    value_copy(p + EXCHANGE_KEY, value, x->spec.value_bytes);
-    lane->n_staged[bin] = (uint16_t)(n += x->width);
+    if (x->spec.value_bytes) memcpy(p, value, x->spec.value_bytes);
     return n == x->stage_bytes ? flush_stage(x, lane, bin, err) : ERR_OK;
 }
 
@@ -304,23 +306,41 @@ static ErrCode put_block(Exchange *x, Lane *lane, const uint8_t *key, const void
     uint8_t *p = lane->block + lane->used;
     memcpy(p, key, EXCHANGE_KEY);
     if (x->far) le32_put(p + EXCHANGE_KEY, n);
-    value_copy(p + head, value, n);
+    if (n) memcpy(p + head, value, n);
     lane->used += head + n;
     return ERR_OK;
+}
+
+/* All but the hot way. */
+__attribute__((noinline)) static ErrCode put_checked(Exchange *x, Lane *lane, const uint8_t *key, const void *value,
+                                                     uint32_t n, Err *err)
+{
+    ErrCode rc;
+
+    assert(!x->flipped);
+    if (x->spec.value_bytes == UINT32_MAX ? n > EXCHANGE_MAX_VALUE : n != x->spec.value_bytes)
+        return err_set(err, ERR_LIMIT, "exchange %s: a value of %" PRIu32 " bytes", x->name, n);
+    if (!lane->index)
+        if ((rc = lane_begin(x, lane, err)) != ERR_OK) return rc;
+    return x->spec.combine ? put_block(x, lane, key, value, n, err) : put_binned(x, lane, key, value, n, err);
 }
 
 ErrCode exchange_put(Exchange *x, int lane_no, const uint8_t key[EXCHANGE_KEY], const void *value, uint32_t n,
                      Err *err)
 {
     Lane *lane = &x->lane[lane_no];
-    ErrCode rc;
+    uint32_t bin;
+    size_t staged;
+    uint8_t *p;
 
-    assert(lane_no >= 0 && lane_no < x->threads && !x->flipped);
-    if (x->spec.value_bytes == UINT32_MAX ? n > EXCHANGE_MAX_VALUE : n != x->spec.value_bytes)
-        return err_set(err, ERR_LIMIT, "exchange %s: a value of %" PRIu32 " bytes", x->name, n);
-    if (!lane->index)
-        if ((rc = lane_begin(x, lane, err)) != ERR_OK) return rc;
-    return x->spec.combine ? put_block(x, lane, key, value, n, err) : put_binned(x, lane, key, value, n, err);
+    assert(lane_no >= 0 && lane_no < x->threads);
+    if (n != x->hot_bytes || !lane->hot) return put_checked(x, lane, key, value, n, err);
+    p = stage_record(x, lane, key, n, &bin, &staged);
+    if (n == 8)
+        memcpy(p, value, 8);
+    else if (n == 4)
+        memcpy(p, value, 4);
+    return staged == x->stage_bytes ? flush_stage(x, lane, bin, err) : ERR_OK;
 }
 
 ErrCode lane_flip(Exchange *x, Lane *lane, Err *err)
@@ -330,6 +350,7 @@ ErrCode lane_flip(Exchange *x, Lane *lane, Err *err)
     for (uint32_t b = 0; lane->index && b < x->bins && rc == ERR_OK; b++)
         if (lane->n_staged[b]) rc = flush_stage(x, lane, b, err);
     chunks_close(x, lane);
+    lane->hot = false;
     free(lane->block);
     buf_clear(&lane->out);
     lane->block = NULL;
