@@ -63,9 +63,11 @@ static ErrCode add_lease(DatasetStatus *s, const char *dir, uint32_t part, bool 
     *l = (StatusLease){.part = part, .again = again, .seconds = -1};
     ErrCode rc = lease_holder_read(dir, name, &l->holder, &found, err);
     if (rc != ERR_OK || !found) return rc;
-    for (size_t i = 0; i < s->n_processes; i++)
-        if (strcmp(s->process[i].name, l->holder.process) == 0 && s->process[i].line.elapsed_s >= l->holder.claimed_s)
-            l->seconds = s->process[i].line.elapsed_s - l->holder.claimed_s;
+    for (size_t i = 0; i < s->n_processes; i++) {
+        if (strcmp(s->process[i].name, l->holder.process) != 0) continue;
+        l->seconds = s->process[i].line.elapsed_s - l->holder.claimed_s;
+        if (l->seconds < 0) l->seconds = 0; /* claimed since the latest heartbeat */
+    }
     s->n_leases++;
     return ERR_OK;
 }
