@@ -15,7 +15,7 @@ export TAMIS_HTTP_RETRIES
 
 # --- the store
 servers=
-trap 'for s in $servers; do kill "$s" 2>/dev/null || :; done; rm -rf "$tmp"' EXIT
+trap 'for s in $servers; do kill "$s" 2>/dev/null || :; done; umount "$tmp/small" 2>/dev/null || :; rm -rf "$tmp"' EXIT
 start_server() { # NAME OPTION...: its port
     name=$1
     shift
@@ -47,7 +47,7 @@ printf 'hello\n' >load/docs/a
 printf 'odd\n' >"load/docs/sp ace+&%é=~"
 printf 'below\n' >load/docs/sub/z
 head -c 3000000 /dev/urandom >load/docs/big
-head -c 40000000 /dev/urandom >large
+head -c 33600000 /dev/urandom >large
 mkdir crawl stage
 mkcrawl -n 200 -f 4 -b crawl >/dev/null
 start_server store --keys 'AKIDTEST:secret/+x:token/+=x' --load box="$tmp/load" --load pub="$tmp/load" --load crawl="$tmp/crawl" --public pub --public crawl --page 2
@@ -79,7 +79,7 @@ done
 echo "names and ranges: as the files"
 
 # --- publishing: one request, exactly a part, a byte more, several; patched at the start; nothing stays open
-for n in 0 1 16777216 16777217 33554432 40000000; do
+for n in 0 1 16777216 16777217 33600000; do
     head -c $n large >want
     store_probe write s3://box/out/o <want
     ask object/box/out/o | cmp - want || fail "an object of $n bytes"
@@ -173,7 +173,7 @@ mkfifo slow
 store_probe write s3://box/dir/k <slow &
 pid=$!
 exec 9>slow
-cat large >&9
+cat large large >&9
 n=0
 while [ "$(ask uploads)" != '["dir/k"]' ] || [ "$(log_of 'sum(e.get("status") == 200 and "partNumber" in e["query"] for e in r)')" -lt 1 ]; do
     n=$((n + 1))
@@ -251,6 +251,16 @@ ask forget
 # A file of at most 4 KiB each: the first archive does not fit the disk.
 (trap '' XFSZ && ulimit -f 8 && status_of 3 tamis ingest -q -o s3://box/full --stage-dir stage s3://crawl && says 'cannot write stage/stage-') ||
     exit 1
+# A disk for two and a half of them: what was fetched ahead gives room to what is read.
+largest=$(find crawl -type f -exec wc -c {} + | grep -v total | sort -n | tail -n 1 | awk '{print $1}')
+mkdir small
+if [ "$(id -u)" -eq 0 ] && mount -t tmpfs -o size=$((largest * 5 / 2 / 4096 * 4))k tmpfs small 2>/dev/null; then
+    ask forget
+    status_of 0 tamis ingest -q -o faults/d --inputs-per-part 1 --stage-dir small --stage-depth 4 s3://crawl
+    umount small
+    same faults/d plain/docs
+    seen 'sum(e["method"] == "GET" and "/crawl/made" in e["path"] for e in r) > 4' "the disk was not too small"
+fi
 echo "archives: whole, few connections, resumed, checked"
 
 # --- kills: in the middle of a download, and of a stage whose parts are half there
