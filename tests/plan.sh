@@ -56,7 +56,7 @@ numbers() { sed 's/"source":"[^"]*"//' "$1"; }
 numbers builtin.json >builtin.numbers
 numbers example.json >example.numbers
 diff builtin.numbers example.numbers || fail "tools/plan91.yaml is not the built-in case"
-python3 -c 'import json, sys; [json.load(open(f)) for f in sys.argv[1:]]' builtin.json rates.json || fail "no JSON"
+! command -v python3 >/dev/null 2>&1 || python3 -c 'import json, sys; [json.load(open(f)) for f in sys.argv[1:]]' builtin.json rates.json || fail "no JSON"
 
 # The manual names every number.
 tamis plan | sed -n '/^assumptions:/,$s/^\([a-z]*\.[a-z_]*\) .*/\1/p' >names

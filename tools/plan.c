@@ -187,19 +187,26 @@ static void tokenize(const double *v, const PlanFlow *f, PlanStage *s)
     s->stored = f->tokens * v[PLAN_TOKEN_BITS] / 8 + f->clean_docs * v[PLAN_TOKEN_DOC];
 }
 
-/* Who takes part: all nodes with a part each, or those of one MPI job. */
+/* Who takes part: all nodes with a part each, or those of one MPI job. What makes its memory less. */
 typedef enum { BY_PART, BY_GANG } Spread;
+typedef enum { FEWER_THREADS, SMALLER_SAMPLE, MORE_NODES } Relief;
 static const struct {
     const char *name, *verb;
     Spread spread;
+    Relief relief;
     void (*model)(const double *v, const PlanFlow *f, PlanStage *s);
 } stages[PLAN_STAGES] = {
-    {"ingest", "ingest", BY_PART, ingest},        {"sign", "dedup", BY_PART, sign},
-    {"exact", "dedup", BY_GANG, exact},           {"bands", "dedup", BY_GANG, bands},
-    {"components", "dedup", BY_GANG, components}, {"verify", "dedup", BY_GANG, verify},
-    {"judge", "dedup", BY_PART, judge},           {"filter", "filter", BY_PART, filter},
-    {"remix", "remix", BY_PART, remix},           {"bpe", "bpe", BY_GANG, bpe},
-    {"tokenize", "tokenize", BY_GANG, tokenize},
+    {"ingest", "ingest", BY_PART, FEWER_THREADS, ingest},
+    {"sign", "dedup", BY_PART, FEWER_THREADS, sign},
+    {"exact", "dedup", BY_GANG, MORE_NODES, exact},
+    {"bands", "dedup", BY_GANG, MORE_NODES, bands},
+    {"components", "dedup", BY_GANG, MORE_NODES, components},
+    {"verify", "dedup", BY_GANG, MORE_NODES, verify},
+    {"judge", "dedup", BY_PART, FEWER_THREADS, judge},
+    {"filter", "filter", BY_PART, FEWER_THREADS, filter},
+    {"remix", "remix", BY_PART, FEWER_THREADS, remix},
+    {"bpe", "bpe", BY_GANG, SMALLER_SAMPLE, bpe},
+    {"tokenize", "tokenize", BY_GANG, FEWER_THREADS, tokenize},
 };
 
 static double nodes_of(const double *v, const PlanFlow *f, Spread spread)
@@ -250,18 +257,28 @@ static void note(Plan *p, bool fits, const char *fmt, ...)
     va_end(ap);
 }
 
-static void check_stage(Plan *p, const double *v, const PlanStage *s, Spread spread)
+static void advise_memory(Plan *p, const double *v, const PlanStage *s, Relief relief)
+{
+    const double room = v[PLAN_MEMORY_GB] * 1e9 * memory_share, thread = v[PLAN_WORKER_MB] * 1e6;
+    const double sample = (room - v[PLAN_CORES] * thread) / at_least(v[PLAN_BPE_WORDS], 1e-3);
+    char advice[64];
+
+    if (relief == MORE_NODES)
+        snprintf(advice, sizeof advice, "on %.0f nodes", ceil(s->nodes * s->memory / room));
+    else if (relief == SMALLER_SAMPLE && sample >= 1 << 20)
+        snprintf(advice, sizeof advice, "with --sample-bytes %.0fM", floor(sample / (1 << 20)));
+    else
+        snprintf(advice, sizeof advice, "with -j %.0f%s", at_least(floor(room / thread), 1),
+                 relief == SMALLER_SAMPLE ? " and a smaller --sample-bytes" : "");
+    note(p, false, "%s needs %.1f GB of memory a node and there are %.1f: it fits %s, or with %.1f GB", s->name,
+         s->memory / 1e9, v[PLAN_MEMORY_GB], advice, s->memory / memory_share / 1e9);
+}
+
+static void check_stage(Plan *p, const double *v, const PlanStage *s, Relief relief)
 {
     const double memory = v[PLAN_MEMORY_GB] * 1e9, scratch = v[PLAN_SCRATCH_GB] * 1e9;
 
-    if (s->memory > memory && spread == BY_PART)
-        note(p, false, "%s needs %.1f GB of memory a node and there are %.1f: with -j %.0f it fits", s->name,
-             s->memory / 1e9, v[PLAN_MEMORY_GB],
-             at_least(floor(memory * memory_share / (v[PLAN_WORKER_MB] * 1e6)), 1));
-    else if (s->memory > memory)
-        note(p, false, "%s needs %.1f GB of memory a node and there are %.1f: it fits on %.0f nodes, or %.1f GB each",
-             s->name, s->memory / 1e9, v[PLAN_MEMORY_GB], ceil(s->nodes * s->memory / (memory * memory_share)),
-             s->memory / memory_share / 1e9);
+    if (s->memory > memory) advise_memory(p, v, s, relief);
     if (s->scratch > scratch)
         note(p, false,
              "%s needs %.0f GB of scratch a node and there are %.0f: it fits on %.0f nodes, with a larger --scratch, "
@@ -270,6 +287,9 @@ static void check_stage(Plan *p, const double *v, const PlanStage *s, Spread spr
              s->name, s->scratch / 1e9, v[PLAN_SCRATCH_GB],
              ceil(s->nodes * at_most(s->scratch / scratch, s->whole / (memory * memory_share))),
              s->whole / memory_share / 1e9);
+    else if (s->scratch > 0)
+        note(p, true, "%s is short of memory: %.0f GB a node go to scratch; %.0f GB of memory each would hold them",
+             s->name, s->scratch / 1e9, s->whole / memory_share / 1e9);
 }
 
 static void check_limits(Plan *p, const double *v)
@@ -325,7 +345,7 @@ void plan_make(Plan *p, const PlanValues *given)
         s->memory = at_least(s->memory, s->beside);
         time_stage(v, s);
         add_total(&p->total, s);
-        check_stage(p, v, s, stages[i].spread);
+        check_stage(p, v, s, stages[i].relief);
     }
     for (int i = 0; i < PLAN_RESOURCES; i++)
         if (p->total.alone_s[i] > p->total.alone_s[p->total.bound]) p->total.bound = (PlanResource)i;

@@ -141,7 +141,12 @@ TEST(what_memory_does_not_hold_goes_to_scratch)
     CHECK_NEAR(0.75 * 4e3, s->memory, 1e-9);
     CHECK_NEAR(400 * 16 / 2, s->scratch, 1e-9);
     CHECK_NEAR(2 * 5 * 400 * 16 / 2, s->scratch_io, 1e-9);
-    CHECK(!says("bands needs"));
+    CHECK(!says("bands needs") && says("bands is short of memory"));
+    const double enough = s->whole / 0.75 / 1e9;
+    values.v[PLAN_MEMORY_GB] = enough;
+    plan_make(&plan, &values);
+    CHECK(stage("bands")->scratch == 0 && !says("bands is short"));
+    values.v[PLAN_MEMORY_GB] = 4e3 / 1e9;
     values.v[PLAN_SCRATCH_GB] = 3e3 / 1e9;
     plan_make(&plan, &values);
     CHECK(!plan.possible && says("bands needs"));
@@ -150,7 +155,7 @@ TEST(what_memory_does_not_hold_goes_to_scratch)
 /* What is advised does help. */
 TEST(the_advice_makes_it_fit)
 {
-    unsigned nodes = 0, threads = 0;
+    unsigned nodes = 0, threads = 0, sample = 0;
 
     make("cluster: {memory_gb: 64, scratch_gb: 2, gang_nodes: 8}");
     CHECK(!plan.possible);
@@ -169,12 +174,21 @@ TEST(the_advice_makes_it_fit)
     CHECK(!plan.possible && says("sign needs"));
     for (size_t i = 0; i < plan.n_notes; i++) {
         const char *at = strstr(plan.note[i], "with -j ");
-        if (at) sscanf(at, "with -j %u it", &threads);
+        if (at) sscanf(at, "with -j %u", &threads);
     }
     CHECK(threads > 0 && threads < 64);
     values.v[PLAN_CORES] = threads;
     plan_make(&plan, &values);
     CHECK(!says("sign needs"));
+    make("cluster: {memory_gb: 16}");
+    for (size_t i = 0; i < plan.n_notes; i++) {
+        const char *at = strstr(plan.note[i], "--sample-bytes ");
+        if (at) sscanf(at, "--sample-bytes %uM", &sample);
+    }
+    CHECK(says("bpe needs") && sample > 0);
+    values.v[PLAN_BPE_SAMPLE_MB] = sample * 1.048576;
+    plan_make(&plan, &values);
+    CHECK(!says("bpe needs"));
 }
 
 TEST(limits_are_named)
