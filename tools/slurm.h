@@ -7,7 +7,7 @@
  *     mem: 16G                   # of a node, as sbatch takes it
  *     sbatch: [--constraint=ib]  # further options, as they are
  *     ingest: {tasks: 256}       # … and of one, over these: tasks of an array (ingest, filter, remix),
- *     dedup: {nodes: 4, tasks: 32}   # ranks of MPI (dedup, tokenize); the rest runs as one task
+ *     dedup: {nodes: 4, tasks: 32}   # ranks of MPI (dedup, bpe, tokenize); the rest runs as one task
  *     commit: {mem: 2G}          # what looks after an array; `report` likewise
  *     mpi: auto                  # srun where it knows PMIx, else mpirun; or the one of them that is named
  *     requeues: 20               # times a job that meets its time limit goes on
@@ -88,7 +88,8 @@ void slurm_script(const SlurmPlan *p, const SlurmJob *j, Buf *out);
 MUST_USE ErrCode slurm_ask_max_array(uint32_t *max_array, Err *err);
 /* Writes the scripts and submits the jobs, all or none. ERR_NO when jobs of the run are queued. */
 MUST_USE ErrCode slurm_submit(SlurmPlan *p, Err *err);
-/* What the commit job of a stage does in the run directory `run`. ERR_NO: tasks were submitted again, and a job like this one. */
+/* What the commit job of a stage does in the run directory `run`. Afterwards the stage is complete, or tasks of it were submitted
+ * again and a job like this one behind them. */
 MUST_USE ErrCode slurm_sweep(const char *run, const char *verb, Err *err);
 
 #endif

@@ -13,7 +13,7 @@
 
 static SlurmKind kind_of(const char *verb)
 {
-    static const char *const map[] = {"ingest", "filter", "remix"}, *const exchange[] = {"dedup", "tokenize"};
+    static const char *const map[] = {"ingest", "filter", "remix"}, *const exchange[] = {"dedup", "bpe", "tokenize"};
 
     for (size_t i = 0; i < sizeof map / sizeof *map; i++)
         if (strcmp(verb, map[i]) == 0) return SLURM_IS_ARRAY;

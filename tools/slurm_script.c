@@ -5,7 +5,7 @@
 
 /* A program under signals, and what its exit status means for the job. */
 static const char common[] =
-    "late= cancelled= child= status=0 pass_on=TERM\n"
+    "late= cancelled= child= status=0 pass_on=TERM final='1 2 4 5 6'\n"
     "# USR1 is Slurm's, ahead of the time limit. TERM is somebody's who cancels, or a preemption: then the job is "
     "not\n"
     "# wanted back, or Slurm itself brings it back.\n"
@@ -48,7 +48,7 @@ static const char common[] =
 static const char end_of_one[] =
     "[ \"$status\" -ne 0 ] || exit 0\n"
     "again_if_late\n"
-    "case $status in 1 | 2 | 4 | 5 | 6) exit \"$status\" ;; esac\n"
+    "case \" $final \" in *\" $status \"*) exit \"$status\" ;; esac\n"
     "echo \"job $SLURM_JOB_ID: status $status\" >>\"$dir/status/$name.failed\"\n"
     "[ \"$(wc -l <\"$dir/status/$name.failed\")\" -gt \"$retries\" ] || again \"failed with status $status\"\n"
     "exit \"$status\"\n";
@@ -63,7 +63,7 @@ static const char launcher[] = "if [ \"$mpi\" = auto ]; then\n"
                                "oob_tcp_keepalive_intvl 10 \\\n"
                                "    --mca oob_tcp_keepalive_probes 3 ;; # a host that vanishes ends the job\n"
                                "esac\n"
-                               "pass_on=USR1\n";
+                               "pass_on=USR1 final='2 4 5 6'\n";
 
 /* Neighbours of an array start apart: 40503 is 2^16 over the golden ratio. */
 static const char begin_of_task[] = "task=$((${1:-0} + SLURM_ARRAY_TASK_ID))\n"
@@ -164,9 +164,10 @@ static void put_body(const SlurmPlan *p, const SlurmJob *j, Buf *b)
         break;
     case SLURM_IS_COMMIT:
         buf_printf(b, "run \"$tamis\" run --sweep=%s -- \"$run\"\n", j->stage->verb);
-        buf_puts(b,
-                 "case $status in\n1) exit 0 ;; # tasks are on their way once more, and a job like this behind them\n"
-                 "0) ;;\n*) exit \"$status\" ;;\nesac\n");
+        buf_puts(b, "[ \"$status\" -eq 0 ] || exit \"$status\"\n"
+                    "# Else tasks are on their way once more, and a job like this one behind them.\n[ -e ");
+        recipe_put_word(b, j->stage->finished);
+        buf_puts(b, " ] || exit 0\n");
         put_command(j, "", NULL, b);
         buf_puts(b, end_of_one);
         break;
