@@ -224,3 +224,15 @@ said limit train >log
 grep -q 'stopped ahead of the time limit; requeued' log || fail "no limit was met: $(cat log)"
 [ -s limit/report.html ] || fail "a limit: no report: $(tail -n 20 log)"
 echo "slurm: a time limit met $(grep -c 'requeued' log) times: $(tail -n 1 log)"
+
+# 6. An alarm ends the chain at its stage and is no failure to be tried again; --no-alarm goes on.
+sed 's/^bpe:/filter: {alarm: {drop: [0.9, 1]}}\nbpe:/' slurm.yaml >alarm.yaml
+tamis run -q --slurm --until remix -o alarmed alarm.yaml crawl || fail "tamis run --slurm with an alarm: status $?"
+until_over alarmed 60
+said alarmed commit-filter >log
+grep -q 'alarm: .*clean: drop' log || fail "the alarm is not said: $(cat log)"
+! grep -q 'once more' log || fail "tasks were done again for an alarm: $(cat log)"
+[ ! -e alarmed/mixed ] || fail "remix ran behind an alarm"
+tamis run -q --slurm --no-alarm --until remix -o alarmed alarm.yaml crawl || fail "tamis run --slurm --no-alarm: status $?"
+until_over alarmed 60
+[ -e alarmed/mixed/manifest.json ] || fail "--no-alarm does not go on: $(tail -n 5 alarmed/slurm/log/*)"
