@@ -225,7 +225,7 @@ grep -q 'stopped ahead of the time limit; requeued' log || fail "no limit was me
 [ -s limit/report.html ] || fail "a limit: no report: $(tail -n 20 log)"
 echo "slurm: a time limit met $(grep -c 'requeued' log) times: $(tail -n 1 log)"
 
-# 6. An alarm ends the chain at its stage and is no failure to be tried again; --no-alarm goes on.
+# 7. An alarm ends the chain at its stage and is no failure to be tried again; --no-alarm goes on.
 sed 's/^bpe:/filter: {alarm: {drop: [0.9, 1]}}\nbpe:/' slurm.yaml >alarm.yaml
 tamis run -q --slurm --until remix -o alarmed alarm.yaml crawl || fail "tamis run --slurm with an alarm: status $?"
 until_over alarmed 60
