@@ -376,16 +376,16 @@ ErrCode recipe_write_files(const Recipe *r, Err *err)
     return rc;
 }
 
-void recipe_put_word(Buf *out, const char *s)
+void recipe_put_word(Buf *out, const char *word)
 {
-    size_t plain = strspn(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_@%+=:,./-");
+    size_t plain = strspn(word, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_@%+=:,./-");
 
-    if (s[0] && !s[plain]) {
-        buf_puts(out, s);
+    if (word[0] && !word[plain]) {
+        buf_puts(out, word);
         return;
     }
     buf_putc(out, '\'');
-    for (; *s; s++) {
+    for (const char *s = word; *s; s++) {
         if (*s == '\'')
             buf_puts(out, "'\\''");
         else

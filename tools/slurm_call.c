@@ -14,13 +14,11 @@ extern char **environ;
 ErrCode slurm_command(const char *const *argv, Buf *says, Err *err)
 {
     int status = 0;
-    size_t last = 0;
     ErrCode rc = child_capture(argv[0], argv, CHILD_STDOUT, SLURM_MAX_TEXT, says, &status, err);
 
-    if (rc == ERR_OK && status != 0)
-        while (argv[last + 1]) last++;
-    if (rc == ERR_OK && status != 0)
-        rc = err_set(err, ERR_SYS, "%s … %s ended with status %d", argv[0], argv[last], status);
+    if (rc == ERR_OK && status != 0) /* it has said why on stderr; the second word names the job */
+        rc = err_set(err, ERR_SYS, "%s %s%s%s ended with status %d", argv[0], argv[1], argv[2] ? " " : "",
+                     argv[2] ? argv[2] : "", status);
     return rc;
 }
 
