@@ -49,6 +49,12 @@ if command -v python3 >/dev/null 2>&1; then
     ! python3 "$here/trace_rules.py" broken.json "$n" "$parts" 2>/dev/null || fail "a track without a name passes"
 fi
 
+# --- clocks: every rank wrote down the same collective calls
+if [ $ranks -gt 1 ]; then
+    for f in run/events/dedup.*; do sed -n 's/.*"barrier".*"n":\([0-9]*\).*/\1/p' "$f" | tr '\n' ' ' && echo; done | sort | uniq -c >barriers
+    [ "$(sed 's/^ *\([0-9]*\) 1 2 3 .*/\1/' barriers)" = $ranks ] || fail "the ranks wrote down other barriers: $(cat barriers)"
+fi
+
 # --- a process that was killed: its last line is torn, the others are read
 first=$(find run/events -name 'ingest.*' | sort | head -n 1)
 size=$(($(wc -c <"$first") - 200))
