@@ -20,7 +20,7 @@ static bool add_part(char *key, size_t *n, Span part)
         if (*n) --*n;
         return true;
     }
-    if (part.n + 1 > S3_MAX_KEY - *n) return false;
+    if (part.n + (*n > 0) > S3_MAX_KEY - *n) return false;
     if (*n) key[(*n)++] = '/';
     memcpy(key + *n, part.p, part.n);
     *n += part.n;
@@ -130,14 +130,29 @@ static void draft_clear(Draft *d)
     buf_clear(&d->lines);
 }
 
-static void put_path(Draft *d, const S3Request *q)
+static void put_path(Buf *out, const S3Site *site, const S3Path *at, const char *key)
 {
-    buf_putc(&d->path, '/');
-    if (d->site.bucket_in_path) {
-        buf_puts(&d->path, q->at->bucket);
-        buf_putc(&d->path, '/');
+    buf_putc(out, '/');
+    if (site->bucket_in_path) {
+        buf_puts(out, at->bucket);
+        buf_putc(out, '/');
     }
-    sigv4_encode(&d->path, span_str(q->key ? q->key : q->at->key), true);
+    sigv4_encode(out, span_str(key ? key : at->key), true);
+}
+
+ErrCode s3_url(const S3Path *at, const char *key, Buf *out, Err *err)
+{
+    S3Site site;
+    ErrCode rc = find_site(&site, at->bucket, err);
+
+    if (rc != ERR_OK) return rc;
+    buf_printf(out, "%s%s", site.scheme, site.host);
+    put_path(out, &site, at, key);
+    return buf_ok(out, "a URL", err);
+}
+
+static void put_query(Draft *d, const S3Request *q)
+{
     SigPair query[S3_MAX_QUERY];
     if (q->n_query) memcpy(query, q->query, q->n_query * sizeof *query);
     sigv4_query(&d->query, query, q->n_query);
@@ -190,7 +205,8 @@ static ErrCode draft(Draft *d, const S3Request *q, Err *err)
     ErrCode rc = find_site(&d->site, q->at->bucket, err);
 
     if (rc != ERR_OK) return rc;
-    put_path(d, q);
+    put_path(&d->path, &d->site, q->at, q->key);
+    put_query(d, q);
     const char *path = buf_cstr(&d->path), *query = buf_cstr(&d->query);
     if (!path || !query) return err_nomem(err, "an S3 request");
     buf_printf(&d->url, "%s%s%s%s%s", d->site.scheme, d->site.host, path, *query ? "?" : "", query);

@@ -33,6 +33,8 @@ typedef struct {
     size_t n_headers;
 } S3Request;
 
+/* Appends the URL of key `key` (NULL: that of the path) of its bucket, by the environment, without a query. */
+MUST_USE ErrCode s3_url(const S3Path *at, const char *key, Buf *out, Err *err);
 /* One exchange. */
 MUST_USE ErrCode s3_exchange(const S3Request *q, WebReply *r, Err *err);
 /* As often as web_again() says; the reply is the last one. */

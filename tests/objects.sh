@@ -213,6 +213,14 @@ seen 'all(e["range"] is None for e in r if "/crawl/" in e["path"])' "archives ar
 tamis filter -q -o s3://box/run/clean s3://box/run/docs
 same s3://box/run/docs plain/docs
 same s3://box/run/clean plain/clean
+if tamis --version | grep -q 'MPI [0-9]' && command -v mpirun >/dev/null 2>&1; then
+    ASAN_OPTIONS=detect_leaks=0 mpirun -n 2 tamis ingest -q -o s3://box/ranks/docs --inputs-per-part 1 --stage-dir stage s3://crawl 2>said ||
+        fail "two ranks: $(cat said)"
+    same s3://box/ranks/docs plain/docs
+fi
+for task in 0 1; do tamis filter -q -o s3://box/tasks/clean --task $task/2 s3://box/run/docs; done
+tamis commit s3://box/tasks/clean 2>said || fail "commit: $(cat said)"
+same s3://box/tasks/clean plain/clean
 tamis docs cat plain/clean >lines
 tamis docs cat s3://box/run/clean | cmp - lines
 [ "$(grep -o '"base":\[{"path":"[^"]*' manifest)" = '"base":[{"path":"../docs' ] || fail "a view's base is not relative"

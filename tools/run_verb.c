@@ -99,6 +99,8 @@ static ErrCode lock_dir(Arena *a, const char *dir, int *fd, Err *err)
 {
     struct flock l = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
 
+    if (store_is_remote(dir))
+        return err_set(err, ERR_USAGE, "%s: a run's directory is on a file system; its inputs may be remote", dir);
     const char *path = path_join(a, dir, "run.lock");
     if (!path) return err_nomem(err, "a path");
     *fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
