@@ -141,15 +141,20 @@ static void format_line(const Leases *l, char line[LEASE_LINE])
     line[LEASE_LINE - 1] = '\n';
 }
 
-/* Makes the file and locks it. */
+/* Makes the file and locks it; who sweeps between the two makes us begin again. Where there are no locks, watchers wait for the
+ * expiry. */
 static ErrCode make_process_file(Leases *l, Err *err)
 {
     char path[LEASE_PATH], line[LEASE_LINE];
+    int fd;
 
     if (!lease_path(path, l->dir, l->name)) return err_set(err, ERR_LIMIT, "path too long: %.300s", l->dir);
-    int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
-    if (fd < 0) return err_sys(err, "cannot create %s", path);
-    (void)flock(fd, LOCK_EX); /* watchers hold it for a moment; where there are no locks they wait for the expiry */
+    for (;;) {
+        fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
+        if (fd < 0) return err_sys(err, "cannot create %s", path);
+        if (flock(fd, LOCK_EX) != 0 || store_tmp_is(path, fd)) break;
+        close(fd);
+    }
     format_line(l, line);
     ssize_t put = pwrite(fd, line, sizeof line, 0);
     if (put != (ssize_t)sizeof line) {
@@ -185,15 +190,17 @@ static void write_line(Leases *l)
 static void check_held(Leases *l)
 {
     char path[LEASE_PATH];
-    struct stat st;
+    LeaseHolder holder;
+    bool found;
 
     for (size_t i = 0; i < l->n_held; i++) {
         LeaseHeld *h = &l->held[i];
         if (!lease_part_path(path, l->dir, h->part, "")) continue;
-        if (stat(path, &st) == 0)
-            h->lost |= !h->again && st.st_ino != h->inode;
+        if (lease_holder_read(l->dir, path_base(path), &holder, &found, NULL) != ERR_OK) continue;
+        if (found)
+            h->lost |= !h->again && strcmp(holder.process, l->name) != 0;
         else
-            h->lost |= errno == ENOENT;
+            h->lost |= access(path, F_OK) != 0 && errno == ENOENT;
     }
 }
 
@@ -280,6 +287,7 @@ ErrCode leases_open(Leases **out, const char *dir, const char *stage, const char
     if (rc == ERR_OK && !l->off) {
         if (!lease_path(path, dir, "")) rc = err_set(err, ERR_LIMIT, "path too long: %.300s", dir);
         if (rc == ERR_OK) rc = store_mkdirs(path, err);
+        if (rc == ERR_OK) rc = lease_sweep(dir, err);
         if (rc == ERR_OK) rc = make_process_file(l, err);
         if (rc == ERR_OK) rc = start_heartbeat(l, err);
         if (rc == ERR_OK) crash_watch(l);
@@ -364,7 +372,6 @@ ErrCode lease_claim(Leases *l, uint32_t part, bool again, const char *input, boo
 {
     LeaseHeld h = {.part = part, .again = again};
     char path[LEASE_PATH], text[LEASE_LINE];
-    struct stat st;
     ErrCode rc = ERR_OK;
 
     *got = l->off;
@@ -376,10 +383,7 @@ ErrCode lease_claim(Leases *l, uint32_t part, bool again, const char *input, boo
     if (fd < 0) return err ? err->code : ERR_SYS;
     int n = snprintf(text, sizeof text, "%s %.3f %s", l->name, clock_seconds() - l->began, input);
     if (n >= (int)sizeof text) n = sizeof text - 1;
-    if (write(fd, text, (size_t)n) != n || fstat(fd, &st) != 0)
-        rc = err_sys(err, "cannot write %s", path);
-    else
-        h.inode = st.st_ino;
+    if (write(fd, text, (size_t)n) != n) rc = err_sys(err, "cannot write %s", path);
     close(fd);
     if (rc == ERR_OK) rc = hold(l, h, err);
     if (rc != ERR_OK) unlink(path);

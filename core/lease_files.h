@@ -9,7 +9,13 @@
 #include <stdatomic.h>
 #include <sys/types.h>
 
-enum { LEASE_NAME = 112, LEASE_LINE = 512, LEASE_PATH = PATH_MAX };
+enum {
+    LEASE_NAME = 112,
+    LEASE_LINE = 512,
+    LEASE_PATH = PATH_MAX,
+    LEASE_EMPTY_SECONDS =
+        1 /* from a lease's creation to its text are two system calls: who takes longer was killed there */
+};
 
 /* One lease we watch. */
 typedef struct {
@@ -23,7 +29,6 @@ typedef struct {
 typedef struct {
     uint32_t part;
     bool again, lost;
-    ino_t inode;
 } LeaseHeld;
 
 struct Leases {
@@ -53,5 +58,7 @@ bool lease_part_path(char out[LEASE_PATH], const char *dir, uint32_t part, const
 /* "DIR/leases/NAME" */
 bool lease_path(char out[LEASE_PATH], const char *dir, const char *name);
 bool lease_is_held(Leases *l, uint32_t part);
+/* Deletes the files of processes of this host that have ended; their leases stay, to be buried. */
+MUST_USE ErrCode lease_sweep(const char *dir, Err *err);
 
 #endif

@@ -13,22 +13,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#ifdef __has_feature
-#define HAS(x) __has_feature(x)
-#else
-#define HAS(x) 0
-#endif
-#if defined(__SANITIZE_THREAD__) || HAS(thread_sanitizer)
-#define TSAN 1 /* knows no threads in a child of a process that had some */
-#else
-#define TSAN 0
-#endif
-#if defined(__SANITIZE_ADDRESS__) || HAS(address_sanitizer)
-#define ASAN 1 /* sees faults before we do */
-#else
-#define ASAN 0
-#endif
-
 static void nap(double s) { nanosleep(&(struct timespec){(time_t)s, (long)((s - (double)(time_t)s) * 1e9)}, NULL); }
 
 static char *path_in(char out[500], const char *dir, const char *name)
@@ -169,6 +153,8 @@ TEST(clocks_of_other_hosts_do_not_matter)
         if (beat < 6) nap(beat < 5 ? 0.25 : 1.05);
     }
     CHECK(look.held_s > 2);
+    CHECK_OK(lease_look(l, 9, false, &look, &err), &err);
+    CHECK_INT(HOLDER_DEAD, look.state);
     CHECK_OK(leases_scan(dir, &s, &err), &err);
     for (uint32_t k = 0; k < HOSTS; k++) {
         CHECK_OK(lease_bury(l, k, false, &s, &err), &err);
@@ -178,6 +164,9 @@ TEST(clocks_of_other_hosts_do_not_matter)
         CHECK_OK(lease_claim(l, k, false, "x", &there, &err), &err);
         CHECK(there);
     }
+    CHECK_OK(lease_bury(l, 9, false, &s, &err), &err);
+    CHECK_OK(lease_claim(l, 9, false, "x", &there, &err), &err);
+    CHECK(there);
     leasescan_clear(&s);
     leases_close(l);
     CHECK_INT(0, unsetenv("TAMIS_LEASE_SECONDS"));
@@ -237,7 +226,7 @@ TEST(a_crash_is_blamed_on_its_part_and_a_vanished_process_on_all_it_held)
                  {'s', SIGSEGV, 1, 0, 0},
                  {'o', SIGSEGV, 1, 0, 0}};
 
-    for (size_t i = 0; !TSAN && i < sizeof cases / sizeof *cases; i++) {
+    for (size_t i = 0; !CHECK_TSAN && i < sizeof cases / sizeof *cases; i++) {
         const char *dir = check_tmpdir();
         Leases *l;
         LeaseScan s;
@@ -245,7 +234,7 @@ TEST(a_crash_is_blamed_on_its_part_and_a_vanished_process_on_all_it_held)
         LeaseHolder h;
         bool got;
         Err err = {.code = ERR_OK};
-        if (ASAN && cases[i].how == 'o') continue;
+        if (CHECK_ASAN && cases[i].how == 'o') continue;
         CHECK_INT(cases[i].sig, end_of(dir, cases[i].how));
         CHECK_OK(leases_open(&l, dir, "fake", "", &err), &err);
         CHECK_OK(leases_scan(dir, &s, &err), &err);
@@ -283,7 +272,7 @@ TEST(a_crash_between_parts_is_nobodys)
     LeaseScan s;
     Err err = {.code = ERR_OK};
 
-    if (TSAN) return;
+    if (CHECK_TSAN) return;
     pid_t pid = fork();
     if (pid == 0) {
         Leases *l;
@@ -301,6 +290,43 @@ TEST(a_crash_between_parts_is_nobodys)
     CHECK_INT(1, s.n_parts);
     CHECK(part_of(&s, 1)->held && part_of(&s, 1)->n_crashed == 0);
     leasescan_clear(&s);
+}
+
+/* A process of another host: after the expiry nobody is there, unless its heartbeat goes on. */
+TEST(whether_anybody_works_there_is_seen_by_the_heartbeat)
+{
+    static const char name[] = "otherhost.7.0badcafe";
+    const char *dir = check_tmpdir();
+    char who[128], text[64], path[500];
+    bool yes;
+    int status;
+    Leases *l;
+    Err err = {.code = ERR_OK};
+
+    log_setup(LOG_QUIET, 0);
+    CHECK_OK(leases_anybody(dir, who, &yes, &err), &err);
+    CHECK(!yes);
+    CHECK_OK(leases_open(&l, dir, "fake", "", &err), &err); /* ourselves: at once */
+    CHECK_OK(leases_anybody(dir, who, &yes, &err), &err);
+    CHECK(yes);
+    CHECK_INT(0, setenv("TAMIS_LEASE_SECONDS", "1", 1));
+    put_file(dir, name, "{\"beat\":1}", 3600);
+    leases_close(l);
+    CHECK_OK(leases_anybody(dir, who, &yes, &err), &err);
+    CHECK(!yes);
+    pid_t pid = fork();
+    if (pid == 0) {
+        for (int beat = 2; beat < 8; beat++, nap(0.15)) {
+            snprintf(text, sizeof text, "{\"beat\":%d}", beat);
+            if (store_write(path_in(path, dir, name), span_str(text), NULL) != ERR_OK) _exit(1);
+        }
+        _exit(0);
+    }
+    CHECK_OK(leases_anybody(dir, who, &yes, &err), &err);
+    CHECK(yes);
+    CHECK_STR(name, who);
+    CHECK(waitpid(pid, &status, 0) == pid && status == 0);
+    CHECK_INT(0, unsetenv("TAMIS_LEASE_SECONDS"));
 }
 
 /* --- what others may have put there */

@@ -238,6 +238,23 @@ HolderState lease_process_state(const char *dir, const char *process)
     return state;
 }
 
+ErrCode lease_sweep(const char *dir, Err *err)
+{
+    char path[LEASE_PATH];
+    LeaseScan scan;
+    ErrCode rc = leases_scan(dir, &scan, err);
+
+    for (size_t i = 0; i < scan.n_processes; i++) {
+        if (!is_here(scan.process[i]) || !lease_path(path, dir, scan.process[i])) continue;
+        int fd = open(path, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+        if (fd < 0) continue;
+        if (flock(fd, LOCK_EX | LOCK_NB) == 0 && store_tmp_is(path, fd)) (void)unlink(path);
+        close(fd); /* the lock to the end: who makes the file now waits for it */
+    }
+    leasescan_clear(&scan);
+    return rc;
+}
+
 static LeaseWatch *watch_of(Leases *l, uint32_t part, bool again)
 {
     for (size_t i = 0; i < l->n_watch; i++)
@@ -289,7 +306,8 @@ ErrCode lease_look(Leases *l, uint32_t part, bool again, LeaseLook *out, Err *er
     note(w, h.process, hash64(span(text, n)) + mix64(hash64(span(line, n_line))), now);
     out->held_s = now - w->first;
     out->state = lease_process_state(l->dir, h.process);
-    if (now - w->last >= l->expiry) out->state = HOLDER_DEAD; /* a process that is stopped keeps its lock */
+    double patience = h.process[0] == '?' && l->expiry > LEASE_EMPTY_SECONDS ? LEASE_EMPTY_SECONDS : l->expiry;
+    if (now - w->last >= patience) out->state = HOLDER_DEAD; /* a process that is stopped keeps its lock */
     if (out->state == HOLDER_UNKNOWN && w->changed) out->state = HOLDER_ALIVE;
     return ERR_OK;
 }

@@ -26,6 +26,24 @@ const char *check_tmpdir(void);
 Span check_edge(Span s);
 void check_edge_free(Span s);
 
+/* Sanitizers in the way of a test: ThreadSanitizer knows no threads in a child of a process that had some, AddressSanitizer sees a
+ * fault before our handlers do. */
+#ifdef __has_feature
+#define CHECK_HAS(x) __has_feature(x)
+#else
+#define CHECK_HAS(x) 0
+#endif
+#if defined(__SANITIZE_THREAD__) || CHECK_HAS(thread_sanitizer)
+#define CHECK_TSAN 1
+#else
+#define CHECK_TSAN 0
+#endif
+#if defined(__SANITIZE_ADDRESS__) || CHECK_HAS(address_sanitizer)
+#define CHECK_ASAN 1
+#else
+#define CHECK_ASAN 0
+#endif
+
 #define TEST(fn)                                                 \
     static void test_##fn(void);                                 \
     __attribute__((constructor)) static void register_##fn(void) \
