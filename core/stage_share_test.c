@@ -237,6 +237,7 @@ TEST(a_stopped_workers_parts_are_taken_over_when_its_heartbeat_expires)
     slow.block_ms = 15;
     pid_t victim = start(in_dir(path, dir, "d"), slow, (CommonOptions){0}, false);
     wait_for_parts(path, 2);
+    nap_ms(10); /* by now it holds the next one */
     kill(victim, SIGSTOP);
     double begin = clock_seconds();
     CHECK_OK(do_work(path, &easy, (CommonOptions){0}, &t, &err), &err);
