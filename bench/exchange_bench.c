@@ -134,10 +134,10 @@ static ErrCode run(const Bench *b, Err *err)
     if (b->par.rank == 0)
         printf("%" PRIu64 " records of %u bytes, %" PRIu64
                " keys, %d x %d threads: making %.3f s, send %.3f s, flip %.3f s, deliver %.3f s, cpu %.2f s, "
-               "%.1f M records/s, alone %.1f M records/s, content %016" PRIx64 "\n",
+               "%.1f M records/s, alone %.1f M records/s, peak %" PRIu64 " MB, content %016" PRIx64 "\n",
                b->n, EXCHANGE_KEY + b->spec.value_bytes, all[1], b->par.n_ranks, b->par.threads, made - begin,
                sent - made, flipped - sent, end - flipped, cpu, (double)b->n / whole / 1e6,
-               (double)b->n / alone / 1e6, all[4]);
+               (double)b->n / alone / 1e6, peak_memory_bytes() / 1000000, all[4]);
     return ERR_OK;
 }
 

@@ -37,6 +37,19 @@ same exchange_bench "20000 100 1 100 2 1" "20000 100 1 1 1 1 $tmp"
 same components_bench "random 30000 25000 100 2" "random 30000 25000 1 1 $tmp"
 same components_bench "far 5000 4999 100 1" "far 5000 4999 1 1 $tmp"
 
+# The budget holds: a hundred runs of 16-byte records, then one key on scratch alone, a tenth of the records in memory at most. A
+# sanitizer's own memory is not looked at.
+peak() { sed -n 's/.* peak \([0-9]*\) MB.*/\1/p' "$tmp/out"; }
+within() { # MIB ARGUMENTS
+    budget=$1
+    shift
+    "$BIN/exchange_bench" "$@" >"$tmp/out" || fail "exchange_bench $*: status $?"
+    grep -q '__asan_init\|__tsan_init' "$BIN/exchange_bench" || [ "$(peak)" -le $((budget * 105 / 100 + 20)) ] ||
+        fail "exchange_bench $*: peak $(peak) MB with a budget of $budget MiB"
+}
+within 8 4000000 0 0 8 2 4096 "$tmp"
+within 8 500000 100 1 8 2 64 "$tmp"
+
 # What cannot be held is said by all ranks, with one status.
 status=0
 mpirun -q -n 2 "$BIN/exchange_bench" 60000 8 3 1 1 64 >"$tmp/out" 2>&1 || status=$?
