@@ -14,7 +14,7 @@ typedef struct Forest Forest;
 /* An edge with root < node. */
 typedef ErrCode (*ForestEdge)(void *ctx, uint64_t node, uint64_t root, Err *err);
 
-/* Takes at most `memory` bytes (16 a slot, a power of two of slots, 64 at the least). */
+/* Takes at most `memory` bytes (16 a slot, a power of two of slots, 64 at the least); less while there are few edges. */
 MUST_USE ErrCode forest_new(Forest **f, uint64_t memory, ForestEdge fn, void *ctx, Err *err);
 void forest_free(Forest *f);
 MUST_USE ErrCode forest_add(Forest *f, uint64_t a, uint64_t b, Err *err); /* nodes below UINT64_MAX */
