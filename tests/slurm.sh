@@ -216,7 +216,16 @@ until_over "$run" 30
 ! said "$run" dedup | grep -q requeued || fail "what was cancelled came back: $(said "$run" dedup)"
 [ ! -e "$run/unique/manifest.json" ] || echo "slurm: dedup was over before it was cancelled"
 
-# 6. A time limit of a minute, with the signal half a minute ahead of it, and a stage of more than that.
+# 6. Without MPI: dedup as an array of shares, round after round.
+sed 's/mem: 500/mem: 500\n  mpi: none/' slurm.yaml >none.yaml
+rm -rf "$run/unique"
+tamis run -q --slurm --until dedup -o "$run" none.yaml crawl || fail "tamis run --slurm without MPI: status $?"
+until_over "$run" 120
+contents "$run" | grep '^unique' >have
+grep '^unique' want | diff - have || fail "dedup as an array: $(tail -n 5 "$run"/slurm/log/*)"
+echo "slurm: dedup without MPI in $(find "$run/slurm/log" -name 'commit-dedup.*' | wc -l) rounds"
+
+# 7. A time limit of a minute, with the signal half a minute ahead of it, and a stage of more than that.
 sed 's/time: 10/time: 10\n  warn: 30\n  train: {time: 1}/; s/steps: 12/steps: 3000/; s/requeues: 3/requeues: 20/' slurm.yaml >limit.yaml
 tamis run -q --slurm -o limit limit.yaml crawl || fail "tamis run --slurm with a limit: status $?"
 until_over limit 600
@@ -225,7 +234,7 @@ grep -q 'stopped ahead of the time limit; requeued' log || fail "no limit was me
 [ -s limit/report.html ] || fail "a limit: no report: $(tail -n 20 log)"
 echo "slurm: a time limit met $(grep -c 'requeued' log) times: $(tail -n 1 log)"
 
-# 7. An alarm ends the chain at its stage and is no failure to be tried again; --no-alarm goes on.
+# 8. An alarm ends the chain at its stage and is no failure to be tried again; --no-alarm goes on.
 sed 's/^bpe:/filter: {alarm: {drop: [0.9, 1]}}\nbpe:/' slurm.yaml >alarm.yaml
 tamis run -q --slurm --until remix -o alarmed alarm.yaml crawl || fail "tamis run --slurm with an alarm: status $?"
 until_over alarmed 60

@@ -9,7 +9,7 @@
  *     ingest: {tasks: 256}       # … and of one, over these: tasks of an array (ingest, filter, remix),
  *     dedup: {nodes: 4, tasks: 32}   # ranks of MPI (dedup, bpe, tokenize); the rest runs as one task
  *     commit: {mem: 2G}          # what looks after an array; `report` likewise
- *     mpi: auto                  # srun where it knows PMIx, else mpirun; or the one of them that is named
+ *     mpi: auto                  # srun where it knows PMIx, else mpirun; or the one of them that is named; or none
  *     requeues: 20               # times a job that meets its time limit goes on
  *     retries: 3                 # times one that failed is tried again
  *     jitter: 10                 # seconds over which the tasks of an array start
@@ -17,9 +17,10 @@
  *
  * A map stage is an array (several where it is longer than MaxArraySize) and a job behind it that finds out which tasks did not
  * end well. It submits these again, with another such job, on which it lets the next stage wait; when all parts are there it is done.
+ * Without MPI dedup is an array too, and every round of it goes as far as the one before allows (dedup --task --wait).
  * An array whose stage is complete already is one task, which finds that out. Exchange stages are MPI jobs. RUN/slurm/status/STAGE.TASK
  * holds the exit status of a task; RUN/slurm/jobs.json what was submitted: {"format":"tamis-slurm","version":1,"max_array":N,
- * "retries":N,"jobs":[{"name","id","first"?,"tasks"?,"output"?,"tries"?,"after":[id…]}…]}.
+ * "retries":N,"jobs":[{"name","id","first"?,"tasks"?,"output"?,"tries"?,"rounds"?,"after":[id…]}…]}.
  *
  * A script takes nothing from the recipe but quoted words and #SBATCH lines without control characters, which a shell does not read. */
 #ifndef TAMIS_TOOLS_SLURM_H
@@ -34,7 +35,7 @@ enum {
     SLURM_ARRAY_SIZE = 1001    /* MaxArraySize unless a cluster says otherwise */
 };
 
-typedef enum { SLURM_MPI_AUTO, SLURM_MPI_SRUN, SLURM_MPI_MPIRUN } SlurmMpi;
+typedef enum { SLURM_MPI_AUTO, SLURM_MPI_SRUN, SLURM_MPI_MPIRUN, SLURM_MPI_NONE } SlurmMpi;
 extern const char *const slurm_mpi_names[]; /* as the recipe spells them */
 
 typedef struct {

@@ -133,7 +133,7 @@ void slurm_put_entry(Buf *b, const SlurmEntry *e)
     buf_printf(b, ",\"id\":%" PRIu64, e->id);
     if (e->tasks) buf_printf(b, ",\"first\":%" PRIu32 ",\"tasks\":%" PRIu32, e->first, e->tasks);
     if (e->output) {
-        buf_printf(b, ",\"tries\":%" PRIu32 ",\"output\":", e->tries);
+        buf_printf(b, ",\"tries\":%" PRIu32 ",\"rounds\":%" PRIu32 ",\"output\":", e->tries, e->rounds);
         json_put_cstr(b, e->output);
     }
     buf_puts(b, ",\"after\":[");

@@ -30,8 +30,8 @@ void slurm_put_after(Buf *b, const char *how, const uint64_t *id, size_t n);
 typedef struct {
     const char *name;
     uint64_t id;
-    uint32_t first, tasks, tries; /* tasks 0: no array and no commit job */
-    const char *output;           /* of a commit job's stage; else NULL */
+    uint32_t first, tasks, tries, rounds; /* tasks 0: no array and no commit job */
+    const char *output;                   /* of a commit job's stage; else NULL */
     const uint64_t *after;
     size_t n_after;
 } SlurmEntry;

@@ -11,14 +11,17 @@
 #include <string.h>
 #include <unistd.h>
 
-static SlurmKind kind_of(const char *verb)
+static SlurmKind kind_of(const char *verb, SlurmMpi mpi)
 {
     static const char *const map[] = {"ingest", "filter", "remix"}, *const exchange[] = {"dedup", "bpe", "tokenize"};
 
     for (size_t i = 0; i < sizeof map / sizeof *map; i++)
         if (strcmp(verb, map[i]) == 0) return SLURM_IS_ARRAY;
     for (size_t i = 0; i < sizeof exchange / sizeof *exchange; i++)
-        if (strcmp(verb, exchange[i]) == 0) return SLURM_IS_MPI;
+        if (strcmp(verb, exchange[i]) == 0) {
+            if (mpi != SLURM_MPI_NONE) return SLURM_IS_MPI;
+            return strcmp(verb, "dedup") == 0 ? SLURM_IS_ARRAY : SLURM_IS_ONE;
+        }
     return SLURM_IS_ONE;
 }
 
@@ -72,7 +75,8 @@ static ErrCode add_array(SlurmPlan *p, const RecipeStage *s, const SlurmNeeds *n
 
 static ErrCode add_stage(SlurmPlan *p, const RecipeStage *s, Err *err)
 {
-    SlurmJob job = {.name = s->verb, .kind = kind_of(s->verb), .stage = s, .needs = &p->set.needs[place_of(s->verb)]};
+    SlurmJob job = {
+        .name = s->verb, .kind = kind_of(s->verb, p->set.mpi), .stage = s, .needs = &p->set.needs[place_of(s->verb)]};
     bool complete = false;
 
     ErrCode rc = store_exists(s->finished, &complete, err);

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-const char *const slurm_mpi_names[] = {"auto", "srun", "mpirun"};
+const char *const slurm_mpi_names[] = {"auto", "srun", "mpirun", "none"};
 
 static ErrCode wrong(const Recipe *r, const Json *at, const char *what, Err *err)
 {
@@ -111,12 +111,12 @@ static ErrCode read_policy(const Recipe *r, const Json *v, SlurmSettings *s, Err
     if (span_is(v->key, "jitter")) return read_number(r, v, 0, 86400, &s->jitter, err);
     if (span_is(v->key, "warn")) return read_number(r, v, 1, 65535, &s->warn, err);
     if (!span_is(v->key, "mpi")) return wrong(r, v, "unknown; see tamis-run(1)", err);
-    for (SlurmMpi m = SLURM_MPI_AUTO; m <= SLURM_MPI_MPIRUN; m++)
+    for (SlurmMpi m = SLURM_MPI_AUTO; m <= SLURM_MPI_NONE; m++)
         if (v->type == JSON_STRING && span_is(v->string, slurm_mpi_names[m])) {
             s->mpi = m;
             return ERR_OK;
         }
-    return wrong(r, v, "auto, srun or mpirun", err);
+    return wrong(r, v, "auto, srun, mpirun or none", err);
 }
 
 ErrCode slurm_settings(const Recipe *r, SlurmSettings *out, Err *err)

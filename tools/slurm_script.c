@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+enum { WAIT_SECONDS = 300 }; /* of a share of dedup for the others, which may be running */
+
 /* A program under signals, and what its exit status means for the job. */
 static const char common[] =
     "late= cancelled= child= status=0 pass_on=TERM final='1 2 4 5 6'\n"
@@ -132,6 +134,7 @@ static void put_command(const SlurmJob *j, const char *before, const char *task,
     buf_printf(b, "run %s\"$tamis\" %s", before, s->verb);
     if (!threads_of(s)) buf_printf(b, " --threads=%u", cpus_of(j));
     if (task) buf_printf(b, " --task=%s", task);
+    if (task && strcmp(s->verb, "dedup") == 0) buf_printf(b, " --wait=%d", WAIT_SECONDS);
     for (size_t i = 2; i < s->argc; i++) {
         buf_putc(b, ' ');
         recipe_put_word(b, s->argv[i]);

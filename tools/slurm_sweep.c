@@ -10,6 +10,7 @@
 #include <string.h>
 
 enum {
+    MAX_ROUNDS = 100,       /* of dedup as an array, which takes some twenty where no two tasks run at a time */
     MAX_STATUS = 64,        /* bytes of a status file */
     MAX_INDICES = 32 << 10, /* bytes of one --array; the kernel takes 128 KiB a word */
     MAX_NAMED = 300         /* bytes of tasks in a message */
@@ -21,7 +22,9 @@ typedef struct {
     const Json *state, *self;        /* jobs.json, and this job in it */
     const char *output;
     uint64_t id, tasks, tries, retries, max_array;
-    bool *again; /* the tasks that did not end well */
+    uint64_t rounds; /* times it was looked after already */
+    bool stuck;      /* this round counts as a try: a task failed, or none did and waiting does not help */
+    bool *again;     /* the tasks that did not end well */
     uint64_t *array;
     size_t n_arrays; /* submitted by us */
     uint64_t next;   /* the commit job behind them */
@@ -47,11 +50,12 @@ static ErrCode load(Sweep *s, const char *run, const char *verb, Err *err)
     if ((rc = json_get_u64(s->self, "id", 0, "jobs.json", &s->id, err)) != ERR_OK) return rc;
     if ((rc = json_get_u64(s->self, "tasks", 0, "jobs.json", &s->tasks, err)) != ERR_OK) return rc;
     if ((rc = json_get_u64(s->self, "tries", 0, "jobs.json", &s->tries, err)) != ERR_OK) return rc;
+    if ((rc = json_get_u64(s->self, "rounds", 0, "jobs.json", &s->rounds, err)) != ERR_OK) return rc;
     if ((rc = json_get_u64(s->state, "retries", 0, "jobs.json", &s->retries, err)) != ERR_OK) return rc;
     if ((rc = json_get_u64(s->state, "max_array", 0, "jobs.json", &s->max_array, err)) != ERR_OK) return rc;
     if ((rc = json_get_str(s->self, "output", "jobs.json", &s->output, err)) != ERR_OK) return rc;
     if (!s->output || !s->tasks || s->tasks > SLURM_MAX_TASKS || !s->max_array || s->max_array > UINT32_MAX ||
-        s->tries > s->retries)
+        s->tries > s->retries || s->rounds > MAX_ROUNDS)
         return err_set(err, ERR_DATA, "%s/jobs.json is damaged", s->dir);
     s->again = calloc(s->tasks, sizeof *s->again);
     return s->again ? ERR_OK : err_nomem(err, "a sweep");
@@ -124,16 +128,18 @@ static ErrCode look_at_tasks(Sweep *s, Err *err)
     }
     /* Every task says that its share is done, and yet parts are missing: they were deleted, or left to one that died. */
     if (rc == ERR_OK && n_again == 0) memset(s->again, true, s->tasks * sizeof *s->again);
+    /* A share of dedup ends well once it has done what the others had made possible. */
+    s->stuck = n_again || strcmp(s->verb, "dedup") != 0;
     put_tasks(s, &at, s->tasks, 0, MAX_NAMED, &named);
     const char *tasks = buf_cstr(&named);
     if (rc == ERR_OK && bad_status)
         rc = err_set(err, ERR_DATA,
                      "%s: task %" PRIu64 " of %" PRIu64 " ended with status %d: see %s/log; not done: %s", s->verb,
                      bad, s->tasks, bad_status, s->dir, tasks ? tasks : "");
-    else if (rc == ERR_OK && s->tries == s->retries)
+    else if (rc == ERR_OK && ((s->stuck && s->tries == s->retries) || s->rounds == MAX_ROUNDS))
         rc = err_set(err, ERR_DATA,
-                     "%s: parts are missing after %" PRIu64 " retries; tasks not done, of %" PRIu64 ": %s", s->verb,
-                     s->retries, s->tasks, tasks ? tasks : "");
+                     "%s: parts are missing after %" PRIu64 " rounds; tasks not done, of %" PRIu64 ": %s", s->verb,
+                     s->rounds + 1, s->tasks, tasks ? tasks : "");
     else
         log_info("%s: once more the tasks %s of %" PRIu64, s->verb, tasks ? tasks : "", s->tasks);
     buf_clear(&named);
@@ -229,7 +235,7 @@ static ErrCode hand_over(const Sweep *s, const Json *job, Err *err)
 static ErrCode copy_entry(const Sweep *s, const Json *job, Buf *b, Err *err)
 {
     SlurmEntry e = {0};
-    uint64_t first, tasks, tries, gate = s->next;
+    uint64_t first, tasks, tries, rounds, gate = s->next;
     ErrCode rc;
 
     if ((rc = json_get_str(job, "name", "jobs.json", &e.name, err)) != ERR_OK) return rc;
@@ -238,6 +244,8 @@ static ErrCode copy_entry(const Sweep *s, const Json *job, Buf *b, Err *err)
     if ((rc = json_get_u64(job, "first", 0, "jobs.json", &first, err)) != ERR_OK) return rc;
     if ((rc = json_get_u64(job, "tasks", 0, "jobs.json", &tasks, err)) != ERR_OK) return rc;
     if ((rc = json_get_u64(job, "tries", 0, "jobs.json", &tries, err)) != ERR_OK) return rc;
+    if ((rc = json_get_u64(job, "rounds", 0, "jobs.json", &rounds, err)) != ERR_OK) return rc;
+    e.rounds = (uint32_t)rounds;
     e.first = (uint32_t)first, e.tasks = (uint32_t)tasks, e.tries = (uint32_t)tries;
     if (!e.name) return err_set(err, ERR_DATA, "%s/jobs.json is damaged", s->dir);
     const Json *after = json_get(job, "after");
@@ -259,7 +267,8 @@ static void put_own(const Sweep *s, Buf *b)
     slurm_put_entry(b, &(SlurmEntry){.name = s->commit,
                                      .id = s->next,
                                      .tasks = (uint32_t)s->tasks,
-                                     .tries = (uint32_t)s->tries + 1,
+                                     .tries = (uint32_t)s->tries + s->stuck,
+                                     .rounds = (uint32_t)s->rounds + 1,
                                      .output = s->output,
                                      .after = s->array,
                                      .n_after = s->n_arrays});

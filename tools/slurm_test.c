@@ -176,7 +176,7 @@ TEST(mistakes_are_named)
         {"slurm: {ingest: 3}\n", "slurm: ingest: a mapping of resources"},
         {"slurm:\n  time: 1\n  partitions: x\n", "recipe.yaml:3: slurm: partitions: unknown"},
         {"slurm: {ingest: {mpi: srun}}\n", "slurm: mpi: unknown; a stage has"},
-        {"slurm: {mpi: rsh}\n", "auto, srun or mpirun"},
+        {"slurm: {mpi: rsh}\n", "auto, srun, mpirun or none"},
         {"slurm: {partition: 'a b'}\n", "a word of letters"},
         {"slurm: {partition: \"a\\nb\"}\n", "a word of letters"},
         {"slurm: {partition: ''}\n", "a word of letters"},
