@@ -59,8 +59,8 @@ static ErrCode run(const char *dir, uint32_t n_parts, int threads, double *secon
                           .out_dir = dir,
                           .source = &source,
                           .common = &common};
-    const double begin = clock_seconds();
     ErrCode rc = store_delete_tree(dir, 1, err);
+    const double begin = clock_seconds();
 
     if (rc == ERR_OK) rc = stage_run(&job, &par, NULL, err);
     *seconds = clock_seconds() - begin;
