@@ -46,27 +46,33 @@ static ErrCode list_processes(DatasetStatus *s, const char *dir, const LeaseScan
         if (!p->name) return err_nomem(err, "a status");
         p->state = lease_process_state(dir, p->name);
         s->n_processes++;
-        if (p->state == HOLDER_DEAD || !(p->line.elapsed_s > 0)) continue;
-        s->parts_per_s += (double)p->line.n_parts / p->line.elapsed_s;
-        s->bytes_per_s += (double)p->line.bytes / p->line.elapsed_s;
     }
     return ERR_OK;
 }
 
-static ErrCode add_lease(DatasetStatus *s, const char *dir, uint32_t part, bool again, Err *err)
+static const StatusProcess *process_of(const DatasetStatus *s, const char *name)
+{
+    for (size_t i = 0; i < s->n_processes; i++)
+        if (strcmp(s->process[i].name, name) == 0) return &s->process[i];
+    return NULL;
+}
+
+static ErrCode add_lease(DatasetStatus *s, const char *dir, uint32_t part, bool again, bool aside, Err *err)
 {
     StatusLease *l = &s->lease[s->n_leases];
+    const StatusProcess *p;
     char name[48];
     bool found;
 
     snprintf(name, sizeof name, "part-%06u%s", (unsigned)part, again ? ".again" : "");
-    *l = (StatusLease){.part = part, .again = again, .seconds = -1};
+    *l = (StatusLease){.part = part, .again = again, .aside = aside, .seconds = -1};
     ErrCode rc = lease_holder_read(dir, name, &l->holder, &found, err);
     if (rc != ERR_OK || !found) return rc;
-    for (size_t i = 0; i < s->n_processes; i++) {
-        if (strcmp(s->process[i].name, l->holder.process) != 0) continue;
-        l->seconds = s->process[i].line.elapsed_s - l->holder.claimed_s;
+    if ((p = process_of(s, l->holder.process)) != NULL) {
+        l->seconds = p->line.elapsed_s - l->holder.claimed_s;
         if (l->seconds < 0) l->seconds = 0; /* claimed since the latest heartbeat */
+    } else {
+        l->state = lease_process_state(dir, l->holder.process);
     }
     s->n_leases++;
     return ERR_OK;
@@ -97,9 +103,8 @@ static ErrCode list_work(DatasetStatus *s, const char *dir, const LeaseScan *sca
         if (p->part >= s->n_parts || done[p->part]) continue;
         bool aside = leasepart_points(p) >= LEASE_MAX_POINTS;
         s->n_aside += aside;
-        s->n_running += !aside && (p->held || p->again);
-        if (p->held) rc = add_lease(s, dir, p->part, false, err);
-        if (rc == ERR_OK && p->again) rc = add_lease(s, dir, p->part, true, err);
+        if (p->held) rc = add_lease(s, dir, p->part, false, aside, err);
+        if (rc == ERR_OK && p->again) rc = add_lease(s, dir, p->part, true, aside, err);
         if (rc == ERR_OK && p->record) rc = add_failed(s, dir, p, err);
     }
     return rc;
@@ -130,9 +135,34 @@ ErrCode dataset_status(const char *dir, DatasetStatus *s, bool *found, Err *err)
         for (uint32_t i = 0; rc == ERR_OK && i < plan.n_parts; i++) s->n_done += done[i];
         if (rc == ERR_OK) rc = list_work(s, dir, &scan, done, err);
     }
-    s->n_missing = s->n_parts - s->n_done - s->n_running - s->n_aside;
+    dataset_status_count(s);
     leasescan_clear(&scan);
     return rc;
+}
+
+void dataset_status_count(DatasetStatus *s)
+{
+    uint32_t running = LEASE_NO_PART; /* the latest counted: leases are in part order */
+
+    s->parts_per_s = s->bytes_per_s = 0;
+    s->n_running = 0;
+    s->alive = false;
+    for (size_t i = 0; i < s->n_processes; i++) {
+        const StatusProcess *p = &s->process[i];
+        s->alive |= p->state == HOLDER_ALIVE;
+        if (p->state == HOLDER_DEAD || !(p->line.elapsed_s > 0)) continue;
+        s->parts_per_s += (double)p->line.n_parts / p->line.elapsed_s;
+        s->bytes_per_s += (double)p->line.bytes / p->line.elapsed_s;
+    }
+    for (size_t i = 0; i < s->n_leases; i++) {
+        StatusLease *l = &s->lease[i];
+        const StatusProcess *p = process_of(s, l->holder.process);
+        if (p) l->state = p->state;
+        if (l->state == HOLDER_DEAD || l->aside || l->part == running) continue;
+        running = l->part;
+        s->n_running++;
+    }
+    s->n_missing = s->n_parts - s->n_done - s->n_running - s->n_aside;
 }
 
 void dataset_status_clear(DatasetStatus *s)

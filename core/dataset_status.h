@@ -9,7 +9,9 @@
 typedef struct {
     uint32_t part;
     bool again; /* a straggler's, done a second time */
+    bool aside; /* the part is: it does not count as running */
     LeaseHolder holder;
+    HolderState state;
     double seconds; /* since it was claimed, by the holder's clock at its latest heartbeat; < 0: unknown */
 } StatusLease;
 /* A part that an attempt died on. */
@@ -31,17 +33,20 @@ typedef struct {
     char stage[32];
     bool complete; /* the manifest is there */
     uint32_t n_parts, n_done, n_running, n_aside,
-        n_missing;               /* the last four make up the first; missing: nobody is at it */
+        n_missing;               /* the last four make up the first; missing: nobody is at it, or a dead process */
     uint64_t n_docs, text_bytes; /* of a complete dataset */
     StatusLease *lease;
     StatusFailed *failed; /* of unfinished parts */
     StatusProcess *process;
     size_t n_leases, n_failed, n_processes;
     double parts_per_s, bytes_per_s; /* of all processes not known to be dead; 0: unknown */
+    bool alive;                      /* a process is known to be */
 } DatasetStatus;
 
 /* *found false: DIR holds no plan of a dataset. */
 MUST_USE ErrCode dataset_status(const char *dir, DatasetStatus *out, bool *found, Err *err);
+/* Counts again what depends on who lives, after the caller has found out more: process[].state. */
+void dataset_status_count(DatasetStatus *s);
 void dataset_status_clear(DatasetStatus *s);
 
 #endif

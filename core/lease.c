@@ -21,7 +21,7 @@ double lease_seconds(void)
     const char *v = getenv("TAMIS_LEASE_SECONDS");
     uint64_t s;
 
-    return v && span_to_u64(span_str(v), &s) && s >= 1 && s <= 86400 ? (double)s : LEASE_SECONDS;
+    return v && span_to_u64(span_str(v), &s) && s >= 1 && s <= LEASE_MOST_SECONDS ? (double)s : LEASE_SECONDS;
 }
 
 /* --- names */
@@ -49,6 +49,44 @@ bool lease_part_path(char out[LEASE_PATH], const char *dir, uint32_t part, const
 bool lease_path(char out[LEASE_PATH], const char *dir, const char *name)
 {
     return snprintf(out, LEASE_PATH, "%s/" LEASE_DIR "/%s", dir, name) < LEASE_PATH;
+}
+
+static void boot_mark(char out[LEASE_BOOT + 1])
+{
+    char id[64];
+    int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
+    ssize_t n = fd < 0 ? 0 : read(fd, id, sizeof id); /* none: the host's name alone has to do */
+
+    if (fd >= 0) close(fd);
+    snprintf(out, LEASE_BOOT + 1, "%08" PRIx32, (uint32_t)hash64(span(id, n > 0 ? (size_t)n : 0)));
+}
+
+/* HOST.PID.NONCE; containers may share host names and process numbers, and a number comes round again. */
+static void make_name(Leases *l)
+{
+    char mark[STORE_TMP_SUFFIX], boot[LEASE_BOOT + 1];
+    struct timespec now;
+
+    store_tmp_suffix(mark, 0);
+    boot_mark(boot);
+    clock_gettime(CLOCK_REALTIME, &now);
+    snprintf(l->pid_mark, sizeof l->pid_mark, ".%ld.", (long)getpid());
+    uint64_t nonce =
+        mix64((uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec) ^ mix64((uint64_t)(uintptr_t)l);
+    snprintf(l->name, sizeof l->name, "%.*s%s%s%08" PRIx32, (int)(strlen(mark) - 2), mark + 1, l->pid_mark, boot,
+             (uint32_t)mix64(nonce));
+}
+
+bool lease_is_here(const char *process)
+{
+    char mark[STORE_TMP_SUFFIX], boot[LEASE_BOOT + 1];
+
+    store_tmp_suffix(mark, 0); /* ".HOST." */
+    size_t n = strlen(mark) - 1;
+    if (strncmp(process, mark + 1, n) != 0) return false;
+    process += n + strspn(process + n, "0123456789");
+    boot_mark(boot);
+    return *process == '.' && strncmp(process + 1, boot, LEASE_BOOT) == 0;
 }
 
 /* --- crashes. Process-wide as signals are: one Leases, the first opened, and what each thread is at. */
@@ -125,39 +163,50 @@ void lease_blame(Leases *l, uint32_t part)
 
 /* --- the process file */
 
+/* Under the lock, or before anybody else knows of `l`. */
 static void format_line(const Leases *l, char line[LEASE_LINE])
 {
     const char *pid = strstr(l->name, l->pid_mark);
     int n = snprintf(line, LEASE_LINE,
                      "{\"host\":\"%.*s\",\"pid\":%ld,\"stage\":\"%s\",\"role\":\"%s\",\"beat\":%" PRIu64
                      ",\"elapsed_s\":%.3f,\"parts\":%" PRIu64 ",\"docs\":%" PRIu64 ",\"bytes\":%" PRIu64
-                     ",\"weight\":%" PRIu64 ",\"part_s\":%.3f}",
+                     ",\"weight\":%" PRIu64 ",\"part_s\":%.3f,\"expiry_s\":%.0f}",
                      (int)(pid ? pid - l->name : 0), l->name, (long)getpid(), l->stage, l->role, l->beat,
                      clock_seconds() - l->began, l->n_parts, (uint64_t)atomic_load(&l->docs),
-                     (uint64_t)atomic_load(&l->bytes), l->weight, l->part_s);
+                     (uint64_t)atomic_load(&l->bytes), l->weight, l->part_s, l->expiry);
 
     if (n < 0 || n > LEASE_LINE - 1) n = LEASE_LINE - 1;
     memset(line + n, ' ', (size_t)(LEASE_LINE - 1 - n));
     line[LEASE_LINE - 1] = '\n';
 }
 
+/* Creates a file in DIR/leases. `dir_too`: that goes with the last process that leaves, perhaps just now, and is made anew. */
+static int create_in(const Leases *l, const char *path, int flags, bool dir_too)
+{
+    char dir[LEASE_PATH];
+
+    for (int tries = 0;; tries++) {
+        int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | flags, 0666);
+        if (fd >= 0 || errno != ENOENT || !dir_too || tries == 8) return fd;
+        if (!lease_path(dir, l->dir, "") || store_mkdirs(dir, NULL) != ERR_OK) return -1;
+    }
+}
+
 /* Makes the file and locks it; who sweeps between the two makes us begin again. Where there are no locks, watchers wait for the
  * expiry. */
-static ErrCode make_process_file(Leases *l, Err *err)
+static ErrCode make_process_file(Leases *l, const char line[LEASE_LINE], bool dir_too, Err *err)
 {
-    char path[LEASE_PATH], line[LEASE_LINE];
+    char path[LEASE_PATH];
     int fd;
 
     if (!lease_path(path, l->dir, l->name)) return err_set(err, ERR_LIMIT, "path too long: %.300s", l->dir);
     for (;;) {
-        fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
+        fd = create_in(l, path, 0, dir_too);
         if (fd < 0) return err_sys(err, "cannot create %s", path);
         if (flock(fd, LOCK_EX) != 0 || store_tmp_is(path, fd)) break;
         close(fd);
     }
-    format_line(l, line);
-    ssize_t put = pwrite(fd, line, sizeof line, 0);
-    if (put != (ssize_t)sizeof line) {
+    if (pwrite(fd, line, LEASE_LINE, 0) != LEASE_LINE) {
         ErrCode rc = err_sys(err, "cannot write %s", path);
         unlink(path);
         close(fd);
@@ -170,31 +219,30 @@ static ErrCode make_process_file(Leases *l, Err *err)
 
 /* Over NFS a line is seen by others when its file is closed and opened anew. Whoever took us for dead may have deleted the file;
  * where the whole directory is gone, the job is done. */
-static void write_line(Leases *l)
+static void write_line(Leases *l, const char line[LEASE_LINE])
 {
-    char path[LEASE_PATH], line[LEASE_LINE];
+    char path[LEASE_PATH];
 
     if (!lease_path(path, l->dir, l->name)) return;
     int fd = open(path, O_WRONLY | O_CLOEXEC);
     if (fd < 0 && errno == ENOENT) {
-        if (make_process_file(l, NULL) != ERR_OK) return;
+        if (make_process_file(l, line, false, NULL) != ERR_OK) return;
     } else if (fd >= 0) {
-        format_line(l, line);
-        if (pwrite(fd, line, sizeof line, 0) < 0) log_debug("cannot write %s: %s", path, strerror(errno));
+        if (pwrite(fd, line, LEASE_LINE, 0) < 0) log_debug("cannot write %s: %s", path, strerror(errno));
         close(fd);
     }
 }
 
-/* Whether the leases we hold are still there. The second lease of a straggler's part is in vain once the first is gone: its part
+/* Whether these leases of ours are still there. The second lease of a straggler's part is in vain once the first is gone: its part
  * is finished, or anybody's again. */
-static void check_held(Leases *l)
+static void check_held(const Leases *l, LeaseHeld *held, size_t n)
 {
     char path[LEASE_PATH];
     LeaseHolder holder;
     bool found;
 
-    for (size_t i = 0; i < l->n_held; i++) {
-        LeaseHeld *h = &l->held[i];
+    for (size_t i = 0; i < n; i++) {
+        LeaseHeld *h = &held[i];
         if (!lease_part_path(path, l->dir, h->part, "")) continue;
         if (lease_holder_read(l->dir, path_base(path), &holder, &found, NULL) != ERR_OK) continue;
         if (found)
@@ -204,10 +252,30 @@ static void check_held(Leases *l)
     }
 }
 
+/* A copy of what is held, in place of the one before; *n 0 where there is no memory for it. */
+static LeaseHeld *copy_held(const Leases *l, LeaseHeld *copy, size_t *n)
+{
+    LeaseHeld *held = realloc(copy, (l->n_held + 1) * sizeof *held);
+
+    *n = held ? l->n_held : 0;
+    if (*n) memcpy(held, l->held, *n * sizeof *held);
+    return held ? held : copy;
+}
+
+static void mark_lost(Leases *l, const LeaseHeld *copy, size_t n)
+{
+    for (size_t k = 0; k < n; k++)
+        for (size_t i = 0; i < l->n_held && copy[k].lost; i++) l->held[i].lost |= l->held[i].serial == copy[k].serial;
+}
+
+/* A file system that hangs must not hold up those who work: no file is touched under the lock. */
 static void *heartbeat(void *arg)
 {
     Leases *l = arg;
+    LeaseHeld *held = NULL;
+    char line[LEASE_LINE];
     struct timespec at;
+    size_t n;
 
     pthread_mutex_lock(&l->lock);
     clock_gettime(CLOCK_MONOTONIC, &at);
@@ -218,11 +286,17 @@ static void *heartbeat(void *arg)
         while (!l->stop && pthread_cond_timedwait(&l->wake, &l->lock, &at) != ETIMEDOUT) continue;
         if (l->stop) break;
         l->beat++;
-        write_line(l);
-        check_held(l);
+        format_line(l, line);
+        held = copy_held(l, held, &n);
+        pthread_mutex_unlock(&l->lock);
+        write_line(l, line);
+        check_held(l, held, n);
+        pthread_mutex_lock(&l->lock);
+        mark_lost(l, held, n);
         clock_gettime(CLOCK_MONOTONIC, &at);
     }
     pthread_mutex_unlock(&l->lock);
+    free(held);
     return NULL;
 }
 
@@ -251,25 +325,10 @@ static ErrCode start_heartbeat(Leases *l, Err *err)
     return failed ? err_sys(err, "cannot start a thread") : ERR_OK;
 }
 
-/* HOST.PID.NONCE; containers may share host names and process numbers, and a number comes round again. */
-static void make_name(Leases *l)
-{
-    char mark[STORE_TMP_SUFFIX];
-    struct timespec now;
-
-    store_tmp_suffix(mark, 0);
-    clock_gettime(CLOCK_REALTIME, &now);
-    snprintf(l->pid_mark, sizeof l->pid_mark, ".%ld.", (long)getpid());
-    uint64_t nonce =
-        mix64((uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec) ^ mix64((uint64_t)(uintptr_t)l);
-    snprintf(l->name, sizeof l->name, "%.*s%s%08" PRIx32, (int)(strlen(mark) - 2), mark + 1, l->pid_mark,
-             (uint32_t)mix64(nonce));
-}
-
 ErrCode leases_open(Leases **out, const char *dir, const char *stage, const char *role, Err *err)
 {
     Leases *l = calloc(1, sizeof *l);
-    char path[LEASE_PATH];
+    char path[LEASE_PATH], line[LEASE_LINE];
     ErrCode rc = ERR_OK;
 
     *out = NULL;
@@ -288,7 +347,8 @@ ErrCode leases_open(Leases **out, const char *dir, const char *stage, const char
         if (!lease_path(path, dir, "")) rc = err_set(err, ERR_LIMIT, "path too long: %.300s", dir);
         if (rc == ERR_OK) rc = store_mkdirs(path, err);
         if (rc == ERR_OK) rc = lease_sweep(dir, err);
-        if (rc == ERR_OK) rc = make_process_file(l, err);
+        format_line(l, line);
+        if (rc == ERR_OK) rc = make_process_file(l, line, true, err);
         if (rc == ERR_OK) rc = start_heartbeat(l, err);
         if (rc == ERR_OK) crash_watch(l);
     }
@@ -344,28 +404,12 @@ static ErrCode hold(Leases *l, LeaseHeld h, Err *err)
     LeaseHeld *held = array_grow(l->held, l->n_held, &l->cap_held, sizeof *held);
     if (held) {
         l->held = held;
-        held[l->n_held++] = h;
+        held[l->n_held] = h;
+        held[l->n_held++].serial = ++l->n_claims;
         atomic_store(&l->again, h.again);
     }
     pthread_mutex_unlock(&l->lock);
     return held ? ERR_OK : err_nomem(err, "a lease");
-}
-
-/* Creates the file. -1: it is there already; else a descriptor, or -2 and the message. The directory goes with the last process
- * that leaves, perhaps just now. */
-static int create_lease(const Leases *l, const char *path, Err *err)
-{
-    char dir[LEASE_PATH];
-
-    for (int tries = 0;; tries++) {
-        int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-        if (fd >= 0) return fd;
-        if (errno == EEXIST) return -1;
-        if (errno != ENOENT || tries == 8 || !lease_path(dir, l->dir, "") || store_mkdirs(dir, NULL) != ERR_OK) {
-            (void)err_sys(err, "cannot create %s", path);
-            return -2;
-        }
-    }
 }
 
 ErrCode lease_claim(Leases *l, uint32_t part, bool again, const char *input, bool *got, Err *err)
@@ -378,9 +422,8 @@ ErrCode lease_claim(Leases *l, uint32_t part, bool again, const char *input, boo
     if (l->off) return ERR_OK;
     if (!lease_part_path(path, l->dir, part, again ? ".again" : ""))
         return err_set(err, ERR_LIMIT, "path too long: %.300s", l->dir);
-    int fd = create_lease(l, path, err);
-    if (fd == -1) return ERR_OK;
-    if (fd < 0) return err ? err->code : ERR_SYS;
+    int fd = create_in(l, path, O_EXCL, true);
+    if (fd < 0) return errno == EEXIST ? ERR_OK : err_sys(err, "cannot create %s", path);
     int n = snprintf(text, sizeof text, "%s %.3f %s", l->name, clock_seconds() - l->began, input);
     if (n >= (int)sizeof text) n = sizeof text - 1;
     if (write(fd, text, (size_t)n) != n) rc = err_sys(err, "cannot write %s", path);

@@ -1,15 +1,17 @@
 /* core/lease.h - who works on which part of an output directory, agreed on through files alone: no server, no gang of nodes.
  *
  *   DIR/leases/
- *     HOST.PID.NONCE               a process at work: one line of JSON whose counter `beat` it raises every sixth of the expiry
+ *     HOST.PID.NONCE               a process at work: one line of JSON whose counter `beat` it raises every sixth of its expiry;
+ *                                  NONCE begins with eight digits that stand for the boot of its kernel
  *     part-%06u                    a lease, created exclusively: "HOST.PID.NONCE SECONDS INPUT", SECONDS of the holder's own clock
  *     part-%06u.again              the same for the one process that does a straggler's part a second time
  *     part-%06u.PROCESS.crashN     an attempt that ended in signal N: the lease, renamed by the process in its last moment
  *     part-%06u.PROCESS.lost       an attempt whose process vanished (kill -9, out of memory, a node gone): renamed by who saw it
  *
- * Nothing compares clocks of two hosts: a process counts as dead when neither its line nor the lease has changed for the expiry by
- * the watcher's own monotonic clock (Gray & Cheriton 1989 call the same a lease, but by synchronised clocks). On one host it is
- * known at once: a process holds a lock (flock) on its line, which ends with it.
+ * Nothing compares clocks of two hosts: a process counts as dead when neither its line nor the lease has changed for the expiry
+ * (its own or the watcher's, whichever is longer) by the watcher's own monotonic clock (Gray & Cheriton 1989 call the same a lease, but by synchronised clocks). On one host it is
+ * known at once: a process holds a lock (flock) on its line, which ends with it. Host names may be shared (containers), so a host is
+ * its name and the boot of its kernel.
  * Being wrong costs work, never content: two processes that do one part publish the same bytes under one name, each by a rename.
  * So nothing here is synced to the disk; after a power cut leases are lost or stale, and stale ones expire.
  *
@@ -26,7 +28,8 @@ enum {
     LEASE_MAX_CRASHES = 3,
     LEASE_POINTS_CRASH = 3, /* and one for an attempt that was lost */
     LEASE_MAX_POINTS = LEASE_MAX_CRASHES * LEASE_POINTS_CRASH,
-    LEASE_SECONDS = 60 /* the expiry; TAMIS_LEASE_SECONDS in the environment says another, 1 to 86400 */
+    LEASE_SECONDS = 60, /* the expiry; TAMIS_LEASE_SECONDS in the environment says another, 1 to */
+    LEASE_MOST_SECONDS = 86400
 };
 #define LEASE_DIR "leases"
 
@@ -78,7 +81,7 @@ uint32_t leasepart_points(const LeasePart *p);
 typedef struct {
     char host[65], role[64], stage[32];
     uint64_t pid, beat, n_parts, n_docs, bytes, weight;
-    double elapsed_s, part_s;
+    double elapsed_s, part_s, expiry_s;
 } LeaseProcess;
 /* *found false: gone or unreadable. */
 MUST_USE ErrCode lease_process_read(const char *dir, const char *name, LeaseProcess *p, bool *found, Err *err);
@@ -88,6 +91,9 @@ typedef struct {
     double claimed_s;
 } LeaseHolder;
 MUST_USE ErrCode lease_holder_read(const char *dir, const char *file, LeaseHolder *h, bool *found, Err *err);
+
+/* For how long a line may stand still: its process' expiry or ours, whichever is longer. */
+double lease_process_expiry(const LeaseProcess *p);
 
 typedef enum { HOLDER_UNKNOWN, HOLDER_ALIVE, HOLDER_DEAD } HolderState;
 /* At once, where that can be known: a process of this host. */
@@ -101,8 +107,8 @@ typedef struct {
     LeaseProcess process; /* zeros when it cannot be read */
 } LeaseLook;
 MUST_USE ErrCode lease_look(Leases *l, uint32_t part, bool again, LeaseLook *out, Err *err);
-/* Takes the lease from a holder found dead, so that anybody may claim the part; the attempt is counted unless the holder said
- * which part it crashed in (`scan` knows). */
+/* Takes the lease from a holder found dead, so that anybody may claim the part, and removes its line; the attempt is counted unless
+ * the holder said which part it crashed in (`scan` knows). */
 MUST_USE ErrCode lease_bury(Leases *l, uint32_t part, bool again, const LeaseScan *scan, Err *err);
 /* Whether a process works in DIR; name[] is one that does. Of another host's this takes up to the expiry. */
 MUST_USE ErrCode leases_anybody(const char *dir, char name[128], bool *yes, Err *err);

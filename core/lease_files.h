@@ -14,7 +14,8 @@ enum {
     LEASE_LINE = 512,
     LEASE_PATH = PATH_MAX,
     LEASE_EMPTY_SECONDS =
-        1 /* from a lease's creation to its text are two system calls: who takes longer was killed there */
+        1,         /* from a lease's creation to its text are two system calls: who takes longer was killed there */
+    LEASE_BOOT = 8 /* first digits of a NONCE: a hash of the kernel's boot id */
 };
 
 /* One lease we watch. */
@@ -23,10 +24,12 @@ typedef struct {
     bool again, changed; /* seen to change since `first` */
     uint64_t what;       /* hash of the lease and of its holder's line */
     double first, last;  /* our clock: first seen, last change */
+    double expiry;       /* the holder's own, where it says so */
     char process[128];
 } LeaseWatch;
 
 typedef struct {
+    uint64_t serial; /* of the claim: a part may be claimed again */
     uint32_t part;
     bool again, lost;
 } LeaseHeld;
@@ -44,7 +47,7 @@ struct Leases {
     pthread_mutex_t lock; /* of what follows */
     pthread_cond_t wake;
     bool stop;
-    uint64_t beat, n_parts, weight;
+    uint64_t beat, n_parts, weight, n_claims;
     double part_s;
     LeaseHeld *held;
     size_t n_held, cap_held;
@@ -58,6 +61,8 @@ bool lease_part_path(char out[LEASE_PATH], const char *dir, uint32_t part, const
 /* "DIR/leases/NAME" */
 bool lease_path(char out[LEASE_PATH], const char *dir, const char *name);
 bool lease_is_held(Leases *l, uint32_t part);
+/* Whether a process of that name runs, or ran, under this kernel: where locks tell at once whether it lives. */
+bool lease_is_here(const char *process);
 /* Deletes the files of processes of this host that have ended; their leases stay, to be buried. */
 MUST_USE ErrCode lease_sweep(const char *dir, Err *err);
 

@@ -175,6 +175,101 @@ TEST(clocks_of_other_hosts_do_not_matter)
     CHECK_INT(0, unsetenv("TAMIS_LEASE_SECONDS"));
 }
 
+/* The name of the one process there. */
+static void only_process(const char *dir, char name[128])
+{
+    LeaseScan s;
+    Err err = {.code = ERR_OK};
+
+    CHECK_OK(leases_scan(dir, &s, &err), &err);
+    CHECK_INT(1, s.n_processes);
+    snprintf(name, 128, "%s", s.n_processes ? s.process[0] : "");
+    leasescan_clear(&s);
+}
+
+/* Containers share host names: whether a lock is held is believed only under the same kernel. */
+TEST(a_host_of_our_name_is_not_our_host)
+{
+    const char *dir = check_tmpdir();
+    char name[128], path[500];
+    Leases *l;
+    bool there;
+    Err err = {.code = ERR_OK};
+
+    CHECK_OK(leases_open(&l, dir, "fake", "", &err), &err);
+    only_process(dir, name);
+    leases_close(l);
+    CHECK_INT(HOLDER_DEAD, lease_process_state(dir, name));
+    char *boot = strrchr(name, '.') + 1;
+    CHECK_INT(16, strlen(boot));
+    boot[7] = boot[7] == '0' ? '1' : '0';
+    CHECK_INT(HOLDER_UNKNOWN, lease_process_state(dir, name)); /* gone, unlocked: what does it mean there? */
+    CHECK_OK(store_mkdirs(path_in(path, dir, ""), &err), &err);
+    put_file(dir, name, "{\"beat\":1}", 0);
+    CHECK_INT(HOLDER_UNKNOWN, lease_process_state(dir, name));
+    CHECK_OK(leases_open(&l, dir, "fake", "", &err), &err); /* which sweeps */
+    leases_close(l);
+    CHECK_OK(store_exists(path_in(path, dir, name), &there, &err), &err);
+    CHECK(there);
+}
+
+/* A holder that beats every ten seconds is not dead after one, whatever its watchers are told; what is dead is buried with its line, and
+ * that the line is gone is no sign of life. */
+TEST(a_holder_is_given_its_own_expiry_and_buried_with_its_line)
+{
+    const char *dir = check_tmpdir();
+    char path[500];
+    Leases *l;
+    LeaseLook look;
+    LeaseScan s;
+    bool there;
+    Err err = {.code = ERR_OK};
+
+    CHECK_INT(0, setenv("TAMIS_LEASE_SECONDS", "1", 1));
+    CHECK_OK(leases_open(&l, dir, "fake", "", &err), &err);
+    put_file(dir, "slow.7.0badcafe", "{\"beat\":1,\"expiry_s\":60}", 0);
+    put_file(dir, "part-000001", "slow.7.0badcafe 1 x", 0);
+    put_file(dir, "quick.7.0badcafe", "{\"beat\":1,\"expiry_s\":1e300}", 0);
+    put_file(dir, "part-000002", "quick.7.0badcafe 1 x", 0);
+    put_file(dir, "part-000003", "quick.7.0badcafe 1 x", 0);
+    for (uint32_t part = 1; part <= 3; part++) CHECK_OK(lease_look(l, part, false, &look, &err), &err);
+    nap(1.05);
+    CHECK_OK(lease_look(l, 1, false, &look, &err), &err);
+    CHECK_INT(HOLDER_UNKNOWN, look.state);
+    CHECK_OK(lease_look(l, 2, false, &look, &err), &err);
+    CHECK_INT(HOLDER_DEAD, look.state);
+    CHECK_OK(leases_scan(dir, &s, &err), &err);
+    CHECK_OK(lease_bury(l, 2, false, &s, &err), &err);
+    leasescan_clear(&s);
+    CHECK_OK(store_exists(path_in(path, dir, "quick.7.0badcafe"), &there, &err), &err);
+    CHECK(!there);
+    CHECK_OK(lease_look(l, 3, false, &look, &err), &err);
+    CHECK_INT(HOLDER_DEAD, look.state);
+    leases_close(l);
+    CHECK_INT(0, unsetenv("TAMIS_LEASE_SECONDS"));
+}
+
+/* The last to leave removes the directory while another comes. */
+TEST(who_comes_while_the_last_one_leaves_finds_a_directory)
+{
+    enum { TIMES = 1500 };
+    const char *dir = check_tmpdir();
+    Leases *l;
+    int status = 0, failed = 0;
+    Err err = {.code = ERR_OK};
+
+    if (CHECK_TSAN) return;
+    pid_t pid = fork();
+    for (int i = 0; i < TIMES; i++) {
+        failed += leases_open(&l, dir, "fake", "", &err) != ERR_OK;
+        leases_close(l);
+    }
+    if (pid == 0) _exit(failed ? 1 : 0);
+    CHECK(waitpid(pid, &status, 0) == pid);
+    CHECK_INT(0, failed);
+    CHECK_INT(0, status);
+}
+
 /* --- children that end badly */
 
 static void recurse(volatile char *p)

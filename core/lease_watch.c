@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -151,7 +152,9 @@ static bool parse_process(Span line, LeaseProcess *p)
     for (size_t i = 0; ok && i < sizeof names / sizeof *names; i++)
         ok = json_get_u64(root, names[i], 0, "", values[i], NULL) == ERR_OK;
     ok = ok && json_get_f64(root, "elapsed_s", 0, "", &p->elapsed_s, NULL) == ERR_OK &&
-         json_get_f64(root, "part_s", 0, "", &p->part_s, NULL) == ERR_OK;
+         json_get_f64(root, "part_s", 0, "", &p->part_s, NULL) == ERR_OK &&
+         json_get_f64(root, "expiry_s", 0, "", &p->expiry_s, NULL) == ERR_OK;
+    if (!(p->expiry_s >= 0 && p->expiry_s <= LEASE_MOST_SECONDS)) p->expiry_s = 0;
     if (ok) {
         get_text(p->host, sizeof p->host, root, "host");
         get_text(p->stage, sizeof p->stage, root, "stage");
@@ -212,13 +215,11 @@ ErrCode lease_holder_read(const char *dir, const char *file, LeaseHolder *h, boo
 
 /* --- who lives */
 
-static bool is_here(const char *process)
+double lease_process_expiry(const LeaseProcess *p)
 {
-    char mark[STORE_TMP_SUFFIX];
+    double own = lease_seconds();
 
-    store_tmp_suffix(mark, 0); /* ".HOST." */
-    size_t n = strlen(mark) - 1;
-    return strncmp(process, mark + 1, n) == 0 && ascii_is_digit((uint8_t)process[n]);
+    return p->expiry_s > own ? p->expiry_s : own;
 }
 
 HolderState lease_process_state(const char *dir, const char *process)
@@ -226,7 +227,7 @@ HolderState lease_process_state(const char *dir, const char *process)
     char path[LEASE_PATH];
     HolderState state = HOLDER_UNKNOWN;
 
-    if (!is_here(process) || !lease_path(path, dir, process)) return HOLDER_UNKNOWN;
+    if (!lease_is_here(process) || !lease_path(path, dir, process)) return HOLDER_UNKNOWN;
     int fd = open(path, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC); /* NFS locks only what may be written */
     if (fd < 0 && errno != ENOENT) fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
     if (fd < 0) return errno == ENOENT ? HOLDER_DEAD : HOLDER_UNKNOWN;
@@ -245,7 +246,7 @@ ErrCode lease_sweep(const char *dir, Err *err)
     ErrCode rc = leases_scan(dir, &scan, err);
 
     for (size_t i = 0; i < scan.n_processes; i++) {
-        if (!is_here(scan.process[i]) || !lease_path(path, dir, scan.process[i])) continue;
+        if (!lease_is_here(scan.process[i]) || !lease_path(path, dir, scan.process[i])) continue;
         int fd = open(path, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
         if (fd < 0) continue;
         if (flock(fd, LOCK_EX | LOCK_NB) == 0 && store_tmp_is(path, fd)) (void)unlink(path);
@@ -266,13 +267,14 @@ static LeaseWatch *watch_of(Leases *l, uint32_t part, bool again)
     return &grown[l->n_watch++];
 }
 
-/* Another holder is another lease; the same holder's line has to change. */
+/* Another holder is another lease; the same holder's line has to change. That it is gone is no sign of life: who buries a process
+ * removes it. */
 static void note(LeaseWatch *w, const char *process, uint64_t what, double now)
 {
     if (!w->process[0] || strcmp(w->process, process) != 0) {
         *w = (LeaseWatch){.part = w->part, .again = w->again, .what = what, .first = now, .last = now};
         snprintf(w->process, sizeof w->process, "%s", process);
-    } else if (w->what != what) {
+    } else if (what && w->what != what) {
         w->what = what;
         w->last = now;
         w->changed = true;
@@ -284,13 +286,14 @@ ErrCode lease_look(Leases *l, uint32_t part, bool again, LeaseLook *out, Err *er
     char path[LEASE_PATH], text[2 * LEASE_LINE], line[2 * LEASE_LINE];
     double now = clock_seconds();
     LeaseHolder h;
+    struct stat st;
     size_t n, n_line = 0;
 
     *out = (LeaseLook){.state = HOLDER_UNKNOWN};
     if (!lease_part_path(path, l->dir, part, again ? ".again" : ""))
         return err_set(err, ERR_LIMIT, "path too long: %.300s", l->dir);
     read_small(path, text, sizeof text, &n);
-    out->gone = n == 0 && access(path, F_OK) != 0;
+    out->gone = n == 0 && lstat(path, &st) != 0 && errno == ENOENT;
     if (out->gone) return ERR_OK;
     if (!parse_holder(span(text, n), &h))
         h = (LeaseHolder){.process = "?"}; /* killed before it wrote; not for long */
@@ -303,10 +306,11 @@ ErrCode lease_look(Leases *l, uint32_t part, bool again, LeaseLook *out, Err *er
     if (n_line) (void)parse_process(span(line, n_line), &out->process);
     LeaseWatch *w = watch_of(l, part, again);
     if (!w) return err_nomem(err, "a lease");
-    note(w, h.process, hash64(span(text, n)) + mix64(hash64(span(line, n_line))), now);
+    note(w, h.process, n_line ? hash64(span(text, n)) + mix64(hash64(span(line, n_line))) : 0, now);
+    if (out->process.expiry_s > w->expiry) w->expiry = out->process.expiry_s;
     out->held_s = now - w->first;
     out->state = lease_process_state(l->dir, h.process);
-    double patience = h.process[0] == '?' && l->expiry > LEASE_EMPTY_SECONDS ? LEASE_EMPTY_SECONDS : l->expiry;
+    double patience = h.process[0] == '?' ? LEASE_EMPTY_SECONDS : l->expiry > w->expiry ? l->expiry : w->expiry;
     if (now - w->last >= patience) out->state = HOLDER_DEAD; /* a process that is stopped keeps its lock */
     if (out->state == HOLDER_UNKNOWN && w->changed) out->state = HOLDER_ALIVE;
     return ERR_OK;
@@ -345,13 +349,15 @@ ErrCode lease_bury(Leases *l, uint32_t part, bool again, const LeaseScan *scan, 
     bool counts = found && !has_crashed(scan, w->process);
     if ((counts ? rename(lease, record) : unlink(lease)) != 0 && errno != ENOENT)
         return err_sys(err, "cannot take over %s", lease);
+    if (found && strncmp(w->process, "part-", 5) != 0 && lease_path(lease, l->dir, w->process))
+        (void)unlink(lease); /* should it live after all, it makes another */
     log_debug("part %" PRIu32 ": its holder %s is gone", part, w->process);
     return ERR_OK;
 }
 
 ErrCode leases_anybody(const char *dir, char name[128], bool *yes, Err *err)
 {
-    double begin = clock_seconds(), expiry = lease_seconds();
+    double begin = clock_seconds();
     uint64_t *beat = NULL;
     LeaseScan scan;
     bool open = true;
@@ -369,11 +375,10 @@ ErrCode leases_anybody(const char *dir, char name[128], bool *yes, Err *err)
             if ((rc = lease_process_read(dir, scan.process[i], &p, &found, err)) != ERR_OK) break;
             if (state == HOLDER_UNKNOWN && found && round && p.beat != beat[i]) state = HOLDER_ALIVE;
             beat[i] = p.beat;
-            open |= state == HOLDER_UNKNOWN && found;
+            open |= state == HOLDER_UNKNOWN && found && clock_seconds() - begin < lease_process_expiry(&p);
             *yes = state == HOLDER_ALIVE;
             if (*yes) snprintf(name, 128, "%s", scan.process[i]);
         }
-        if (clock_seconds() - begin >= expiry) open = false;
         if (open && round == 0)
             log_info("%s: %s may still work here; looking for its heartbeat", dir, scan.process[0]);
         if (open && interrupt_seen()) rc = err_set(err, ERR_INTR, "interrupted");

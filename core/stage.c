@@ -115,8 +115,8 @@ static bool is_ours(const char *name)
     return span_starts(span_str(name), SPAN_LIT("part-"));
 }
 
-/* --force: removes another run's files, the manifest first, so that what is left never looks complete. Not under the hands of
- * that run, whose parts would come back. */
+/* --force: removes another run's files, of the dataset the manifest first, so that what is left never looks complete. Not under the
+ * hands of that run, whose parts would come back. */
 static ErrCode wipe(const char *dir, Err *err)
 {
     StoreList list = {0};

@@ -35,6 +35,8 @@ struct Share {
     uint32_t n_parts, first; /* first: where this worker begins to steal */
     uint32_t *queue, n_queue, at;
     bool again;          /* the queue is a straggler's part */
+    bool claimed;        /* something of the queue was ours */
+    bool rescanned;      /* at once, after something was found free */
     bool stealing, free; /* past its own share; may take what is nobody's */
     bool waits;          /* until all is done */
     LeaseScan scan;
@@ -67,24 +69,61 @@ static int heavier_first(const void *pa, const void *pb)
     return a->part < b->part ? -1 : a->part > b->part;
 }
 
-/* Largest part first, each to the least loaded of all workers. */
-static ErrCode mark_mine(Share *s, uint64_t me, uint64_t n_workers, Err *err)
-{
-    PartWeight *w = malloc((s->n_parts ? s->n_parts : 1) * sizeof *w);
-    uint64_t *load = calloc(n_workers, sizeof *load);
-    ErrCode rc = w && load ? ERR_OK : err_nomem(err, "the list of parts");
+typedef struct {
+    uint64_t bytes;
+    uint32_t worker;
+} Load;
 
-    for (uint32_t i = 0; rc == ERR_OK && i < s->n_parts; i++) w[i] = (PartWeight){part_bytes(s->job, i), i};
-    if (rc == ERR_OK && s->n_parts) qsort(w, s->n_parts, sizeof *w, heavier_first);
-    for (uint32_t i = 0; rc == ERR_OK && i < s->n_parts; i++) {
-        uint64_t least = 0;
-        for (uint64_t k = 1; k < n_workers; k++)
-            if (load[k] < load[least]) least = k;
-        load[least] += w[i].bytes + 1; /* empty parts are spread too */
-        if (least == me) s->state[w[i].part] |= PART_MINE;
+static bool lighter(const Load *a, const Load *b)
+{
+    return a->bytes != b->bytes ? a->bytes < b->bytes : a->worker < b->worker;
+}
+
+/* The root of a binary heap, the least loaded, has become heavier. */
+static void sink_root(Load *heap, size_t n)
+{
+    for (size_t i = 0, child; (child = 2 * i + 1) < n; i = child) {
+        if (child + 1 < n && lighter(&heap[child + 1], &heap[child])) child++;
+        if (lighter(&heap[i], &heap[child])) return;
+        Load l = heap[i];
+        heap[i] = heap[child];
+        heap[child] = l;
+    }
+}
+
+/* Largest part first, each to the least loaded of all workers, of equals the first. */
+ErrCode share_split(uint32_t *owner, const uint64_t *bytes, uint32_t n_parts, uint64_t n_workers, Err *err)
+{
+    const uint32_t n = n_workers < n_parts ? (uint32_t)n_workers : n_parts; /* those beyond get nothing */
+    PartWeight *w = malloc((n_parts + (size_t)1) * sizeof *w);
+    Load *heap = malloc((n + (size_t)1) * sizeof *heap);
+    ErrCode rc = w && heap ? ERR_OK : err_nomem(err, "the list of parts");
+
+    for (uint32_t i = 0; rc == ERR_OK && i < n_parts; i++) w[i] = (PartWeight){bytes[i], i};
+    for (uint32_t k = 0; rc == ERR_OK && k < n; k++) heap[k] = (Load){0, k};
+    if (rc == ERR_OK && n_parts) qsort(w, n_parts, sizeof *w, heavier_first);
+    for (uint32_t i = 0; rc == ERR_OK && i < n_parts; i++) {
+        owner[w[i].part] = heap[0].worker;
+        heap[0].bytes += w[i].bytes + 1; /* empty parts are spread too */
+        sink_root(heap, n);
     }
     free(w);
-    free(load);
+    free(heap);
+    return rc;
+}
+
+static ErrCode mark_mine(Share *s, uint64_t me, uint64_t n_workers, Err *err)
+{
+    uint32_t *owner = malloc((s->n_parts + (size_t)1) * sizeof *owner);
+    uint64_t *bytes = malloc((s->n_parts + (size_t)1) * sizeof *bytes);
+    ErrCode rc = owner && bytes ? ERR_OK : err_nomem(err, "the list of parts");
+
+    for (uint32_t i = 0; rc == ERR_OK && i < s->n_parts; i++) bytes[i] = part_bytes(s->job, i);
+    if (rc == ERR_OK) rc = share_split(owner, bytes, s->n_parts, n_workers, err);
+    for (uint32_t i = 0; rc == ERR_OK && i < s->n_parts; i++)
+        if (owner[i] == me) s->state[i] |= PART_MINE;
+    free(owner);
+    free(bytes);
     return rc;
 }
 
@@ -180,6 +219,15 @@ uint32_t share_attempt(const Share *s, uint32_t part)
 
 /* --- begin and end */
 
+/* Between the claim of the directory and now another --force may have replaced the run. */
+static ErrCode read_plan(Share *s, Err *err)
+{
+    ErrCode rc = plan_read(&s->arena, s->job->out_dir, &s->plan, err);
+
+    if (rc != ERR_OK || (hash128_eq(s->plan.key, s->key) && s->plan.n_parts == s->n_parts)) return rc;
+    return err_set(err, ERR_DATA, "%s: another job has just started here", s->job->out_dir);
+}
+
 ErrCode share_open(Share **out, const StageJob *job, const Par *par, Hash128 key, Err *err)
 {
     Share *s = calloc(1, sizeof *s);
@@ -200,8 +248,7 @@ ErrCode share_open(Share **out, const StageJob *job, const Par *par, Hash128 key
     s->queue = malloc((s->n_parts + (size_t)1) * sizeof *s->queue);
     if (!s->state || !s->queue) return err_nomem(err, "the parts of a job");
     if ((rc = mark_mine(s, me, n_workers, err)) != ERR_OK) return rc;
-    if ((rc = plan_read(&s->arena, job->out_dir, &s->plan, err)) != ERR_OK) return rc;
-    if ((rc = mark_done_mine(s, err)) != ERR_OK) return rc;
+    if ((rc = read_plan(s, err)) != ERR_OK || (rc = mark_done_mine(s, err)) != ERR_OK) return rc;
     s->free = true;
     for (uint32_t i = 0; i < s->n_parts && n_tasks > 1; i++)
         if ((s->state[i] & (PART_MINE | PART_DONE)) == PART_MINE) s->free = false;
@@ -263,6 +310,12 @@ static void queue_suspect(Share *s)
         if ((state & PART_SUSPECT) && !(state & (PART_DONE | PART_TAKEN | PART_ASIDE)) && may_take(s, state))
             s->queue[s->n_queue++] = i;
     }
+}
+
+static void queue_free(Share *s)
+{
+    queue_clean(s);
+    if (!s->n_queue) queue_suspect(s);
 }
 
 /* How long a part of this weight takes, by our own and the holder's finished ones; 0: unknown. */
@@ -332,24 +385,30 @@ static bool any_left(const Share *s)
     return false;
 }
 
+static ErrCode interrupted(Err *err)
+{
+    return err_set(err, ERR_INTR, "interrupted; a rerun continues after the finished parts");
+}
+
 /* Longer, the longer we have waited: up to an eighth of it, at most a twelfth of the expiry. */
 static ErrCode wait_for_others(Share *s, Err *err)
 {
     double now = clock_seconds(), most = lease_seconds() / 12, wait;
 
+    s->rescanned = false;
     if (s->waited_since == 0) s->waited_since = now;
     wait = (now - s->waited_since) / 8;
     wait = wait < 0.01 ? 0.01 : wait > most ? most : wait;
     for (double until = now + wait; now < until; now = clock_seconds()) {
         double left = until - now < 0.2 ? until - now : 0.2;
-        if (interrupt_seen())
-            return err_set(err, ERR_INTR, "interrupted; a rerun continues after the finished parts");
+        if (interrupt_seen()) return interrupted(err);
         nanosleep(&(struct timespec){.tv_nsec = (long)(left * 1e9)}, NULL);
     }
     return ERR_OK;
 }
 
-/* Beyond the own share: *end when nothing is left to wait for. */
+/* Beyond the own share: *end when nothing is left to wait for. A listing may be behind (NFS), so that what it shows is gone and what is
+ * there it does not show: the look at the lease and its claim decide, and none of this goes round without waiting. */
 static ErrCode look_around(Share *s, bool *end, Err *err)
 {
     Looked found;
@@ -357,26 +416,32 @@ static ErrCode look_around(Share *s, bool *end, Err *err)
 
     *end = !any_left(s);
     if (*end) return ERR_OK;
+    if (interrupt_seen()) return interrupted(err);
     if ((rc = mark_leases(s, err)) != ERR_OK || (rc = mark_done(s, err)) != ERR_OK) return rc;
-    queue_clean(s);
-    if (!s->n_queue) queue_suspect(s);
+    queue_free(s);
     if (s->n_queue) return ERR_OK;
-    if ((rc = look_at_leases(s, &found, err)) != ERR_OK || s->n_queue || found.freed) return rc;
-    *end = !any_left(s) || (!s->waits && !found.unknown);
+    if ((rc = look_at_leases(s, &found, err)) != ERR_OK) return rc;
+    if (found.freed) queue_free(s);
+    if (s->n_queue) return ERR_OK;
+    if (found.freed && !s->rescanned) {
+        s->rescanned = true;
+        return ERR_OK;
+    }
+    *end = !any_left(s) || (!s->waits && !found.unknown && !found.freed);
     return *end ? ERR_OK : wait_for_others(s, err);
 }
 
 ErrCode share_round(Share *s, bool *more, Err *err)
 {
-    bool end = false;
+    bool end = false, in_vain = s->stealing && s->n_queue && !s->claimed;
     ErrCode rc = ERR_OK;
 
     s->n_queue = s->at = 0;
-    s->again = false;
+    s->again = s->claimed = false;
+    if (in_vain) rc = wait_for_others(s, err);
     if (!s->stealing) queue_clean(s);
     if (!s->n_queue) s->stealing = true;
     while (rc == ERR_OK && !s->n_queue && !end) rc = look_around(s, &end, err);
-    s->waited_since = 0;
     *more = rc == ERR_OK && s->n_queue > 0;
     return rc;
 }
@@ -409,7 +474,12 @@ ErrCode share_next(Share *s, uint32_t *part, bool *got, Err *err)
         *part = s->queue[s->at++];
         input_name(s, *part, input, sizeof input);
         if ((rc = lease_claim(s->leases, *part, s->again, input, got, err)) != ERR_OK) return rc;
-        if (!*got) continue;
+        if (!*got) { /* others were faster */
+            s->state[*part] |= s->again ? PART_AGAIN : PART_TAKEN;
+            continue;
+        }
+        s->claimed = true;
+        s->waited_since = 0;
         /* Whoever finished it since we looked has released the lease after publishing. */
         if ((rc = is_done(s, *part, &done, err)) != ERR_OK || done) {
             lease_release(s->leases, *part, done);

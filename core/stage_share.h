@@ -18,6 +18,9 @@
 #include "core/lease.h"
 #include "core/stage.h"
 
+/* Whose part is which: owner[i] < n_workers of the part of bytes[i]. */
+MUST_USE ErrCode share_split(uint32_t *owner, const uint64_t *bytes, uint32_t n_parts, uint64_t n_workers, Err *err);
+
 typedef struct Share Share;
 MUST_USE ErrCode share_open(Share **s, const StageJob *job, const Par *par, Hash128 key, Err *err);
 void share_close(Share *s); /* gives leases back; NULL is fine */

@@ -2,11 +2,13 @@
 #include "core/lease.h"
 #include "core/log.h"
 #include "core/stage.h"
+#include "core/stage_share.h"
 #include "tests/check.h"
 
 #include <inttypes.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -142,6 +144,19 @@ static int end_of(pid_t pid)
     return WIFSIGNALED(status) ? 1000 + WTERMSIG(status) : WEXITSTATUS(status);
 }
 
+/* The same, but -1 and the process killed when it goes on for longer. */
+static int end_within(pid_t pid, double seconds)
+{
+    int status = 0;
+
+    for (double until = clock_seconds() + seconds; clock_seconds() < until; nap_ms(5))
+        if (waitpid(pid, &status, WNOHANG) == pid)
+            return WIFSIGNALED(status) ? 1000 + WTERMSIG(status) : WEXITSTATUS(status);
+    kill(pid, SIGKILL);
+    (void)waitpid(pid, &status, 0);
+    return -1;
+}
+
 static char *in_dir(char out[400], const char *dir, const char *name)
 {
     snprintf(out, 400, "%s/%s", dir, name);
@@ -199,6 +214,119 @@ static void check_finished(const char *dir, Hash128 want)
 {
     CHECK(hash128_eq(want, content_of(dir)));
     CHECK(!there(dir, "leases"));
+}
+
+/* Against a look at every worker for every part. */
+TEST(the_heaviest_part_goes_to_the_least_loaded)
+{
+    enum { MOST = 200 };
+    uint64_t bytes[MOST], load[MOST];
+    uint32_t owner[MOST], want[MOST];
+    Err err = {.code = ERR_OK};
+
+    for (uint64_t seed = 0; seed < 200; seed++) {
+        uint32_t n_parts = (uint32_t)(mix64(seed) % MOST), n_workers = 1 + (uint32_t)(mix64(seed + 1000) % MOST);
+        bool placed[MOST] = {false};
+        for (uint32_t i = 0; i < n_parts; i++) bytes[i] = mix64(seed * MOST + i) % (seed % 3 ? 1000000 : 3);
+        memset(load, 0, sizeof load);
+        for (uint32_t round = 0; round < n_parts; round++) {
+            uint32_t heaviest = MOST, least = 0;
+            for (uint32_t i = 0; i < n_parts; i++)
+                if (!placed[i] && (heaviest == MOST || bytes[i] > bytes[heaviest])) heaviest = i;
+            for (uint32_t k = 1; k < n_workers; k++)
+                if (load[k] < load[least]) least = k;
+            placed[heaviest] = true;
+            want[heaviest] = least;
+            load[least] += bytes[heaviest] + 1;
+        }
+        CHECK_OK(share_split(owner, bytes, n_parts, n_workers, &err), &err);
+        CHECK(n_parts == 0 || memcmp(want, owner, n_parts * sizeof *want) == 0);
+    }
+}
+
+/* Takes the lease of one part, does nothing, and waits to be killed. */
+static pid_t start_holder(const char *dir, uint32_t part)
+{
+    pid_t pid = fork();
+
+    if (pid == 0) {
+        Leases *l;
+        bool got;
+        if (leases_open(&l, dir, "some", "", NULL) != ERR_OK ||
+            lease_claim(l, part, false, "x", &got, NULL) != ERR_OK)
+            _exit(9);
+        for (;;) pause();
+    }
+    return pid;
+}
+
+static double seconds_of_children(void)
+{
+    struct rusage u;
+
+    CHECK_INT(0, getrusage(RUSAGE_CHILDREN, &u));
+    return (double)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) + (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) * 1e-6;
+}
+
+/* A worker has planned to do part 20 when another process takes that: the worker waits for it without being busy, and does it when the
+ * other is killed. */
+TEST(a_part_taken_from_the_own_share_is_waited_for_and_its_death_seen)
+{
+    const char *dir = check_tmpdir();
+    char path[400];
+    Work slow = easy;
+
+    if (CHECK_TSAN) return;
+    Hash128 want = undisturbed(dir);
+    slow.block_ms = 8;
+    pid_t worker = start(in_dir(path, dir, "d"), slow, (CommonOptions){0}, true);
+    wait_for_parts(path, 1);
+    pid_t holder = start_holder(path, 20);
+    wait_for_parts(path, PARTS - 1);
+    double before = seconds_of_children(); /* of none but those waited for */
+    nap_ms(1000);
+    kill(holder, SIGKILL);
+    CHECK_INT(1000 + SIGKILL, end_of(holder));
+    CHECK_INT(100 + PARTS, end_within(worker, 20));
+    CHECK(seconds_of_children() - before < 0.5); /* it used to go round all the time */
+    check_finished(path, want);
+}
+
+/* A name that is listed but cannot be looked at, as a listing of NFS that is behind may show it. */
+TEST(a_listing_that_is_behind_is_not_waited_for_in_a_hurry)
+{
+    const char *dir = check_tmpdir();
+    char path[400], lease[400];
+    Err err = {.code = ERR_OK};
+
+    if (CHECK_TSAN) return;
+    Hash128 want = undisturbed(dir);
+    CHECK_INT(0, setenv("TAMIS_LEASE_SECONDS", "1", 1));
+    in_dir(path, dir, "d");
+    CHECK_OK(store_mkdirs(in_dir(lease, dir, "d/leases"), &err), &err);
+    CHECK_INT(0, symlink("/nowhere/x", in_dir(lease, dir, "d/leases/part-000005")));
+    CHECK_INT(100 + PARTS, end_within(start(path, easy, (CommonOptions){0}, true), 20));
+    check_finished(path, want);
+    CHECK_INT(0, unsetenv("TAMIS_LEASE_SECONDS"));
+}
+
+/* Between a job's claim of the directory and its first look another --force may have put its own plan there, of more parts. */
+TEST(a_plan_that_was_replaced_is_noticed)
+{
+    const char *dir = check_tmpdir();
+    Work own = easy, more = easy;
+    StageSource source = {.ctx = &own, .n_parts = 3, .part_bytes = some_bytes};
+    CommonOptions common = {0};
+    StageJob job = {.def = &some_def, .out_dir = dir, .source = &source, .common = &common};
+    Par par = par_alone(1);
+    Share *s;
+    Err err = {.code = ERR_OK};
+
+    log_setup(LOG_QUIET, 0);
+    CHECK_OK(do_work(dir, &more, (CommonOptions){0}, NULL, &err), &err);
+    CHECK_INT(ERR_DATA, share_open(&s, &job, &par, (Hash128){1, 2}, &err));
+    CHECK(strstr(err.msg, "another job has just started here") != NULL);
+    share_close(s);
 }
 
 TEST(a_killed_workers_parts_are_taken_over)

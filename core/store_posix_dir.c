@@ -16,13 +16,15 @@
 
 static bool is_absent(int error) { return error == ENOENT || error == ENOTDIR; }
 
-/* One directory; fine when it is there already (or appears meanwhile: other ranks make it too). */
+/* One directory; fine when it is there already (or appears meanwhile: other ranks make it too; or goes again between two looks). */
 static ErrCode make_dir(const char *path, Err *err)
 {
     struct stat st;
 
-    if (!store_fault() && mkdir(path, 0777) == 0) return ERR_OK;
-    if (errno == EEXIST && stat(path, &st) == 0) {
+    for (int tries = 0; tries < 8; tries++) {
+        if (!store_fault() && mkdir(path, 0777) == 0) return ERR_OK;
+        if (errno != EEXIST) break;
+        if (stat(path, &st) != 0) continue;
         if (S_ISDIR(st.st_mode)) return ERR_OK;
         return err_set(err, ERR_SYS, "cannot create directory %s: a file has that name", path);
     }

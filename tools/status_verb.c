@@ -16,27 +16,54 @@ typedef struct {
     bool json, wait, quiet, verbose;
 } StatusOptions;
 
-/* --- processes of other hosts: with --wait a second look says who lives. */
+/* --- processes of other hosts: with --wait their heartbeats say who lives. */
 
 static const char *state_name(HolderState s)
 {
     return s == HOLDER_ALIVE ? "alive" : s == HOLDER_DEAD ? "dead" : "unknown";
 }
 
-/* A heartbeat comes every sixth of the expiry. */
+static ErrCode look_again(const char *dir, StatusProcess *p, double watched_s, Err *err)
+{
+    LeaseProcess now;
+    bool found;
+    ErrCode rc = lease_process_read(dir, p->name, &now, &found, err);
+
+    if (rc == ERR_OK && found && now.beat != p->line.beat)
+        p->state = HOLDER_ALIVE;
+    else if (rc == ERR_OK && (!found || watched_s >= lease_process_expiry(&p->line)))
+        p->state = HOLDER_DEAD;
+    return rc;
+}
+
+/* As the stages do: whose heartbeat goes on lives, whose stands still for the expiry is dead. */
+static ErrCode watch_processes(const char *dir, DatasetStatus *s, Err *err)
+{
+    double begin = clock_seconds();
+    ErrCode rc = ERR_OK;
+
+    for (bool open = true; open && rc == ERR_OK;) {
+        open = false;
+        for (size_t i = 0; i < s->n_processes && rc == ERR_OK; i++) {
+            if (s->process[i].state == HOLDER_UNKNOWN)
+                rc = look_again(dir, &s->process[i], clock_seconds() - begin, err);
+            open |= s->process[i].state == HOLDER_UNKNOWN;
+        }
+        if (rc == ERR_OK && open && interrupt_seen()) rc = err_set(err, ERR_INTR, "status: interrupted");
+        if (open) nanosleep(&(struct timespec){.tv_nsec = 100000000}, NULL);
+    }
+    return rc;
+}
+
 static ErrCode second_look(const char *dir, DatasetStatus *s, Err *err)
 {
     DatasetStatus later;
     bool unknown = false, found;
-    double wait = lease_seconds() / 6 + 1;
     ErrCode rc;
 
     for (size_t i = 0; i < s->n_processes; i++) unknown |= s->process[i].state == HOLDER_UNKNOWN;
     if (!unknown) return ERR_OK;
-    for (double until = clock_seconds() + wait; clock_seconds() < until;) {
-        if (interrupt_seen()) return err_set(err, ERR_INTR, "status: interrupted");
-        nanosleep(&(struct timespec){.tv_nsec = 100000000}, NULL);
-    }
+    if ((rc = watch_processes(dir, s, err)) != ERR_OK) return rc;
     if ((rc = dataset_status(dir, &later, &found, err)) != ERR_OK) {
         dataset_status_clear(&later);
         return rc;
@@ -44,9 +71,9 @@ static ErrCode second_look(const char *dir, DatasetStatus *s, Err *err)
     for (size_t i = 0; i < later.n_processes; i++) {
         StatusProcess *p = &later.process[i];
         for (size_t k = 0; k < s->n_processes && p->state == HOLDER_UNKNOWN; k++)
-            if (strcmp(p->name, s->process[k].name) == 0)
-                p->state = p->line.beat != s->process[k].line.beat ? HOLDER_ALIVE : HOLDER_DEAD;
+            if (strcmp(p->name, s->process[k].name) == 0) p->state = s->process[k].state;
     }
+    dataset_status_count(&later);
     dataset_status_clear(s);
     *s = later;
     return ERR_OK;
@@ -87,7 +114,8 @@ static void print_work(const DatasetStatus *s)
 {
     for (size_t i = 0; i < s->n_leases; i++) {
         const StatusLease *l = &s->lease[i];
-        printf("  running  part %" PRIu32 "%s on ", l->part, l->again ? " a second time" : "");
+        printf("  %s  part %" PRIu32 "%s on ", l->state == HOLDER_DEAD ? "dead   " : "running", l->part,
+               l->again ? " a second time" : "");
         print_process(s, l->holder.process);
         if (l->seconds >= 0) fputs(" for ", stdout), print_duration(l->seconds);
         fputs(": ", stdout);
@@ -129,7 +157,7 @@ static void print_dataset(const char *label, const DatasetStatus *s, bool detail
            s->n_done, s->n_parts, s->n_running, s->n_missing, s->n_aside);
     if (s->parts_per_s > 0 || s->bytes_per_s > 0) {
         printf("  rate     %.2f parts a minute, %.1f MB/s", 60 * s->parts_per_s, s->bytes_per_s / 1e6);
-        if (s->parts_per_s > 0 && left)
+        if (s->alive && s->parts_per_s > 0 && left)
             fputs(", about ", stdout), print_duration(left / s->parts_per_s), fputs(" left", stdout);
         putchar('\n');
     }
@@ -158,9 +186,10 @@ static void put_number(Buf *b, const char *key, double v)
 static void put_work(Buf *b, const DatasetStatus *s)
 {
     buf_puts(b, ",\"running\":[");
-    for (size_t i = 0; i < s->n_leases; i++) {
+    for (size_t i = 0, n = 0; i < s->n_leases; i++) {
         const StatusLease *l = &s->lease[i];
-        buf_printf(b, "%s{\"part\":%" PRIu32 ",\"again\":%s", i ? "," : "", l->part, l->again ? "true" : "false");
+        if (l->state == HOLDER_DEAD) continue;
+        buf_printf(b, "%s{\"part\":%" PRIu32 ",\"again\":%s", n++ ? "," : "", l->part, l->again ? "true" : "false");
         put_text(b, "process", l->holder.process);
         put_text(b, "input", l->holder.input);
         if (l->seconds >= 0) put_number(b, "seconds", l->seconds);
@@ -206,7 +235,7 @@ static void put_dataset(Buf *b, const char *label, const DatasetStatus *s)
     } else {
         put_number(b, "parts_per_s", s->parts_per_s);
         put_number(b, "bytes_per_s", s->bytes_per_s);
-        if (s->parts_per_s > 0) put_number(b, "eta_s", left / s->parts_per_s);
+        if (s->alive && s->parts_per_s > 0) put_number(b, "eta_s", left / s->parts_per_s);
         put_work(b, s);
     }
     buf_putc(b, '}');
@@ -314,7 +343,7 @@ int status_verb(int argc, char **argv)
     StatusOptions o = {0};
     const OptSpec specs[] = {
         OPT_FLAG(0, "json", &o.json, "one JSON object a DIR, for programs"),
-        OPT_FLAG('w', "wait", &o.wait, "look twice, a heartbeat apart: who of other hosts lives"),
+        OPT_FLAG('w', "wait", &o.wait, "watch heartbeats until it is known who of other hosts lives"),
         OPT_COMMON_TALK(&o), OPT_END};
     const OptVerb verb = {
         "status", "[options] DIR...",
