@@ -1,5 +1,6 @@
 #include "dedup/dedup.h"
 
+#include "core/lease.h"
 #include "core/store.h"
 #include "core/unicode.h"
 #include "dedup/cluster.h"
@@ -153,12 +154,15 @@ static ErrCode make_clusters(const DedupParams *params, const StageJob *job, con
                                         .key = key,
                                         .task = job->common->task,
                                         .memory = common_memory(job->common, par)}};
+    Leases *at_work = NULL; /* so that --force of another sees us, and `tamis status` */
     bool found;
     Err ignored;
     ErrCode rc = have_clusters(paths, key, par, &found, err);
 
     if (rc || found) return rc;
-    rc = cluster_run(params, job->set, &spec, par, err);
+    if (par->rank == 0) rc = leases_open(&at_work, job->out_dir, job->def->name, "clustering", err);
+    if ((rc = par_agree(par, rc, err)) == ERR_OK) rc = cluster_run(params, job->set, &spec, par, err);
+    leases_close(at_work);
     if (rc == ERR_OK || have_clusters(paths, key, par, &found, &ignored) != ERR_OK || !found) return rc;
     return par->rank == 0 ? store_delete_tree(paths->passes, 2, err) : ERR_OK;
 }
