@@ -60,26 +60,64 @@ ErrCode alarm_check(const AlarmBands *bands, const char *const *reasons, uint32_
     return ERR_OK;
 }
 
-/* --- the file */
+/* --- the files */
 
-ErrCode alarm_publish(const char *dir, const AlarmBands *bands, Err *err)
+static void put_bands(Buf *b, const AlarmBand *band, size_t n)
+{
+    buf_puts(b, "{\"format\":\"tamis-alarm\",\"version\":1,\"bands\":[");
+    for (size_t i = 0; i < n; i++) {
+        buf_puts(b, i ? ",{\"name\":" : "{\"name\":");
+        json_put_string(b, band[i].name);
+        buf_printf(b, ",\"low\":%.17g,\"high\":%.17g}", band[i].low, band[i].high);
+    }
+    buf_puts(b, "]}\n");
+}
+
+static ErrCode holds(const char *path, Span text, bool *same, Err *err)
+{
+    Buf there = {0};
+    bool exists;
+    ErrCode rc = store_exists(path, &exists, err);
+
+    *same = false;
+    if (rc != ERR_OK || !exists) return rc;
+    rc = store_read(path, ALARM_FILE_MAX, &there, err);
+    *same = rc == ERR_OK && span_eq(buf_span(&there), text);
+    buf_clear(&there);
+    return rc == ERR_LIMIT ? ERR_OK : rc;
+}
+
+/* A thousand tasks with the same bands write them once. */
+static ErrCode write_bands(const char *dir, const char *name, const AlarmBand *band, size_t n, Err *err)
 {
     char path[PATH_MAX];
     Buf b = {0};
-    ErrCode rc = dataset_path(path, dir, ALARM_FILE, err);
+    bool same = false;
+    ErrCode rc = dataset_path(path, dir, name, err);
 
-    if (rc != ERR_OK || bands->n == 0) return rc == ERR_OK ? store_delete(path, err) : rc;
-    buf_puts(&b, "{\"format\":\"tamis-alarm\",\"version\":1,\"bands\":[");
-    for (size_t i = 0; i < bands->n; i++) {
-        buf_puts(&b, i ? ",{\"name\":" : "{\"name\":");
-        json_put_string(&b, bands->v[i].name);
-        buf_printf(&b, ",\"low\":%.17g,\"high\":%.17g}", bands->v[i].low, bands->v[i].high);
-    }
-    buf_puts(&b, "]}\n");
-    rc = buf_ok(&b, ALARM_FILE, err);
-    if (rc == ERR_OK) rc = store_write(path, buf_span(&b), err);
+    put_bands(&b, band, n);
+    if (rc == ERR_OK) rc = buf_ok(&b, name, err);
+    if (rc == ERR_OK) rc = holds(path, buf_span(&b), &same, err);
+    if (rc == ERR_OK && !same) rc = store_write(path, buf_span(&b), err);
     buf_clear(&b);
     return rc;
+}
+
+static ErrCode delete_file(const char *dir, const char *name, Err *err)
+{
+    char path[PATH_MAX];
+    ErrCode rc = dataset_path(path, dir, name, err);
+
+    return rc == ERR_OK ? store_delete(path, err) : rc;
+}
+
+ErrCode alarm_publish(const char *dir, const AlarmBands *bands, bool forget, Err *err)
+{
+    ErrCode rc = forget ? delete_file(dir, ALARM_FIRED_FILE, err) : ERR_OK;
+
+    if (rc != ERR_OK) return rc;
+    if (bands->n) return write_bands(dir, ALARM_FILE, bands->v, bands->n, err);
+    return forget ? delete_file(dir, ALARM_FILE, err) : ERR_OK;
 }
 
 static ErrCode read_bands(const Json *root, const char *path, AlarmBands *bands, Err *err)
@@ -99,13 +137,13 @@ static ErrCode read_bands(const Json *root, const char *path, AlarmBands *bands,
     return ERR_OK;
 }
 
-ErrCode alarm_load(Arena *a, const char *dir, AlarmBands *bands, Err *err)
+static ErrCode load_bands(Arena *a, const char *dir, const char *name, AlarmBands *bands, Err *err)
 {
     char path[PATH_MAX];
     Buf text = {0};
     bool exists = false;
     Json *root;
-    ErrCode rc = dataset_path(path, dir, ALARM_FILE, err);
+    ErrCode rc = dataset_path(path, dir, name, err);
 
     bands->n = 0;
     if (rc == ERR_OK) rc = store_exists(path, &exists, err);
@@ -119,64 +157,116 @@ ErrCode alarm_load(Arena *a, const char *dir, AlarmBands *bands, Err *err)
     return rc;
 }
 
+ErrCode alarm_load(Arena *a, const char *dir, AlarmBands *bands, Err *err)
+{
+    return load_bands(a, dir, ALARM_FILE, bands, err);
+}
+
 /* --- the verdict */
 
 typedef struct {
     uint64_t n, of;
-} Share;
+} Rate;
 
-static Share share_of_group(const Counters *c, Span group, Span name)
+static Rate rate_in_group(const Counters *c, Span group, Span name)
 {
-    Share s = {0};
+    Rate r = {0};
 
     for (size_t i = 0; i < c->n; i++) {
         if (!span_eq(c->v[i].group, group)) continue;
-        s.of += c->v[i].docs;
-        if (span_eq(c->v[i].name, name)) s.n += c->v[i].docs;
+        r.of += c->v[i].docs;
+        if (span_eq(c->v[i].name, name)) r.n += c->v[i].docs;
     }
-    return s;
+    return r;
 }
 
-static Share share_of(Span name, const AlarmCounts *c)
+static uint64_t all_dropped(const AlarmCounts *c)
+{
+    uint64_t n = 0;
+
+    for (uint32_t i = 0; i < c->n_reasons; i++) n += c->dropped[i];
+    return n;
+}
+
+static Rate rate_of(Span name, const AlarmCounts *c)
 {
     const size_t slash = span_find(name, '/');
-    Share s = {.of = c->n_in};
+    Rate r = {.of = c->n_in};
     uint32_t at;
 
-    if (slash < name.n) return share_of_group(c->counters, span(name.p, slash), span_from(name, slash + 1));
-    if (find_reason(name, c->reasons, c->n_reasons, &at)) s.n = c->dropped[at];
+    if (slash < name.n) return rate_in_group(c->counters, span(name.p, slash), span_from(name, slash + 1));
     if (span_is(name, "drop"))
-        for (uint32_t i = 0; i < c->n_reasons; i++) s.n += c->dropped[i];
-    return s;
+        r.n = all_dropped(c);
+    else if (find_reason(name, c->reasons, c->n_reasons, &at))
+        r.n = c->dropped[at];
+    return r;
 }
 
-/* Further beyond the edge than so many standard deviations sqrt(edge (1 - edge) / n), compared as squares. */
-static bool beyond(double distance, double edge, double n, double sigmas)
+/* Whether the band is left even if all that is to come counts, or nothing of it does. */
+static bool has_left(const AlarmBand *b, Rate r, double to_come)
 {
-    return distance > 0 && distance * distance * n > sigmas * sigmas * edge * (1 - edge);
+    const double n = (double)r.n, of = (double)r.of + to_come;
+    const double least = of > 0 ? n / of : 0, most = of > 0 ? (n + to_come) / of : 0;
+
+    return least > b->high || most < b->low;
 }
 
-static bool has_left(const AlarmBand *b, Share s, bool final)
+static int shown(Span name) { return (int)(name.n < 200 ? name.n : 200); }
+
+/* "lagn/en" is a share of nothing for ever. Where no document was kept that may be right, else it is a mistake. */
+static ErrCode check_watches(const AlarmBand *b, Rate r, const char *dir, const AlarmCounts *c, Err *err)
 {
-    const double rate = s.of ? (double)s.n / (double)s.of : 0, n = (double)s.of;
-
-    if (final) return rate < b->low || rate > b->high;
-    if (s.of < ALARM_LEAST) return false;
-    return beyond(b->low - rate, b->low, n, ALARM_SIGMAS) || beyond(rate - b->high, b->high, n, ALARM_SIGMAS);
+    if (c->n_to_come > 0 || r.of || c->n_in <= all_dropped(c)) return ERR_OK;
+    return err_set(err, ERR_USAGE,
+                   "alarm: %s: %.*s: nothing is counted in such a group; give --no-alarm or a group of stats.json",
+                   dir, shown(b->name), (const char *)b->name.p);
 }
 
-ErrCode alarm_judge(const AlarmBands *bands, const char *dir, const AlarmCounts *counts, bool final, Err *err)
+#define WHAT_NOW "finished parts stay: look at them, then give --no-alarm or another band"
+
+ErrCode alarm_judge(const AlarmBands *bands, const char *dir, const AlarmCounts *counts, const AlarmBand **left,
+                    Err *err)
 {
     for (size_t i = 0; i < bands->n; i++) {
         const AlarmBand *b = &bands->v[i];
-        const Share s = share_of(b->name, counts);
-        if (!has_left(b, s, final)) continue;
-        return err_set(err, ERR_NO,
-                       "alarm: %s: %.*s is %.4f of %" PRIu64
-                       " documents%s, outside %g:%g; finished parts stay: look at them, "
-                       "then give --no-alarm or another band",
-                       dir, (int)(b->name.n < 200 ? b->name.n : 200), (const char *)b->name.p,
-                       s.of ? (double)s.n / (double)s.of : 0, s.of, final ? "" : " so far", b->low, b->high);
+        const Rate r = rate_of(b->name, counts);
+        const bool partial = counts->n_to_come > 0;
+        const ErrCode rc = check_watches(b, r, dir, counts, err);
+        if (rc != ERR_OK) return rc;
+        if (!has_left(b, r, counts->n_to_come)) continue;
+        if (left) *left = b;
+        return err_set(err, ERR_NO, "alarm: %s: %.*s is %.6g of %" PRIu64 " documents%s, outside %g:%g%s; " WHAT_NOW,
+                       dir, shown(b->name), (const char *)b->name.p, r.of ? (double)r.n / (double)r.of : 0, r.of,
+                       partial ? " so far" : "", b->low, b->high, partial ? " whatever follows" : "");
     }
     return ERR_OK;
+}
+
+/* --- between processes */
+
+ErrCode alarm_fire(const char *dir, const AlarmBand *left, Err *err)
+{
+    return write_bands(dir, ALARM_FIRED_FILE, left, 1, err);
+}
+
+static bool same_band(const AlarmBand *a, const AlarmBand *b)
+{
+    return span_eq(a->name, b->name) && a->low == b->low && a->high == b->high;
+}
+
+ErrCode alarm_fired(const char *dir, const AlarmBands *bands, Err *err)
+{
+    AlarmBands fired = {0};
+    Arena a = {0};
+    ErrCode rc = bands->n ? load_bands(&a, dir, ALARM_FIRED_FILE, &fired, err) : ERR_OK;
+
+    for (size_t i = 0; i < bands->n && rc == ERR_OK; i++) {
+        const AlarmBand *b = &bands->v[i];
+        for (size_t k = 0; k < fired.n && rc == ERR_OK; k++)
+            if (same_band(b, &fired.v[k]))
+                rc = err_set(err, ERR_NO, "alarm: %s: another process found %.*s outside %g:%g; " WHAT_NOW, dir,
+                             shown(b->name), (const char *)b->name.p, b->low, b->high);
+    }
+    arena_clear(&a);
+    return rc;
 }

@@ -7,18 +7,19 @@
  * The share of nothing is 0.
  *
  * Bands decide whether a dataset is published, never what is in it: they are not part of a stage's key. They are looked at twice.
- * While a process works, over the parts that it has finished: from ALARM_LEAST documents on, and only when the rate is
- * further outside than ALARM_SIGMAS standard deviations of a binomial of that many documents at the band's edge. (Documents of one
- * part are more alike than that; six deviations leave room for it.) And at the commit, over the whole dataset, exactly: this
- * verdict depends on the content alone. ERR_NO then: no manifest is written, the parts stay, and a run with other bands or none
- * finishes at once. The bands of the last run are in DIR/alarm.json, so that `tamis commit` holds to them too. */
+ * While a process works, whenever it has finished a part: it stops when no document that may still come could bring the rate back,
+ * all of them dropped or none. (No sample of what came first says this: inputs are ordered, English crawls before Chinese ones.)
+ * And at the commit, over the whole dataset, exactly: this verdict depends on the content alone. ERR_NO then: no manifest is
+ * written, the parts stay, and a run with other bands or none finishes at once. The bands of the last run are in DIR/alarm.json, so
+ * that `tamis commit` holds to them too; the band that stopped a process is in DIR/alarm.fired, so that the others stop. */
 #ifndef TAMIS_CORE_ALARM_H
 #define TAMIS_CORE_ALARM_H
 
 #include "core/counters.h"
 
-enum { ALARM_MAX_BANDS = 64, ALARM_LEAST = 10000, ALARM_SIGMAS = 6 };
-#define ALARM_FILE "alarm.json"
+enum { ALARM_MAX_BANDS = 64 };
+#define ALARM_FILE       "alarm.json"
+#define ALARM_FIRED_FILE "alarm.fired"
 
 typedef struct {
     Span name; /* borrowed */
@@ -34,8 +35,9 @@ bool alarm_parse(const char *s, AlarmBand *out);
 /* A name without '/' is drop or one of the reasons, else ERR_USAGE. */
 MUST_USE ErrCode alarm_check(const AlarmBands *bands, const char *const *reasons, uint32_t n_reasons, Err *err);
 
-/* Writes DIR/alarm.json; no bands: removes it. */
-MUST_USE ErrCode alarm_publish(const char *dir, const AlarmBands *bands, Err *err);
+/* Writes DIR/alarm.json where it says something else. `forget`: without bands it is removed, and an alarm that fired before is
+ * forgotten; else both stay, for the other tasks of a job. */
+MUST_USE ErrCode alarm_publish(const char *dir, const AlarmBands *bands, bool forget, Err *err);
 /* Reads it; none: no bands. Names live in the arena. */
 MUST_USE ErrCode alarm_load(Arena *a, const char *dir, AlarmBands *bands, Err *err);
 
@@ -46,9 +48,17 @@ typedef struct {
     const uint64_t *dropped;    /* by reason */
     uint32_t n_reasons;
     const Counters *counters;
+    double
+        n_to_come; /* documents that may still come in, at most; each counts at most once in a group. 0: this is the whole */
 } AlarmCounts;
-/* ERR_NO with the first band that they have left: while it works (`final` false) with the slack above, else exactly. */
-MUST_USE ErrCode alarm_judge(const AlarmBands *bands, const char *dir, const AlarmCounts *counts, bool final,
-                             Err *err);
+/* ERR_NO with the first band that the rates can only end outside of (*left, which may be NULL). Of the whole also ERR_USAGE, when
+ * documents were kept but nothing at all was counted in the group of a band: such a band watches nothing. */
+MUST_USE ErrCode alarm_judge(const AlarmBands *bands, const char *dir, const AlarmCounts *counts,
+                             const AlarmBand **left, Err *err);
+
+/* Tells the other processes at work in DIR. */
+MUST_USE ErrCode alarm_fire(const char *dir, const AlarmBand *left, Err *err);
+/* ERR_NO when another process has found one of these very bands left. */
+MUST_USE ErrCode alarm_fired(const char *dir, const AlarmBands *bands, Err *err);
 
 #endif

@@ -5,6 +5,8 @@
 #include "core/store.h"
 
 #include <inttypes.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -162,8 +164,80 @@ static ErrCode judge_rates(Arena *a, const char *dir, const DatasetPlan *plan, c
 
     for (const Json *r = list ? list->child : NULL; r && n < DATASET_MAX_REASONS; r = r->next)
         reasons[n++] = r->type == JSON_STRING ? (const char *)r->string.p : "";
-    const AlarmCounts counts = {t->sum.info.n_in, reasons, t->sum.dropped, n, &t->sum.counters};
-    return rc == ERR_OK ? alarm_judge(&bands, dir, &counts, true, err) : rc;
+    const AlarmCounts counts = {t->sum.info.n_in, reasons, t->sum.dropped, n, &t->sum.counters, 0};
+    return rc == ERR_OK ? alarm_judge(&bands, dir, &counts, NULL, err) : rc;
+}
+
+/* A part's receipt, loaded by one thread, added up by another. */
+typedef struct {
+    Arena arena; /* of `line` */
+    Receipt r;
+    Span line;
+    bool found;
+    ErrCode rc;
+    Err err;
+} Loaded;
+
+typedef struct {
+    Loaded *slot;
+    const char *dir;
+    const DatasetPlan *plan;
+    uint32_t first, n;
+    atomic_uint next;
+} Loading;
+
+static void *load_some(void *arg)
+{
+    Loading *all = arg;
+
+    for (uint32_t i; (i = atomic_fetch_add(&all->next, 1)) < all->n;) {
+        Loaded *l = &all->slot[i];
+        *l = (Loaded){0};
+        l->rc = receipt_load(&l->arena, all->dir, all->plan, all->first + i, &l->r, &l->line, &l->found, &l->err);
+    }
+    return NULL;
+}
+
+/* Opening files is waiting, on a network file system milliseconds each: so several threads however few cores there are. They are no
+ * OpenMP team, which would stay behind. One that cannot be started leaves its work to the others. */
+static void load_receipts(Loading *all)
+{
+    enum { HELPERS = 7 };
+    pthread_t thread[HELPERS];
+    uint32_t n = 0;
+
+    atomic_init(&all->next, 0);
+    while (n < HELPERS && n + 1 < all->n && pthread_create(&thread[n], NULL, load_some, all) == 0) n++;
+    load_some(all);
+    for (uint32_t i = 0; i < n; i++) pthread_join(thread[i], NULL);
+}
+
+/* In the order of parts, whichever thread was first: sums, lines and the lowest part's failure are those of one thread. *n_have:
+ * the parts that are there and of this plan; the totals stand when that is all of them. */
+static ErrCode add_parts(Totals *t, const char *dir, const DatasetPlan *plan, uint32_t *n_have, Err *err)
+{
+    enum { AT_A_TIME = 64 }; /* receipts in memory: some hundred kB each at worst */
+    Loaded *slot = malloc(AT_A_TIME * sizeof *slot);
+    ErrCode rc = slot ? ERR_OK : err_nomem(err, "receipts");
+
+    *n_have = 0;
+    for (uint32_t first = 0; first < plan->n_parts && rc == ERR_OK; first += AT_A_TIME) {
+        const uint32_t left = plan->n_parts - first, n = left < AT_A_TIME ? left : AT_A_TIME;
+        load_receipts(&(Loading){.slot = slot, .dir = dir, .plan = plan, .first = first, .n = n});
+        for (uint32_t i = 0; i < n; i++) {
+            Loaded *l = &slot[i];
+            if (rc == ERR_OK && l->rc != ERR_OK && err) *err = l->err;
+            if (rc == ERR_OK) rc = l->rc;
+            if (rc == ERR_OK && l->found && hash128_eq(l->r.key, plan->key)) {
+                if (*n_have == first + i) rc = add_part(t, dir, first + i, &l->r, l->line, err);
+                ++*n_have;
+            }
+            receipt_clear(&l->r);
+            arena_clear(&l->arena);
+        }
+    }
+    free(slot);
+    return rc;
 }
 
 ErrCode dataset_commit(const char *dir, bool *done, uint32_t *n_have, uint32_t *n_parts, Err *err)
@@ -178,21 +252,7 @@ ErrCode dataset_commit(const char *dir, bool *done, uint32_t *n_have, uint32_t *
     if ((rc = plan_read(&arena, dir, &plan, err)) != ERR_OK) goto out;
     *n_parts = plan.n_parts;
     if ((rc = count_names(dir, &plan, n_have, err)) != ERR_OK || *n_have < plan.n_parts) goto out;
-    *n_have = 0;
-    for (uint32_t i = 0; i < plan.n_parts; i++) {
-        Arena scratch = {0};
-        Receipt r = {0};
-        Span line = {NULL, 0};
-        bool found;
-        rc = receipt_load(&scratch, dir, &plan, i, &r, &line, &found, err);
-        if (rc == ERR_OK && found && hash128_eq(r.key, plan.key)) {
-            rc = *n_have == i ? add_part(&t, dir, i, &r, line, err) : ERR_OK;
-            ++*n_have;
-        }
-        receipt_clear(&r);
-        arena_clear(&scratch);
-        if (rc != ERR_OK) goto out;
-    }
+    if ((rc = add_parts(&t, dir, &plan, n_have, err)) != ERR_OK) goto out;
     if (*n_have < plan.n_parts) goto out;
     if ((rc = judge_rates(&arena, dir, &plan, &t, err)) != ERR_OK) goto out;
     if ((rc = publish(dir, "parts.jsonl", &t.lines, err)) != ERR_OK) goto out;

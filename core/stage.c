@@ -107,8 +107,8 @@ static ErrCode make_plan(Buf *b, const StageJob *job, Hash128 key, Err *err)
 
 static bool is_ours(const char *name)
 {
-    static const char *const names[] = {"manifest.json", "parts.jsonl",  "stats.json",
-                                        "stage.json",    "mixture.json", ALARM_FILE};
+    static const char *const names[] = {"manifest.json", "parts.jsonl", "stats.json",    "stage.json",
+                                        "mixture.json",  ALARM_FILE,    ALARM_FIRED_FILE};
 
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (span_is(span_str(name), names[i])) return true;
@@ -242,21 +242,32 @@ static ErrCode claim(const StageJob *job, Hash128 key, Err *err)
 
 /* --- the run */
 
+/* Rank 0: the bands of this run become those of the directory. A task without bands leaves what the others were given. */
+static ErrCode begin_alarms(const StageJob *job, const Par *par, Err *err)
+{
+    const CommonOptions *o = job->common;
+    const bool forget = o->task.count <= 1 || o->no_alarm;
+    const ErrCode rc = par->rank == 0 ? alarm_publish(job->out_dir, &o->alarm, forget, err) : ERR_OK;
+
+    return par_agree(par, rc, err);
+}
+
 static ErrCode run_parts(const StageJob *job, const Par *par, Hash128 key, StageTotals *t, Err *err)
 {
-    Receipt done = {0};
+    StageTally tally = {0};
     WriteSpec spec = {
-        .job = job, .key = key, .rejected_dir = job->common->rejected, .rank = par->rank, .done = &done};
+        .job = job, .key = key, .rejected_dir = job->common->rejected, .rank = par->rank, .tally = &tally};
     uint64_t bytes = 0, todo = 0, counts[2] = {0};
     Progress *progress = NULL;
     bool more = true;
-    ErrCode rc = share_open(&spec.share, job, par, key, err);
+    ErrCode rc = begin_alarms(job, par, err);
 
-    if (rc == ERR_OK && par->rank == 0) rc = alarm_publish(job->out_dir, &job->common->alarm, err);
+    if (rc == ERR_OK) rc = share_open(&spec.share, job, par, key, err);
     if (rc == ERR_OK) todo = share_n_todo(spec.share, &bytes);
     par_sum_u64(par, &todo, 1);
     if (rc == ERR_OK && todo) rc = progress_start(&progress, job->def->name, bytes, err);
     while (rc == ERR_OK && (rc = share_round(spec.share, &more, err)) == ERR_OK && more) {
+        if ((rc = alarm_fired(job->out_dir, &job->common->alarm, err)) != ERR_OK) break;
         if (!progress) rc = progress_start(&progress, job->def->name, 0, err); /* others' parts only */
         EventSpan span = event_begin("map", job->def->name, 0);
         if (rc == ERR_OK) rc = stage_pipe(&spec, par->threads, common_memory(job->common, par), progress, err);
@@ -265,7 +276,7 @@ static ErrCode run_parts(const StageJob *job, const Par *par, Hash128 key, Stage
     if (rc == ERR_OK) rc = share_verdict(spec.share, err);
     if (spec.share) counts[0] = share_n_done(spec.share), counts[1] = share_n_reused(spec.share);
     share_close(spec.share);
-    receipt_clear(&done);
+    receipt_clear(&tally.sum);
     rc = par_agree(par, rc, err);
     par_sum_u64(par, counts, 2);
     progress_sum(progress, par);

@@ -172,19 +172,59 @@ static ErrCode check_input(const PartRun *r, const WriteSpec *spec, Err *err)
                    dataset_dir(in), local, out->n_in, want->n_docs);
 }
 
-/* Whether the parts that this process has finished keep within the bands of --alarm. */
+static double raw_work(const StageSource *source, uint32_t part)
+{
+    return (double)source->part_bytes(source->ctx, part) + 1;
+}
+
+/* How many documents the job may still bring beyond those of this process, at most. Datasets know how many they hold. Of raw input
+ * bytes are known: documents are taken to lie at most TALLY_DENSER times as dense in the rest. *known false: nobody can say. */
+static double docs_to_come(const StageJob *job, StageTally *t, bool *known)
+{
+    enum { TALLY_PARTS = 8, TALLY_DENSER = 4 };
+    const double n_in = (double)t->sum.info.n_in;
+
+    *known = job->set || (t->n_parts >= TALLY_PARTS && n_in > 0);
+    if (!*known) return 0;
+    if (job->set) return (double)datasetset_n_docs(job->set) - n_in;
+    if (t->all_work == 0)
+        for (uint32_t i = 0; i < job->source->n_parts; i++) t->all_work += raw_work(job->source, i);
+    return TALLY_DENSER * n_in / t->work * (t->all_work - t->work);
+}
+
+static ErrCode add_to_tally(StageTally *t, const PartRun *r, const StageJob *job, Err *err)
+{
+    t->n_parts++;
+    if (!job->set) t->work += raw_work(job->source, r->part);
+    t->sum.info.n_in += r->receipt.info.n_in;
+    for (uint32_t i = 0; i < job->def->n_reasons; i++) t->sum.dropped[i] += r->receipt.dropped[i];
+    counters_merge(&t->sum.counters, &r->receipt.counters);
+    return t->sum.counters.oom ? err_nomem(err, "statistics") : ERR_OK;
+}
+
+/* ERR_NO when the bands of --alarm cannot be kept to any more, by our parts or as another process says. */
 static ErrCode judge_rates(const PartRun *r, const WriteSpec *spec, Err *err)
 {
-    const StageDef *def = spec->job->def;
-    Receipt *sum = spec->done;
+    const StageJob *job = spec->job;
+    const AlarmBands *bands = &job->common->alarm;
+    const AlarmBand *left = NULL;
+    StageTally *t = spec->tally;
+    bool known;
+    ErrCode rc;
 
-    if (spec->job->common->alarm.n == 0) return ERR_OK;
-    sum->info.n_in += r->receipt.info.n_in;
-    for (uint32_t i = 0; i < def->n_reasons; i++) sum->dropped[i] += r->receipt.dropped[i];
-    counters_merge(&sum->counters, &r->receipt.counters);
-    if (sum->counters.oom) return err_nomem(err, "statistics");
-    const AlarmCounts counts = {sum->info.n_in, def->reasons, sum->dropped, def->n_reasons, &sum->counters};
-    return alarm_judge(&spec->job->common->alarm, spec->job->out_dir, &counts, false, err);
+    if (bands->n == 0) return ERR_OK;
+    if ((rc = add_to_tally(t, r, job, err)) != ERR_OK) return rc;
+    const double to_come = docs_to_come(job, t, &known);
+    const AlarmCounts counts = {.n_in = t->sum.info.n_in,
+                                .reasons = job->def->reasons,
+                                .dropped = t->sum.dropped,
+                                .n_reasons = job->def->n_reasons,
+                                .counters = &t->sum.counters,
+                                .n_to_come = to_come};
+    if (known) rc = alarm_judge(bands, job->out_dir, &counts, &left, err);
+    if (rc == ERR_NO && alarm_fire(job->out_dir, left, NULL) != ERR_OK)
+        log_debug("%s: the other processes are not told of the alarm", job->out_dir);
+    return rc == ERR_OK ? alarm_fired(job->out_dir, bands, err) : rc;
 }
 
 ErrCode partrun_end(PartRun *r, const WriteSpec *spec, Err *err)

@@ -29,13 +29,20 @@ struct PartRun {
     PartRun *older, *newer;               /* all open ones, so that a failure can abandon them */
 };
 
+/* What the parts that this process has finished add up to, which --alarm is judged by while it works. Of the writing thread. */
+typedef struct {
+    Receipt sum;
+    uint32_t n_parts;
+    double work, all_work; /* bytes of raw input as planned: of these parts, of the job's */
+} StageTally;
+
 typedef struct {
     const StageJob *job;
     Share *share;
     Hash128 key;
     const char *rejected_dir; /* NULL: none */
     int rank;
-    Receipt *done; /* what the parts finished by this process add up to, for --alarm; of the writing thread */
+    StageTally *tally; /* partrun_end() adds to it */
 } WriteSpec;
 
 /* Creates the temporaries. The run must be zeroed but for `part`. */

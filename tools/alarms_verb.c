@@ -22,12 +22,13 @@ static void print_band(Bands *b, const char *verb, const char *group, Span name,
 {
     const double rate = n / of, slack = 3 * sqrt(rate * (1 - rate) / of), f = b->factor;
     const double low = rate / (rate + f * (1 - rate)) - slack, high = rate * f / (rate * f + 1 - rate) + slack;
+    const double unit = 1e6; /* six decimals, rounded outwards: the run itself stays inside */
 
     if (name.n > MAX_NAME || name.n != strcspn((const char *)name.p, "\"\\\n")) return;
     if (!b->any) printf("%s:\n  alarm:\n", verb);
     b->any = true;
-    printf("    \"%s%.*s\": [%.4f, %.4f]  # was %.4f of %.0f\n", group, (int)name.n, (const char *)name.p,
-           low > 0 ? low : 0, high < 1 ? high : 1, rate, of);
+    printf("    \"%s%.*s\": [%.6f, %.6f]  # was %.6f of %.0f\n", group, (int)name.n, (const char *)name.p,
+           low > 0 ? floor(low * unit) / unit : 0, high < 1 ? ceil(high * unit) / unit : 1, rate, of);
 }
 
 static void print_drops(Bands *b, const RunStage *s)

@@ -52,7 +52,7 @@ int commit_verb(int argc, char **argv)
     for (int i = first; i < argc; i++) {
         uint32_t have, all;
         bool done;
-        if (common.no_alarm && (rc = alarm_publish(argv[i], &common.alarm, &err)) != ERR_OK) break;
+        if (common.no_alarm && (rc = alarm_publish(argv[i], &common.alarm, true, &err)) != ERR_OK) break;
         if ((rc = dataset_commit(argv[i], &done, &have, &all, &err)) != ERR_OK) break;
         if (done)
             rc = stage_summary(argv[i], &err);

@@ -30,6 +30,7 @@ struct EventReader {
     double last_t;
     OpenSpan open[EVENTLOG_MAX_OPEN];
     size_t n_open;
+    bool left_out_span; /* so that an end may be that of a span we do not have */
 };
 
 ErrCode eventreader_new(EventReader **out, EventLog *log, Err *err)
@@ -181,6 +182,7 @@ static ErrCode on_start(EventReader *r, const Json *line, double t, bool *good, 
     if (get_seconds(line, "began", &began) && began < t) p->begin = began;
     r->started = true;
     r->n_open = 0;
+    r->left_out_span = false;
     return p->verb && p->host ? ERR_OK : err_nomem(err, "events");
 }
 
@@ -230,8 +232,13 @@ static ErrCode on_begin(EventReader *r, const Json *line, double t, bool *good, 
     EventLog *log = r->log;
     LogSpan *all;
 
-    *good = get_count(line, "span") > 0 && get_text(line, "name").n > 0 && r->n_open < EVENTLOG_MAX_OPEN;
-    if (!*good || !has_room(r, log->n_spans)) return ERR_OK;
+    *good = get_count(line, "span") > 0 && get_text(line, "name").n > 0;
+    if (!*good) return ERR_OK;
+    if (r->n_open == EVENTLOG_MAX_OPEN || log->n_spans == EVENTLOG_MAX_EVENTS) {
+        r->left_out_span = true;
+        log->n_left_out++;
+        return ERR_OK;
+    }
     if (!(all = array_grow(log->span, log->n_spans, &r->cap_spans, sizeof *all))) return err_nomem(err, "events");
     log->span = all;
     LogSpan *s = &all[log->n_spans++];
@@ -252,8 +259,8 @@ static void on_end(EventReader *r, const Json *line, double t, bool *good)
     size_t i = r->n_open;
 
     while (i > 0 && r->open[i - 1].id != id) i--;
-    *good = i > 0;
-    if (!*good) return;
+    *good = i > 0 || r->left_out_span;
+    if (i == 0) return;
     LogSpan *s = &r->log->span[r->open[i - 1].span];
     s->end = t > s->begin ? t : s->begin;
     s->ended = true;

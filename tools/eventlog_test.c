@@ -107,6 +107,27 @@ TEST(bad_lines_cost_themselves)
     }
 }
 
+/* Spans beyond those that may be open are left out; their ends are no damage, nor is anything behind them. */
+TEST(ends_of_spans_left_out_are_no_damage)
+{
+    enum { N = EVENTLOG_MAX_OPEN + 5 };
+    Buf text = {0};
+
+    buf_puts(&text, START(10, 1000, 1000, "a", 0, 1));
+    for (int i = 1; i <= N; i++)
+        buf_printf(&text, "{\"event\":\"begin\",\"t\":11,\"span\":%d,\"lane\":0,\"name\":\"x\"}\n", i);
+    for (int i = N; i >= 1; i--) buf_printf(&text, "{\"event\":\"end\",\"t\":12,\"span\":%d}\n", i);
+    const char *lines = buf_cstr(&text);
+    CHECK(lines);
+    EventLog log = read_one(lines);
+    CHECK_INT(EVENTLOG_MAX_OPEN, log.n_spans);
+    CHECK_INT(5, log.n_left_out);
+    CHECK_INT(0, log.n_damaged);
+    for (size_t i = 0; i < log.n_spans; i++) CHECK(log.span[i].ended);
+    eventlog_clear(&log);
+    buf_clear(&text);
+}
+
 TEST(what_cannot_be_is_nothing)
 {
     EventLog log =

@@ -45,8 +45,8 @@ static const char common[] =
     "}\n"
     "begin() { echo \"== $name: job $SLURM_JOB_ID on $(hostname), restart ${SLURM_RESTART_COUNT:-0}\" >&2; }\n";
 
-/* Jobs of one piece: alarms, wrong options, bad data and too little memory stay what they are, 6 is somebody's wish; the rest may be the
- * node's fault. */
+/* Jobs of one piece: alarms, wrong options, bad data and too little memory want somebody's hand, 6 is somebody's wish; the rest may be
+ * the node's fault. */
 static const char end_of_one[] =
     "[ \"$status\" -ne 0 ] || exit 0\n"
     "again_if_late\n"

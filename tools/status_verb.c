@@ -287,32 +287,51 @@ static ErrCode show_inner(Arena *a, const char *dir, const StatusOptions *o, Buf
     return rc;
 }
 
+/* Which file of its output shows a stage complete that makes no dataset; "": the output itself. NULL: it makes a dataset. */
+static const char *last_file(const char *verb)
+{
+    static const char *const files[][2] = {{"bpe", ""}, {"tokenize", "manifest.json"}, {"train", "result.json"}};
+
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++)
+        if (strcmp(files[i][0], verb) == 0) return files[i][1];
+    return NULL;
+}
+
+/* One stage of the run in dir; *there: it has begun. */
+static ErrCode show_stage(Arena *a, const char *dir, const char *verb, const StatusOptions *o, Buf *b, bool *there,
+                          bool *done, Err *err)
+{
+    const char *out = path_join(a, dir, recipe_output_name(verb)), *last = last_file(verb);
+    ErrCode rc;
+
+    *there = *done = false;
+    if (!out) return err_nomem(err, "a path");
+    if (!last) {
+        rc = show_dataset(out, o, b, there, done, err);
+        const bool inner = rc == ERR_OK && *there && !*done && strcmp(verb, "dedup") == 0;
+        return inner ? show_inner(a, out, o, b, err) : rc;
+    }
+    if ((rc = store_exists(out, there, err)) != ERR_OK || !*there) return rc;
+    const char *file = *last ? path_join(a, out, last) : out;
+    rc = file ? store_exists(file, done, err) : err_nomem(err, "a path");
+    if (rc == ERR_OK) show_file(out, verb, *done, o, b);
+    return rc;
+}
+
 /* One line a stage that has begun. A run is complete when all of them are and the report is there, which comes last. */
 static ErrCode show_run(Arena *a, const char *dir, const StatusOptions *o, Buf *b, bool *found, bool *complete,
                         Err *err)
 {
-    static const char *const files[][2] = {{"bpe", ""}, {"tokenize", "manifest.json"}, {"train", "result.json"}};
     const char *report = path_join(a, dir, "report.html");
     ErrCode rc = report ? store_exists(report, complete, err) : err_nomem(err, "a path");
 
     *found = false;
     if (o->json) buf_puts(b, "{\"kind\":\"run\""), put_text(b, "dir", dir), buf_puts(b, ",\"stages\":[");
     for (size_t i = 0; i < RECIPE_STAGES && rc == ERR_OK; i++) {
-        const char *verb = recipe_verb(i), *out = path_join(a, dir, recipe_output_name(verb)), *last = NULL;
-        bool there = false, done = false;
-        size_t before = b->n;
-        if (!out) return err_nomem(err, "a path");
+        const size_t before = b->n;
+        bool there, done;
         if (o->json && *found) buf_putc(b, ',');
-        for (size_t k = 0; k < sizeof files / sizeof *files; k++)
-            if (strcmp(files[k][0], verb) == 0) last = files[k][1];
-        if (!last) {
-            rc = show_dataset(out, o, b, &there, &done, err);
-            if (rc == ERR_OK && there && !done && strcmp(verb, "dedup") == 0) rc = show_inner(a, out, o, b, err);
-        } else if ((rc = store_exists(out, &there, err)) == ERR_OK && there) {
-            const char *file = *last ? path_join(a, out, last) : out;
-            rc = file ? store_exists(file, &done, err) : err_nomem(err, "a path");
-            if (rc == ERR_OK) show_file(out, verb, done, o, b);
-        }
+        rc = show_stage(a, dir, recipe_verb(i), o, b, &there, &done, err);
         if (!there) b->n = before;
         *found |= there;
         *complete &= !there || done;
