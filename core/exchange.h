@@ -36,14 +36,15 @@ typedef struct {
 } ExchangeSpec;
 
 typedef struct Exchange Exchange;
-/* Every rank of par takes part: opening, flip and each are collective (a Par of par_alone() keeps an exchange local). */
+/* Every rank of par takes part in all of it (a Par of par_alone() keeps an exchange local). Opening and flip may fail on one rank
+ * alone: callers agree on their outcome (par_agree) before they go on. */
 MUST_USE ErrCode exchange_open(Exchange **x, const ExchangeSpec *spec, const Par *par, Err *err);
 void exchange_close(Exchange *x);
 
 /* --- sending. `lane` is the calling OpenMP thread's number, 0 <= lane < par->threads; lanes do not wait for one another. */
 MUST_USE ErrCode exchange_put(Exchange *x, int lane, const uint8_t key[EXCHANGE_KEY], const void *value, uint32_t n,
                               Err *err);
-/* All has been sent. Collective. */
+/* All has been sent; on every rank. */
 MUST_USE ErrCode exchange_flip(Exchange *x, Err *err);
 
 /* --- receiving, after the flip. */

@@ -2,6 +2,7 @@
 
 #include "core/events.h"
 #include "core/log.h"
+#include "core/store.h"
 
 #include <inttypes.h>
 #include <limits.h>
@@ -152,10 +153,19 @@ static ErrCode keep_partition(void *ctx, int thread, uint32_t partition, Exchang
     return rc ? rc : resultsout_end(out, err);
 }
 
+/* DIR/NAME/sent-I-of-N.done: a look tells whether a task has sent, without reading what. */
+static ErrCode sent_mark(const Pass *p, uint32_t task, char out[PATH_MAX], Err *err)
+{
+    int n = snprintf(out, PATH_MAX, "%s/sent-%05" PRIu32 "-of-%05" PRIu32 ".done", p->dir, task, p->spec.task.count);
+
+    return n > 0 && n < PATH_MAX ? ERR_OK : err_set(err, ERR_LIMIT, "%s: the path is too long", p->dir);
+}
+
 /* What this task sends, kept where all can read it. */
 static ErrCode send_share(Pass *p, PassSend send, Err *err)
 {
-    char dir[PATH_MAX];
+    char dir[PATH_MAX], mark[PATH_MAX];
+    bool created;
     Sent s = {.pass = p};
     ErrCode rc = open_sent(p, p->spec.task.index, dir, &s.sent, err);
 
@@ -170,7 +180,21 @@ static ErrCode send_share(Pass *p, PassSend send, Err *err)
         p->sorting = false;
     }
     results_close(s.sent);
-    return rc;
+    if (rc == ERR_OK) rc = sent_mark(p, p->spec.task.index, mark, err);
+    return rc ? rc : store_create(mark, (Span){NULL, 0}, &created, err);
+}
+
+/* With the step done, what this task sent into it is nothing. */
+static void drop_sent(const Pass *p)
+{
+    char dir[PATH_MAX], mark[PATH_MAX];
+    Err err;
+    ErrCode rc = sent_mark(p, p->spec.task.index, mark, &err);
+
+    if (rc == ERR_OK) rc = store_delete(mark, &err);
+    if (rc == ERR_OK) rc = sent_dir(p, p->spec.task.index, dir, &err);
+    if (rc == ERR_OK) rc = store_delete_tree(dir, 0, &err);
+    if (rc) log_debug("%s", err.msg);
 }
 
 static ErrCode put_sent(void *ctx, int thread, uint32_t partition, Span records, Err *err)
@@ -185,8 +209,21 @@ static ErrCode put_sent(void *ctx, int thread, uint32_t partition, Span records,
     return rc;
 }
 
-/* Every task's sending in turn: whether it is complete, and, if `read`, this task's partitions of it. */
-static ErrCode each_sent(Pass *p, bool read, Err *err)
+static ErrCode all_have_sent(const Pass *p, Err *err)
+{
+    char mark[PATH_MAX];
+    bool there;
+    ErrCode rc = ERR_OK;
+
+    for (uint32_t task = 0; task < p->spec.task.count && rc == ERR_OK; task++) {
+        if ((rc = sent_mark(p, task, mark, err)) != ERR_OK || (rc = store_exists(mark, &there, err)) != ERR_OK) break;
+        if (!there) rc = err_set(err, ERR_NO, "%s is not there yet", mark);
+    }
+    return rc;
+}
+
+/* This task's partitions of what all have sent. A mark may be another job's. */
+static ErrCode gather_share(Pass *p, Err *err)
 {
     char dir[PATH_MAX];
     ErrCode rc = ERR_OK;
@@ -194,10 +231,8 @@ static ErrCode each_sent(Pass *p, bool read, Err *err)
     for (uint32_t task = 0; task < p->spec.task.count && rc == ERR_OK; task++) {
         Results *sent;
         if ((rc = open_sent(p, task, dir, &sent, err)) != ERR_OK) break;
-        if (!results_complete(sent))
-            rc = err_set(err, ERR_NO, "%s is not complete yet", dir);
-        else if (read)
-            rc = results_each(sent, put_sent, p, err);
+        rc = results_complete(sent) ? results_each(sent, put_sent, p, err)
+                                    : err_set(err, ERR_NO, "%s is not complete yet", dir);
         results_close(sent);
     }
     return rc;
@@ -214,10 +249,10 @@ static ErrCode receive_own(void *ctx, int thread, uint32_t partition, ExchangeGr
 
 static ErrCode receive_share(Pass *p, Err *err)
 {
-    ErrCode rc = each_sent(p, false, err);
+    ErrCode rc = all_have_sent(p, err);
 
     if (rc == ERR_OK) rc = exchange_open(&p->exchange, &p->spec.exchange, &p->par, err);
-    if (rc == ERR_OK) rc = each_sent(p, true, err);
+    if (rc == ERR_OK) rc = gather_share(p, err);
     if (rc == ERR_OK) rc = exchange_flip(p->exchange, err);
     return rc ? rc : results_settle(p->results, exchange_each(p->exchange, receive_own, p, err), err);
 }
@@ -231,16 +266,21 @@ static bool share_is_done(const Pass *p)
     return begin == end;
 }
 
+/* A task may be at work twice: then one takes away what the other was reading, and the step is done. */
 static ErrCode run_task(Pass *p, PassSend send, Err *err)
 {
+    Err later;
     ErrCode rc = send_share(p, send, err);
 
     if (rc == ERR_OK && !share_is_done(p)) rc = receive_share(p, err);
     exchange_close(p->exchange);
     p->exchange = NULL;
-    if (rc == ERR_OK && !pass_is_done(p)) rc = results_look(p->results, err);
-    if (rc == ERR_OK && !pass_is_done(p)) rc = err_set(err, ERR_NO, "%s is not complete yet", p->dir);
-    return rc;
+    if (pass_is_done(p)) return rc;
+    const ErrCode looked = results_look(p->results, &later);
+    if (looked == ERR_OK && pass_is_done(p)) return ERR_OK;
+    if (rc) return rc;
+    if (looked) *err = later;
+    return looked ? looked : err_set(err, ERR_NO, "%s is not complete yet", p->dir);
 }
 
 /* --- */
@@ -253,6 +293,7 @@ ErrCode pass_run(Pass *p, PassSend send, PassReceive receive, void *ctx, Err *er
     ErrCode rc;
 
     if (had) log_info("%s: %" PRIu32 " of %" PRIu32 " partitions are there", p->dir, had, all);
+    if (had == all && p->spec.task.count) drop_sent(p);
     if (had == all) return ERR_OK;
     p->receive = receive;
     p->ctx = ctx;
@@ -262,6 +303,7 @@ ErrCode pass_run(Pass *p, PassSend send, PassReceive receive, void *ctx, Err *er
     exchange_close(p->exchange);
     p->exchange = NULL;
     for (int i = 0; i < p->par.threads; i++) resultsout_clear(&p->out[i]);
+    if (rc == ERR_OK && p->spec.task.count) drop_sent(p);
     if (rc == ERR_OK) log_debug("%s: %.1f s", p->dir, clock_seconds() - began);
     return rc;
 }

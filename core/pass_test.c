@@ -14,14 +14,14 @@ enum { N = 40000, KEYS = 6000, PARTITIONS = 16, WIDTH = 12 };
 typedef struct {
     uint32_t sent, received; /* records put, partitions received */
     uint32_t fail_at;        /* partition whose receiving fails; UINT32_MAX: none */
+    uint32_t task;           /* of three */
 } Job;
 
-static ErrCode send_all(void *ctx, Pass *p, Err *err)
+static ErrCode send_every(Job *job, Pass *p, uint32_t first, uint32_t step, Err *err)
 {
-    Job *job = ctx;
     ErrCode rc = ERR_OK;
 
-    for (uint32_t i = 0; i < N && rc == ERR_OK; i++) {
+    for (uint32_t i = first; i < N && rc == ERR_OK; i += step) {
         uint8_t key[EXCHANGE_KEY], value[4];
         exchange_key_u64(key, mix64(i % KEYS + 1), i % KEYS);
         le32_put(value, i);
@@ -30,6 +30,9 @@ static ErrCode send_all(void *ctx, Pass *p, Err *err)
     }
     return rc;
 }
+
+static ErrCode send_all(void *ctx, Pass *p, Err *err) { return send_every(ctx, p, 0, 1, err); }
+static ErrCode send_third(void *ctx, Pass *p, Err *err) { return send_every(ctx, p, ((Job *)ctx)->task, 3, err); }
 
 static ErrCode sum_groups(void *ctx, int thread, uint32_t partition, ExchangeGroups *g, ResultsOut *out, Err *err)
 {
@@ -192,43 +195,103 @@ TEST(pass_reads_doubled_results_once)
     pass_close(p[0]);
 }
 
-TEST(pass_passes_over_what_is_damaged_or_of_another_job)
+TEST(pass_of_another_job_is_passed_over)
 {
     const char *dir = check_tmpdir();
     Job job = {.fail_at = UINT32_MAX};
+    Pass *p;
+    Err err;
+
+    for (uint64_t key = 1; key <= 2; key++) {
+        CHECK_OK(run(dir, key, &job, &p, &err), &err);
+        check_results(p);
+        pass_close(p);
+        CHECK_INT(key * N, job.sent);
+    }
+    CHECK_INT(2, count_objects(dir, NULL));
+}
+
+/* Flips a byte so far from the end (or the beginning) of the one object. */
+static void damage(const char *dir, size_t from_end, bool begin)
+{
     char path[1024];
     Buf bytes = {0};
+    Err err;
+
+    CHECK_INT(1, count_objects(dir, path));
+    CHECK_OK(store_read(path, 64 << 20, &bytes, &err), &err);
+    if (bytes.n > from_end) bytes.p[begin ? 0 : bytes.n - from_end] ^= 1;
+    CHECK_OK(store_write(path, buf_span(&bytes), &err), &err);
+    buf_clear(&bytes);
+}
+
+TEST(pass_makes_a_damaged_object_again)
+{
+    static const size_t from_end[] = {1, 20, 50, 60, 100}; /* the sum, the tail, the list */
+
+    for (size_t i = 0; i < sizeof from_end / sizeof *from_end; i++) {
+        const char *dir = check_tmpdir();
+        Job job = {.fail_at = UINT32_MAX};
+        Pass *p;
+        Err err;
+        CHECK_OK(run(dir, 1, &job, &p, &err), &err);
+        pass_close(p);
+        damage(dir, from_end[i], false);
+        CHECK_OK(run(dir, 1, &job, &p, &err), &err);
+        check_results(p);
+        pass_close(p);
+        CHECK_INT(2 * N, job.sent);
+    }
+}
+
+TEST(pass_says_which_object_has_damaged_records)
+{
+    const char *dir = check_tmpdir();
+    Job job = {.fail_at = UINT32_MAX};
+    Buf all = {0};
     Pass *p;
     Err err;
 
     CHECK_OK(run(dir, 1, &job, &p, &err), &err);
     pass_close(p);
-    CHECK_OK(run(dir, 2, &job, &p, &err), &err); /* another key beside it */
-    check_results(p);
+    damage(dir, 1, true);
+    CHECK_OK(run(dir, 1, &job, &p, &err), &err);
+    CHECK_INT(ERR_DATA, results_each(pass_results(p), gather_results, &all, &err));
+    CHECK(strstr(err.msg, ".res at 0: damaged") != NULL);
+    buf_clear(&all);
     pass_close(p);
-    CHECK_INT(2 * N, job.sent);
-    CHECK_INT(2, count_objects(dir, path));
-    CHECK_OK(store_delete(path, &err), &err);
-    CHECK_INT(1, count_objects(dir, path));
-    CHECK_OK(store_read(path, 64 << 20, &bytes, &err), &err);
-    for (size_t i = 0; i < 3; i++) { /* the tail, the list, the first byte */
-        const size_t at[3] = {bytes.n - 50, bytes.n - 100, 0};
-        bytes.p[at[i]] ^= 1;
-        CHECK_OK(store_write(path, buf_span(&bytes), &err), &err);
-        bytes.p[at[i]] ^= 1;
-        for (uint64_t key = 1; key <= 2; key++) { /* it was the one's or the other's */
-            ErrCode rc = run(dir, key, &job, &p, &err);
-            if (rc == ERR_OK && i < 2) check_results(p);
-            if (i == 2 && rc == ERR_OK) {
-                Buf all = {0};
-                rc = results_each(pass_results(p), gather_results, &all, &err);
-                buf_clear(&all);
-                CHECK(rc == ERR_OK || (rc == ERR_DATA && strstr(err.msg, ".res at 0: damaged")));
-            }
+}
+
+/* Tasks of an array, each as far as it can, over and over; one of them twice at a time. */
+TEST(pass_by_tasks_yields_the_same)
+{
+    enum { TASKS = 3 };
+    const char *dir = check_tmpdir();
+    const Par par = par_alone(2);
+    Err err = {0};
+
+    for (uint32_t sweep = 0, done = 0; done < TASKS; sweep++) {
+        done = 0;
+        CHECK(sweep < 5);
+        for (uint32_t i = 0; sweep < 5 && i < TASKS; i++) {
+            PassSpec spec = spec_of(dir, 1);
+            Job job = {.fail_at = UINT32_MAX, .task = i};
+            Pass *p;
+            spec.task = (OptTask){i, TASKS};
+            CHECK_OK(pass_open(&p, &spec, &par, &err), &err);
+            ErrCode rc = pass_run(p, send_third, sum_groups, &job, &err);
+            CHECK(rc == ERR_OK || rc == ERR_NO);
+            if (rc == ERR_OK) done++;
             pass_close(p);
         }
+        if (sweep >= 5) break;
     }
-    buf_clear(&bytes);
+    Job job = {.fail_at = UINT32_MAX};
+    Pass *p;
+    CHECK_OK(run(dir, 1, &job, &p, &err), &err); /* to a run without tasks it is all there */
+    CHECK_INT(0, job.sent);
+    check_results(p);
+    pass_close(p);
 }
 
 static ErrCode run_once(void *ctx, Err *err)

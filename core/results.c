@@ -17,7 +17,7 @@ enum {
     ENTRY = 40,
     NAME = 24, /* "XXXXXXXXXXXXXXXX.res" and zeros */
     OBJECT_MAX = 64 << 20,
-    WAIT_SECONDS = 30 /* what was found longest ago is never older when the process dies */
+    WAIT_SECONDS = 30 /* then what waits is published with the next piece, though it is little */
 };
 static const uint32_t last_piece = UINT32_C(1) << 31;
 
@@ -43,7 +43,7 @@ struct Results {
     uint8_t *done; /* by partition */
     uint32_t n_done;
     Names names;
-    Pieces pieces;  /* of finished partitions, none empty, sorted */
+    Pieces pieces;  /* of finished partitions, sorted; one without records has one piece, an empty one */
     Buf body, list; /* what waits to be published */
     uint32_t n_waiting;
     double since;
@@ -317,8 +317,8 @@ static ErrCode publish(Results *r, Err *err)
     ErrCode rc;
 
     if (r->n_waiting == 0) return ERR_OK;
-    put_tail(r);
-    rc = buf_ok(&r->body, "results", err);
+    if ((rc = buf_ok(&r->list, "results", err)) == ERR_OK) put_tail(r);
+    if (rc == ERR_OK) rc = buf_ok(&r->body, "results", err);
     while (rc == ERR_OK && !created) {
         choose_name(name, r);
         rc = object_path(r, name, path, err);
@@ -398,18 +398,33 @@ ErrCode results_settle(Results *r, ErrCode rc, Err *err)
 
 /* --- reading */
 
+/* One thread's reading: the object it read from last is likely to be the next. */
+typedef struct {
+    InFile *file;
+    uint32_t object;
+} Reader;
+
+static void reader_close(Reader *rd)
+{
+    if (rd->file) infile_close(rd->file);
+    rd->file = NULL;
+}
+
 /* Appends the piece. */
-static ErrCode read_piece(const Results *r, const Piece *p, Buf *out, Err *err)
+static ErrCode read_piece(const Results *r, Reader *rd, const Piece *p, Buf *out, Err *err)
 {
     char path[PATH_MAX];
-    InFile *f;
     ErrCode rc = object_path(r, r->names.name[p->object], path, err);
 
     if (rc || p->bytes == 0) return rc;
     if (!buf_reserve(out, (size_t)p->bytes)) return err_nomem(err, path);
-    if ((rc = infile_open(&f, path, err)) != ERR_OK) return rc;
-    rc = infile_read(f, p->offset, out->p + out->n, (size_t)p->bytes, err);
-    infile_close(f);
+    if (rd->file && rd->object != p->object) reader_close(rd);
+    if (!rd->file && (rc = infile_open(&rd->file, path, err)) != ERR_OK) {
+        rd->file = NULL;
+        return rc;
+    }
+    rd->object = p->object;
+    rc = infile_read(rd->file, p->offset, out->p + out->n, (size_t)p->bytes, err);
     if (rc == ERR_OK && hash64(span(out->p + out->n, (size_t)p->bytes)) != p->sum)
         rc = err_set(err, ERR_DATA, "%s at %" PRIu64 ": damaged; delete it and run again", path, p->offset);
     if (rc == ERR_OK) out->n += (size_t)p->bytes;
@@ -431,14 +446,15 @@ static size_t first_of(const Results *r, uint32_t partition)
     return lo;
 }
 
-static ErrCode read_partition(const Results *r, uint32_t partition, ResultsEach fn, void *ctx, Buf *buf, Err *err)
+static ErrCode read_partition(const Results *r, Reader *rd, uint32_t partition, ResultsEach fn, void *ctx, Buf *buf,
+                              Err *err)
 {
     ErrCode rc = interrupt_seen() ? err_set(err, ERR_INTR, "interrupted") : ERR_OK;
 
     for (size_t i = first_of(r, partition); rc == ERR_OK && i < r->pieces.n; i++) {
         if (r->pieces.p[i].partition != partition) break;
         buf_reset(buf);
-        rc = read_piece(r, &r->pieces.p[i], buf, err);
+        rc = read_piece(r, rd, &r->pieces.p[i], buf, err);
         if (rc == ERR_OK && buf->n) rc = fn(ctx, omp_get_thread_num(), partition, buf_span(buf), err);
     }
     return rc;
@@ -457,11 +473,12 @@ static ErrCode read_partitions(const Results *r, uint32_t begin, uint32_t end, R
 
 #pragma omp parallel num_threads(r->par.threads)
     {
+        Reader reader = {0};
         Buf buf = {0};
 #pragma omp for schedule(dynamic, 1)
         for (uint32_t p = begin; p < end; p++) {
             Err own;
-            ErrCode mine = read_partition(r, p, fn, ctx, &buf, &own);
+            ErrCode mine = read_partition(r, &reader, p, fn, ctx, &buf, &own);
             if (mine == ERR_OK) continue;
 #pragma omp critical(results_failure)
             if (p < failed) {
@@ -470,6 +487,7 @@ static ErrCode read_partitions(const Results *r, uint32_t begin, uint32_t end, R
                 if (err) *err = own;
             }
         }
+        reader_close(&reader);
         buf_clear(&buf);
     }
     return rc;
@@ -506,18 +524,20 @@ static size_t piece_at(const Results *r, uint64_t from)
 
 ErrCode results_range(const Results *r, uint64_t from, uint64_t to, Buf *out, Err *err)
 {
+    Reader reader = {0};
     Buf piece = {0};
     ErrCode rc = ERR_OK;
 
     for (size_t i = piece_at(r, from); rc == ERR_OK && i < r->pieces.n && r->pieces.p[i].first < to; i++) {
         buf_reset(&piece);
-        rc = read_piece(r, &r->pieces.p[i], &piece, err);
+        rc = read_piece(r, &reader, &r->pieces.p[i], &piece, err);
         for (size_t at = 0; rc == ERR_OK && at < piece.n; at += r->spec.width) {
             uint64_t k = 0;
             for (int b = 0; b < 8; b++) k = k << 8 | piece.p[at + (size_t)b];
             if (k >= from && k < to) buf_put(out, piece.p + at, r->spec.width);
         }
     }
+    reader_close(&reader);
     buf_clear(&piece);
     return rc ? rc : buf_ok(out, "results", err);
 }

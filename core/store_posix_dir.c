@@ -96,7 +96,8 @@ ErrCode posix_delete_tree(const char *path, int depth, Err *err)
     if (lstat(path, &st) != 0) return is_absent(errno) ? ERR_OK : err_sys(err, "cannot look at %s", path);
     if (!S_ISDIR(st.st_mode)) return posix_delete(path, err);
     if (depth < 0) return err_set(err, ERR_LIMIT, "cannot delete %s: deeper than a tree of ours", path);
-    if ((rc = posix_list(path, &list, err)) != ERR_OK) return rc;
+    if ((rc = posix_list(path, &list, err)) != ERR_OK)
+        return lstat(path, &st) != 0 && is_absent(errno) ? ERR_OK : rc; /* another has deleted it meanwhile */
     for (size_t i = 0; i < list.n && rc == ERR_OK; i++) {
         const char *entry = path_join(&list.arena, path, list.name[i]);
         rc = entry ? posix_delete_tree(entry, depth - 1, err) : err_nomem(err, path);

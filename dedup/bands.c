@@ -167,6 +167,7 @@ static ErrCode add_band(const DocTable *t, uint32_t band, Stars *stars, Err *err
     Pass *p;
     ErrCode rc = open_band(t, &b, band, &p, err);
 
+    if (rc == ERR_OK && !pass_is_done(p)) rc = err_set(err, ERR_NO, "the pairs of %s are not all there", b.name);
     if (rc == ERR_OK) rc = results_all(pass_results(p), add_edges, stars, err);
     pass_close(p);
     return rc;

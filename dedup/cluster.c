@@ -215,18 +215,18 @@ static ErrCode write_parts(void *ctx, Pass *p, Err *err)
     return doctable_each_part(w->t, write_part, w, err);
 }
 
-/* Another run's result goes first, its clusters.json before all, so that what is left never looks complete. Files without
- * clusters.json stay: another task of this run may be writing them, with the same bytes in them, and what an older run left
- * is known by its receipt. */
-static ErrCode start_dir(const char *dir, Err *err)
+/* Another run's clusters.json goes first, so that what is left never looks complete. Its columns files stay until they are written
+ * over: another job may be writing its own, and a receipt says whose a file is. */
+static ErrCode start_dir(const char *dir, Hash128 key, Err *err)
 {
     char path[PATH_MAX];
-    bool finished = false;
+    DedupTotals totals;
+    bool ours, other = false;
     ErrCode rc = json_path(path, dir, err);
 
-    if (rc == ERR_OK) rc = store_exists(path, &finished, err);
-    if (rc == ERR_OK && finished) rc = store_delete(path, err);
-    if (rc == ERR_OK && finished) rc = store_delete_tree(dir, 0, err);
+    if (rc == ERR_OK) rc = clusters_load(dir, key, &ours, &totals, err);
+    if (rc == ERR_OK && !ours) rc = store_exists(path, &other, err);
+    if (rc == ERR_OK && other) rc = store_delete(path, err);
     if (rc == ERR_OK) rc = store_mkdirs(dir, err);
     return rc ? rc : store_sweep(dir, 0, err);
 }
@@ -241,7 +241,7 @@ static ErrCode write_result(Writer *w, Pass **written, Err *err)
     ErrCode rc = doctable_step(w->t, &spec, written, err);
 
     if (rc || pass_is_done(*written)) return rc;
-    if (w->t->par->rank == 0) rc = start_dir(w->dir, err);
+    if (w->t->par->rank == 0) rc = start_dir(w->dir, w->t->key, err);
     if ((rc = par_agree(w->t->par, rc, err)) != ERR_OK) return rc;
     return pass_run(*written, write_parts, list_by_doc, w, err);
 }
@@ -304,13 +304,11 @@ static ErrCode run_steps(DocTable *t, const char *dir, Steps *s, Err *err)
     return write_result(&w, &s->written, err);
 }
 
-/* Steps are what a run that was cut short goes on from: with the result there, they are nothing. */
 static ErrCode finish(const DocTable *t, const char *dir, const Steps *s, Err *err)
 {
     ErrCode rc = ERR_OK;
 
     if (t->par->rank == 0) rc = write_totals(pass_results(s->written), dir, t->key, err);
-    if (rc == ERR_OK && t->par->rank == 0) rc = store_delete_tree(t->passes_dir, 2, err);
     return par_agree(t->par, rc, err);
 }
 

@@ -142,7 +142,17 @@ static ErrCode have_clusters(const Paths *paths, Hash128 key, const Par *par, bo
     return ERR_OK;
 }
 
-/* Where tasks do this at the same time, the first to end takes away what the others were still reading, and the result is
+/* Steps are what a run that was cut short goes on from: with the result there, they are nothing. Others may be writing there,
+ * or deleting, at this moment. */
+static void drop_steps(const Paths *paths, const Par *par)
+{
+    Err err;
+
+    if (par->rank == 0 && store_delete_tree(paths->passes, 2, &err) != ERR_OK)
+        log_debug("%s; the next run deletes it", err.msg);
+}
+
+/* Where several do this at the same time, the first to end takes away what the others were still reading, and the result is
  * there; some may have begun steps anew. */
 static ErrCode make_clusters(const DedupParams *params, const StageJob *job, const Paths *paths, Hash128 key,
                              const Par *par, Err *err)
@@ -156,15 +166,19 @@ static ErrCode make_clusters(const DedupParams *params, const StageJob *job, con
                                         .memory = common_memory(job->common, par)}};
     Leases *at_work = NULL; /* so that --force of another sees us, and `tamis status` */
     bool found;
-    Err ignored;
+    Err failure;
     ErrCode rc = have_clusters(paths, key, par, &found, err);
 
-    if (rc || found) return rc;
-    if (par->rank == 0) rc = leases_open(&at_work, job->out_dir, job->def->name, "clustering", err);
-    if ((rc = par_agree(par, rc, err)) == ERR_OK) rc = cluster_run(params, job->set, &spec, par, err);
-    leases_close(at_work);
-    if (rc == ERR_OK || have_clusters(paths, key, par, &found, &ignored) != ERR_OK || !found) return rc;
-    return par->rank == 0 ? store_delete_tree(paths->passes, 2, err) : ERR_OK;
+    if (rc == ERR_OK && !found) {
+        if (par->rank == 0) rc = leases_open(&at_work, job->out_dir, job->def->name, "clustering", err);
+        if ((rc = par_agree(par, rc, err)) == ERR_OK) rc = cluster_run(params, job->set, &spec, par, err);
+        leases_close(at_work);
+        if (rc) failure = *err;
+        if (rc && have_clusters(paths, key, par, &found, err) == ERR_OK && found) rc = ERR_OK;
+        if (rc) *err = failure;
+    }
+    if (rc == ERR_OK) drop_steps(paths, par);
+    return rc;
 }
 
 /* As far as it goes now; `waiting` says what for, when others have to come first. */
@@ -197,7 +211,7 @@ static ErrCode run_phases(const DedupParams *params, const StageJob *job, const 
 static ErrCode run_patiently(const DedupParams *params, const StageJob *job, const Paths *paths, Hash128 key,
                              const Par *par, StageTotals *totals, Err *err)
 {
-    enum { FIRST_MS = 50, LAST_MS = 2000 };
+    enum { FIRST_MS = 50, LAST_MS = 15000 };
     double until = clock_seconds() + params->wait_seconds;
     Err waiting = {0}, last = {0};
     unsigned ms = FIRST_MS;
@@ -234,7 +248,7 @@ ErrCode dedup_run(const DedupParams *params, const DatasetSet *in, const char *o
     if (rc == ERR_OK) rc = make_paths(paths, out_dir, err);
     put_params(&json, params);
     if (rc == ERR_OK) rc = buf_ok(&json, "parameters", err);
-    if (rc == ERR_OK) {
+    if ((rc = par_agree(par, rc, err)) == ERR_OK) {
         StageJob job = {.def = &judge_def,
                         .ctx = &ctx,
                         .params = buf_span(&json),

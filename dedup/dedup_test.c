@@ -721,6 +721,36 @@ TEST(dedup_by_tasks_that_wait)
     corpus_clear(&c);
 }
 
+/* Two jobs started on one directory by mistake. */
+TEST(dedup_by_two_jobs_at_once)
+{
+    enum { ROUNDS = 4 };
+    Corpus c = mixed_corpus(240, 4);
+    const char *in = check_tmpdir();
+    DedupParams p = DEDUP_PARAMS_DEFAULT;
+    StageTotals t;
+    Err err;
+
+    p.bands = 3;
+    write_corpus(&c, in);
+    Result want = dedup(&c, &p, in, 2, 1 << 30);
+    for (int round = 0; round < ROUNDS; round++) {
+        const char *out = check_tmpdir();
+        pid_t child[2];
+        for (int i = 0; i < 2; i++)
+            if ((child[i] = fork()) == 0) _exit(run_task(in, out, &p, (OptTask){0, 0}, &t, &err));
+        for (int i = 0; i < 2; i++) {
+            int status = -1;
+            CHECK(waitpid(child[i], &status, 0) == child[i]);
+            CHECK_INT(0, status);
+        }
+        CHECK_OK(run_in(in, out, &p, false, &t, &err), &err);
+        CHECK(t.up_to_date && t.n_docs == want.totals.n_docs - want.totals.n_exact - want.totals.n_near);
+    }
+    result_clear(&want);
+    corpus_clear(&c);
+}
+
 TEST(dedup_says_what_is_wrong)
 {
     Corpus c = mixed_corpus(60, 2);

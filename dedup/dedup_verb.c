@@ -95,8 +95,8 @@ int dedup_verb(int argc, char **argv)
     ErrCode rc = verb_begin(&verb, argc, argv, &common, &par, &first, &err);
     if (rc == ERR_NO) return verb_exit(ERR_OK, &err);
     if (rc != ERR_OK) goto out;
-    if ((rc = datasetset_open(&set, (const char *const *)argv + first, (size_t)(argc - first), &err)) != ERR_OK)
-        goto out;
+    rc = datasetset_open(&set, (const char *const *)argv + first, (size_t)(argc - first), &err);
+    if ((rc = par_agree(&par, rc, &err)) != ERR_OK) goto out; /* a rank may not see what the others see */
     if ((rc = dedup_run(&o.params, set, out, &common, &par, &totals, &dedup, &err)) != ERR_OK) goto out;
     if (totals.complete && !totals.up_to_date && par.rank == 0 && !common.quiet) {
         rc = stage_summary(out, &err);

@@ -103,7 +103,8 @@ static uint32_t first_part_of(const DocTable *t, uint32_t worker)
 static ErrCode alloc_states(DocTable *t, uint64_t memory, Err *err)
 {
     uint64_t ranks = (uint64_t)t->par->n_ranks, own = t->first[t->end] - t->first[t->begin];
-    uint64_t most = own > t->n / ranks + 1 ? own : t->n / ranks + 1, held = HELD_BYTES * most;
+    uint64_t most = own > t->n / ranks + 1 ? own : t->n / ranks + 1;
+    uint64_t held = t->task.index ? own : HELD_BYTES * most; /* of tasks the first alone finds components */
     uint64_t least = STEP_LEAST + ((uint64_t)t->par->threads << 22);
 
     if (memory < held || memory - held < least)

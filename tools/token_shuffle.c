@@ -438,7 +438,7 @@ ErrCode tokens_shuffle(const ShuffleSpec *spec, const Par *par, DomainSet *domai
     if (rc == ERR_OK) rc = send_share(&s, par, domains, n_lost, err);
     if (rc == ERR_OK) par_sum_u64(par, n_lost, 1);
     if (rc == ERR_OK) rc = domainset_gather(domains, par, err);
-    if (rc == ERR_OK) rc = domainset_name(domains, err);
+    if (rc == ERR_OK) rc = par_agree(par, domainset_name(domains, err), err);
     if (rc == ERR_OK) rc = par_agree(par, exchange_flip(s.exchange, err), err);
     if (rc == ERR_OK) rc = write_shards(spec, s.exchange, domains, par, err);
     exchange_close(s.exchange);

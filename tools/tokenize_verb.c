@@ -131,46 +131,69 @@ static ErrCode compare_key(const TokenizePlan *p, const char *path, bool *found,
     return rc;
 }
 
+/* shard-NNNNNN.tok, or one that was being written. */
+static bool is_shard(const char *name)
+{
+    static const char before[] = "shard-", behind[] = ".tok";
+    const char *at = name + sizeof before - 1;
+
+    if (strncmp(name, before, sizeof before - 1) != 0 || !ascii_is_digit((uint8_t)*at)) return false;
+    while (ascii_is_digit((uint8_t)*at)) at++;
+    if (strncmp(at, behind, sizeof behind - 1) != 0) return false;
+    at += sizeof behind - 1;
+    return *at == 0 || (strlen(at) > 4 && strcmp(at + strlen(at) - 4, ".tmp") == 0);
+}
+
 /* Removes the shards of one stream, and its directory when nothing else is in it. */
 static ErrCode wipe_stream(Arena *names, const char *dir, Err *err)
 {
     StoreList list = {0};
-    size_t n_left = 0;
+    size_t n_left = 0, n_shards = 0;
     ErrCode rc = store_list(dir, &list, err);
 
     for (size_t i = 0; i < list.n && rc == ERR_OK; i++) {
         const char *path = path_join(names, dir, list.name[i]);
-        if (!path)
-            rc = err_nomem(err, "a path");
-        else if (span_starts(span_str(list.name[i]), SPAN_LIT("shard-")))
-            rc = store_delete(path, err);
-        else
+        if (!is_shard(list.name[i])) {
             n_left++;
+            continue;
+        }
+        n_shards++;
+        rc = path ? store_delete(path, err) : err_nomem(err, "a path");
     }
-    if (rc == ERR_OK && list.n && n_left == 0) rc = store_delete_tree(dir, 1, err);
+    if (rc == ERR_OK && n_shards && n_left == 0) rc = store_delete_tree(dir, 1, err);
     storelist_clear(&list);
     return rc;
 }
 
-/* --force: removes the files of another run, the manifest first, so that what is left never looks complete. */
+static ErrCode wipe_streams(TokenizePlan *p, const TokenizeRun *run, Err *err)
+{
+    StoreList list = {0};
+    ErrCode rc = store_list(run->out, &list, err);
+
+    for (size_t i = 0; i < list.n && rc == ERR_OK; i++) {
+        const char *path = out_path(p, run, list.name[i]);
+        bool is_dir = false;
+        rc = path ? store_is_dir(path, &is_dir, err) : err_nomem(err, "a path");
+        if (rc == ERR_OK && is_dir) rc = wipe_stream(&p->names, path, err);
+    }
+    storelist_clear(&list);
+    return rc;
+}
+
+/* --force: removes the files of another run, the manifest first, so that what is left never looks complete, and the plan last,
+ * so that what is left is known for another run's. */
 static ErrCode wipe(TokenizePlan *p, const TokenizeRun *run, Err *err)
 {
-    static const char *const files[] = {"manifest.json", "vocab.bin", "mixture.json", "stats.json", "stage.json"};
-    StoreList list = {0};
+    static const char *const files[] = {"manifest.json", "vocab.bin", "mixture.json", "stats.json"};
+    const char *plan = out_path(p, run, "stage.json");
     ErrCode rc = ERR_OK;
 
     for (size_t i = 0; i < sizeof files / sizeof *files && rc == ERR_OK; i++) {
         const char *path = out_path(p, run, files[i]);
         rc = path ? store_delete(path, err) : err_nomem(err, "a path");
     }
-    if (rc == ERR_OK) rc = store_list(run->out, &list, err);
-    for (size_t i = 0; i < list.n && rc == ERR_OK; i++) {
-        const char *path = out_path(p, run, list.name[i]);
-        bool is_dir = false;
-        rc = path ? store_is_dir(path, &is_dir, err) : err_nomem(err, "a path");
-        if (rc == ERR_OK && is_dir && strcmp(list.name[i], "log") != 0) rc = wipe_stream(&p->names, path, err);
-    }
-    storelist_clear(&list);
+    if (rc == ERR_OK) rc = wipe_streams(p, run, err);
+    if (rc == ERR_OK) rc = plan ? store_delete(plan, err) : err_nomem(err, "a path");
     return rc;
 }
 
