@@ -1,6 +1,6 @@
 #!/bin/sh
-# Processes on one output directory: ranks that stop and that are killed, `tamis status` while they work, two jobs started by mistake, and
-# launchers whose tasks do not find each other. The content is always that of one process left alone.
+# Processes on one output directory: ranks that stop and that are killed, `tamis status` while they work, two jobs started by mistake, also
+# when one is killed, and launchers whose tasks do not find each other. The content is always that of one process left alone.
 #   tests/leases.sh BIN_DIR
 set -eu
 BIN=$(CDPATH='' cd -- "$1" && pwd)
@@ -53,8 +53,32 @@ same one
 tamis status one >out || fail "status of a complete dataset: $?"
 grep -q '^one: ingest, complete: 8 parts, ' out || fail "status: $(cat out)"
 
+# --- a process of another host: nobody knows, until its heartbeat was watched
+mkdir -p far/leases
+cp one/stage.json far
+beat() { echo "{\"host\":\"far\",\"pid\":7,\"beat\":$1,\"elapsed_s\":10,\"parts\":2,\"bytes\":9000000}" >beat; mv beat far/leases/far.7.0badcafe; }
+beat 1
+printf 'far.7.0badcafe 1 crawl/x' >far/leases/part-000003
+status_of() { # EXPIRY OPTION...
+    expiry=$1
+    shift
+    TAMIS_LEASE_SECONDS=$expiry tamis status "$@" far >out 2>log || [ $? -eq 1 ] || fail "status of another host's job: $(cat log)"
+}
+status_of 60
+grep -q ' 1 running, 7 missing' out && grep -q 'running  part 3 on far' out && grep -q 'far pid 7: unknown' out &&
+    grep -q '^  rate ' out && ! grep -q ' left$' out || fail "status of another host's job: $(cat out)"
+status_of 1 -w
+grep -q ' 0 running, 8 missing' out && grep -q 'dead     part 3 on far' out && grep -q 'far pid 7: dead' out &&
+    ! grep -q '^  rate ' out || fail "status --wait of another host's job that died: $(cat out)"
+status_of 1 -w --json
+grep -q '"n_running":0,"n_missing":8,' out && grep -q '"running":\[\]' out && ! grep -q eta_s out || fail "status --json: $(cat out)"
+(sleep 0.3; beat 2) &
+status_of 60 -w
+wait $!
+grep -q 'far pid 7: alive' out && grep -q ' left$' out || fail "status --wait of another host's job: $(cat out)"
+
 # --- two jobs on one directory; the same with other parameters is refused, also with --force
-tamis ingest -q -j 1 --inputs-per-part 1 -o two crawl 2>log &
+tamis ingest -q -j 1 --inputs-per-part 1 --events events -o two crawl 2>log &
 pid=$!
 await_lease two $pid $pid
 kill -STOP $pid
@@ -65,13 +89,67 @@ status=0
 ingest two --keep-lang en --force 2>out || status=$?
 [ $status -eq 4 ] || fail "a second job with --force: status $status, $(cat out)"
 grep -q 'at work here' out || fail "a second job with --force: $(cat out)"
-ingest two 2>out &
+tamis ingest -q -j 1 --inputs-per-part 1 --events events -o two crawl 2>out &
 second=$!
-sleep 0.1
+await_lease two $second $second
 kill -CONT $pid
 wait $pid || fail "the first of two jobs: status $?, $(cat log)"
 wait $second || fail "the second of two jobs: status $?, $(cat out)"
 same two
+for p in $pid $second; do
+    grep -q '"event":"part"' events/*."$p".jsonl || fail "one of two jobs did nothing: $(ls events)"
+done
+n=$(cat events/*.jsonl | grep -c '"event":"part"')
+[ "$n" -eq 8 ] || fail "two jobs did $n parts of 8"
+
+# --- two jobs of which one is killed, at a part that the other had planned to do
+tamis ingest -q -j 1 --inputs-per-part 1 -o three crawl 2>log &
+pid=$!
+await_lease three $pid $pid
+kill -STOP $pid
+tamis ingest -q -j 1 --inputs-per-part 1 -o three crawl 2>out &
+second=$!
+await_lease three $second $second
+kill -STOP $second
+kill -CONT $pid
+until grep -q "\.$pid\." three/leases/part-00000[3-7] 2>/dev/null; do
+    kill -0 $pid 2>/dev/null || fail "three: over before a part was seen: $(cat log)"
+done
+kill -9 $pid
+wait $pid || :
+tamis status three >shown || :
+grep -q "pid $pid: dead" shown && ! grep -q "running .* pid $pid " shown || fail "status of a killed job: $(cat shown)"
+kill -CONT $second
+i=0
+while kill -0 $second 2>/dev/null; do
+    i=$((i + 1))
+    [ $i -lt 400 ] || { kill -9 $second; fail "the second of two jobs waits for the first, which was killed: $(tamis status three)"; }
+    sleep 0.05
+done
+wait $second || fail "the second of two jobs, when the first was killed: status $?, $(cat out)"
+same three
+
+# --- dedup while it clusters, before it has parts: seen at work too
+i=0
+while :; do
+    i=$((i + 1))
+    [ $i -lt 30 ] || fail "dedup was never seen clustering"
+    rm -rf near
+    tamis dedup -q -o near alone 2>log &
+    pid=$!
+    until grep -qs '"role":"clustering"' near/leases/*; do kill -0 $pid 2>/dev/null || break; done
+    kill -STOP $pid 2>/dev/null || { wait $pid || fail "dedup: status $?, $(cat log)"; continue; }
+    ! grep -qs '"role":"clustering"' near/leases/* || break
+    kill -CONT $pid
+    wait $pid || fail "dedup: status $?, $(cat log)"
+done
+tamis status near >out || :
+grep -q " pid $pid (clustering): alive" out || fail "status of dedup: $(cat out)"
+status=0
+tamis dedup -q --force --shingle 4 -o near alone 2>out || status=$?
+[ $status -eq 4 ] && grep -q 'at work here' out || fail "a second dedup with --force: status $status, $(cat out)"
+kill -CONT $pid
+wait $pid || fail "dedup that was stopped: status $?, $(cat log)"
 
 # --- a launcher whose tasks do not find each other: none of them may work as if it were alone
 export ASAN_OPTIONS=detect_leaks=0 # Open MPI unloads its plugins, so that what they leaked has no name to suppress
@@ -120,7 +198,7 @@ if tamis --version | grep -q 'MPI [0-9]' && command -v mpirun >/dev/null 2>&1; t
     ! wait $job || [ -f killed/manifest.json ] || fail "ranks of which one was killed ended well with parts missing"
     ingest killed 2>log || fail "after a rank was killed: status $?, $(cat log)"
     same killed
-    echo "leases: status, two jobs, 6 verbs under mismatched launchers, ranks stopped and killed: the same content"
+    echo "leases: status, two jobs, one killed, dedup, 6 verbs under mismatched launchers, ranks stopped and killed: the same content"
 else
-    echo "leases: status, two jobs, 6 verbs under mismatched launchers: the same content; no MPI here"
+    echo "leases: status, two jobs, one killed, dedup, 6 verbs under mismatched launchers: the same content; no MPI here"
 fi
