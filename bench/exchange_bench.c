@@ -1,10 +1,10 @@
 /* bench/exchange_bench.c - records a second through core/exchange.h: made by counting, sent, delivered sorted and grouped.
- * Usage: exchange_bench RECORDS VALUE_BYTES KEYS MEMORY_MIB THREADS PARTITIONS [SCRATCH_DIR [TIMES]]
+ * Usage: exchange_bench RECORDS VALUE_BYTES KEYS MEMORY_MIB THREADS PARTITIONS [SCRATCH_DIR|- [TIMES [SENDERS]]]
  *        exchange_bench copy MIB THREADS
  *        exchange_bench hex RECORDS
  * KEYS 0: every key is another one. TIMES exchanges follow one another in the process, a line each: the first one touches its
  * memory for the first time. Making the records alone, into a sink that does nothing, is measured before and taken off for
- * "alone". Checks what is delivered: the order of keys, the number of records, and sums.
+ * "alone". SENDERS: only so many ranks, the first ones, have records. Checks what is delivered: the order of keys, the number of records, and sums.
  * copy: what the machine can do at best, memory to memory, in bytes copied (each is read and written once).
  * hex: the records that KEYS 0 and VALUE_BYTES 8 stand for, a line each, key and value in hexadecimal: for programs that sort lines. */
 #include "core/exchange.h"
@@ -19,7 +19,7 @@
 
 typedef struct {
     ExchangeSpec spec;
-    uint64_t n, n_keys;
+    uint64_t n, n_keys, senders;
     Par par;
 } Bench;
 
@@ -68,8 +68,9 @@ __attribute__((noinline)) static ErrCode null_put(const uint8_t *key, const void
 static ErrCode send(Exchange *x, const Bench *b, uint64_t *sum, Err *err)
 {
     const uint32_t value_bytes = b->spec.value_bytes;
-    const uint64_t step = (uint64_t)b->par.n_ranks, rank = (uint64_t)b->par.rank, n_keys = b->n_keys;
-    const uint64_t n_here = (b->n - rank + step - 1) / step;
+    const uint64_t rank = (uint64_t)b->par.rank, ranks = (uint64_t)b->par.n_ranks, n_keys = b->n_keys;
+    const uint64_t step = b->senders < ranks ? b->senders : ranks;
+    const uint64_t n_here = rank < step && rank < b->n ? (b->n - rank + step - 1) / step : 0;
     uint64_t all = 0;
     ErrCode first = ERR_OK;
 
@@ -186,7 +187,8 @@ int main(int argc, char **argv)
     if (argc == 3 && strcmp(argv[1], "hex") == 0) return hex(strtoull(argv[2], NULL, 10));
     if (argc == 4 && strcmp(argv[1], "copy") == 0) return copy(strtoull(argv[2], NULL, 10) << 20, atoi(argv[3]));
     if (argc < 7) {
-        fputs("usage: exchange_bench RECORDS VALUE_BYTES KEYS MEMORY_MIB THREADS PARTITIONS [SCRATCH_DIR [TIMES]]\n"
+        fputs("usage: exchange_bench RECORDS VALUE_BYTES KEYS MEMORY_MIB THREADS PARTITIONS "
+              "[SCRATCH_DIR|- [TIMES [SENDERS]]]\n"
               "       exchange_bench copy MIB THREADS\n"
               "       exchange_bench hex RECORDS\n",
               stderr);
@@ -194,11 +196,12 @@ int main(int argc, char **argv)
     }
     Bench b = {.n = strtoull(argv[1], NULL, 10),
                .n_keys = strtoull(argv[3], NULL, 10),
+               .senders = argc > 9 ? strtoull(argv[9], NULL, 10) : UINT64_MAX,
                .spec = {.name = "bench",
                         .partitions = (uint32_t)strtoul(argv[6], NULL, 10),
                         .value_bytes = (uint32_t)strtoul(argv[2], NULL, 10),
                         .memory = strtoull(argv[4], NULL, 10) << 20,
-                        .scratch = argc > 7 ? argv[7] : NULL}};
+                        .scratch = argc > 7 && strcmp(argv[7], "-") != 0 ? argv[7] : NULL}};
     Err err;
     ErrCode rc = par_start(&b.par, atoi(argv[5]), &err);
 

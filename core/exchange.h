@@ -7,7 +7,9 @@
  * to scratch, before they travel. Keys compare as bytes. A combiner gets its two values at any alignment.
  *
  * Memory is bounded by the budget, whatever the records do. What is sent stays here, cut into bins (core/exchange_impl.h says
- * how), and goes to scratch when it is more than the threads' shares; without scratch that is ERR_NOMEM naming --memory.
+ * how), and goes to scratch when it is more than the threads' shares, 7/16 of the budget; without scratch that is ERR_NOMEM naming
+ * --memory. (One thing grows with what is sent: where bins begin on scratch, 16 bytes a bin each time that a thread's share goes
+ * there. That comes out of the share, but for what is beyond half of it: with some 150 times the budget.)
  * Delivery takes a bin at a time: gathered and sorted in memory, or in pieces that are merged as a stream when one key or few
  * have too much. Between ranks bins travel in rounds (core/exchange_ranks.c). Scratch files have no name and end with the
  * process; their chunks carry checksums, and a damaged one ends the exchange with ERR_DATA. Large blocks of memory stay with

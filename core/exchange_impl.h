@@ -5,7 +5,7 @@
  *
  *   put      with a combiner: block of a lane --full--> folded; what does not fold away goes on
  *            narrow records: staged, a few a bin, so that the stage stays in a core's cache  --full-->  chunk of the bin
- *            chunks of a lane beyond its share of the budget  -->  run: one file on scratch, bin behind bin
+ *            chunks of a lane beyond its share of the budget  -->  run: bin behind bin on scratch, runs of a lane in one file
  *   flip     what is staged becomes chunks
  *   deliver  bins in batches by each thread: a batch's part of every run is read in one go, then bin after bin is sorted out of
  *            its slices (chunks, parts of runs, what other ranks sent) into one place; a bin that does not fit is sorted in
@@ -66,8 +66,11 @@ typedef struct {
     Slab *slab;          /* the newest, in which chunks lie */
     uint64_t slab_bytes; /* memory of all slabs */
     ExchangeRun *run;    /* the newest */
+    uint64_t run_index;  /* memory in which runs keep where their bins begin */
     Buf out;             /* on its way to a run */
-    uint8_t pad[32];     /* lanes written by different threads do not share a cache line */
+    ErrCode failed;      /* a put has: its record is lost, and every later call says so again */
+    Err err;
+    uint8_t pad[32]; /* lanes written by different threads do not share a cache line */
 } Lane;
 
 /* What another rank sent of the bins [begin, end). */
@@ -134,19 +137,19 @@ static inline uint64_t lane_bytes(const Lane *lane, uint32_t bin)
     return c ? c->older_bytes + c->used : 0;
 }
 
-/* --- runs (exchange_run.c): bins in a file of this process, gone with it. Each bin's records follow in chunks of whole records: u32
+/* --- runs (exchange_run.c): bins in a file of this process, gone with it; a list of runs shares one file. Each bin's records follow in chunks of whole records: u32
  * bytes, u32 zero, u64 XXH3-64 of the records, the records. Where bins begin stays in memory. */
 
 /* Takes records bin after bin; with a combiner each bin's in order of keys, which are folded. */
 typedef struct RunWriter RunWriter;
-/* out: borrowed, holds what is not written yet. */
-MUST_USE ErrCode runwriter_new(RunWriter **w, const Exchange *x, uint32_t first_bin, uint32_t bins, Buf *out,
-                               Err *err);
+/* list: takes the run when it is ended; only one is written for it at a time. out: holds what is not written yet. Both borrowed. */
+MUST_USE ErrCode runwriter_new(RunWriter **w, const Exchange *x, uint32_t first_bin, uint32_t bins,
+                               ExchangeRun **list, Buf *out, Err *err);
 void runwriter_free(RunWriter *w);                      /* also after a failed runwriter_new() */
 MUST_USE ErrCode runwriter_bin(RunWriter *w, Err *err); /* the next bin begins */
 MUST_USE ErrCode runwriter_put(RunWriter *w, const uint8_t *record, Err *err); /* borrowed, like those: */
 MUST_USE ErrCode runwriter_slice(RunWriter *w, Span records, Err *err);        /* as they are, not folded */
-MUST_USE ErrCode runwriter_end(RunWriter *w, ExchangeRun **newest, Err *err);  /* the list takes the run */
+MUST_USE ErrCode runwriter_end(RunWriter *w, Err *err);                        /* the list takes the run */
 /* Writes all chunks of the lane, closed ones, as one run; the lane is then empty. */
 MUST_USE ErrCode run_spill(Exchange *x, Lane *lane, Err *err);
 void run_free(ExchangeRun *r);

@@ -76,21 +76,29 @@ void chunks_close(const Exchange *x, Lane *lane)
         if (lane->chunk[b]) lane->chunk[b]->used = lane->chunk[b]->cap - lane->tail[b].room;
 }
 
+/* Runs' indexes are part of a lane's share, up to half of it: what is left must hold chunks worth writing. */
+static uint64_t chunk_share(const Exchange *x, const Lane *lane)
+{
+    return x->share - (lane->run_index < x->share / 2 ? lane->run_index : x->share / 2);
+}
+
 /* Chunks may take a lane's share and then go to scratch; without scratch, what delivery leaves of the whole budget. */
 static ErrCode bound_memory(Exchange *x, Lane *lane, size_t more, Err *err)
 {
-    uint64_t all = atomic_load(&x->slab_bytes) + more;
+    uint64_t all = atomic_load(&x->slab_bytes) + more, most = x->share * (uint64_t)x->threads;
 
     if (x->scratch) {
-        if (lane->slab_bytes == 0 || lane->slab_bytes + more <= x->share) return ERR_OK;
+        if (lane->slab_bytes == 0 || lane->slab_bytes + more <= chunk_share(x, lane)) return ERR_OK;
         chunks_close(x, lane);
         ErrCode rc = run_spill(x, lane, err);
         if (rc == ERR_OK) forget_chunks(x, lane);
         return rc;
     }
-    if (all <= x->spec.memory - x->spec.memory / 8) return ERR_OK;
-    return err_set(err, ERR_NOMEM, "exchange %s: %" PRIu64 " MiB do not fit in --memory of %" PRIu64 " MiB", x->name,
-                   all >> 20, x->spec.memory >> 20);
+    if (all <= most) return ERR_OK;
+    return err_set(err, ERR_NOMEM,
+                   "exchange %s: %" PRIu64 " MiB do not fit in --memory of %" PRIu64
+                   " MiB, whose half is for delivery",
+                   x->name, all >> 20, x->spec.memory >> 20);
 }
 
 static ErrCode new_slab(Exchange *x, Lane *lane, size_t need, Err *err)
@@ -165,6 +173,24 @@ static inline void copy_out(uint8_t *to, const uint8_t *from, size_t n)
     memcpy(to, from, n);
 }
 
+/* A record is lost, and its stage may be full. So nothing more is taken: callers go on with what they have next. */
+static ErrCode lane_fail(Lane *lane, ErrCode rc, const Err *err)
+{
+    lane->failed = rc;
+    lane->hot = false;
+    if (err)
+        lane->err = *err;
+    else
+        err_set(&lane->err, rc, "sending has failed before");
+    return rc;
+}
+
+static ErrCode lane_failed(const Lane *lane, Err *err)
+{
+    if (lane->failed && err) *err = lane->err;
+    return lane->failed;
+}
+
 __attribute__((noinline)) static ErrCode flush_stage(Exchange *x, Lane *lane, uint32_t bin, Err *err)
 {
     BinTail *tail = &lane->tail[bin];
@@ -172,7 +198,7 @@ __attribute__((noinline)) static ErrCode flush_stage(Exchange *x, Lane *lane, ui
     ErrCode rc;
 
     if (tail->room < n)
-        if ((rc = new_chunk(x, lane, bin, n, err)) != ERR_OK) return rc;
+        if ((rc = new_chunk(x, lane, bin, n, err)) != ERR_OK) return lane_fail(lane, rc, err);
     copy_out(tail->to, lane->stage + bin * x->stage_bytes, n);
     tail->to += n;
     tail->room -= n;
@@ -318,11 +344,13 @@ __attribute__((noinline)) static ErrCode put_checked(Exchange *x, Lane *lane, co
     ErrCode rc;
 
     assert(!x->flipped);
+    if ((rc = lane_failed(lane, err)) != ERR_OK) return rc;
     if (x->spec.value_bytes == UINT32_MAX ? n > EXCHANGE_MAX_VALUE : n != x->spec.value_bytes)
         return err_set(err, ERR_LIMIT, "exchange %s: a value of %" PRIu32 " bytes", x->name, n);
     if (!lane->index)
         if ((rc = lane_begin(x, lane, err)) != ERR_OK) return rc;
-    return x->spec.combine ? put_block(x, lane, key, value, n, err) : put_binned(x, lane, key, value, n, err);
+    rc = x->spec.combine ? put_block(x, lane, key, value, n, err) : put_binned(x, lane, key, value, n, err);
+    return rc ? lane_fail(lane, rc, err) : ERR_OK;
 }
 
 ErrCode exchange_put(Exchange *x, int lane_no, const uint8_t key[EXCHANGE_KEY], const void *value, uint32_t n,
@@ -345,8 +373,9 @@ ErrCode exchange_put(Exchange *x, int lane_no, const uint8_t key[EXCHANGE_KEY], 
 
 ErrCode lane_flip(Exchange *x, Lane *lane, Err *err)
 {
-    ErrCode rc = lane->used ? fold_block(x, lane, true, err) : ERR_OK;
+    ErrCode rc = lane_failed(lane, err);
 
+    if (rc == ERR_OK && lane->used) rc = fold_block(x, lane, true, err);
     for (uint32_t b = 0; lane->index && b < x->bins && rc == ERR_OK; b++)
         if (lane->n_staged[b]) rc = flush_stage(x, lane, b, err);
     chunks_close(x, lane);

@@ -10,6 +10,7 @@
 #include "core/exchange_impl.h"
 
 #include "core/par_mpi.h"
+#include "core/scratch.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -27,6 +28,7 @@ typedef struct {
     uint64_t *all, *mine; /* bytes of every bin: of all ranks, here */
     BinRange *batch;      /* of every rank, this round */
     uint32_t *next;       /* of every rank: its first bin after the batch */
+    int turn;             /* the rank that is first to be given a batch */
     uint64_t *send_n, *recv_n;
     Slab *send;             /* filled or under way */
     Slab *recv, *recv_next; /* being delivered; under way */
@@ -114,19 +116,31 @@ static void bound_rounds(Rounds *r)
     if (r->round_bytes > most) r->round_bytes = most;
 }
 
-/* Batches of at most `limit` bytes; returns what this rank would send. */
-static uint64_t choose_batches(Rounds *r, uint64_t limit)
+/* Whether the rank's next bin may travel in a batch. */
+static bool is_ready(const Rounds *r, int rank)
+{
+    uint32_t b = r->next[rank];
+
+    return b < rank_bin(r->x, rank + 1) && r->all[b] <= r->round_bytes;
+}
+
+/* Gives the next `owners` of the ranks that are ready a batch each: one bin, and more while they are `limit` bytes at most. What this
+ * rank would send. */
+static uint64_t choose_batches(Rounds *r, int owners, uint64_t limit)
 {
     uint64_t to_send = 0;
 
-    for (int i = 0; i < r->n_ranks; i++) {
-        uint32_t b = r->next[i], end = rank_bin(r->x, i + 1);
+    for (int k = 0; k < r->n_ranks; k++) {
+        int i = (r->turn + k) % r->n_ranks;
+        uint32_t first = r->next[i], b = first, end = rank_bin(r->x, i + 1);
         uint64_t bytes = 0;
-        for (; b < end && r->all[b] <= limit - bytes; b++) {
+        bool chosen = owners > 0 && is_ready(r, i);
+        owners -= chosen;
+        for (; chosen && b < end && (b == first || (bytes <= limit && r->all[b] <= limit - bytes)); b++) {
             bytes += r->all[b];
             if (i != r->rank) to_send += r->mine[b];
         }
-        r->batch[i] = (BinRange){r->next[i], b};
+        r->batch[i] = (BinRange){first, b};
     }
     return to_send;
 }
@@ -138,23 +152,34 @@ static bool is_done(const Rounds *r)
     return true;
 }
 
-/* Where one rank holds most of all records, batches shrink until it can send its part. False: no bin fits any more, the next
- * ones are too large for a batch. */
+/* Where one rank holds most of all records, batches shrink until it can send its part; when they are as small as the next bins,
+ * fewer ranks are given one, in turn. One bin for one rank can always be sent. False: the next bins are all too large for a batch. */
 static bool plan_round(Rounds *r)
 {
-    uint64_t most;
-    bool some = false;
+    uint64_t most, limit = r->round_bytes, largest = 0; /* of the next bins */
+    int owners = 0, turn = r->turn;
 
-    for (uint64_t limit = r->round_bytes; limit > 0; limit /= 2) {
-        most = choose_batches(r, limit);
+    for (int i = 0; i < r->n_ranks; i++) {
+        if (!is_ready(r, i)) continue;
+        owners++;
+        if (r->all[r->next[i]] > largest) largest = r->all[r->next[i]];
+    }
+    if (owners == 0) return false;
+    for (;;) {
+        most = choose_batches(r, owners, limit);
         mpi_max_u64(&most);
         if (most <= r->round_bytes) break;
+        if (limit > largest)
+            limit /= 2;
+        else
+            owners = (owners + 1) / 2;
     }
-    for (int i = 0; i < r->n_ranks; i++) {
-        some |= r->batch[i].end > r->batch[i].begin;
+    for (int k = 0; k < r->n_ranks; k++) {
+        int i = (turn + k) % r->n_ranks;
+        if (r->batch[i].end > r->batch[i].begin) r->turn = (i + 1) % r->n_ranks;
         r->next[i] = r->batch[i].end;
     }
-    return some;
+    return true;
 }
 
 /* --- sending */
@@ -328,7 +353,7 @@ static ErrCode deliver_range(const Rounds *r, Delivery *d, BinRange bins, Err *e
 {
     d->x = r->x;
     deliver_bins(d, bins);
-    if (d->rc) *err = d->err;
+    if (d->rc && err) *err = d->err;
     return d->rc;
 }
 
@@ -436,7 +461,8 @@ static ErrCode open_wide(Rounds *r, WideBin *w, Err *err)
                        "exchange %s: records of few keys, %" PRIu64 " MiB, do not fit in --memory of %" PRIu64 " MiB",
                        x->name, r->all[w->bin] >> 20, x->spec.memory >> 20);
     if (r->rank == w->owner) {
-        rc = runwriter_new(&w->got, x, w->bin, 1, &w->out, err);
+        rc = scratch_room(x->scratch, x->name, r->all[w->bin] - r->mine[w->bin], err);
+        if (rc == ERR_OK) rc = runwriter_new(&w->got, x, w->bin, 1, &x->section_run, &w->out, err);
         return rc ? rc : runwriter_bin(w->got, err);
     }
     if (!bin_fits(x, size)) return binstream_wide(&w->in, x, w->bin, err);
@@ -455,7 +481,7 @@ static ErrCode wide_round(Rounds *r, Delivery *d, Err *err)
     while (r->next[w.owner] == rank_bin(x, w.owner + 1)) w.owner++;
     w.bin = r->next[w.owner]++;
     if ((rc = par_agree(&x->par, open_wide(r, &w, err), err)) == ERR_OK) rc = send_wide(r, &w, err);
-    if (rc == ERR_OK && w.got) rc = runwriter_end(w.got, &x->section_run, err);
+    if (rc == ERR_OK && w.got) rc = runwriter_end(w.got, err);
     runwriter_free(w.got);
     buf_clear(&w.out);
     binstream_clear(&w.in);

@@ -19,7 +19,7 @@ typedef struct {
 
 struct ExchangeRun {
     ExchangeRun *older;
-    Scratch *file;
+    Scratch *file;    /* shared by the runs of a list */
     size_t chunk_max; /* bytes of the largest one */
     uint32_t first_bin, bins;
     RunBin bin[]; /* and one for the end */
@@ -64,7 +64,7 @@ void runs_free(ExchangeRun **newest)
 
 struct RunWriter {
     const Exchange *x;
-    ExchangeRun *run;
+    ExchangeRun *run, **list; /* the one being written, and where it goes */
     uint32_t n_begun;
     size_t flush_bytes;
     Buf *out;     /* chunks not written yet */
@@ -126,21 +126,32 @@ static ErrCode end_bin(RunWriter *w, Err *err)
     return rc ? rc : close_chunk(w, err);
 }
 
-ErrCode runwriter_new(RunWriter **writer, const Exchange *x, uint32_t first_bin, uint32_t bins, Buf *out, Err *err)
+/* A list of runs is one file, since there may be more runs than a process may have files. */
+static ErrCode list_file(RunWriter *w, Err *err)
+{
+    if (!*w->list) return scratch_open(&w->run->file, w->x->scratch, w->x->name, err);
+    w->run->file = scratch_share((*w->list)->file);
+    return ERR_OK;
+}
+
+ErrCode runwriter_new(RunWriter **writer, const Exchange *x, uint32_t first_bin, uint32_t bins, ExchangeRun **list,
+                      Buf *out, Err *err)
 {
     RunWriter *w = *writer = calloc(1, sizeof *w);
     uint64_t flush_bytes = x->share / 8;
 
     if (!w) return err_nomem(err, x->name);
     buf_reset(out);
-    *w =
-        (RunWriter){.x = x, .out = out, .flush_bytes = flush_bytes < WRITE_BYTES ? (size_t)flush_bytes : WRITE_BYTES};
+    *w = (RunWriter){.x = x,
+                     .list = list,
+                     .out = out,
+                     .flush_bytes = flush_bytes < WRITE_BYTES ? (size_t)flush_bytes : WRITE_BYTES};
     w->run = calloc(1, sizeof *w->run + ((size_t)bins + 1) * sizeof(RunBin));
     w->acc = x->spec.combine ? malloc(FAR_HEAD + (size_t)x->spec.value_bytes) : NULL;
     if (!w->run || (x->spec.combine && !w->acc)) return err_nomem(err, x->name);
     w->run->first_bin = first_bin;
     w->run->bins = bins;
-    return scratch_open(&w->run->file, x->scratch, x->name, err);
+    return list_file(w, err);
 }
 
 void runwriter_free(RunWriter *w)
@@ -191,7 +202,7 @@ ErrCode runwriter_slice(RunWriter *w, Span records, Err *err)
     return rc;
 }
 
-ErrCode runwriter_end(RunWriter *w, ExchangeRun **newest, Err *err)
+ErrCode runwriter_end(RunWriter *w, Err *err)
 {
     ErrCode rc = end_bin(w, err);
 
@@ -199,8 +210,8 @@ ErrCode runwriter_end(RunWriter *w, ExchangeRun **newest, Err *err)
     if (rc) return rc;
     assert(w->n_begun == w->run->bins);
     w->run->bin[w->n_begun].offset = scratch_size(w->run->file);
-    w->run->older = *newest;
-    *newest = w->run;
+    w->run->older = *w->list;
+    *w->list = w->run;
     w->run = NULL;
     return ERR_OK;
 }
@@ -228,18 +239,20 @@ ErrCode run_spill(Exchange *x, Lane *lane, Err *err)
     EventSpan span = event_begin("spill", x->name, (int)(lane - x->lane));
     BinStream in = {.x = x};
     RunWriter *w = NULL;
-    uint64_t need = 0; /* what folds has no known size */
+    uint64_t need = 0; /* at most: a combiner leaves less */
     ErrCode rc;
 
-    for (uint32_t bin = 0; bin < x->bins && !x->spec.combine; bin++) need += lane_bytes(lane, bin);
-    rc = scratch_room(x->scratch, x->name, need, err);
+    for (uint32_t bin = 0; bin < x->bins; bin++) need += lane_bytes(lane, bin);
+    rc = scratch_room(x->scratch, x->name, need * (uint64_t)x->threads,
+                      err); /* lanes are full at about the same time */
 
-    if (rc == ERR_OK) rc = runwriter_new(&w, x, 0, x->bins, &lane->out, err);
+    if (rc == ERR_OK) rc = runwriter_new(&w, x, 0, x->bins, &lane->run, &lane->out, err);
     for (uint32_t bin = 0; bin < x->bins && rc == ERR_OK; bin++) rc = write_bin(w, &in, x, lane, bin, err);
-    if (rc == ERR_OK) rc = runwriter_end(w, &lane->run, err);
+    if (rc == ERR_OK) rc = runwriter_end(w, err);
+    if (rc == ERR_OK) lane->run_index += ((uint64_t)x->bins + 1) * sizeof(RunBin);
     runwriter_free(w);
     binstream_clear(&in);
-    event_end(span, 0, rc == ERR_OK ? scratch_size(lane->run->file) : 0);
+    event_end(span, 0, rc == ERR_OK ? run_bytes(lane->run, 0, x->bins) : 0);
     return rc;
 }
 

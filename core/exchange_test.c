@@ -5,6 +5,7 @@
 #include "tests/check.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <omp.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -231,10 +232,55 @@ static void compare_spilled(size_t n, uint64_t n_keys, uint32_t value_bytes, uin
 
 TEST(exchange_spills_narrow_records) { compare_spilled(100000, 90000, 8, 0); }
 TEST(exchange_spills_far_records) { compare_spilled(40000, 300, UINT32_MAX, 80); }
+/* More runs than the process may have files, of lanes and of a bin that is merged in several steps. */
+static void spill_with_few_files(uint64_t n_keys)
+{
+    Records all = make_records(200000, n_keys, 8, 0);
+    ExchangeSpec spec = {
+        .name = "few", .partitions = 16, .value_bytes = 8, .memory = 256 << 10, .scratch = check_tmpdir()};
+    uint32_t want_groups, groups;
+    struct rlimit old, few;
+    uint64_t runs;
+    int fd = dup(0);
+
+    CHECK(fd >= 0 && close(fd) == 0 && getrlimit(RLIMIT_NOFILE, &old) == 0);
+    few = (struct rlimit){.rlim_cur = (rlim_t)fd + 4, .rlim_max = old.rlim_max};
+    CHECK(setrlimit(RLIMIT_NOFILE, &few) == 0);
+    Delivered *d = deliver(&all, &spec, 1, &runs);
+    CHECK(setrlimit(RLIMIT_NOFILE, &old) == 0);
+    CHECK(runs > 20);
+    Buf got = whole(d, 16, &groups), want = sorted_stream(&all, &want_groups);
+    CHECK_INT(want_groups, groups);
+    CHECK(span_eq(buf_span(&want), buf_span(&got)));
+    buf_clear(&got);
+    buf_clear(&want);
+    records_free(&all);
+}
+
+TEST(exchange_needs_few_files)
+{
+    spill_with_few_files(190000);
+    spill_with_few_files(2);
+}
+
 TEST(exchange_merges_a_hot_key) /* one bin is larger than the budget */
 {
     compare_spilled(100000, 2, 8, 0);
     compare_spilled(40000, 1, UINT32_MAX, 80);
+}
+
+/* A lane that failed says the same again, whatever it is given: no record is taken. */
+static void refuses_more(Exchange *x, const Records *all, const Err *first)
+{
+    Err err;
+
+    for (size_t i = 0; i < all->n; i++) {
+        ErrCode rc = exchange_put(x, 0, all->r[i].key, all->r[i].value.p, (uint32_t)all->r[i].value.n, &err);
+        if (rc == first->code && strcmp(err.msg, first->msg) == 0) continue;
+        CHECK_INT(first->code, rc);
+        CHECK_STR(first->msg, err.msg);
+        return;
+    }
 }
 
 TEST(exchange_scratch_that_fails_is_an_error)
@@ -255,7 +301,10 @@ TEST(exchange_scratch_that_fails_is_an_error)
             rc = exchange_put(x, 0, all.r[i].key, all.r[i].value.p, 8, &err);
         CHECK_INT(ERR_SYS, rc);
         CHECK(store_fault_hit() && strstr(err.msg, "full.") != NULL);
+        refuses_more(x, &all, &err);
         store_fault_arm(0, 0, false);
+        refuses_more(x, &all, &err); /* what was lost stays lost */
+        CHECK_INT(ERR_SYS, exchange_flip(x, &err));
         exchange_close(x);
         if (nth > 1) continue;
         CHECK_OK(exchange_open(&x, &spec, &par, &err), &err); /* how many there are */
@@ -292,6 +341,7 @@ TEST(exchange_full_scratch)
     signal(SIGXFSZ, handler);
     CHECK_INT(ERR_SYS, rc);
     CHECK(strstr(err.msg, "cannot write") != NULL && strstr(err.msg, dir) != NULL);
+    refuses_more(x, &all, &err);
     exchange_close(x);
     CHECK(rmdir(dir) == 0 && mkdir(dir, 0700) == 0); /* it was empty */
     records_free(&all);
@@ -307,8 +357,8 @@ TEST(exchange_scratch_says_what_is_missing)
     CHECK(strstr(err.msg, dir) != NULL && strstr(err.msg, "KiB are free") != NULL);
 }
 
-/* The file of the process's descriptors that scratch_open() made, for damage: it has no name any more. */
-static int scratch_descriptor(const char *what)
+/* The file of the process's descriptors that scratch_open() made in dir, for damage: it has no name. */
+static int scratch_descriptor(const char *dir)
 {
     char link[64], path[4096];
 
@@ -316,7 +366,7 @@ static int scratch_descriptor(const char *what)
         snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
         ssize_t n = readlink(link, path, sizeof path - 1);
         path[n > 0 ? n : 0] = 0;
-        if (strstr(path, what)) return fd;
+        if (strstr(path, dir) && strstr(path, "(deleted)")) return fd;
     }
     return -1;
 }
@@ -337,7 +387,8 @@ TEST(exchange_damaged_run_is_named)
         CHECK_OK(exchange_open(&x, &spec, &par, &err), &err);
         send_all(x, &all, 1);
         CHECK_OK(exchange_flip(x, &err), &err);
-        int fd = scratch_descriptor("/damaged.");
+        int fd = scratch_descriptor(spec.scratch);
+        CHECK((fcntl(fd, F_GETFD) & FD_CLOEXEC) != 0); /* programs that are started do not get it */
         CHECK(fd >= 0 && pread(fd, &byte, 1, at[i]) == 1);
         byte ^= 0x81;
         CHECK(pwrite(fd, &byte, 1, at[i]) == 1);
@@ -505,6 +556,25 @@ TEST(exchange_lowest_failure_wins)
         CHECK_STR("partition 1", err.msg);
         exchange_close(x);
     }
+}
+
+/* Without scratch what is sent takes half of the budget, so that delivery has room beside it. */
+TEST(exchange_in_memory_leaves_room_for_delivery)
+{
+    ExchangeSpec spec = {.name = "half", .partitions = 16, .value_bytes = 8, .memory = 16 << 20};
+    Par par = {.n_ranks = 1, .threads = 4};
+    Records all = make_records(700000, 690000, 8, 0); /* 16.8 MB */
+    ErrCode rc = ERR_OK;
+    Exchange *x;
+    Err err;
+
+    CHECK_OK(exchange_open(&x, &spec, &par, &err), &err);
+    for (size_t i = 0; i < all.n && rc == ERR_OK; i++)
+        rc = exchange_put(x, (int)(i % 4), all.r[i].key, all.r[i].value.p, 8, &err);
+    CHECK_INT(ERR_NOMEM, rc);
+    CHECK(x->slab_bytes > 5 << 20 && x->slab_bytes + 4 * x->share <= (16 << 20) * 7 / 8);
+    exchange_close(x);
+    records_free(&all);
 }
 
 /* Groups that are not read to their end are skipped over. */

@@ -3,6 +3,8 @@
  * merged until those left can be read side by side. Then all of it merges as a stream. */
 #include "core/exchange_merge.h"
 
+#include "core/scratch.h"
+
 #include <stdlib.h>
 
 enum { FAN_IN_LEAST = 4 };
@@ -17,6 +19,7 @@ typedef struct {
     Buf out;           /* on its way to a run */
     ExchangeRun *runs; /* sorted ones */
     size_t n_runs, chunk_max;
+    uint64_t disk; /* bytes of the bin's runs */
 } Wide;
 
 static void wide_clear(Wide *w)
@@ -45,11 +48,11 @@ static ErrCode write_stream(RunWriter *to, BinStream *in, Err *err)
 static ErrCode keep_stream(Wide *w, BinStream *in, ExchangeRun **runs, Err *err)
 {
     RunWriter *to;
-    ErrCode rc = runwriter_new(&to, w->x, w->bin, 1, &w->out, err);
+    ErrCode rc = runwriter_new(&to, w->x, w->bin, 1, runs, &w->out, err);
 
     if (rc == ERR_OK) rc = runwriter_bin(to, err);
     if (rc == ERR_OK) rc = write_stream(to, in, err);
-    if (rc == ERR_OK) rc = runwriter_end(to, runs, err);
+    if (rc == ERR_OK) rc = runwriter_end(to, err);
     runwriter_free(to);
     if (rc == ERR_OK && run_chunk_max(*runs) > w->chunk_max) w->chunk_max = run_chunk_max(*runs);
     return rc;
@@ -132,6 +135,7 @@ static ErrCode cascade(Wide *w, Err *err)
     while (rc == ERR_OK && w->n_runs > fan_in(w)) {
         ExchangeRun *merged = NULL;
         size_t at_once = fan_in(w), n = 0;
+        rc = scratch_room(w->x->scratch, w->x->name, w->disk, err); /* all is there twice until the last is merged */
         for (; w->runs && rc == ERR_OK; n++) rc = merge_some(w, at_once, &merged, err);
         runs_free(&w->runs); /* of a failure */
         w->runs = merged;
@@ -189,12 +193,12 @@ static ErrCode add_memory(Wide *w, BinStream *b, Err *err)
 
 ErrCode binstream_wide(BinStream *b, Exchange *x, uint32_t bin, Err *err)
 {
-    Wide w = {.x = x, .bin = bin, .piece_bytes = (size_t)(x->share / 4)};
-    ErrCode rc;
+    Wide w = {.x = x, .bin = bin, .piece_bytes = (size_t)(x->share / 4), .disk = bin_size(x, bin).disk};
+    ErrCode rc = w.disk ? scratch_room(x->scratch, x->name, w.disk, err) : ERR_OK;
 
     binstream_clear(b);
     b->x = x;
-    rc = add_runs(&w, err);
+    if (rc == ERR_OK) rc = add_runs(&w, err);
     if (rc == ERR_OK) rc = cascade(&w, err);
     if (rc == ERR_OK) rc = merge_new(&b->merge, x, bin, err);
     if (rc == ERR_OK) rc = merge_take_runs(b->merge, &w.runs, err);

@@ -1,9 +1,11 @@
+#define _GNU_SOURCE /* O_TMPFILE */
 #include "core/scratch.h"
 
 #include "core/store.h"
 #include "core/store_fault.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
@@ -13,9 +15,27 @@
 
 struct Scratch {
     int fd;
+    unsigned holders;
     uint64_t size;
     char name[];
 };
+
+/* A file that never has a name, where the file system can make one; else one that loses its name at once, which only a kill in
+ * between leaves behind. */
+static int open_unnamed(const char *dir, char *name)
+{
+    int fd = -1;
+
+#ifdef O_TMPFILE
+    fd = open(dir, O_TMPFILE | O_RDWR | O_EXCL | O_CLOEXEC, 0600);
+#endif
+    if (fd >= 0) return fd;
+    (void)dir;
+    if ((fd = mkstemp(name)) < 0) return -1;
+    (void)fcntl(fd, F_SETFD, FD_CLOEXEC);
+    unlink(name); /* if that fails, the file stays: a nuisance, not an error */
+    return fd;
+}
 
 ErrCode scratch_open(Scratch **out, const char *dir, const char *what, Err *err)
 {
@@ -26,14 +46,14 @@ ErrCode scratch_open(Scratch **out, const char *dir, const char *what, Err *err)
     *out = NULL;
     if (!s) return err_nomem(err, what);
     s->size = 0;
+    s->holders = 1;
     snprintf(s->name, n, "%s/%s.XXXXXX", dir, what);
-    s->fd = store_fault() ? -1 : mkstemp(s->name);
+    s->fd = store_fault() ? -1 : open_unnamed(dir, s->name);
     if (s->fd < 0) {
         ErrCode rc = err_sys(err, "cannot create scratch file %s", s->name);
         free(s);
         return rc;
     }
-    unlink(s->name); /* if that fails, the file stays: a nuisance, not an error */
     *out = s;
     return ERR_OK;
 }
@@ -55,9 +75,15 @@ ErrCode scratch_room(const char *dir, const char *what, uint64_t bytes, Err *err
     return ERR_OK;
 }
 
+Scratch *scratch_share(Scratch *s)
+{
+    s->holders++;
+    return s;
+}
+
 void scratch_close(Scratch *s)
 {
-    if (!s) return;
+    if (!s || --s->holders > 0) return;
     close(s->fd);
     free(s);
 }
