@@ -277,6 +277,38 @@ TEST(written_dataset_has_the_slow_versions_content)
     }
 }
 
+/* More parts than the commit opens at a time, by several threads: their order is that of one loop, and so is what it fails at. */
+TEST(a_commit_of_many_parts_adds_them_up_in_order)
+{
+    enum { MANY = 130 };
+    static const uint32_t torn[] = {120, 70, 71};
+    const StageSource many = {.n_parts = MANY,
+                              .part_bytes = fake_bytes,
+                              .open = fake_open,
+                              .next = fake_next,
+                              .close = fake_close,
+                              .map = fake_map};
+    const char *dir = check_tmpdir();
+    char path[400];
+    uint64_t n_docs = 0;
+    uint8_t contents[16 * MANY];
+    uint32_t have, all;
+    bool done;
+    StageTotals t;
+    Err err = {.code = ERR_OK};
+
+    for (uint32_t p = 0; p < MANY; p++) hash128_put(contents + 16 * p, slow_part(p, &n_docs));
+    CHECK_OK(make_from(&many, dir, 2, (CommonOptions){0}, "{}", &t, &err), &err);
+    CHECK_INT(n_docs, t.n_docs);
+    CHECK(hash128_eq(content_of(dir), hash128(span(contents, sizeof contents))));
+    for (size_t i = 0; i < sizeof torn / sizeof *torn; i++) {
+        snprintf(path, sizeof path, "%s/part-%06u.jsonl.zst", dir, (unsigned)torn[i]);
+        CHECK_OK(store_write(path, SPAN_LIT("torn"), &err), &err);
+    }
+    CHECK_INT(ERR_DATA, dataset_commit(dir, &done, &have, &all, &err));
+    CHECK(!done && strstr(err.msg, "part-000070"));
+}
+
 /* A block counts three times its bytes until it is mapped, and half of --memory is for blocks. */
 TEST(blocks_under_way_keep_to_the_memory)
 {
