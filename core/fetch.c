@@ -55,7 +55,8 @@ static ErrCode fetch_error(const char *path, const WebReply *r, const WebTries *
     return web_error(r, t, r->status == 404 ? "no such object" : "", err, "%s", what);
 }
 
-/* Stores whose ETag of an object that came in one piece is its MD5, unless they keep it encrypted under another's key. */
+/* Amazon's ETag of an object that came in one piece is its MD5, unless they keep it encrypted under another's key. Stores that speak the
+ * same language mostly do the same; some give 32 digits that are something else. */
 static void note_md5(const char *path, const WebReply *r, FetchHead *head)
 {
     size_t n = strlen(r->etag);
@@ -64,6 +65,7 @@ static void note_md5(const char *path, const WebReply *r, FetchHead *head)
     if (strncmp(r->sse, "aws:", 4) == 0 || n != 34 || r->etag[0] != '"' || r->etag[33] != '"') return;
     for (size_t i = 1; i < 33; i++)
         if (ascii_hex((uint8_t)r->etag[i]) < 0) return;
+    head->md5_sure = strcmp(r->server, "AmazonS3") == 0;
     for (size_t i = 0; i < 32; i++) head->md5[i] = (char)ascii_lower((uint8_t)r->etag[i + 1]);
 }
 
@@ -123,7 +125,12 @@ ErrCode fetch_range(const char *path, const char *etag, uint64_t from, uint64_t 
         again = r.outcome != WEB_FINE || !fine;
         if (fine && (n ? q.n == 0 : r.length && q.from == r.length))
             again = false; /* it broke behind the last byte */
-        if (again && !web_again(&t, &r, what)) rc = fetch_error(path, &r, &t, "read", q.from, err);
+        if (again && q.from > from && !known[0] && r.outcome == WEB_NO_ANSWER)
+            rc = err_set(err, ERR_DATA,
+                         "%s broke off at %" PRIu64 ", and the server tells no version by which to go on", what,
+                         q.from);
+        else if (again && !web_again(&t, &r, what))
+            rc = fetch_error(path, &r, &t, "read", q.from, err);
     }
     webreply_clear(&r);
     return rc;

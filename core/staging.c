@@ -22,14 +22,16 @@ typedef enum { OBJECT_WANTED, OBJECT_COMING, OBJECT_HERE, OBJECT_FAILED } Object
 
 typedef struct {
     char *path, *local;
+    size_t dir_n; /* bytes of `local` that are the directory */
     uint64_t size;
     int fd; /* locked while it is ours; -1: no file */
     ObjectState state;
-    size_t place;   /* in what is expected; SIZE_MAX: not expected any more */
-    bool awaited;   /* somebody waits for it */
-    uint32_t users; /* how many read it */
-    bool disk_full; /* why it failed */
-    bool again;     /* it has had its second chance */
+    size_t place;     /* in what is expected; SIZE_MAX: not expected any more */
+    uint32_t waiters; /* how many wait for it */
+    uint32_t users;   /* how many read it */
+    bool disk_full;   /* why it failed */
+    bool patient;     /* room was made once, and was not enough while others were read */
+    bool alone;       /* it was fetched with no other object on the disk, nor one coming */
     ErrCode rc;
     Err err;
 } Object;
@@ -43,13 +45,31 @@ struct Staging {
     pthread_cond_t changed;
     Object *object[MAX_OBJECTS];
     size_t n;
-    uint64_t n_files;
+    Object *needs_room; /* the disk was too full for it: nothing else is begun before it is here; or NULL */
     atomic_bool stop;
     pthread_t thread[STAGING_MAX_DEPTH];
     uint32_t n_threads;
 };
 
 /* --- files */
+
+static atomic_uint_least64_t n_files; /* of the process, whose stages may share a directory */
+
+/* A file of its own, under a name that nobody else has. */
+static ErrCode make_file(Object *o, Err *err)
+{
+    char suffix[STORE_TMP_SUFFIX];
+    bool taken = true;
+    ErrCode rc = ERR_OK;
+
+    store_tmp_suffix(suffix, (long)getpid());
+    while (rc == ERR_OK && taken) {
+        snprintf(o->local + o->dir_n, STORE_TMP_SUFFIX + 40, "/stage-%06" PRIu64 "%s",
+                 (uint64_t)atomic_fetch_add(&n_files, 1), suffix);
+        rc = store_tmp_new(o->local, &o->fd, &taken, err);
+    }
+    return rc;
+}
 
 static void drop_file(Object *o)
 {
@@ -105,10 +125,13 @@ static ErrCode check(const Object *o, const Sink *s, const FetchHead *head, Err 
     if (rc == ERR_OK && s->at != o->size)
         rc = err_set(err, ERR_DATA, "%.*s has %" PRIu64 " bytes, not the %" PRIu64 " it was announced with",
                      fetch_shown(o->path), o->path, s->at, o->size);
-    if (rc == ERR_OK && head->md5[0] && strcmp(md5, head->md5) != 0)
-        rc = err_set(err, ERR_DATA, "%.*s arrived with MD5 %s, and its ETag says %s", fetch_shown(o->path), o->path,
-                     md5, head->md5);
-    return rc;
+    if (rc != ERR_OK || !head->md5[0] || strcmp(md5, head->md5) == 0) return rc;
+    if (head->md5_sure)
+        return err_set(err, ERR_DATA, "%.*s arrived with MD5 %s, and its ETag says %s", fetch_shown(o->path), o->path,
+                       md5, head->md5);
+    log_warn("%.*s has the right length and MD5 %s; its ETag %s may be something else", fetch_shown(o->path), o->path,
+             md5, head->md5);
+    return ERR_OK;
 }
 
 /* The whole of it, once. The object is the thread's own meanwhile. */
@@ -118,7 +141,7 @@ static ErrCode fetch_once(Object *o, bool *disk_full, Err *err)
     FetchHead head = {0};
     ErrCode rc = md5_new(&s.md5, err);
 
-    if (rc == ERR_OK) rc = store_tmp_open(o->local, &o->fd, err);
+    if (rc == ERR_OK) rc = make_file(o, err);
     if (rc == ERR_OK) rc = fetch_range(o->path, "", 0, 0, take_piece, &s, &head, err);
     if (rc == ERR_OK) rc = check(o, &s, &head, err);
     md5_free(s.md5);
@@ -149,24 +172,49 @@ static void tidy(Staging *s)
 {
     for (size_t i = s->n; i-- > 0;) {
         const Object *o = s->object[i];
-        if (o->place == SIZE_MAX && !o->users && !o->awaited && o->state != OBJECT_COMING) remove_at(s, i);
+        if (o->place == SIZE_MAX && !o->users && !o->waiters && o->state != OBJECT_COMING) remove_at(s, i);
     }
 }
 
-/* The next object to fetch, in the order of need; NULL: none, or no room for it now. */
+/* Drops what nobody reads yet, for `o`. False: there is more to wait for. */
+static bool room_is_made(Staging *s, Object *o)
+{
+    bool others = false, done = true;
+
+    for (size_t i = 0; i < s->n; i++) {
+        Object *other = s->object[i];
+        if (other == o) continue;
+        if (other->state == OBJECT_HERE && !other->users && !other->waiters) {
+            drop_file(other);
+            other->state = OBJECT_WANTED;
+        }
+        if (other->state == OBJECT_COMING) done = false;
+        if (other->state == OBJECT_HERE) others = true;
+    }
+    o->alone = done && !others;
+    return o->alone || (done && !o->patient);
+}
+
+/* Whether a is to be fetched before b: who is waited for first, then in the order of need. */
+static bool is_before(const Object *a, const Object *b)
+{
+    return !b || (a->waiters && !b->waiters) || (!a->waiters == !b->waiters && a->place < b->place);
+}
+
+/* The next object to fetch; NULL: none, or no room for it now. */
 static Object *next_object(Staging *s)
 {
     Object *next = NULL;
     uint64_t held = 0;
 
+    if (s->needs_room)
+        return s->needs_room->state == OBJECT_WANTED && room_is_made(s, s->needs_room) ? s->needs_room : NULL;
     for (size_t i = 0; i < s->n; i++) {
         Object *o = s->object[i];
         if (o->state == OBJECT_COMING || o->state == OBJECT_HERE) held += o->size;
-        if (o->state == OBJECT_WANTED && (o->place != SIZE_MAX || o->awaited) &&
-            (!next || o->awaited > next->awaited || (o->awaited == next->awaited && o->place < next->place)))
-            next = o;
+        if (o->state == OBJECT_WANTED && (o->place != SIZE_MAX || o->waiters) && is_before(o, next)) next = o;
     }
-    if (!next || next->awaited || next->place == 0) return next;
+    if (!next || next->waiters || next->place == 0) return next;
     return s->max_bytes && (next->size > s->max_bytes || held > s->max_bytes - next->size) ? NULL : next;
 }
 
@@ -185,6 +233,7 @@ static void *work(void *arg)
             continue;
         }
         o->state = OBJECT_COMING;
+        o->alone &= s->needs_room == o;
         pthread_mutex_unlock(&s->lock);
         ErrCode rc = fetch(o, &disk_full, &err);
         pthread_mutex_lock(&s->lock);
@@ -192,6 +241,7 @@ static void *work(void *arg)
         o->rc = rc;
         o->err = err;
         o->disk_full = disk_full;
+        if (s->needs_room == o) s->needs_room = NULL;
         tidy(s);
         pthread_cond_broadcast(&s->changed);
     }
@@ -265,8 +315,7 @@ static Object *find(const Staging *s, const char *path)
 
 static ErrCode add(Staging *s, const StagingObject *wanted, Object **out, Err *err)
 {
-    char suffix[STORE_TMP_SUFFIX];
-    size_t n = strlen(s->dir) + sizeof suffix + 40;
+    size_t dir_n = strlen(s->dir), n = dir_n + STORE_TMP_SUFFIX + 40;
     Object *o = calloc(1, sizeof *o);
 
     if (s->n == MAX_OBJECTS) {
@@ -278,8 +327,8 @@ static ErrCode add(Staging *s, const StagingObject *wanted, Object **out, Err *e
         free(o);
         return err_nomem(err, "staging");
     }
-    store_tmp_suffix(suffix, (long)getpid());
-    snprintf(o->local, n, "%s/stage-%06" PRIu64 "%s", s->dir, s->n_files++, suffix);
+    memcpy(o->local, s->dir, dir_n + 1);
+    o->dir_n = dir_n;
     o->size = wanted->size;
     o->fd = -1;
     *out = s->object[s->n++] = o;
@@ -307,17 +356,44 @@ ErrCode staging_expect(Staging *s, const StagingObject *object, size_t n, Err *e
     return rc;
 }
 
-/* What was fetched ahead gives its room to `o`, which the disk was too full for. */
-static void make_room(Staging *s, Object *o)
+/* The disk was too full for `o`, and it was not alone there: it gets room, and what others read goes on first if even so it failed. */
+static void want_room(Staging *s, Object *o, bool *asked)
 {
-    for (size_t i = 0; i < s->n; i++) {
-        Object *other = s->object[i];
-        if (other == o || other->state != OBJECT_HERE || other->users || other->awaited) continue;
-        drop_file(other);
-        other->state = OBJECT_WANTED;
-    }
-    o->again = true;
+    o->patient = *asked;
+    *asked = true;
     o->state = OBJECT_WANTED;
+    s->needs_room = o;
+    pthread_cond_broadcast(&s->changed);
+}
+
+static void wait_a_second(Staging *s)
+{
+    struct timespec soon;
+
+    clock_gettime(CLOCK_REALTIME, &soon);
+    soon.tv_sec++;
+    pthread_cond_timedwait(&s->changed, &s->lock, &soon);
+}
+
+/* Until it is here or will not come. The lock is held. */
+static ErrCode await(Staging *s, Object *o, Err *err)
+{
+    bool asked = false;
+
+    while (o->state != OBJECT_HERE) {
+        bool full = o->state == OBJECT_FAILED && o->disk_full && !o->alone;
+        if (interrupt_seen())
+            return err_set(err, ERR_INTR, "interrupted; a rerun continues after the finished parts");
+        if (full && !s->needs_room) {
+            want_room(s, o, &asked);
+        } else if (o->state == OBJECT_FAILED && !full) {
+            if (err) *err = o->err;
+            return o->rc;
+        } else {
+            wait_a_second(s);
+        }
+    }
+    return ERR_OK;
 }
 
 ErrCode staging_take(Staging *s, const char *path, const char **local, Err *err)
@@ -330,27 +406,11 @@ ErrCode staging_take(Staging *s, const char *path, const char **local, Err *err)
         rc = err_set(err, ERR_LIMIT, "%.*s is read and was not expected", fetch_shown(path), path);
         goto out;
     }
-    o->awaited = true;
+    o->waiters++;
     pthread_cond_broadcast(&s->changed);
-    while (o->state != OBJECT_HERE && rc == ERR_OK) {
-        struct timespec soon;
-        if (o->state == OBJECT_FAILED && o->disk_full && !o->again) {
-            make_room(s, o);
-            pthread_cond_broadcast(&s->changed);
-            continue;
-        }
-        if (o->state == OBJECT_FAILED) {
-            rc = o->rc;
-            if (err) *err = o->err;
-        } else if (interrupt_seen()) {
-            rc = err_set(err, ERR_INTR, "interrupted; a rerun continues after the finished parts");
-        } else {
-            clock_gettime(CLOCK_REALTIME, &soon);
-            soon.tv_sec++;
-            pthread_cond_timedwait(&s->changed, &s->lock, &soon);
-        }
-    }
-    o->awaited = false;
+    rc = await(s, o, err);
+    o->waiters--;
+    if (s->needs_room == o && !o->waiters) s->needs_room = NULL;
     if (rc == ERR_OK) {
         o->users++;
         *local = o->local;

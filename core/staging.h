@@ -3,10 +3,12 @@
  *
  * Files are DIR/stage-N.HOST.PID.tmp, made and locked as the store's temporaries are (store_tmp.h), so that store_sweep() of
  * DIR takes what a killed process left. A body that breaks off is resumed where it broke (fetch.h). What has arrived is checked: its length
- * against the size it was announced with, its MD5 where the server's ETag is one; once wrong it is fetched again, twice wrong it is an error.
+ * against the size it was announced with, its MD5 where Amazon's ETag is one (elsewhere an ETag that looks like one and differs is a warning); once wrong it is fetched again, twice
+ * wrong it is an error.
  *
  * At most `depth` objects and max_bytes are fetched ahead of the one being read; that one itself is always fetched. A disk that is
- * full stops nothing: what was fetched ahead makes room, and only an object that does not fit alone is an error. */
+ * full stops nothing: what was fetched ahead makes room, then what others read once they are done, and only an object that does not
+ * fit alone is an error. So no thread may wait for an object while it reads another. */
 #ifndef TAMIS_CORE_STAGING_H
 #define TAMIS_CORE_STAGING_H
 

@@ -31,7 +31,9 @@ uint64_t outfile_size(const OutFile *f); /* bytes put so far */
 /* Overwrites bytes already put, among the first STORE_PATCH_BYTES: for a header whose fields are known last. */
 enum { STORE_PATCH_BYTES = 16 << 20 };
 MUST_USE ErrCode outfile_patch(OutFile *f, uint64_t offset, const void *p, size_t n, Err *err);
-/* Publishes for good and frees. On success and on failure *f becomes NULL, on failure what was put is gone. */
+/* Publishes for good and frees. On success and on failure *f becomes NULL. On failure what was put is gone, but for one case: when the last
+ * step fails (the sync of the directory, the answer of an object store), the object may stand under its name, whole. So may
+ * store_create()'s. */
 MUST_USE ErrCode outfile_commit(OutFile **f, Err *err);
 /* The same for one of many objects of a directory that count only together with a last one, published by outfile_commit(): its bytes
  * are on the disk, its name may wait for that one's. Saves a sync of the directory each. */

@@ -188,12 +188,14 @@ bool store_tmp_is(const char *path, int fd)
            opened.st_dev == named.st_dev;
 }
 
-/* What a dead process whose number came round again has left under the name is overwritten. */
-ErrCode store_tmp_open(const char *tmp, int *fd, Err *err)
+static ErrCode open_tmp(const char *tmp, int flags, int *fd, bool *taken, Err *err)
 {
+    *taken = false;
     for (;;) {
-        do *fd = store_fault() ? -1 : open(tmp, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+        do *fd = store_fault() ? -1 : open(tmp, O_RDWR | O_CREAT | O_CLOEXEC | flags, 0666);
         while (*fd < 0 && errno == EINTR);
+        *taken = *fd < 0 && (flags & O_EXCL) && errno == EEXIST;
+        if (*taken) return ERR_OK;
         if (*fd < 0) return err_sys(err, "cannot create %s", tmp);
         bool locked = flock(*fd, LOCK_EX) == 0, stopped = !locked && errno == EINTR;
         if (!stopped && (!locked || store_tmp_is(tmp, *fd))) break; /* not locked: this file system knows no locks */
@@ -202,6 +204,19 @@ ErrCode store_tmp_open(const char *tmp, int *fd, Err *err)
         if (stopped) return err_set(err, ERR_INTR, "interrupted while another process writes %s", tmp);
     }
     return ftruncate(*fd, 0) == 0 ? ERR_OK : err_sys(err, "cannot create %s", tmp);
+}
+
+/* What a dead process whose number came round again has left under the name is overwritten. */
+ErrCode store_tmp_open(const char *tmp, int *fd, Err *err)
+{
+    bool taken;
+
+    return open_tmp(tmp, 0, fd, &taken, err);
+}
+
+ErrCode store_tmp_new(const char *tmp, int *fd, bool *taken, Err *err)
+{
+    return open_tmp(tmp, O_EXCL, fd, taken, err);
 }
 
 static void out_free(PosixOut *f)

@@ -26,6 +26,14 @@ static void page_clear(Page *p)
     buf_clear(&p->marker);
 }
 
+static void swap_bufs(Buf *a, Buf *b)
+{
+    Buf was = *a;
+
+    *a = *b;
+    *b = was;
+}
+
 /* What keys below a directory begin with: "docs/"; "" for the bucket. */
 static void dir_prefix(char out[S3_MAX_KEY + 2], const S3Path *at)
 {
@@ -40,6 +48,7 @@ static ErrCode next_page(const S3Path *at, const char *prefix, bool flat, const 
     size_t n = 4;
     WebReply r = {0};
     WebTries t = {0};
+    Buf before = {0};
     Span in;
 
     if (!flat) query[n++] = (SigPair){"delimiter", "/"};
@@ -49,15 +58,14 @@ static ErrCode next_page(const S3Path *at, const char *prefix, bool flat, const 
     if (rc == ERR_OK && (r.outcome != WEB_FINE || r.status != 200)) rc = s3_error(&q, &r, &t, "list", err);
     if (rc == ERR_OK) {
         Span rest = buf_span(&r.body);
-        buf_reset(&p->marker);
+        swap_bufs(&p->marker, &before);
         bool truncated = s3xml_next(&rest, "IsTruncated", &in) && span_is(span_trim(in), "true");
         if (truncated && (!s3xml_text(buf_span(&r.body), "NextContinuationToken", &p->marker) || !p->marker.n ||
-                          !buf_cstr(&p->marker)))
-            rc = err_set(err, ERR_SYS, "cannot list %s: a page without a token for the next", at->path);
-        Buf swap = p->text;
-        p->text = r.body;
-        r.body = swap;
+                          !buf_cstr(&p->marker) || span_eq(buf_span(&p->marker), buf_span(&before))))
+            rc = err_set(err, ERR_SYS, "cannot list %s: a page without a new token for the next", at->path);
+        swap_bufs(&p->text, &r.body);
     }
+    buf_clear(&before);
     webreply_clear(&r);
     return rc;
 }
@@ -83,13 +91,17 @@ typedef struct {
     uint64_t size;
 } Entry;
 
-static ErrCode add_entry(StoreList *out, Buf *entries, const Buf *name, uint64_t size, const char *dir, Err *err)
+/* One name more. A key is any text, "docs/../b" or "docs//b" too: what would lead elsewhere as a path is no name here. */
+static ErrCode add_entry(StoreList *out, Buf *entries, Span name, uint64_t size, const S3Path *at, Err *err)
 {
-    Entry e = {arena_str(&out->arena, buf_span(name)), size};
-
-    if (!e.name) return err_nomem(err, dir);
+    if (name.n == 0 || span_is(name, ".") || span_is(name, "..") || span_find(name, '/') < name.n) {
+        log_debug("%s: a key that is no path is left out", at->path);
+        return ERR_OK;
+    }
+    Entry e = {arena_str(&out->arena, name), size};
+    if (!e.name) return err_nomem(err, at->path);
     buf_put(entries, &e, sizeof e);
-    return buf_ok(entries, dir, err);
+    return buf_ok(entries, at->path, err);
 }
 
 static ErrCode add_page(const S3Path *at, const char *prefix, const Page *p, StoreList *out, Buf *entries, Err *err)
@@ -102,13 +114,12 @@ static ErrCode add_page(const S3Path *at, const char *prefix, const Page *p, Sto
     while (rc == ERR_OK && s3xml_next(&rest, "Contents", &element)) {
         if ((rc = key_of(element, "Key", prefix, at, &name, err)) != ERR_OK || name.n == 0) continue;
         if (!s3xml_u64(element, "Size", &size)) size = 0;
-        rc = add_entry(out, entries, &name, size, at->path, err);
+        rc = add_entry(out, entries, buf_span(&name), size, at, err);
     }
     rest = buf_span(&p->text);
     while (rc == ERR_OK && s3xml_next(&rest, "CommonPrefixes", &element)) {
-        if ((rc = key_of(element, "Prefix", prefix, at, &name, err)) != ERR_OK || name.n < 2) continue;
-        name.p[--name.n] = 0; /* its '/' */
-        rc = add_entry(out, entries, &name, STORE_DIR, at->path, err);
+        if ((rc = key_of(element, "Prefix", prefix, at, &name, err)) != ERR_OK || name.n == 0) continue;
+        rc = add_entry(out, entries, span(name.p, name.n - 1), STORE_DIR, at, err); /* without its '/' */
     }
     buf_clear(&name);
     return rc;
@@ -282,6 +293,7 @@ static ErrCode s3_delete_tree(const char *path, int depth, Err *err)
 static ErrCode newest_part(const S3Path *at, const char *key, const char *upload_id, int64_t *newest, Err *err)
 {
     char marker[24] = "0";
+    uint64_t last = 0, next = 0;
     bool more = true;
     WebReply r = {0};
     WebTries t = {0};
@@ -292,7 +304,6 @@ static ErrCode newest_part(const S3Path *at, const char *key, const char *upload
         S3Request q = {.at = at, .key = key, .web = {.method = "GET"}, .query = query, .n_query = 2};
         Span rest, element, in;
         int64_t when;
-        uint64_t next;
         if ((rc = s3_call(&q, &r, &t, err)) != ERR_OK) break;
         if (r.outcome != WEB_FINE || r.status != 200) {
             rc = s3_error(&q, &r, &t, "look at an upload of", err);
@@ -304,13 +315,37 @@ static ErrCode newest_part(const S3Path *at, const char *key, const char *upload
         rest = buf_span(&r.body);
         more = s3xml_next(&rest, "IsTruncated", &in) && span_is(span_trim(in), "true") &&
                s3xml_u64(buf_span(&r.body), "NextPartNumberMarker", &next);
+        if (more && (next <= last || next > S3_MAX_PARTS))
+            rc = err_set(err, ERR_SYS, "cannot look at an upload of %s: a page without a new marker for the next",
+                         at->path);
+        last = next;
         if (more) snprintf(marker, sizeof marker, "%llu", (unsigned long long)next);
     }
     webreply_clear(&r);
     return rc;
 }
 
-/* Aborts one upload if nothing has come for it for STORE_STALE_SECONDS before `now`, by the store's clock. */
+/* Whether a directory of ours can hold an object that is called so. The uploads of others below it are not ours to abort. */
+static bool is_ours(Span key)
+{
+    static const char *const heads[] = {"part-", "shard-", NULL};
+    static const char *const tails[] = {".cols", ".tok", ".res", ".safetensors", NULL};
+    static const char *const names[] = {
+        "manifest.json", "stage.json",   "stats.json",     "parts.jsonl", "report.html",
+        "clusters.json", "mixture.json", "tokenizer.json", "vocab.bin",   NULL};
+    Span name = key;
+
+    for (size_t slash; (slash = span_find(name, '/')) < name.n;) name = span_from(name, slash + 1);
+    for (int i = 0; heads[i]; i++)
+        if (span_starts(name, span_str(heads[i]))) return true;
+    for (int i = 0; tails[i]; i++)
+        if (name.n > strlen(tails[i]) && span_is(span_from(name, name.n - strlen(tails[i])), tails[i])) return true;
+    for (int i = 0; names[i]; i++)
+        if (span_is(name, names[i])) return true;
+    return false;
+}
+
+/* Aborts one upload of ours if nothing has come for it for STORE_STALE_SECONDS before `now`, by the store's clock. */
 static ErrCode sweep_upload(const S3Path *at, Span upload, int depth, const char *prefix, int64_t now, Err *err)
 {
     char key[S3_MAX_KEY + 2];
@@ -318,7 +353,7 @@ static ErrCode sweep_upload(const S3Path *at, Span upload, int depth, const char
     int64_t newest;
     ErrCode rc = key_of(upload, "Key", prefix, at, &name, err);
 
-    if (rc == ERR_OK && s3xml_text(upload, "UploadId", &id) && buf_cstr(&id) &&
+    if (rc == ERR_OK && is_ours(buf_span(&name)) && s3xml_text(upload, "UploadId", &id) && buf_cstr(&id) &&
         s3xml_time(upload, "Initiated", &newest) && n_slashes((const char *)name.p) <= depth &&
         now - newest > STORE_STALE_SECONDS &&
         snprintf(key, sizeof key, "%s%s", prefix, (const char *)name.p) <= S3_MAX_KEY) {
@@ -330,8 +365,25 @@ static ErrCode sweep_upload(const S3Path *at, Span upload, int depth, const char
     return rc;
 }
 
-/* Uploads below `dir`, a page of 1000 at most: a sweep is a favour, and the next one goes on. */
-static ErrCode sweep_uploads(const S3Path *at, int depth, Err *err)
+/* Where the next page of uploads begins. */
+typedef struct {
+    Buf key, id;
+} UploadMarker;
+
+/* Reads it from a page. False: that was the last one. */
+static bool next_marker(Span page, UploadMarker *m)
+{
+    Span rest = page, in;
+
+    buf_reset(&m->key);
+    buf_reset(&m->id);
+    return s3xml_next(&rest, "IsTruncated", &in) && span_is(span_trim(in), "true") &&
+           s3xml_text(page, "NextKeyMarker", &m->key) && s3xml_unquote(&m->key) && buf_cstr(&m->key) && m->key.n &&
+           s3xml_text(page, "NextUploadIdMarker", &m->id) && buf_cstr(&m->id);
+}
+
+/* One page of uploads below `at`. *more says whether there is another. */
+static ErrCode sweep_page(const S3Path *at, int depth, UploadMarker *m, bool *more, Err *err)
 {
     char prefix[S3_MAX_KEY + 2];
     WebReply r = {0};
@@ -339,8 +391,13 @@ static ErrCode sweep_uploads(const S3Path *at, int depth, Err *err)
     Span rest, element;
 
     dir_prefix(prefix, at);
-    const SigPair query[] = {{"uploads", ""}, {"prefix", prefix}, {"encoding-type", "url"}};
-    S3Request q = {.at = at, .key = "", .web = {.method = "GET"}, .query = query, .n_query = 3};
+    SigPair query[5] = {{"uploads", ""}, {"prefix", prefix}, {"encoding-type", "url"}};
+    size_t n = 3;
+    if (*more) {
+        query[n++] = (SigPair){"key-marker", (const char *)m->key.p};
+        query[n++] = (SigPair){"upload-id-marker", (const char *)m->id.p};
+    }
+    S3Request q = {.at = at, .key = "", .web = {.method = "GET"}, .query = query, .n_query = n};
     ErrCode rc = s3_call(&q, &r, &t, err);
     if (rc == ERR_OK && (r.outcome != WEB_FINE || r.status != 200))
         rc = s3_error(&q, &r, &t, "list the uploads of", err);
@@ -348,7 +405,21 @@ static ErrCode sweep_uploads(const S3Path *at, int depth, Err *err)
     rest = buf_span(&r.body);
     while (rc == ERR_OK && now > 0 && s3xml_next(&rest, "Upload", &element))
         rc = sweep_upload(at, element, depth, prefix, now, err);
+    *more = rc == ERR_OK && next_marker(buf_span(&r.body), m);
     webreply_clear(&r);
+    return rc;
+}
+
+/* Uploads below `dir`, some pages at most: a sweep is a favour, and the next one goes on. */
+static ErrCode sweep_uploads(const S3Path *at, int depth, Err *err)
+{
+    UploadMarker m = {{0}, {0}};
+    bool more = false;
+    ErrCode rc = sweep_page(at, depth, &m, &more, err);
+
+    for (int page = 1; page < 50 && more && rc == ERR_OK; page++) rc = sweep_page(at, depth, &m, &more, err);
+    buf_clear(&m.key);
+    buf_clear(&m.id);
     return rc;
 }
 

@@ -23,6 +23,8 @@ void store_tmp_suffix(char out[STORE_TMP_SUFFIX], long pid);
 
 /* Makes the temporary, empty, and locks it. On failure *fd may be open and is the caller's to close. */
 MUST_USE ErrCode store_tmp_open(const char *tmp, int *fd, Err *err);
+/* The same where another name does as well: *taken, and no file, when something has that one. */
+MUST_USE ErrCode store_tmp_new(const char *tmp, int *fd, bool *taken, Err *err);
 
 /* Whether `path` is still the name of what `fd` has open: while a lock was waited for, a sweep may have deleted it or its writer
  * published it. */

@@ -24,7 +24,7 @@ static struct {
     pthread_once_t once;
     CURL *idle[WEB_MAX_CONNECTIONS]; /* the one used last on top */
     unsigned n_idle, n_made, limit;
-    double next_retry, quiet_until; /* clock_seconds() */
+    double next_retry, quiet_until, told; /* clock_seconds(); waits until `told` have been talked about */
 } hub = {.lock = PTHREAD_MUTEX_INITIALIZER,
          .freed = PTHREAD_COND_INITIALIZER,
          .once = PTHREAD_ONCE_INIT,
@@ -98,7 +98,8 @@ static void give_handle(CURL *h)
     curl_easy_cleanup(h); /* NULL is fine */
 }
 
-/* Waits until `due`, for the time that servers want us quiet and, for a retry, for its turn. False: a signal. */
+/* Waits until `due`, for the time that servers want us quiet and, for a retry, for its turn. False: a signal. A long wait is talked
+ * about, by the first of those who wait. */
 static bool wait_turn(double due, bool retry)
 {
     for (;;) {
@@ -107,8 +108,11 @@ static bool wait_turn(double due, bool retry)
         if (at < hub.quiet_until) at = hub.quiet_until;
         if (retry && at < hub.next_retry) at = hub.next_retry;
         if (retry && now >= at) hub.next_retry = now + 1;
+        bool news = at - now > 10 && at > hub.told + 1;
+        if (news) hub.told = at;
         pthread_mutex_unlock(&hub.lock);
         if (now >= at) return true;
+        if (news) log_info("waiting %.0f s before the next request", at - now);
         if (stop_seen()) return false;
         nap(at - now);
     }
@@ -171,12 +175,13 @@ static bool look_at_head(Exchange *x)
     WebReply *r = x->r;
     const WebRequest *q = x->q;
     curl_off_t length = -1;
-    char range[96] = "";
+    char range[96] = "", modified[64] = "";
     uint64_t first = 0;
 
     x->begun = true;
     curl_easy_getinfo(x->h, CURLINFO_RESPONSE_CODE, &r->status);
     copy_header(x->h, "ETag", r->etag, sizeof r->etag);
+    copy_header(x->h, "Last-Modified", modified, sizeof modified);
     copy_header(x->h, "Server", r->server, sizeof r->server);
     copy_header(x->h, "Date", r->date, sizeof r->date);
     copy_header(x->h, "x-amz-server-side-encryption", r->sse, sizeof r->sse);
@@ -186,6 +191,10 @@ static bool look_at_head(Exchange *x)
     r->has_length = length >= 0;
     r->length = length >= 0 ? (uint64_t)length : 0;
     if (r->status != 200 && r->status != 206) return true;
+    bool in_range = r->status == 206 && parse_content_range(range, &first, &r->length);
+    if (!r->etag[0] && modified[0] && (r->status == 206 ? in_range : r->has_length) &&
+        (strcmp(q->method, "GET") == 0 || strcmp(q->method, "HEAD") == 0))
+        snprintf(r->etag, sizeof r->etag, "%s %" PRIu64, modified, r->length);
     if (q->etag && q->etag[0] && r->etag[0] && strcmp(q->etag, r->etag) != 0) {
         r->outcome = WEB_CHANGED;
         return false;
@@ -193,7 +202,7 @@ static bool look_at_head(Exchange *x)
     x->want = q->n ? q->n : UINT64_MAX;
     if (r->status == 200) {
         x->skip = q->from;
-    } else if (!parse_content_range(range, &first, &r->length) || first != q->from) {
+    } else if (!in_range || first != q->from) {
         r->outcome = WEB_REFUSED;
         snprintf(r->why, sizeof r->why, "asked for bytes from %" PRIu64 " on and got \"%s\"", q->from, range);
         return false;
@@ -286,6 +295,7 @@ static void set_limits(CURL *h, const WebRequest *q)
     const char *authorities = getenv("AWS_CA_BUNDLE");
     long stall = number_from("TAMIS_HTTP_STALL", 60, 86400);
 
+    if (stall < 1) stall = 1; /* 0 would be no bound at all */
     curl_easy_setopt(h, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(h, CURLOPT_MAXCONNECTS, 1L);
     curl_easy_setopt(h, CURLOPT_CONNECTTIMEOUT, stall < 30 ? stall : 30L);

@@ -49,7 +49,7 @@ typedef struct {
     Span body;                 /* of PUT and POST */
     uint64_t from;             /* of GET: bytes from here on … */
     uint64_t n;                /* … so many, or 0: to the end */
-    const char *etag;          /* that the answer must have; NULL or "": any */
+    const char *etag;          /* that the answer must have, see WebReply; NULL or "": any */
     bool follow;               /* redirects */
     bool slow;                 /* the server may think for ten times as long */
     WebTake take;              /* else the body goes to the answer, at most max_body bytes */
@@ -64,7 +64,7 @@ typedef struct {
     uint64_t length;      /* of the whole object, be the answer a range or not */
     uint64_t taken_bytes; /* given to take() or put into body */
     double retry_after;   /* seconds; 0: not said */
-    char etag[128];       /* with its quotes; "" for none */
+    char etag[128]; /* with its quotes; of GET and HEAD without one, Last-Modified and length; "": none of these */
     char server[64], date[64], sse[32],
         writer[64]; /* Server, Date, x-amz-server-side-encryption, x-amz-meta-tamis-writer */
     Buf body;       /* without take, or of an answer that is an error */

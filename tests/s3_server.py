@@ -10,11 +10,12 @@ multipart uploads, ListObjectsV2 in pages, DELETE, and on demand does what goes 
 Below /-/ it is told what to do and tells what it saw, unsigned, with GET:
   /-/fault?{"method":M,"path":P,"query":Q,"kind":K,...}   what befalls the next "times" requests of that method [GET] whose path ends so
                    and whose query holds that. Kinds: status (status, code, retry_after), reset, short, stall (after, seconds), lost
-                   (carried out, never answered), etag (a wrong one), norange (the whole object, status 200)
+                   (carried out, never answered), etag (a wrong one), norange (the whole object, status 200), token (a listing that never
+                   ends). With "headers" names become values, or vanish (null); "server" is who it claims to be [AmazonS3]
   /-/log           requests seen, and the most connections that were open at once
   /-/forget        what was seen, and faults not met yet
   /-/uploads       open multipart uploads;  /-/age?{"seconds":S,"parts":P}   they become so much older
-  /-/object/BUCKET/KEY
+  /-/object/BUCKET/KEY;  /-/put?[BUCKET, KEY, TEXT];  /-/begin?[BUCKET, KEY]   an upload
 Redirects: /-/to/PATH leads to /PATH, /-/loop to itself, /-/file to a file.
 """
 import argparse
@@ -136,22 +137,27 @@ def iso(t):
 
 class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
-    server_version = "tamis-test"
     wbufsize = 1 << 16
+
+    counted, fault, entry = False, None, {}
 
     def log_message(self, *args):
         pass
 
-    def setup(self):
-        super().setup()
+    def version_string(self):
+        return (self.fault or {}).get("server", "AmazonS3")
+
+    def count(self):  # a connection, once it is used for more than control
         store = self.server.store
-        with store.lock:
-            store.open_now += 1
-            store.open_most = max(store.open_most, store.open_now)
+        if not self.counted:
+            self.counted = True
+            with store.lock:
+                store.open_now += 1
+                store.open_most = max(store.open_most, store.open_now)
 
     def finish(self):
         with self.server.store.lock:
-            self.server.store.open_now -= 1
+            self.server.store.open_now -= self.counted
         try:
             super().finish()
         except OSError:
@@ -172,7 +178,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if kind == "lost":
             return self.reset()
         self.send_response(status)
-        for name, value in (headers or {}).items():
+        for name, value in {**(headers or {}), **fault.get("headers", {})}.items():
+            if value is None:
+                continue
             if kind == "etag" and name == "ETag":
                 value = '"' + "0" * 32 + '"'
             self.send_header(name, value)
@@ -209,6 +217,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if raw_path.startswith("/-/"):
             self.fault, self.entry = None, {}
             return self.control(raw_path[3:], urllib.parse.unquote(raw_query))
+        self.count()
         store = self.server.store
         self.entry = {"method": self.command, "path": raw_path, "query": raw_query, "range": self.headers.get("Range"),
                       "agent": self.headers.get("User-Agent"), "signed": "Authorization" in self.headers, "time": time.time()}
@@ -320,7 +329,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def list(self, bucket, query):
         store, prefix, delimiter = self.server.store, query.get("prefix", ""), query.get("delimiter", "")
         limit, token = min(int(query.get("max-keys", 1000)), store.page), query.get("continuation-token")
-        after = base64.b64decode(token).decode() if token else ""
+        endless = self.fault and self.fault["kind"] == "token"
+        after = base64.b64decode(token).decode() if token and not endless else ""
         name = (lambda k: urllib.parse.quote_plus(k, safe="/")) if query.get("encoding-type") == "url" else (lambda k: k)
         found = []  # (what it sorts by, element)
         with store.lock:
@@ -335,17 +345,27 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 found.append((shown, f"<CommonPrefixes><Prefix>{escape(name(shown))}</Prefix></CommonPrefixes>" if cut >= 0 else
                               f"<Contents><Key>{escape(name(shown))}</Key><ETag>&quot;{o.etag}&quot;</ETag>"
                               f"<Size>{len(o.body)}</Size></Contents>"))
-        page, more = found[:limit], len(found) > limit
+        page, more = found[:limit], endless or len(found) > limit
         inner = f"<Name>{bucket}</Name><Prefix>{escape(name(prefix))}</Prefix><IsTruncated>{str(more).lower()}</IsTruncated>"
-        if more:
+        if endless:
+            inner += "<NextContinuationToken>again</NextContinuationToken>"
+        elif more:
             inner += f"<NextContinuationToken>{base64.b64encode(page[-1][0].encode()).decode()}</NextContinuationToken>"
         self.xml(inner + "".join(e for _, e in page), "ListBucketResult")
 
     def list_uploads(self, bucket, query):
         store, prefix = self.server.store, query.get("prefix", "")
         with store.lock:
-            ups = [(u, up) for u, up in store.uploads.items() if up.bucket == bucket and up.key.startswith(prefix)]
-        self.xml("<IsTruncated>false</IsTruncated>" + "".join(
+            ups = sorted(((u, up) for u, up in store.uploads.items() if up.bucket == bucket and up.key.startswith(prefix)),
+                         key=lambda e: (e[1].key, e[0]))
+        after = (query.get("key-marker", ""), query.get("upload-id-marker", ""))
+        ups = [(u, up) for u, up in ups if (up.key, u) > after]
+        more, ups = len(ups) > store.page, ups[:store.page]
+        inner = f"<IsTruncated>{str(more).lower()}</IsTruncated>"
+        if more:
+            inner += (f"<NextKeyMarker>{escape(urllib.parse.quote_plus(ups[-1][1].key, safe='/'))}</NextKeyMarker>"
+                      f"<NextUploadIdMarker>{escape(ups[-1][0])}</NextUploadIdMarker>")
+        self.xml(inner + "".join(
             f"<Upload><Key>{escape(urllib.parse.quote_plus(up.key, safe='/'))}</Key><UploadId>{escape(u)}</UploadId>"
             f"<Initiated>{iso(up.initiated)}</Initiated></Upload>" for u, up in ups), "ListMultipartUploadsResult")
 
@@ -381,6 +401,14 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 return self.answer(200, json.dumps({"open_most": store.open_most, "requests": store.log}).encode())
         if what == "uploads":
             return self.answer(200, json.dumps([up.key for up in store.uploads.values()]).encode())
+        if what == "put":
+            bucket, key, text = told
+            store.buckets[bucket][key] = Object(text.encode())
+            return self.answer(200)
+        if what == "begin":
+            store.n_uploads += 1
+            store.uploads[f"told {store.n_uploads}"] = Upload(told[0], told[1], {})
+            return self.answer(200)
         if what == "age":
             for up in store.uploads.values():
                 up.initiated -= told["seconds"]
