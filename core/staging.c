@@ -40,11 +40,11 @@ enum { MAX_OBJECTS = 2 * (STAGING_MAX_DEPTH + 1) }; /* those expected, and those
 
 struct Staging {
     char *dir;
-    uint64_t max_bytes;
     pthread_mutex_t lock; /* of all below */
     pthread_cond_t changed;
     Object *object[MAX_OBJECTS];
     size_t n;
+    uint64_t max_bytes; /* 0: no bound */
     Object *needs_room; /* the disk was too full for it: nothing else is begun before it is here; or NULL */
     atomic_bool stop;
     pthread_t thread[STAGING_MAX_DEPTH];
@@ -218,6 +218,18 @@ static Object *next_object(Staging *s)
     return s->max_bytes && (next->size > s->max_bytes || held > s->max_bytes - next->size) ? NULL : next;
 }
 
+/* What stood there beside `o` when the disk was too full for it is all that is fetched ahead from now on. */
+static void learn_room(Staging *s, const Object *o)
+{
+    uint64_t beside = 0;
+
+    for (size_t i = 0; i < s->n; i++)
+        if (s->object[i]->state == OBJECT_COMING || s->object[i]->state == OBJECT_HERE) beside += s->object[i]->size;
+    if (s->max_bytes && beside >= s->max_bytes) return;
+    s->max_bytes = beside ? beside : 1;
+    log_debug("no room for %s beside %" PRIu64 " bytes: fewer are fetched ahead", o->local, beside);
+}
+
 static void *work(void *arg)
 {
     Staging *s = arg;
@@ -242,6 +254,7 @@ static void *work(void *arg)
         o->err = err;
         o->disk_full = disk_full;
         if (s->needs_room == o) s->needs_room = NULL;
+        if (rc != ERR_OK && disk_full) learn_room(s, o);
         tidy(s);
         pthread_cond_broadcast(&s->changed);
     }

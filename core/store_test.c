@@ -368,6 +368,26 @@ TEST(store_writer_notices_a_sweep_before_its_lock)
     buf_clear(&got);
 }
 
+/* Containers that number their processes alike want the same name; one that is locked is not waited for. */
+TEST(store_tmp_new_leaves_what_has_the_name)
+{
+    char path[512];
+    int fd, other = -1;
+    bool taken;
+    Err err;
+
+    in_dir(path, check_tmpdir(), "stage");
+    CHECK_OK(store_tmp_new(path, &fd, &taken, &err), &err);
+    CHECK(!taken && write(fd, "mine", 4) == 4);
+    CHECK_OK(store_tmp_new(path, &other, &taken, &err), &err);
+    CHECK(taken && other < 0 && lseek(fd, 0, SEEK_END) == 4);
+    CHECK_INT(0, unlink(path));
+    CHECK_OK(store_tmp_new(path, &other, &taken, &err), &err);
+    CHECK(!taken && other >= 0);
+    close(fd);
+    close(other);
+}
+
 TEST(store_sweep_goes_down_and_knows_the_unburied)
 {
     const char *dir = check_tmpdir();
