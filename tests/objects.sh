@@ -295,7 +295,8 @@ ask forget
 largest=$(find many -type f -exec wc -c {} + | grep -v total | sort -n | tail -n 1 | awk '{print $1}')
 mkdir small
 for round in 5/2,4 3/2,4 3/2,1; do # size,depth
-    [ "$(id -u)" -eq 0 ] && mount -t tmpfs -o "size=$((largest * ${round%,*} / 4096 * 4))k" tmpfs small 2>/dev/null || break
+    small=$((largest * ${round%,*} / 1024))k
+    if [ "$(id -u)" -ne 0 ] || ! mount -t tmpfs -o size=$small tmpfs small 2>/dev/null; then break; fi
     rm -rf full
     ask forget
     status_of 0 tamis ingest -q -o full --inputs-per-part 1 --stage-dir small --stage-depth "${round#*,}" s3://many
