@@ -65,9 +65,11 @@ static int remove_entry(const char *path, const struct stat *st, int type, struc
 
 static void remove_tmpdir(void) { nftw(tmpdir, remove_entry, 16, FTW_DEPTH | FTW_PHYS); }
 
+enum { CHECK_TMPDIRS = 512 };
+
 const char *check_tmpdir(void)
 {
-    static char made[128][300]; /* a test program that wants more fails loudly */
+    static char made[CHECK_TMPDIRS][300]; /* a test program that wants more fails loudly */
     static int n;
     const char *base = getenv("TMPDIR");
 
@@ -79,7 +81,7 @@ const char *check_tmpdir(void)
         }
         atexit(remove_tmpdir);
     }
-    if (n == 128) {
+    if (n == CHECK_TMPDIRS) {
         fprintf(stderr, "check_tmpdir: too many directories\n");
         exit(99);
     }
