@@ -12,7 +12,7 @@ int record_cmp(const Exchange *x, const uint8_t *a, const uint8_t *b)
 
 /* --- how much */
 
-static uint64_t section_records(const Exchange *x, Span slice)
+static uint64_t slice_records(const Exchange *x, Span slice)
 {
     uint64_t n = 0;
 
@@ -25,6 +25,11 @@ static Span section_slice(const Section *s, uint32_t bin)
     if (bin < s->begin || bin >= s->end) return span(NULL, 0);
     return span(s->record + s->offset[bin - s->begin],
                 (size_t)(s->offset[bin - s->begin + 1] - s->offset[bin - s->begin]));
+}
+
+static uint64_t section_count(const Section *s, uint32_t bin)
+{
+    return le32_get(s->n + (size_t)(bin - s->begin) * 4);
 }
 
 static void add_run_size(const Exchange *x, const ExchangeRun *run, uint32_t bin, BinSize *s)
@@ -47,7 +52,7 @@ BinSize bin_size(const Exchange *x, uint32_t bin)
     for (size_t i = 0; i < x->n_sections; i++) {
         Span slice = section_slice(&x->section[i], bin);
         s.memory += slice.n;
-        s.items += x->far ? section_records(x, slice) * x->width : slice.n;
+        s.items += x->far && slice.n ? section_count(&x->section[i], bin) * x->width : slice.n;
     }
     if (x->far) s.items *= 2; /* they are made in one place and sorted into another */
     return s;
@@ -216,7 +221,7 @@ static ErrCode sort_far(BinStream *b, const Span *slice, size_t n_slices, unsign
     const Exchange *x = b->x;
     size_t n = 0;
 
-    for (size_t s = 0; s < n_slices; s++) n += (size_t)section_records(x, slice[s]);
+    for (size_t s = 0; s < n_slices; s++) n += (size_t)slice_records(x, slice[s]);
     if (!reserve(b, n * ITEM_FAR, n * ITEM_FAR)) return err_nomem(err, x->name);
     if ((b->n = n) == 0) return ERR_OK;
     Span items = span(b->scratch, make_items(x, slice, n_slices, b->scratch));

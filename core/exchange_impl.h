@@ -78,6 +78,7 @@ typedef struct {
     uint32_t begin, end;
     uint8_t *record;
     uint64_t *offset; /* of every bin's records, and where the last one's end */
+    const uint8_t *n; /* far: u32 records of every bin */
 } Section;
 
 struct Exchange {

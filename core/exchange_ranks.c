@@ -6,7 +6,8 @@
  * A bin larger than a batch may be comes alone: the others send its owner their records a piece at a time, which the owner keeps
  * as a run on scratch and then delivers like any bin that does not fit.
  *
- * A section, what one rank sends another in a round: u32 bytes of every bin of the batch, then the records of these bins. */
+ * A section, what one rank sends another in a round: u32 bytes of every bin of the batch, of far records then u32 how many (they
+ * need not be walked to know), then the records of these bins. */
 #include "core/exchange_impl.h"
 
 #include "core/par_mpi.h"
@@ -184,10 +185,17 @@ static bool plan_round(Rounds *r)
 
 /* --- sending */
 
+/* What a section begins with. */
+static size_t heads_bytes(const Exchange *x, BinRange bins)
+{
+    return (size_t)(bins.end - bins.begin) * (x->far ? 8 : 4);
+}
+
 /* A few bins of one section, filled in by one thread. */
 typedef struct {
     BinRange bins;
-    size_t head, at, used; /* in `send`: the u32 of its first bin; room for its records; what they took */
+    size_t head, head_n; /* in `send`: the u32 bytes of its first bin, the u32 records */
+    size_t at, used;     /* there: room for its records; what they took */
 } Part;
 
 /* A slab of n bytes, none used. */
@@ -200,6 +208,18 @@ static ErrCode room_for(const Rounds *r, Slab **s, size_t n, Err *err)
     if (!*s) return err_nomem(err, r->x->name);
     (*s)->used = 0;
     return ERR_OK;
+}
+
+/* Records that are here, folded or not. */
+static uint64_t bin_records(const Exchange *x, uint32_t bin)
+{
+    uint64_t n = 0;
+
+    for (int i = 0; i < x->threads; i++) {
+        if (x->lane[i].index) n += x->lane[i].n_far[bin];
+        for (ExchangeRun *r = x->lane[i].run; r; r = *run_older(r)) n += run_records(r, bin);
+    }
+    return n;
 }
 
 /* The records of a bin to `to`, folded by a combiner; how many bytes. */
@@ -226,7 +246,9 @@ static ErrCode put_part(Rounds *r, Part *p, BinStream *in, Err *err)
 
     for (uint32_t bin = p->bins.begin; bin < p->bins.end && rc == ERR_OK; bin++) {
         rc = put_bin(r->x, bin, in, slab_bytes(r->send) + p->at + p->used, &n, err);
-        le32_put(slab_bytes(r->send) + p->head + (size_t)(bin - p->bins.begin) * 4, (uint32_t)n);
+        size_t at = (size_t)(bin - p->bins.begin) * 4;
+        le32_put(slab_bytes(r->send) + p->head + at, (uint32_t)n);
+        if (r->x->far) le32_put(slab_bytes(r->send) + p->head_n + at, (uint32_t)bin_records(r->x, bin));
         p->used += n;
     }
     return rc;
@@ -243,13 +265,15 @@ static ErrCode cut_parts(const Rounds *r, Part **parts, size_t *n_parts, size_t 
         BinRange batch = r->batch[i];
         if (i == r->rank) continue;
         head = at;
-        at += (size_t)(batch.end - batch.begin) * 4;
+        at += heads_bytes(r->x, batch);
         for (uint32_t b = batch.begin; b < batch.end;) {
             Part *grown = array_grow(*parts, *n_parts, &cap, sizeof *grown);
             if (!grown) return err_nomem(err, r->x->name);
             *parts = grown;
             BinRange bins = next_batch(r->x, b, batch.end, (size_t)r->round_bytes / 16 + 1, &wide);
-            grown[(*n_parts)++] = (Part){.bins = bins, .head = head + (size_t)(b - batch.begin) * 4, .at = at};
+            size_t first = head + (size_t)(b - batch.begin) * 4;
+            grown[(*n_parts)++] = (Part){
+                .bins = bins, .head = first, .head_n = first + (size_t)(batch.end - batch.begin) * 4, .at = at};
             for (; b < bins.end; b++) at += (size_t)r->mine[b];
         }
     }
@@ -265,7 +289,7 @@ static void close_gaps(Rounds *r, const Part *parts, size_t n_parts)
 
     memset(r->send_n, 0, (size_t)r->n_ranks * sizeof *r->send_n);
     for (int i = 0; i < r->n_ranks; i++) {
-        size_t heads = (size_t)(r->batch[i].end - r->batch[i].begin) * 4, begin = to;
+        size_t heads = heads_bytes(r->x, r->batch[i]), begin = to;
         if (i == r->rank || heads == 0) continue;
         memmove(slab_bytes(r->send) + to, slab_bytes(r->send) + p->head, heads);
         to += heads;
@@ -362,16 +386,17 @@ static ErrCode open_section(const Rounds *r, uint8_t *bytes, uint64_t n, Section
 {
     uint32_t bins = r->here.end - r->here.begin;
     uint64_t at = 0;
+    size_t heads = heads_bytes(r->x, r->here);
 
-    *s = (Section){.begin = r->here.begin, .end = r->here.end, .record = bytes + (size_t)bins * 4};
+    *s =
+        (Section){.begin = r->here.begin, .end = r->here.end, .record = bytes + heads, .n = bytes + (size_t)bins * 4};
     if (!(s->offset = malloc(((size_t)bins + 1) * sizeof *s->offset))) return err_nomem(err, r->x->name);
     for (uint32_t b = 0; b < bins; b++) {
         s->offset[b] = at;
         at += le32_get(bytes + (size_t)b * 4);
     }
     s->offset[bins] = at;
-    return at + (uint64_t)bins * 4 == n ? ERR_OK
-                                        : err_set(err, ERR_DATA, "exchange %s: a round is damaged", r->x->name);
+    return at + heads == n ? ERR_OK : err_set(err, ERR_DATA, "exchange %s: a round is damaged", r->x->name);
 }
 
 static ErrCode deliver_round(Rounds *r, Delivery *d, Err *err)

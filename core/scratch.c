@@ -29,7 +29,10 @@ static int open_unnamed(const char *dir, char *name)
 #ifdef O_TMPFILE
     fd = open(dir, O_TMPFILE | O_RDWR | O_EXCL | O_CLOEXEC, 0600);
 #endif
-    if (fd >= 0) return fd;
+    if (fd >= 0) {
+        memcpy(name + strlen(name) - 6, "scratch", sizeof "scratch"); /* for messages */
+        return fd;
+    }
     (void)dir;
     if ((fd = mkstemp(name)) < 0) return -1;
     (void)fcntl(fd, F_SETFD, FD_CLOEXEC);
@@ -40,7 +43,7 @@ static int open_unnamed(const char *dir, char *name)
 ErrCode scratch_open(Scratch **out, const char *dir, const char *what, Err *err)
 {
     dir = store_local_dir(dir);
-    size_t n = strlen(dir) + strlen(what) + sizeof "/..XXXXXX.tmp";
+    size_t n = strlen(dir) + strlen(what) + sizeof "/.scratch";
     Scratch *s = malloc(sizeof *s + n);
 
     *out = NULL;
