@@ -577,6 +577,28 @@ TEST(exchange_in_memory_leaves_room_for_delivery)
     records_free(&all);
 }
 
+/* Where bins begin in 150 runs and more takes memory too: it comes out of the lane's share. */
+TEST(exchange_share_has_room_for_indexes)
+{
+    ExchangeSpec spec = {
+        .name = "index", .partitions = 64, .value_bytes = 8, .memory = 256 << 10, .scratch = check_tmpdir()};
+    Par par = {.n_ranks = 1, .threads = 1};
+    uint8_t key[EXCHANGE_KEY], value[8] = {0};
+    uint64_t most = 0;
+    Exchange *x;
+    Err err;
+
+    CHECK_OK(exchange_open(&x, &spec, &par, &err), &err);
+    for (uint64_t i = 0; i < 600000; i++) {
+        exchange_key_u64(key, mix64(i), i);
+        CHECK_OK(exchange_put(x, 0, key, value, sizeof value, &err), &err);
+        if (x->lane->slab_bytes + x->lane->run_index > most) most = x->lane->slab_bytes + x->lane->run_index;
+    }
+    CHECK(count_runs(x) > 150 && x->lane->run_index > x->share / 4);
+    CHECK(most <= x->share);
+    exchange_close(x);
+}
+
 /* Groups that are not read to their end are skipped over. */
 static ErrCode first_values(void *ctx, int thread, uint32_t partition, ExchangeGroups *g, Err *err)
 {
