@@ -181,6 +181,16 @@ void par_sum_u64(const Par *par, uint64_t *v, size_t n)
     if (par->n_ranks > 1) mpi_sum_u64(v, n);
 }
 
+ErrCode par_believe(const Par *par, ErrCode rc, bool *yes, Err *err)
+{
+    uint64_t flag = par->rank == 0 && rc == ERR_OK && *yes;
+
+    if ((rc = par_agree(par, rc, err)) != ERR_OK) return rc;
+    par_sum_u64(par, &flag, 1);
+    *yes = flag != 0;
+    return ERR_OK;
+}
+
 ErrCode par_bcast(const Par *par, Buf *b, Err *err)
 {
     uint64_t n = b->n;

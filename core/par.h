@@ -36,6 +36,9 @@ uint64_t par_memory(const Par *par);
 
 /* Collective: the worst outcome wins (lowest rank among failures) and every rank gets that code and message. */
 MUST_USE ErrCode par_agree(const Par *par, ErrCode rc, Err *err);
+/* The same, where rank 0 alone has looked at something: what it found, *yes, is what all believe, since another job may change it between
+ * two looks. Other ranks' *yes is not read. */
+MUST_USE ErrCode par_believe(const Par *par, ErrCode rc, bool *yes, Err *err);
 void par_barrier(const Par *par);
 /* Collective sum of n counters over ranks, in place. */
 void par_sum_u64(const Par *par, uint64_t *v, size_t n);

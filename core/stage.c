@@ -317,16 +317,11 @@ ErrCode stage_claim(const StageJob *job, const Par *par, Hash128 *key, Err *err)
 ErrCode stage_is_complete(const char *dir, const Par *par, bool *yes, Err *err)
 {
     char path[PATH_MAX];
-    uint64_t flag = 0;
     ErrCode rc = dataset_path(path, dir, "manifest.json", err);
 
     *yes = false;
     if (rc == ERR_OK && par->rank == 0) rc = store_exists(path, yes, err);
-    flag = *yes;
-    if ((rc = par_agree(par, rc, err)) != ERR_OK) return rc;
-    par_sum_u64(par, &flag, 1);
-    *yes = flag != 0;
-    return ERR_OK;
+    return par_believe(par, rc, yes, err);
 }
 
 ErrCode stage_run(const StageJob *job, const Par *par, StageTotals *totals, Err *err)

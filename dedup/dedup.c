@@ -129,17 +129,10 @@ static ErrCode make_paths(Paths *p, const char *dir, Err *err)
 static ErrCode have_clusters(const Paths *paths, Hash128 key, const Par *par, bool *found, Err *err)
 {
     DedupTotals totals;
-    uint64_t flag = 0;
     ErrCode rc = ERR_OK;
 
-    if (par->rank == 0) {
-        rc = clusters_load(paths->clusters, key, found, &totals, err);
-        flag = rc == ERR_OK && *found;
-    }
-    if ((rc = par_agree(par, rc, err)) != ERR_OK) return rc;
-    par_sum_u64(par, &flag, 1);
-    *found = flag != 0;
-    return ERR_OK;
+    if (par->rank == 0) rc = clusters_load(paths->clusters, key, found, &totals, err);
+    return par_believe(par, rc, found, err);
 }
 
 /* Steps are what a run that was cut short goes on from: with the result there, they are nothing. Others may be writing there,

@@ -244,16 +244,10 @@ static ErrCode train_and_write(const BpePlan *plan, const BpeRun *run, const Bpe
 static ErrCode look_all(const BpePlan *plan, const BpeRun *run, bool *done, Err *err)
 {
     const Par *par = run->source.par;
-    uint64_t flag = 0;
     ErrCode rc = ERR_OK;
 
-    if (par->rank == 0) {
-        rc = look(plan, run, done, err);
-        flag = rc == ERR_OK && *done;
-    }
-    if ((rc = par_agree(par, rc, err)) != ERR_OK) return rc;
-    par_sum_u64(par, &flag, 1);
-    *done = flag != 0;
+    if (par->rank == 0) rc = look(plan, run, done, err);
+    if ((rc = par_believe(par, rc, done, err)) != ERR_OK) return rc;
     if (*done) log_info("bpe: %s is up to date", run->out);
     return ERR_OK;
 }

@@ -357,19 +357,14 @@ static ErrCode open_inputs(TokenizePlan *plan, const TokenizeRun *run, const cha
 /* Rank 0 makes the directory ours; all know whether there is something to do. */
 static ErrCode claim_all(TokenizePlan *plan, const TokenizeRun *run, const Par *par, bool *done, Err *err)
 {
-    uint64_t flag = 0;
     ErrCode rc = ERR_OK;
 
     if (par->rank == 0) {
         rc = claim(plan, run, done, err);
         if (rc == ERR_OK && *done) log_info("tokenize: %s is up to date", run->out);
         if (rc == ERR_OK && (*done || !plan->mixture.n)) rc = refresh_mixture(plan, run, err);
-        flag = rc == ERR_OK && *done;
     }
-    if ((rc = par_agree(par, rc, err)) != ERR_OK) return rc;
-    par_sum_u64(par, &flag, 1);
-    *done = flag != 0;
-    return ERR_OK;
+    return par_believe(par, rc, done, err);
 }
 
 static ErrCode tokenize_run(const TokenizeRun *run, const char *const *dirs, size_t n, const Par *par, Err *err)
