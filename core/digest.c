@@ -65,6 +65,15 @@ ErrCode md5_hex(Md5 *m, char out[MD5_HEX], Err *err)
     return ERR_OK;
 }
 
+ErrCode md5_base64(Span bytes, char out[MD5_BASE64], Err *err)
+{
+    uint8_t digest[EVP_MAX_MD_SIZE];
+
+    if (EVP_Digest(bytes.p, bytes.n, digest, NULL, EVP_md5(), NULL) != 1) return failed(err);
+    EVP_EncodeBlock((unsigned char *)out, digest, (MD5_HEX - 1) / 2);
+    return ERR_OK;
+}
+
 void md5_free(Md5 *m)
 {
     if (!m) return;

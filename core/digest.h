@@ -5,7 +5,7 @@
 #include "core/bytes.h"
 #include "core/err.h"
 
-enum { SHA256_BYTES = 32, SHA256_HEX = 65, MD5_HEX = 33 };
+enum { SHA256_BYTES = 32, SHA256_HEX = 65, MD5_HEX = 33, MD5_BASE64 = 25 };
 
 MUST_USE ErrCode sha256(Span bytes, uint8_t out[SHA256_BYTES], Err *err);
 MUST_USE ErrCode hmac_sha256(Span key, Span bytes, uint8_t out[SHA256_BYTES], Err *err);
@@ -18,5 +18,7 @@ MUST_USE ErrCode md5_new(Md5 **m, Err *err);
 MUST_USE ErrCode md5_put(Md5 *m, Span bytes, Err *err);
 MUST_USE ErrCode md5_hex(Md5 *m, char out[MD5_HEX], Err *err); /* of all so far; nothing may follow */
 void md5_free(Md5 *m);
+/* As Content-MD5 has it. */
+MUST_USE ErrCode md5_base64(Span bytes, char out[MD5_BASE64], Err *err);
 
 #endif

@@ -95,13 +95,15 @@ static ErrCode custom_endpoint(S3Site *s, const char *url, Err *err)
 
 static ErrCode find_site(S3Site *s, const char *bucket, Err *err)
 {
+    static const char key_id[] = "AWS_ACCESS_KEY_ID", secret[] = "AWS_SECRET_ACCESS_KEY";
     const char *endpoint = env("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"),
                *region = env("AWS_REGION", "AWS_DEFAULT_REGION");
 
     *s = (S3Site){.scheme = "https://", .token = env("AWS_SESSION_TOKEN", NULL)};
-    s->who = (SigCredentials){env("AWS_ACCESS_KEY_ID", NULL), env("AWS_SECRET_ACCESS_KEY", NULL),
-                              region ? region : "us-east-1", "s3"};
-    if (!s->who.key_id || !s->who.secret) s->who.key_id = NULL;
+    s->who = (SigCredentials){env(key_id, NULL), env(secret, NULL), region ? region : "us-east-1", "s3"};
+    if (!s->who.key_id != !s->who.secret)
+        return err_set(err, ERR_USAGE, "half a key: %s is set without %s", s->who.key_id ? key_id : secret,
+                       s->who.key_id ? secret : key_id);
     if (endpoint) return custom_endpoint(s, endpoint, err);
     s->bucket_in_path = strchr(bucket, '.') != NULL; /* a certificate's wildcard stands for one label */
     if (snprintf(s->host, sizeof s->host, "%s%ss3.%s.amazonaws.com", s->bucket_in_path ? "" : bucket,

@@ -5,7 +5,8 @@
  *   AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL    http(s)://HOST[:PORT] of another store; buckets are then the first part of the path.
  *                                            Else BUCKET.s3.REGION.amazonaws.com
  *   AWS_REGION, AWS_DEFAULT_REGION           [us-east-1]
- *   AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN; without the first two, requests are anonymous
+ *   AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN; without the first two, requests are anonymous;
+ *                                            with one of them, refused
  * Keys, tokens and signatures are in no message. */
 #ifndef TAMIS_CORE_S3_H
 #define TAMIS_CORE_S3_H

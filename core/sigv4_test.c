@@ -103,7 +103,7 @@ TEST(sigv4_query_is_sorted_as_encoded)
 /* RFC 1321, appendix A.5. */
 TEST(digest_md5_in_pieces)
 {
-    char hex[MD5_HEX];
+    char hex[MD5_HEX], base64[MD5_BASE64];
     Md5 *m;
     Err err;
 
@@ -112,6 +112,8 @@ TEST(digest_md5_in_pieces)
     CHECK_OK(md5_put(m, SPAN_LIT("digest"), &err), &err);
     CHECK_OK(md5_hex(m, hex, &err), &err);
     CHECK_STR("f96b697d7cb7938d525a2f31aaf161d0", hex);
+    CHECK_OK(md5_base64(SPAN_LIT("message digest"), base64, &err), &err);
+    CHECK_STR("+WtpfXy3k41SWi8xqvFh0A==", base64);
     md5_free(m);
     md5_free(NULL);
 }

@@ -1,6 +1,7 @@
 #include "core/store.h"
 
 #include "core/store_backend.h"
+#include "core/store_tmp.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -227,6 +228,24 @@ void storelist_clear(StoreList *l)
 {
     arena_clear(&l->arena);
     *l = (StoreList){0};
+}
+
+bool store_name_is_ours(Span name)
+{
+    static const char *const heads[] = {"part-", "shard-", NULL};
+    static const char *const tails[] = {".cols", ".tok", ".res", ".safetensors", NULL};
+    static const char *const names[] = {
+        "manifest.json", "stage.json",   "stats.json",     "parts.jsonl", "report.html",
+        "clusters.json", "mixture.json", "tokenizer.json", "vocab.bin",   NULL};
+
+    for (size_t slash; (slash = span_find(name, '/')) < name.n;) name = span_from(name, slash + 1);
+    for (int i = 0; heads[i]; i++)
+        if (span_starts(name, span_str(heads[i]))) return true;
+    for (int i = 0; tails[i]; i++)
+        if (name.n > strlen(tails[i]) && span_is(span_from(name, name.n - strlen(tails[i])), tails[i])) return true;
+    for (int i = 0; names[i]; i++)
+        if (span_is(name, names[i])) return true;
+    return false;
 }
 
 ErrCode store_sweep(const char *dir, int depth, Err *err)

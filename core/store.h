@@ -64,7 +64,8 @@ MUST_USE ErrCode store_list(const char *dir, StoreList *out, Err *err);
 void storelist_clear(StoreList *l);
 
 /* Deletes what dead writers left in `dir` and in directories at most `depth` levels below it, never what a live one writes, be
- * it in another container: temporaries (*.HOST.PID.tmp) of this host; uploads to which nothing came for a day. Absent is fine. */
+ * it in another container: temporaries (*.HOST.PID.tmp) of this host; of other hosts those that nobody holds and nobody wrote to for a day; uploads
+ * to which nothing came for a day. Of the last two kinds only what has a name of ours. Absent is fine. */
 MUST_USE ErrCode store_sweep(const char *dir, int depth, Err *err);
 
 /* The one name of what is there, however `path` leads to it: absolute, without links, "." and "..". */

@@ -166,32 +166,38 @@ static bool is_dead(pid_t pid)
     return name_end && (strncmp(name_end, ") Z", 3) == 0 || strncmp(name_end, ") X", 3) == 0);
 }
 
-/* Whether `name` is BASE.HOST.PID.tmp of this host (`mark` is ".HOST.") and no PID runs that we can see. */
-static bool looks_orphaned(const char *name, const char *mark)
+typedef enum { NOT_ORPHANED, ORPHAN_HERE, ORPHAN_ELSEWHERE } Orphan;
+
+/* What `name` may be by itself: BASE.HOST.PID.tmp of this host (`mark` is ".HOST.") where no PID runs that we can see; or of another host, and
+ * BASE is a name of ours. Where HOST begins shows only in the first case, since it may have dots. */
+static Orphan look_orphaned(const char *name, const char *mark)
 {
     size_t n = strlen(name), m = strlen(mark), digits = 0;
     uint64_t pid;
 
-    if (n < m + 6 || strcmp(name + n - 4, ".tmp") != 0) return false;
+    if (n < 8 || strcmp(name + n - 4, ".tmp") != 0) return NOT_ORPHANED;
     while (digits < n - 4 && ascii_is_digit((uint8_t)name[n - 5 - digits])) digits++;
-    if (digits == 0 || digits > 9 || n < 4 + digits + m + 1) return false;
     const char *at = name + n - 4 - digits;
-    if (strncmp(at - m, mark, m) != 0 || !span_to_u64(span(at, digits), &pid) || pid == 0) return false;
-    return is_dead((pid_t)pid);
+    if (digits == 0 || digits > 9 || !span_to_u64(span(at, digits), &pid) || pid == 0) return NOT_ORPHANED;
+    if (n > 4 + digits + m && strncmp(at - m, mark, m) == 0) return is_dead((pid_t)pid) ? ORPHAN_HERE : NOT_ORPHANED;
+    if (at == name || at[-1] != '.') return NOT_ORPHANED;
+    for (const char *dot = name + 1; dot + 2 < at; dot++) /* a base, '.', a host of a byte or more, '.' */
+        if (*dot == '.' && (store_name_is_ours(span(name, (size_t)(dot - name))) || strncmp(name, "stage-", 6) == 0))
+            return ORPHAN_ELSEWHERE;
+    return NOT_ORPHANED;
 }
 
 /* Deletes it unless its writer is alive after all (store_tmp.h says how that is known). One we may not open stays. */
-static ErrCode sweep_file(const char *path, Err *err)
+static ErrCode sweep_file(const char *path, Orphan what, Err *err)
 {
     int fd = open(path, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
     struct stat st;
     ErrCode rc = ERR_OK;
 
     if (fd < 0) return ERR_OK;
-    bool orphan = flock(fd, LOCK_EX | LOCK_NB) == 0;
-    if (!orphan && errno != EWOULDBLOCK)
-        orphan = fstat(fd, &st) == 0 && st.st_mtime < time(NULL) - STORE_STALE_SECONDS;
-    if (orphan && store_tmp_is(path, fd))
+    bool locked = flock(fd, LOCK_EX | LOCK_NB) == 0, busy = !locked && errno == EWOULDBLOCK;
+    bool old = fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_mtime < time(NULL) - STORE_STALE_SECONDS;
+    if (!busy && (old || (locked && what == ORPHAN_HERE)) && store_tmp_is(path, fd))
         rc = posix_delete(path, err); /* who would write it now waits for our lock */
     close(fd);
     return rc;
@@ -209,10 +215,11 @@ ErrCode posix_sweep(const char *dir, int depth, Err *err)
     if ((rc = posix_list(dir, &list, err)) != ERR_OK) return rc;
     for (size_t i = 0; i < list.n && rc == ERR_OK; i++) {
         const char *path = path_join(&list.arena, dir, list.name[i]);
+        Orphan what = look_orphaned(list.name[i], mark);
         if (!path)
             rc = err_nomem(err, dir);
-        else if (looks_orphaned(list.name[i], mark))
-            rc = sweep_file(path, err);
+        else if (what != NOT_ORPHANED)
+            rc = sweep_file(path, what, err);
         else if (depth > 0)
             rc = posix_sweep(path, depth - 1, err); /* does nothing where it is no directory */
     }

@@ -217,26 +217,13 @@ static ErrCode s3_mkdirs(const char *path, Err *err)
     return s3_path(&at, path, err);
 }
 
-static ErrCode delete_key(const S3Path *at, const char *key, Err *err)
-{
-    S3Request q = {.at = at, .key = key, .web = {.method = "DELETE"}};
-    WebReply r = {0};
-    WebTries t = {0};
-    ErrCode rc = s3_call(&q, &r, &t, err);
-
-    if (rc == ERR_OK && (r.outcome != WEB_FINE || (r.status / 100 != 2 && r.status != 404)))
-        rc = s3_error(&q, &r, &t, "delete", err);
-    webreply_clear(&r);
-    return rc;
-}
-
 static ErrCode s3_delete(const char *path, Err *err)
 {
     S3Path at;
     ErrCode rc = s3_path(&at, path, err);
 
     if (rc == ERR_OK && !at.key[0]) rc = err_set(err, ERR_USAGE, "cannot delete %s: it names a bucket", path);
-    return rc == ERR_OK ? delete_key(&at, NULL, err) : rc;
+    return rc == ERR_OK ? s3_delete_key(&at, NULL, err) : rc;
 }
 
 static int n_slashes(const char *s)
@@ -247,8 +234,9 @@ static int n_slashes(const char *s)
     return n;
 }
 
-/* Deletes the keys of a page, or finds that one is deeper than a tree of ours. */
-static ErrCode delete_page(const S3Path *at, const char *prefix, const Page *p, int depth, bool only_look, Err *err)
+/* The keys of a page, whole, into an arena: pointers to them gather in `keys`. Fails where one is deeper than a tree of ours. */
+static ErrCode page_keys(const S3Path *at, const char *prefix, const Page *p, int depth, Arena *a, Buf *keys,
+                         Err *err)
 {
     char key[S3_MAX_KEY + 2];
     Span rest = buf_span(&p->text), element;
@@ -257,34 +245,55 @@ static ErrCode delete_page(const S3Path *at, const char *prefix, const Page *p, 
 
     while (rc == ERR_OK && s3xml_next(&rest, "Contents", &element)) {
         if ((rc = key_of(element, "Key", prefix, at, &name, err)) != ERR_OK) break;
-        if (n_slashes((const char *)name.p) > depth)
+        if (n_slashes((const char *)name.p) > depth) {
             rc = err_set(err, ERR_LIMIT, "cannot delete %s: deeper than a tree of ours", at->path);
-        else if (snprintf(key, sizeof key, "%s%s", prefix, (const char *)name.p) > S3_MAX_KEY)
+        } else if (snprintf(key, sizeof key, "%s%s", prefix, (const char *)name.p) > S3_MAX_KEY) {
             rc = err_set(err, ERR_LIMIT, "%s: a key has at most %d bytes", at->path, S3_MAX_KEY);
-        else if (!only_look)
-            rc = delete_key(at, key, err);
+        } else {
+            const char *kept = arena_str(a, span_str(key));
+            buf_put(keys, &kept, sizeof kept);
+            rc = kept ? buf_ok(keys, at->path, err) : err_nomem(err, at->path);
+        }
     }
     buf_clear(&name);
     return rc;
 }
 
-static ErrCode s3_delete_tree(const char *path, int depth, Err *err)
+/* Deletes what is below a prefix, page by page; or only looks whether all of it may go. */
+static ErrCode delete_pages(const S3Path *at, int depth, bool only_look, Err *err)
 {
     char prefix[S3_MAX_KEY + 2];
     Page p = {{0}, {0}};
+    Arena arena = {0};
+    Buf keys = {0};
+    bool singly = false;
+    ErrCode rc;
+
+    dir_prefix(prefix, at);
+    do {
+        arena_reset(&arena);
+        buf_reset(&keys);
+        if ((rc = next_page(at, prefix, true, "1000", &p, err)) != ERR_OK) break;
+        if ((rc = page_keys(at, prefix, &p, depth, &arena, &keys, err)) != ERR_OK || only_look) continue;
+        const char *const *key =
+            (const char *const *)(const void *)keys.p; /* from malloc, and nothing but pointers */
+        rc = s3_delete_keys(at, key, keys.n / sizeof *key, &singly, err);
+    } while (rc == ERR_OK && p.marker.n);
+    page_clear(&p);
+    buf_clear(&keys);
+    arena_clear(&arena);
+    return rc;
+}
+
+static ErrCode s3_delete_tree(const char *path, int depth, Err *err)
+{
     S3Path at;
     ErrCode rc = s3_path(&at, path, err);
 
     if (rc == ERR_OK && !at.key[0]) rc = err_set(err, ERR_USAGE, "cannot delete %s: it names a bucket", path);
-    if (rc != ERR_OK) return rc;
-    dir_prefix(prefix, &at);
-    for (int only_look = 1; only_look >= 0 && rc == ERR_OK; only_look--) { /* nothing goes unless all may go */
-        buf_reset(&p.marker);
-        do rc = next_page(&at, prefix, true, "1000", &p, err);
-        while (rc == ERR_OK && (rc = delete_page(&at, prefix, &p, depth, only_look, err)) == ERR_OK && p.marker.n);
-    }
-    page_clear(&p);
-    return rc == ERR_OK ? delete_key(&at, NULL, err) : rc;
+    if (rc == ERR_OK) rc = delete_pages(&at, depth, true, err); /* nothing goes unless all may go */
+    if (rc == ERR_OK) rc = delete_pages(&at, depth, false, err);
+    return rc == ERR_OK ? s3_delete_key(&at, NULL, err) : rc;
 }
 
 /* --- sweeping */
@@ -325,26 +334,6 @@ static ErrCode newest_part(const S3Path *at, const char *key, const char *upload
     return rc;
 }
 
-/* Whether a directory of ours can hold an object that is called so. The uploads of others below it are not ours to abort. */
-static bool is_ours(Span key)
-{
-    static const char *const heads[] = {"part-", "shard-", NULL};
-    static const char *const tails[] = {".cols", ".tok", ".res", ".safetensors", NULL};
-    static const char *const names[] = {
-        "manifest.json", "stage.json",   "stats.json",     "parts.jsonl", "report.html",
-        "clusters.json", "mixture.json", "tokenizer.json", "vocab.bin",   NULL};
-    Span name = key;
-
-    for (size_t slash; (slash = span_find(name, '/')) < name.n;) name = span_from(name, slash + 1);
-    for (int i = 0; heads[i]; i++)
-        if (span_starts(name, span_str(heads[i]))) return true;
-    for (int i = 0; tails[i]; i++)
-        if (name.n > strlen(tails[i]) && span_is(span_from(name, name.n - strlen(tails[i])), tails[i])) return true;
-    for (int i = 0; names[i]; i++)
-        if (span_is(name, names[i])) return true;
-    return false;
-}
-
 /* Aborts one upload of ours if nothing has come for it for STORE_STALE_SECONDS before `now`, by the store's clock. */
 static ErrCode sweep_upload(const S3Path *at, Span upload, int depth, const char *prefix, int64_t now, Err *err)
 {
@@ -353,7 +342,7 @@ static ErrCode sweep_upload(const S3Path *at, Span upload, int depth, const char
     int64_t newest;
     ErrCode rc = key_of(upload, "Key", prefix, at, &name, err);
 
-    if (rc == ERR_OK && is_ours(buf_span(&name)) && s3xml_text(upload, "UploadId", &id) && buf_cstr(&id) &&
+    if (rc == ERR_OK && store_name_is_ours(buf_span(&name)) && s3xml_text(upload, "UploadId", &id) && buf_cstr(&id) &&
         s3xml_time(upload, "Initiated", &newest) && n_slashes((const char *)name.p) <= depth &&
         now - newest > STORE_STALE_SECONDS &&
         snprintf(key, sizeof key, "%s%s", prefix, (const char *)name.p) <= S3_MAX_KEY) {

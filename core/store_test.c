@@ -290,6 +290,43 @@ TEST(store_sweep_removes_what_the_dead_left)
     CHECK_OK(store_sweep(in_dir(path, dir, "absent"), 0, &err), &err);
 }
 
+/* Of other hosts: what is old, has a name of ours and is held by nobody. */
+TEST(store_sweep_takes_old_ones_of_other_hosts)
+{
+    static const char *const name[] = {"part-000001.jsonl.zst.node7.1.tmp",
+                                       "part-000001.dedup.cols.node7.cluster.example.77.tmp",
+                                       "manifest.json.n.1.tmp",
+                                       "stage-3.pod-77.12.tmp",
+                                       "film.mkv.node7.1.tmp", /* from here on they stay */
+                                       "manifest.json.1.tmp",
+                                       "part-000001.tmp",
+                                       "part-000001.node7.x1.tmp",
+                                       "part-000001..1.tmp",
+                                       "part-000002.node7.1.tmp"}; /* and its writer lives */
+    enum { N = sizeof name / sizeof *name, GO = 4 };
+    const char *dir = check_tmpdir();
+    struct timespec old[2] = {{.tv_nsec = UTIME_OMIT}, {.tv_sec = time(NULL) - STORE_STALE_SECONDS - 60}};
+    char path[512];
+    int fd = -1;
+    bool there;
+    Err err;
+
+    for (int i = 0; i < N; i++) CHECK_OK(store_write(in_dir(path, dir, name[i]), SPAN_LIT("1"), &err), &err);
+    CHECK_OK(store_sweep(dir, 0, &err), &err);
+    CHECK_INT(N, count_names(dir)); /* they are young */
+    for (int i = 0; i < N; i++) CHECK_INT(0, utimensat(AT_FDCWD, in_dir(path, dir, name[i]), old, 0));
+    fd = open(path, O_RDWR);
+    CHECK(fd >= 0 && flock(fd, LOCK_EX) == 0);
+    CHECK_OK(store_sweep(dir, 0, &err), &err);
+    for (int i = 0; i < N; i++) {
+        CHECK_OK(store_exists(in_dir(path, dir, name[i]), &there, &err), &err);
+        CHECK_INT(i >= GO, there);
+    }
+    close(fd);
+    CHECK_OK(store_sweep(dir, 0, &err), &err);
+    CHECK_INT(N - GO - 1, count_names(dir));
+}
+
 static pid_t a_dead_process(void)
 {
     pid_t dead = fork();

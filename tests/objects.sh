@@ -105,13 +105,50 @@ status_of 0 store_probe delete_tree s3://box/out 0
 status_of 1 store_probe exists s3://box/out
 echo "publishing: whole objects, with one request and in parts"
 
+# --- deleting: a page of keys a request; what that cannot name or has not deleted, one by one
+fill() { # KEY...: below box/tree
+    for key; do ask "put?[\"box\",\"tree/$key\",\"x\"]"; done
+    ask forget
+}
+gone() {
+    status_of 0 store_probe delete_tree s3://box/tree 2
+    [ -z "$(store_probe list s3://box/tree)" ] || fail "$1: keys stay: $(store_probe list s3://box/tree)"
+}
+deletes='[e for e in r if e["method"] == "DELETE" and "/tree/" in e["path"]]'
+posts='[e for e in r if e["method"] == "POST"]'
+fill a 'b/c%20%26<%5C%22%C3%A9+' d%5Cu0001 e
+gone "odd keys"
+seen "len($deletes) == 1 and ${deletes}[0]['path'].endswith('%01') and sum(len(e['keys']) for e in $posts) == 3" "keys are not deleted together"
+fill a b c d
+fault '{"method":"POST","path":"/box/","query":"delete","kind":"keys","keys":["tree/b"],"code":"InternalError"}'
+gone "an error for one key"
+seen "len($posts) == 2 and [e['path'] for e in $deletes] == ['/box/tree/b']" "the key that was left is not tried again alone"
+fill a b c d
+fault '{"method":"POST","path":"/box/","query":"delete","kind":"keys","keys":["tree/b"],"code":"AccessDenied"}'
+fault '{"method":"DELETE","path":"/tree/b","kind":"status","status":403,"code":"AccessDenied"}'
+status_of 3 store_probe delete_tree s3://box/tree 0
+says 'cannot delete s3://box/tree: HTTP 403 (AccessDenied)'
+[ "$(store_probe list s3://box/tree)" = "$(printf 'b 1\nc 1\nd 1')" ] || fail "other keys than the first page's went"
+for status in 501 400 405; do
+    fill a b c d
+    fault "{\"method\":\"POST\",\"path\":\"/box/\",\"query\":\"delete\",\"kind\":\"status\",\"status\":$status,\"code\":\"NotImplemented\",\"times\":9}"
+    gone "a store without DeleteObjects ($status)"
+    seen "len($posts) == 1 and len($deletes) == 4" "asked more than once for what the store does not know"
+done
+fill a b
+fault '{"method":"POST","path":"/box/","query":"delete","kind":"lost"}'
+gone "a lost answer"
+echo "deleting: many keys a request, where the store can"
+
 # --- refusals: what, where, why, and no secret
 status_of 3 store_probe read s3://box/no
 says 'cannot read s3://box/no: HTTP 404 (NoSuchKey)'
 status_of 3 store_probe read s3://nobox/no
 says NoSuchBucket
 (AWS_SECRET_ACCESS_KEY=other && export AWS_SECRET_ACCESS_KEY && status_of 3 store_probe read s3://box/docs/a && says 'HTTP 403 (SignatureDoesNotMatch)')
-(unset AWS_ACCESS_KEY_ID && status_of 3 store_probe read s3://box/docs/a && says 'HTTP 403' && status_of 0 store_probe read s3://pub/docs/a)
+(unset AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY && status_of 3 store_probe read s3://box/docs/a && says 'HTTP 403' && status_of 0 store_probe read s3://pub/docs/a)
+(unset AWS_ACCESS_KEY_ID && status_of 2 store_probe read s3://pub/docs/a && says 'half a key: AWS_SECRET_ACCESS_KEY is set without AWS_ACCESS_KEY_ID')
+(AWS_SECRET_ACCESS_KEY='' && status_of 2 store_probe read s3://pub/docs/a && says 'half a key: AWS_ACCESS_KEY_ID is set without AWS_SECRET_ACCESS_KEY')
 status_of 2 store_probe read "http://me:secret@127.0.0.1:$port/pub/docs/a"
 ! grep -q secret said || fail "a secret is shown"
 status_of 3 store_probe read "http://127.0.0.1:$port/pub/no?X-Amz-Signature=secret"
@@ -344,6 +381,16 @@ tamis filter -q -o s3://box/killed/clean s3://box/killed/docs
 same s3://box/killed/clean plain/clean
 seen 'sum(e["method"] == "PUT" and e["path"].endswith(".cols") for e in r) <= 2' "finished parts are done again"
 echo "kills: a rerun goes on"
+
+# --- a thousand keys a request
+mkdir -p keys/tree
+seq 1 1500 | (cd keys/tree && xargs touch)
+start_server wide --keys 'AKIDTEST:secret/+x:token/+=x' --load wide="$tmp/keys"
+AWS_ENDPOINT_URL=http://127.0.0.1:$port
+status_of 0 store_probe delete_tree s3://wide/tree 0
+status_of 1 store_probe exists s3://wide/tree
+seen "[len(e['keys']) for e in $posts] == [1000, 500] and len($deletes) == 0" "not a thousand at a time"
+echo "deleting: a thousand keys a request"
 
 # --- certificates
 if command -v openssl >/dev/null 2>&1 && openssl req -x509 -newkey rsa:2048 -nodes -keyout key.pem -out cert.pem -days 2 -subj /CN=localhost \

@@ -3,7 +3,7 @@
 
 Requests to buckets that are not public must carry a valid Signature Version 4, which is computed here from the specification alone:
 nothing of it is shared with the program under test. It knows path-style buckets, GET with Range, HEAD, PUT with If-None-Match: *,
-multipart uploads, ListObjectsV2 in pages, DELETE, and on demand does what goes wrong on networks.
+multipart uploads, ListObjectsV2 in pages, DELETE, DeleteObjects, and on demand does what goes wrong on networks.
 
   s3_server.py --port-file FILE [--keys ID:SECRET[:TOKEN]] [--load BUCKET=DIR]... [--public BUCKET]... [--page N] [--tls CERT.pem]
 
@@ -11,7 +11,7 @@ Below /-/ it is told what to do and tells what it saw, unsigned, with GET:
   /-/fault?{"method":M,"path":P,"query":Q,"kind":K,...}   what befalls the next "times" requests of that method [GET] whose path ends so
                    and whose query holds that. Kinds: status (status, code, retry_after), reset, short, stall (after, seconds), lost
                    (carried out, never answered), etag (a wrong one), norange (the whole object, status 200), token (a listing that never
-                   ends). With "headers" names become values, or vanish (null); "server" is who it claims to be [AmazonS3]
+                   ends), keys (DeleteObjects leaves those in "keys" and says so with "code"). With "headers" names become values, or vanish (null); "server" is who it claims to be [AmazonS3]
   /-/log           requests seen, and the most connections that were open at once
   /-/forget        what was seen, and faults not met yet
   /-/uploads       open multipart uploads;  /-/age?{"seconds":S,"parts":P}   they become so much older
@@ -33,6 +33,7 @@ import struct
 import threading
 import time
 import urllib.parse
+import xml.etree.ElementTree
 from xml.sax.saxutils import escape
 
 MIN_PART = 5 << 20
@@ -243,6 +244,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def serve(self, bucket, key, query, body):
         method = self.command
         if not key:
+            if method == "POST" and "delete" in query:
+                return self.delete_objects(bucket, body)
+            if method != "GET":
+                return self.error(405, "MethodNotAllowed")
             if "uploads" in query:
                 return self.list_uploads(bucket, query)
             return self.list(bucket, query)
@@ -261,6 +266,32 @@ class Handler(http.server.BaseHTTPRequestHandler):
         with self.server.store.lock:
             self.server.store.buckets[bucket].pop(key, None)
         return self.answer(204)
+
+    def delete_objects(self, bucket, body):
+        """As Amazon's API reference has it: the body's MD5 is wanted, 1 to 1000 keys, an element for each in the answer."""
+        if "Content-MD5" not in self.headers:
+            return self.error(400, "InvalidRequest")
+        if self.headers["Content-MD5"] != base64.b64encode(hashlib.md5(body).digest()).decode():
+            return self.error(400, "BadDigest")
+        ns = "{http://s3.amazonaws.com/doc/2006-03-01/}"
+        try:
+            root = xml.etree.ElementTree.fromstring(body)
+        except xml.etree.ElementTree.ParseError:
+            return self.error(400, "MalformedXML")
+        keys = [o.findtext(ns + "Key") for o in root.findall(ns + "Object")]
+        if root.tag != ns + "Delete" or not 1 <= len(keys) <= 1000 or not all(keys) or len(keys) != len(root):
+            return self.error(400, "MalformedXML")
+        self.entry["keys"] = keys
+        fault = self.fault or {}
+        inner = ""
+        with self.server.store.lock:
+            for key in keys:
+                if key in fault.get("keys", []):
+                    inner += f"<Error><Key>{escape(key)}</Key><Code>{fault['code']}</Code><Message>no</Message></Error>"
+                else:
+                    self.server.store.buckets[bucket].pop(key, None)
+                    inner += f"<Deleted><Key>{escape(key)}</Key></Deleted>"
+        return self.xml(inner, "DeleteResult")
 
     def meta(self):
         return {h.lower(): v for h, v in self.headers.items() if h.lower().startswith("x-amz-meta-")}
