@@ -70,7 +70,7 @@ static ErrCode read_block(Scan *s, const Work *w, int thread, Err *err)
     bool end;
     ErrCode rc;
 
-    if (interrupt_seen()) return err_set(err, ERR_INTR, "interrupted; a rerun starts again");
+    if (interrupt_seen()) return err_set(err, ERR_INTR, "interrupted");
     if ((rc = blockreader_open(s->reader[thread], w->view, w->block, err)) != ERR_OK) return rc;
     while ((rc = blockreader_next(s->reader[thread], &doc, &place.record, &end, err)) == ERR_OK && !end) {
         place.id = partview_docid(w->view, place.record);
@@ -133,12 +133,18 @@ void docscan_share(const DatasetSet *set, const Par *par, uint32_t *begin, uint3
     if (*begin > *end) *begin = *end;
 }
 
-ErrCode docscan(const DatasetSet *set, const Par *par, DocScanEach each, void *ctx, Progress *progress, Err *err)
+ErrCode docscan_parts(const DatasetSet *set, int threads, uint32_t begin, uint32_t end, DocScanEach each, void *ctx,
+                      Progress *progress, Err *err)
 {
-    Scan s = {.set = set, .each = each, .ctx = ctx, .progress = progress, .threads = par->threads};
+    Scan s = {.set = set,
+              .each = each,
+              .ctx = ctx,
+              .progress = progress,
+              .threads = threads,
+              .next_part = begin,
+              .end_part = end};
     ErrCode rc = ERR_OK;
 
-    docscan_share(set, par, &s.next_part, &s.end_part);
     if (!(s.reader = calloc((size_t)s.threads, sizeof *s.reader))) return err_nomem(err, "readers");
     for (int i = 0; i < s.threads && rc == ERR_OK; i++) rc = blockreader_new(&s.reader[i], err);
     while (rc == ERR_OK && s.next_part < s.end_part) {
@@ -150,4 +156,12 @@ ErrCode docscan(const DatasetSet *set, const Par *par, DocScanEach each, void *c
     free(s.reader);
     free(s.work);
     return rc;
+}
+
+ErrCode docscan(const DatasetSet *set, const Par *par, DocScanEach each, void *ctx, Progress *progress, Err *err)
+{
+    uint32_t begin, end;
+
+    docscan_share(set, par, &begin, &end);
+    return docscan_parts(set, par->threads, begin, end, each, ctx, progress, err);
 }

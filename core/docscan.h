@@ -22,5 +22,8 @@ void docscan_share(const DatasetSet *set, const Par *par, uint32_t *begin, uint3
  * signal. Not collective. */
 MUST_USE ErrCode docscan(const DatasetSet *set, const Par *par, DocScanEach each, void *ctx, Progress *progress,
                          Err *err);
+/* The same of parts [begin, end), by so many threads. */
+MUST_USE ErrCode docscan_parts(const DatasetSet *set, int threads, uint32_t begin, uint32_t end, DocScanEach each,
+                               void *ctx, Progress *progress, Err *err);
 
 #endif

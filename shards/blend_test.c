@@ -125,7 +125,7 @@ static TokensDir *make_dir(const char *const *names, const uint64_t *n_tokens, u
     snprintf(path, sizeof path, "%s/vocab.bin", dir);
     CHECK_OK(vocab_write(path, VOCAB, EOS, spec.tokenizer_id, no_bytes, NULL, &err), &err);
     for (uint32_t i = 0; i < n; i++) {
-        plan[i] = (StreamPlan){names[i], i + 1};
+        plan[i] = (StreamPlan){.name = names[i], .n_shards = i + 1};
         snprintf(path, sizeof path, "%s/%s", dir, names[i]);
         CHECK_OK(store_mkdirs(path, &err), &err);
         for (uint32_t k = 0; k <= i; k++) {

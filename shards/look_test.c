@@ -37,7 +37,7 @@ static const char *make_dir(void)
 {
     const ShardSpec spec = {.vocab_size = 5, .tokenizer_id = {1, 1}, .key = {2, 2}};
     static const uint32_t as[6] = {1, 1, 1, 1, 1, 1};
-    const StreamPlan plan = {"s", 2};
+    const StreamPlan plan = {.name = "s", .n_shards = 2};
     const char *dir = check_tmpdir();
     char path[512];
     Err err;

@@ -1,3 +1,4 @@
+#include "core/store.h"
 #include "shards/bitpack.h"
 #include "shards/shard_format.h"
 #include "shards/shard_map.h"
@@ -135,6 +136,30 @@ ErrCode shard_open(Shard **out, const char *path, Err *err)
         shard_unmap(bytes);
     else
         (*out)->mapped = true;
+    return rc;
+}
+
+ErrCode shard_is_of(const char *path, Hash128 key, bool *yes, Err *err)
+{
+    uint8_t head[SHARD_HEADER], sums[2][8];
+    InFile *f;
+    ErrCode rc = store_exists(path, yes, err);
+
+    if (rc != ERR_OK || !*yes) return rc;
+    if ((rc = infile_open(&f, path, err)) != ERR_OK) return rc;
+    *yes = false;
+    const uint64_t size = infile_size(f);
+    if (size < SHARD_HEADER + 16) goto out;
+    if ((rc = infile_read(f, 0, head, sizeof head, err)) != ERR_OK) goto out;
+    const uint64_t sum_at = SHARD_HEADER + (uint64_t)SHARD_ENTRY * le32_get(head + 44);
+    if (memcmp(head, shard_magic, 8) != 0 || le32_get(head + 8) != SHARD_VERSION || sum_at > size - 16 ||
+        !hash128_eq(hash128_get(head + 64), key))
+        goto out;
+    rc = infile_read(f, sum_at, sums[0], 8, err);
+    if (rc == ERR_OK) rc = infile_read(f, size - 8, sums[1], 8, err);
+    *yes = rc == ERR_OK && memcmp(sums[0], sums[1], 8) == 0;
+out:
+    infile_close(f);
     return rc;
 }
 

@@ -56,6 +56,8 @@ MUST_USE ErrCode shard_open(Shard **s, const char *path,
                             Err *err); /* checks header, sections, trailer; not the tokens' sums */
 /* The same over bytes in memory, borrowed until shard_close; `name` is for messages. */
 MUST_USE ErrCode shard_open_bytes(Shard **s, Span bytes, const char *name, Err *err);
+/* Whether PATH is a whole shard of this run, by a look at its head and its end; false when it is not there. */
+MUST_USE ErrCode shard_is_of(const char *path, Hash128 key, bool *yes, Err *err);
 void shard_close(Shard *s); /* NULL is fine */
 uint64_t shard_n_tokens(const Shard *s);
 uint64_t shard_n_docs(const Shard *s);
@@ -117,10 +119,11 @@ void tokensdir_locate(const TokensDir *t, uint32_t stream, uint64_t at, uint32_t
  * meet in one name: callers refuse that. */
 bool stream_name(Span domain, char out[STREAM_NAME_MAX + 1]);
 /* Publishes manifest.json over shards that are all there: `streams` names and shard counts. mixture (canonical JSON, may be
- * empty) is stored beside it as mixture.json. */
+ * empty) is stored beside it as mixture.json. ERR_DATA when a stream has not the documents and tokens that it should have. */
 typedef struct {
     const char *name;
     uint32_t n_shards;
+    uint64_t n_docs, n_tokens; /* that went into it; 0 documents: not known */
 } StreamPlan;
 MUST_USE ErrCode tokensdir_commit(const char *dir, Hash128 key, Span params, Span inputs, Span mixture,
                                   const StreamPlan *streams, uint32_t n_streams, Err *err);

@@ -7,7 +7,7 @@
 #include "tests/check.h"
 
 static const ShardSpec spec = {.vocab_size = 300, .eos_id = 7, .tokenizer_id = {1, 1}, .key = {2, 2}};
-static const StreamPlan plan[] = {{"web", 2}, {"books", 1}};
+static const StreamPlan plan[] = {{.name = "web", .n_shards = 2}, {.name = "books", .n_shards = 1}};
 
 static Span a_byte(const void *ctx, uint32_t id)
 {

@@ -54,6 +54,11 @@ static ErrCode add_stream(Commit *c, const StreamPlan *plan, bool first, Err *er
         rc = path ? add_shard(c, path, k == 0, &n_tokens, &n_docs, &line, err) : err_nomem(err, "a path");
         arena_reset(&arena);
     }
+    if (rc == ERR_OK && plan->n_docs && (n_docs != plan->n_docs || n_tokens != plan->n_tokens))
+        rc = err_set(err, ERR_DATA,
+                     "%s: stream %s has %" PRIu64 " documents and %" PRIu64 " tokens; %" PRIu64 " and %" PRIu64
+                     " went into it",
+                     c->dir, plan->name, n_docs, n_tokens, plan->n_docs, plan->n_tokens);
     if (!first) buf_putc(&c->streams, ',');
     buf_puts(&c->streams, "{\"name\":");
     json_put_cstr(&c->streams, plan->name);

@@ -66,7 +66,7 @@ static void write_shard(const char *path, size_t n)
 TEST(a_directory_of_more_shards_than_stay_mapped)
 {
     enum { N = 2100 };
-    const StreamPlan plan[] = {{"fours", N}, {"eights", N}};
+    const StreamPlan plan[] = {{.name = "fours", .n_shards = N}, {.name = "eights", .n_shards = N}};
     const char *dir = check_tmpdir();
     uint32_t tokens[8];
     char file[512], path[512];

@@ -175,15 +175,15 @@ static void bpe(const double *v, const PlanFlow *f, PlanStage *s)
     s->beside += sample * v[PLAN_BPE_WORDS];
 }
 
-/* Documents travel as tokens of three bytes with their ids, in hashed order. */
+/* Documents lie on the shared storage as tokens of three bytes with their ids until all shards are made of them, as many at a time as fit. */
 static void tokenize(const double *v, const PlanFlow *f, PlanStage *s)
 {
-    const double docs = at_least(f->clean_docs, 1);
+    const double encoded = f->clean_docs * TOKEN_RECORD_HEAD + EXCHANGED_TOKEN * f->tokens;
 
     map_view(v, f, s, f->clean_text, v[PLAN_TOKENIZE_MB_S]);
-    const double core_s = s->core_s; /* the rate was measured with the exchange in it */
-    exchange(v, s, 1, docs, TOKEN_RECORD_HEAD + EXCHANGED_TOKEN * f->tokens / docs);
-    s->core_s = core_s;
+    s->memory = at_least(s->memory, at_most(encoded / s->nodes, v[PLAN_MEMORY_GB] * 1e9 * memory_share));
+    s->read += encoded;
+    s->passing = encoded;
     s->stored = f->tokens * v[PLAN_TOKEN_BITS] / 8 + f->clean_docs * v[PLAN_TOKEN_DOC];
 }
 

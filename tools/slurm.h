@@ -17,7 +17,7 @@
  *
  * A map stage is an array (several where it is longer than MaxArraySize) and a job behind it that finds out which tasks did not
  * end well. It submits these again, with another such job, on which it lets the next stage wait; when all parts are there it is done.
- * Without MPI dedup is an array too, and every round of it goes as far as the one before allows (dedup --task --wait).
+ * Without MPI dedup and tokenize are arrays too, and every round of them goes as far as the one before allows (--task --wait).
  * An array whose stage is complete already is one task, which finds that out. Exchange stages are MPI jobs. RUN/slurm/status/STAGE.TASK
  * holds the exit status of a task; RUN/slurm/jobs.json what was submitted: {"format":"tamis-slurm","version":1,"max_array":N,
  * "retries":N,"jobs":[{"name","id","first"?,"tasks"?,"output"?,"tries"?,"rounds"?,"after":[id…]}…]}.

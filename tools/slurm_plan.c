@@ -20,7 +20,7 @@ static SlurmKind kind_of(const char *verb, SlurmMpi mpi)
     for (size_t i = 0; i < sizeof exchange / sizeof *exchange; i++)
         if (strcmp(verb, exchange[i]) == 0) {
             if (mpi != SLURM_MPI_NONE) return SLURM_IS_MPI;
-            return strcmp(verb, "dedup") == 0 ? SLURM_IS_ARRAY : SLURM_IS_ONE;
+            return strcmp(verb, "bpe") == 0 ? SLURM_IS_ONE : SLURM_IS_ARRAY;
         }
     return SLURM_IS_ONE;
 }

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-enum { WAIT_SECONDS = 300 }; /* of a share of dedup for the others, which may be running */
+enum { WAIT_SECONDS = 300 }; /* of a share of dedup or tokenize for the others, which may be running */
 
 /* A program under signals, and what its exit status means for the job. */
 static const char common[] =
@@ -134,7 +134,8 @@ static void put_command(const SlurmJob *j, const char *before, const char *task,
     buf_printf(b, "run %s\"$tamis\" %s", before, s->verb);
     if (!threads_of(s)) buf_printf(b, " --threads=%u", cpus_of(j));
     if (task) buf_printf(b, " --task=%s", task);
-    if (task && strcmp(s->verb, "dedup") == 0) buf_printf(b, " --wait=%d", WAIT_SECONDS);
+    if (task && (strcmp(s->verb, "dedup") == 0 || strcmp(s->verb, "tokenize") == 0))
+        buf_printf(b, " --wait=%d", WAIT_SECONDS);
     for (size_t i = 2; i < s->argc; i++) {
         buf_putc(b, ' ');
         recipe_put_word(b, s->argv[i]);

@@ -69,6 +69,10 @@ static ErrCode all_there(Sweep *s, bool *done, Err *err)
 
     *done = false;
     if (!plan) return err_nomem(err, "a path");
+    if (strcmp(s->verb, "tokenize") == 0) { /* no dataset: its last task publishes it */
+        const char *manifest = path_join(&s->arena, s->output, "manifest.json");
+        return manifest ? store_exists(manifest, done, err) : err_nomem(err, "a path");
+    }
     ErrCode rc = store_exists(plan, &begun, err);
     if (rc != ERR_OK || !begun) return rc;
     rc = dataset_commit(s->output, done, &have, &all, err);
@@ -128,8 +132,8 @@ static ErrCode look_at_tasks(Sweep *s, Err *err)
     }
     /* Every task says that its share is done, and yet parts are missing: they were deleted, or left to one that died. */
     if (rc == ERR_OK && n_again == 0) memset(s->again, true, s->tasks * sizeof *s->again);
-    /* A share of dedup ends well once it has done what the others had made possible. */
-    s->stuck = n_again || strcmp(s->verb, "dedup") != 0;
+    /* A share of dedup or tokenize ends well once it has done what the others had made possible. */
+    s->stuck = n_again || (strcmp(s->verb, "dedup") != 0 && strcmp(s->verb, "tokenize") != 0);
     put_tasks(s, &at, s->tasks, 0, MAX_NAMED, &named);
     const char *tasks = buf_cstr(&named);
     if (rc == ERR_OK && bad_status)

@@ -1,186 +1,32 @@
 #include "tools/token_shuffle.h"
 
-#include "core/dataset_mixture.h"
-#include "core/docscan.h"
 #include "core/events.h"
 #include "core/exchange.h"
 #include "core/log.h"
 #include "core/store.h"
+#include "tools/token_encode.h"
 
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { CHUNK_HEAD = 4, DOC_HEAD = 24, TOKEN_BYTES = 3, DOC_MAX_ID = 1 << 16, SHARD_FILE = STREAM_NAME_MAX + 32 };
-
-/* One thread's share of the sending. */
-typedef struct {
-    Encoder *encoder;
-    Buf ids, value;
-    DomainSet domains;
-} Sender;
-
-typedef struct {
-    const ShuffleSpec *spec;
-    Exchange *exchange;
-    Sender *sender;       /* one a thread */
-    uint64_t *part_place; /* input order: bytes of text before each part, then all */
-} Sending;
-
 /* How much of an id a message shows. */
 static int shown(Span id) { return id.n < 200 ? (int)id.n : 200; }
-
-/* --- sending */
-
-static uint64_t input_place(const Sending *s, const DocPlace *at)
-{
-    uint32_t n_parts = datasetset_n_parts(s->spec->set);
-    uint64_t begin = s->part_place[at->part], all = s->part_place[n_parts];
-    uint64_t step = (s->part_place[at->part + 1] - begin) / (at->part_records ? at->part_records : 1);
-
-    return all ? UINT64_MAX / all * (begin + step * at->record) : 0;
-}
-
-/* The bits of a key's first word that follow the number of the partition. */
-static uint64_t domain_bits(const ShuffleSpec *spec) { return UINT64_MAX / spec->n_shards; }
-
-static void document_key(const Sending *s, const DocPlace *at, Span domain, uint8_t key[EXCHANGE_KEY])
-{
-    uint64_t low = domain_bits(s->spec);
-
-    if (s->spec->input_order) {
-        exchange_key_u64(key, (input_place(s, at) & ~low) | (hash64(domain) & low),
-                         (uint64_t)at->part << 32 | at->record);
-    } else {
-        uint64_t order = mix64(at->id + mix64(s->spec->seed + 0x746f6b656e73u)); /* another one for every DocId */
-        exchange_key_u64(key, (order & ~low) | (hash64(domain) & low), order);
-    }
-}
-
-static void put_be32(Buf *b, uint32_t v)
-{
-    for (int shift = 24; shift >= 0; shift -= 8) buf_putc(b, (uint8_t)(v >> shift));
-}
-
-static void put_doc_head(Buf *b, const Doc *doc, Span domain, DocId id, size_t n_tokens)
-{
-    uint8_t head[DOC_HEAD];
-
-    le64_put(head, id);
-    le64_put(head + 8, n_tokens);
-    le16_put(head + 16, (uint16_t)domain.n);
-    le16_put(head + 18, (uint16_t)doc->lang.n);
-    le32_put(head + 20, (uint32_t)doc->id.n);
-    buf_put(b, head, sizeof head);
-    buf_put_span(b, domain);
-    buf_put_span(b, doc->lang);
-    buf_put_span(b, doc->id);
-}
-
-static void put_tokens(Buf *b, const uint32_t *ids, size_t n)
-{
-    if (!buf_reserve(b, n * TOKEN_BYTES)) return;
-    for (size_t i = 0; i < n; i++) {
-        uint8_t *p = b->p + b->n + i * TOKEN_BYTES;
-        p[0] = (uint8_t)ids[i], p[1] = (uint8_t)(ids[i] >> 8), p[2] = (uint8_t)(ids[i] >> 16);
-    }
-    b->n += n * TOKEN_BYTES;
-}
-
-static ErrCode send_tokens(const Sending *s, int thread, const Doc *doc, Span domain, const DocPlace *at, Err *err)
-{
-    Sender *me = &s->sender[thread];
-    const uint32_t *ids = (const uint32_t *)(const void *)me->ids.p;
-    size_t n = me->ids.n / sizeof *ids, sent = 0;
-    uint8_t key[EXCHANGE_KEY];
-    ErrCode rc;
-
-    document_key(s, at, domain, key);
-    for (uint32_t chunk = 0; chunk == 0 || sent < n; chunk++) {
-        buf_reset(&me->value);
-        put_be32(&me->value, chunk);
-        if (chunk == 0) put_doc_head(&me->value, doc, domain, at->id, n);
-        size_t room = (EXCHANGE_MAX_VALUE - me->value.n) / TOKEN_BYTES, take = n - sent < room ? n - sent : room;
-        put_tokens(&me->value, ids + sent, take);
-        if ((rc = buf_ok(&me->value, "tokens", err)) != ERR_OK) return rc;
-        if ((rc = exchange_put(s->exchange, thread, key, me->value.p, (uint32_t)me->value.n, err)) != ERR_OK)
-            return rc;
-        sent += take;
-    }
-    return ERR_OK;
-}
-
-static ErrCode send_document(void *ctx, int thread, const Doc *doc, const DocPlace *at, Err *err)
-{
-    Sending *s = ctx;
-    Sender *me = &s->sender[thread];
-    Span domain = doc_domain(doc);
-    DomainCount *count;
-    ErrCode rc;
-
-    if (doc->id.n > DOC_MAX_ID || doc->lang.n > UINT16_MAX || domain.n > STREAM_NAME_MAX)
-        return err_set(err, ERR_LIMIT, "document %.*s: its id, language or domain is too long", shown(doc->id),
-                       (const char *)doc->id.p);
-    if ((rc = encode_as(me->encoder, doc->text, ENCODE_DOCUMENT, &me->ids, err)) != ERR_OK) return rc;
-    if ((rc = domainset_at(&me->domains, domain, &count, err)) != ERR_OK) return rc;
-    count->n_docs++;
-    count->text_bytes += doc->text.n;
-    count->n_tokens += me->ids.n / sizeof(uint32_t) + 1;
-    rc = send_tokens(s, thread, doc, domain, at, err);
-    buf_recycle(&me->ids);
-    return rc;
-}
-
-static ErrCode sending_start(Sending *s, const Par *par, Err *err)
-{
-    const DatasetSet *set = s->spec->set;
-    uint32_t n_parts = datasetset_n_parts(set);
-    ErrCode rc = ERR_OK;
-
-    s->sender = calloc((size_t)par->threads, sizeof *s->sender);
-    s->part_place = calloc((size_t)n_parts + 1, sizeof *s->part_place);
-    if (!s->sender || !s->part_place) return err_nomem(err, "tokens");
-    for (uint32_t p = 0; p < n_parts; p++) {
-        uint32_t which, local;
-        datasetset_locate(set, p, &which, &local);
-        s->part_place[p + 1] = s->part_place[p] + dataset_part(datasetset_at(set, which), local)->text_bytes;
-    }
-    for (int i = 0; i < par->threads && rc == ERR_OK; i++)
-        rc = encoder_new(&s->sender[i].encoder, s->spec->tokenizer, err);
-    return rc;
-}
-
-/* Adds up what the threads counted. */
-static ErrCode sending_sum(Sending *s, const Par *par, DomainSet *domains, uint64_t *n_lost, Err *err)
-{
-    ErrCode rc = ERR_OK;
-
-    for (int i = 0; i < par->threads && rc == ERR_OK; i++) {
-        *n_lost += encoder_n_lost(s->sender[i].encoder);
-        rc = domainset_merge(domains, &s->sender[i].domains, err);
-    }
-    return rc;
-}
-
-static void sending_clear(Sending *s, const Par *par)
-{
-    for (int i = 0; s->sender && i < par->threads; i++) {
-        encoder_free(s->sender[i].encoder);
-        buf_clear(&s->sender[i].ids);
-        buf_clear(&s->sender[i].value);
-        domainset_clear(&s->sender[i].domains);
-    }
-    free(s->sender);
-    free(s->part_place);
-}
 
 /* --- receiving: one partition, one shard of every stream */
 
 typedef struct {
     const ShuffleSpec *spec;
-    const DomainSet *domains;
+    const Par *par;
+    const TokenRuns *runs;
     ShardSpec shard;
-    uint64_t *n_docs; /* by partition */
+    uint32_t from, to; /* partitions of this task; all */
+    uint64_t *n_there; /* by partition: shards that are finished */
+    uint32_t *own;     /* partitions to be made here, ascending */
+    uint32_t n_own;
+    bool *wanted; /* by partition: in the batch under way */
+    Exchange *exchange;
 } Receiving;
 
 typedef struct {
@@ -211,8 +57,9 @@ static void get_tokens(Buf *out, Span packed)
 /* Takes the head of a document apart; the value is our own, so its lengths are right. */
 static Span take_head(Received *r, Span value)
 {
-    const uint8_t *p = value.p + CHUNK_HEAD;
-    size_t domain = le16_get(p + 16), lang = le16_get(p + 18), id = le32_get(p + 20), head = CHUNK_HEAD + DOC_HEAD;
+    const uint8_t *p = value.p + TOKEN_CHUNK_HEAD;
+    size_t domain = le16_get(p + 16), lang = le16_get(p + 18), id = le32_get(p + 20),
+           head = TOKEN_CHUNK_HEAD + TOKEN_DOC_HEAD;
 
     buf_reset(&r->head);
     buf_put(&r->head, value.p + head, domain + lang + id);
@@ -239,7 +86,7 @@ static ErrCode receive_document(ExchangeGroups *g, Received *r, Err *err)
         if (get_be32(value.p) != chunk++) /* a DatasetSet has no document twice; if it had, here it would show */
             return err_set(err, ERR_DATA, "document %.*s stands twice in the input", shown(r->doc.id),
                            (const char *)r->doc.id.p);
-        get_tokens(&r->tokens, chunk == 1 ? take_head(r, value) : span_from(value, CHUNK_HEAD));
+        get_tokens(&r->tokens, chunk == 1 ? take_head(r, value) : span_from(value, TOKEN_CHUNK_HEAD));
     }
     if (rc != ERR_OK) return rc;
     if ((rc = buf_ok(&r->head, "tokens", err)) != ERR_OK || (rc = buf_ok(&r->tokens, "tokens", err)) != ERR_OK)
@@ -249,16 +96,11 @@ static ErrCode receive_document(ExchangeGroups *g, Received *r, Err *err)
     return ERR_OK;
 }
 
-static ErrCode open_shard(const Receiving *rx, size_t stream, uint32_t partition, ShardWriter **w, Err *err)
+static ErrCode shard_path(const Receiving *rx, const char *stream, uint32_t partition, char out[PATH_MAX], Err *err)
 {
-    char name[SHARD_FILE];
-    Arena arena = {0};
+    int n = snprintf(out, PATH_MAX, "%s/%s/shard-%06" PRIu32 ".tok", rx->spec->out_dir, stream, partition);
 
-    snprintf(name, sizeof name, "%s/shard-%06" PRIu32 ".tok", rx->domains->v[stream].name, partition);
-    const char *path = path_join(&arena, rx->spec->out_dir, name);
-    ErrCode rc = path ? shardwriter_open(w, path, &rx->shard, err) : err_nomem(err, "a path");
-    arena_clear(&arena);
-    return rc;
+    return n > 0 && n < PATH_MAX ? ERR_OK : err_set(err, ERR_LIMIT, "%s: the path is too long", rx->spec->out_dir);
 }
 
 /* Writing the shards of one partition. Only those of one domain hash are open: one, but for the rarest of accidents. */
@@ -266,18 +108,28 @@ typedef struct {
     const Receiving *rx;
     uint32_t partition;
     ShardWriter **w; /* by stream; NULL: not open */
-    bool *begun;     /* by stream: open or published */
+    bool *begun;     /* by stream: open, published, or there before */
     size_t *open;    /* n_open streams */
     size_t n_open;
     uint64_t domain; /* the hash */
+    uint64_t n_docs;
 } Writing;
 
+/* A shard that is there stays, and gets no writer. */
 static ErrCode open_writer(Writing *wr, size_t stream, Err *err)
 {
-    if (wr->w[stream]) return ERR_OK;
+    const Receiving *rx = wr->rx;
+    char path[PATH_MAX];
+    bool there = false;
+    ErrCode rc;
+
+    if (wr->begun[stream]) return ERR_OK;
     wr->begun[stream] = true;
+    rc = shard_path(rx, rx->runs->domains.v[stream].name, wr->partition, path, err);
+    if (rc == ERR_OK && rx->n_there[wr->partition]) rc = shard_is_of(path, rx->spec->key, &there, err);
+    if (rc != ERR_OK || there) return rc;
     wr->open[wr->n_open++] = stream;
-    return open_shard(wr->rx, stream, wr->partition, &wr->w[stream], err);
+    return shardwriter_open(&wr->w[stream], path, &rx->shard, err);
 }
 
 static ErrCode commit_writers(Writing *wr, Err *err)
@@ -291,14 +143,17 @@ static ErrCode commit_writers(Writing *wr, Err *err)
 
 static ErrCode write_document(Writing *wr, const uint8_t key[EXCHANGE_KEY], const Received *r, Err *err)
 {
-    uint64_t domain = exchange_be64(key) & domain_bits(wr->rx->spec);
-    size_t stream = domainset_find(wr->rx->domains, r->doc.domain);
+    uint64_t domain = exchange_be64(key) & token_domain_bits(wr->rx->spec->n_shards);
+    size_t stream = domainset_find(&wr->rx->runs->domains, r->doc.domain);
     ErrCode rc;
 
+    if (stream == SIZE_MAX)
+        return err_set(err, ERR_DATA, "%s: a document of a domain that was not encoded", wr->rx->runs->spec.dir);
     if (domain != wr->domain && (rc = commit_writers(wr, err)) != ERR_OK) return rc;
     wr->domain = domain;
     if ((rc = open_writer(wr, stream, err)) != ERR_OK) return rc;
-    wr->rx->n_docs[wr->partition]++;
+    wr->n_docs++;
+    if (!wr->w[stream]) return ERR_OK;
     return shardwriter_add(wr->w[stream], &r->doc, (const uint32_t *)(const void *)r->tokens.p,
                            r->tokens.n / sizeof(uint32_t), err);
 }
@@ -308,14 +163,14 @@ static ErrCode write_empty(Writing *wr, Err *err)
 {
     ErrCode rc = commit_writers(wr, err);
 
-    for (size_t i = 0; i < wr->rx->domains->n && rc == ERR_OK; i++)
+    for (size_t i = 0; i < wr->rx->runs->domains.n && rc == ERR_OK; i++)
         if (!wr->begun[i] && (rc = open_writer(wr, i, err)) == ERR_OK) rc = commit_writers(wr, err);
     return rc;
 }
 
 static ErrCode writing_start(Writing *wr, const Receiving *rx, uint32_t partition, Err *err)
 {
-    size_t n = rx->domains->n + 1;
+    size_t n = rx->runs->domains.n + 1;
 
     *wr = (Writing){.rx = rx, .partition = partition};
     wr->w = calloc(n, sizeof *wr->w);
@@ -326,7 +181,7 @@ static ErrCode writing_start(Writing *wr, const Receiving *rx, uint32_t partitio
 
 static void writing_clear(Writing *wr)
 {
-    for (size_t i = 0; wr->w && i < wr->rx->domains->n; i++) shardwriter_abandon(wr->w[i]);
+    for (size_t i = 0; wr->w && i < wr->rx->runs->domains.n; i++) shardwriter_abandon(wr->w[i]);
     free(wr->w);
     free(wr->begun);
     free(wr->open);
@@ -335,30 +190,31 @@ static void writing_clear(Writing *wr)
 /* A partition is a part: the shards of that number. */
 static void log_partition(const Writing *wr, double wall_s, double cpu_s)
 {
-    const uint64_t n = wr->rx->n_docs[wr->partition];
-
     event_part(&(PartEvent){.stage = "tokenize",
                             .key = wr->rx->spec->key,
                             .part = wr->partition,
                             .attempt = 1,
-                            .n_in = n,
-                            .n_docs = n,
+                            .n_in = wr->n_docs,
+                            .n_docs = wr->n_docs,
                             .wall_s = wall_s,
                             .cpu_s = cpu_s});
 }
 
 static ErrCode receive_partition(void *ctx, int thread, uint32_t partition, ExchangeGroups *g, Err *err)
 {
+    const Receiving *rx = ctx;
     uint8_t key[EXCHANGE_KEY];
     const double began = clock_seconds(), cpu = thread_cpu_seconds();
     Received r = {0};
     Writing wr;
     bool end;
-    ErrCode rc = writing_start(&wr, ctx, partition, err);
+    ErrCode rc;
 
     (void)thread;
+    if (!rx->wanted[partition]) return ERR_OK;
+    rc = writing_start(&wr, rx, partition, err);
     while (rc == ERR_OK && (rc = exchange_next_group(g, key, &end, err)) == ERR_OK && !end) {
-        if (interrupt_seen()) rc = err_set(err, ERR_INTR, "interrupted; a rerun starts again");
+        if (interrupt_seen()) rc = err_set(err, ERR_INTR, "interrupted");
         if (rc == ERR_OK) rc = receive_document(g, &r, err);
         if (rc == ERR_OK) rc = write_document(&wr, key, &r, err);
     }
@@ -370,78 +226,251 @@ static ErrCode receive_partition(void *ctx, int thread, uint32_t partition, Exch
     return rc;
 }
 
-static ErrCode make_stream_dirs(const ShuffleSpec *spec, const DomainSet *domains, Err *err)
-{
-    Arena arena = {0};
-    ErrCode rc = ERR_OK;
+/* --- a batch of partitions: out of the files, sorted, into shards */
 
-    for (size_t i = 0; i < domains->n && rc == ERR_OK; i++) {
-        const char *path = path_join(&arena, spec->out_dir, domains->v[i].name);
-        rc = path ? store_mkdirs(path, err) : err_nomem(err, "a path");
-        if (rc == ERR_OK) rc = store_sweep(path, 0, err);
-    }
-    arena_clear(&arena);
+static ErrCode send_record(void *ctx, int thread, const uint8_t key[EXCHANGE_KEY], Span value, Err *err)
+{
+    const Receiving *rx = ctx;
+
+    if (!rx->wanted[token_partition(rx->spec->n_shards, exchange_be64(key))]) return ERR_OK;
+    return exchange_put(rx->exchange, thread, key, value.p, (uint32_t)value.n, err);
+}
+
+static uint64_t exchange_memory(const ShuffleSpec *spec) { return spec->memory / 4 * 3; } /* the rest is readers' */
+
+/* As many as the exchange takes without scratch by the average, but one for every thread. */
+static uint32_t batch_size(const Receiving *rx)
+{
+    enum { DOC_BYTES = 200 }; /* of a document beside its tokens: its key, head and id, its place in lists */
+    const DomainSet *d = &rx->runs->domains;
+    uint64_t bytes = 0;
+
+    for (size_t i = 0; i < d->n; i++) bytes += d->v[i].n_tokens * TOKEN_BYTES + d->v[i].n_docs * DOC_BYTES;
+    uint64_t n = exchange_memory(rx->spec) / 16 * 5 / (bytes / rx->spec->n_shards + 1);
+    if (n < (unsigned)rx->par->threads) n = (unsigned)rx->par->threads;
+    return n < rx->n_own ? (uint32_t)n : rx->n_own;
+}
+
+static ErrCode make_batch(Receiving *rx, const uint32_t *partition, uint32_t n, Err *err)
+{
+    const ExchangeSpec x = {.name = "tokens",
+                            .partitions = rx->spec->n_shards,
+                            .value_bytes = UINT32_MAX,
+                            .memory = exchange_memory(rx->spec),
+                            .scratch = rx->spec->scratch};
+    const Par alone = par_alone(rx->par->threads);
+    EventSpan span = event_begin("gather", NULL, 0);
+    ErrCode rc;
+
+    memset(rx->wanted, false, rx->spec->n_shards * sizeof *rx->wanted);
+    for (uint32_t i = 0; i < n; i++) rx->wanted[partition[i]] = true;
+    rc = exchange_open(&rx->exchange, &x, &alone, err);
+    if (rc == ERR_OK)
+        rc = tokenruns_read(rx->runs, partition[0], partition[n - 1] + 1, alone.threads, send_record, rx, err);
+    if (rc == ERR_OK) rc = exchange_flip(rx->exchange, err);
+    event_end(span, 0, 0);
+    span = event_begin("shards", NULL, 0);
+    if (rc == ERR_OK) rc = exchange_each(rx->exchange, receive_partition, rx, err);
+    event_end(span, 0, 0);
+    exchange_close(rx->exchange);
+    rx->exchange = NULL;
     return rc;
 }
 
-static ErrCode write_shards(const ShuffleSpec *spec, Exchange *x, const DomainSet *domains, const Par *par, Err *err)
+/* --- which shards are there */
+
+static ErrCode make_stream_dirs(const Receiving *rx, Err *err)
 {
-    Receiving rx = {.spec = spec, .domains = domains};
-    uint64_t sent = 0, received = 0;
+    char path[PATH_MAX];
+    ErrCode rc = ERR_OK;
+
+    for (size_t i = 0; i < rx->runs->domains.n && rc == ERR_OK; i++) {
+        if (snprintf(path, sizeof path, "%s/%s", rx->spec->out_dir, rx->runs->domains.v[i].name) >= PATH_MAX)
+            return err_set(err, ERR_LIMIT, "%s: the path is too long", rx->spec->out_dir);
+        rc = store_mkdirs(path, err);
+        if (rc == ERR_OK) rc = store_sweep(path, 0, err);
+    }
+    return rc;
+}
+
+/* "shard-000012.tok" -> 12. */
+static bool shard_number(const char *name, uint64_t *n)
+{
+    const Span s = span_str(name), before = SPAN_LIT("shard-"), behind = SPAN_LIT(".tok");
+
+    return s.n > before.n + behind.n && span_starts(s, before) && span_eq(span_from(s, s.n - behind.n), behind) &&
+           span_to_u64(span(s.p + before.n, s.n - before.n - behind.n), n);
+}
+
+/* Adds the shards of a stream to n_there: those that this rank is to look at; or all, by their names. */
+static ErrCode count_stream(Receiving *rx, const char *stream, bool by_name, Err *err)
+{
+    char path[PATH_MAX];
+    StoreList list = {0};
+    uint64_t p;
+    ErrCode rc;
+
+    if (snprintf(path, sizeof path, "%s/%s", rx->spec->out_dir, stream) >= PATH_MAX)
+        return err_set(err, ERR_LIMIT, "%s: the path is too long", rx->spec->out_dir);
+    rc = store_list(path, &list, err);
+    for (size_t i = 0; i < list.n && rc == ERR_OK; i++) {
+        bool there = true;
+        if (!shard_number(list.name[i], &p) || p >= rx->spec->n_shards) continue;
+        if (!by_name && (p < rx->from || p >= rx->to || (int)(p % (unsigned)rx->par->n_ranks) != rx->par->rank))
+            continue;
+        if (!by_name && (rc = shard_path(rx, stream, (uint32_t)p, path, err)) == ERR_OK)
+            rc = shard_is_of(path, rx->spec->key, &there, err);
+        rx->n_there[p] += there;
+    }
+    storelist_clear(&list);
+    return rc;
+}
+
+static ErrCode count_shards(Receiving *rx, bool by_name, Err *err)
+{
+    ErrCode rc = ERR_OK;
+
+    memset(rx->n_there, 0, rx->spec->n_shards * sizeof *rx->n_there);
+    for (size_t i = 0; i < rx->runs->domains.n && rc == ERR_OK; i++)
+        rc = count_stream(rx, rx->runs->domains.v[i].name, by_name, err);
+    return rc;
+}
+
+/* What is missing; ranks share it out. */
+static void choose_own(Receiving *rx)
+{
+    const uint64_t ranks = (uint64_t)rx->par->n_ranks, rank = (uint64_t)rx->par->rank;
+    uint64_t n = 0;
+
+    for (uint32_t p = rx->from; p < rx->to; p++)
+        if (rx->n_there[p] < rx->runs->domains.n) rx->own[n++] = p;
+    if (n && n < rx->to - rx->from)
+        log_info("tokenize: %" PRIu64 " of %" PRIu32 " shards of each stream are there", rx->to - rx->from - n,
+                 rx->to - rx->from);
+    const uint64_t begin = n * rank / ranks, end = n * (rank + 1) / ranks;
+    memmove(rx->own, rx->own + begin, (size_t)(end - begin) * sizeof *rx->own);
+    rx->n_own = (uint32_t)(end - begin);
+}
+
+/* What other tasks have to do is found by name alone: the commit looks at each. */
+static ErrCode check_others(Receiving *rx, Err *err)
+{
+    uint64_t n = 0;
+    ErrCode rc = count_shards(rx, true, err);
+
+    if (rc != ERR_OK) return rc;
+    for (uint32_t p = 0; p < rx->spec->n_shards; p++) n += rx->n_there[p] >= rx->runs->domains.n;
+    if (n == rx->spec->n_shards) return ERR_OK;
+    return err_set(err, ERR_NO, "%s has %" PRIu64 " of %" PRIu32 " shards of each stream", rx->spec->out_dir, n,
+                   rx->spec->n_shards);
+}
+
+static ErrCode make_shards(Receiving *rx, Err *err)
+{
+    ErrCode rc = ERR_OK;
+
+    if (rx->par->rank == 0) rc = make_stream_dirs(rx, err);
+    rc = par_agree(rx->par, rc, err);
+    if (rc == ERR_OK) rc = par_agree(rx->par, count_shards(rx, false, err), err);
+    if (rc != ERR_OK) return rc;
+    par_sum_u64(rx->par, rx->n_there, rx->spec->n_shards);
+    choose_own(rx);
+    const uint32_t batch = batch_size(rx);
+    for (uint32_t at = 0, n; at < rx->n_own && rc == ERR_OK; at += n) {
+        n = rx->n_own - at < batch ? rx->n_own - at : batch;
+        rc = make_batch(rx, rx->own + at, n, err);
+    }
+    return par_agree(rx->par, rc, err);
+}
+
+static ErrCode write_shards(const ShuffleSpec *spec, const TokenRuns *runs, const Par *par, Err *err)
+{
+    const uint64_t all = spec->n_shards, i = spec->task.index, tasks = spec->task.count ? spec->task.count : 1;
+    Receiving rx = {.spec = spec,
+                    .par = par,
+                    .runs = runs,
+                    .from = (uint32_t)(all * i / tasks),
+                    .to = (uint32_t)(all * (i + 1) / tasks)};
     ErrCode rc;
 
     rx.shard = (ShardSpec){.vocab_size = tokenizer_vocab_size(spec->tokenizer),
                            .eos_id = tokenizer_eos(spec->tokenizer),
                            .tokenizer_id = tokenizer_id(spec->tokenizer),
                            .key = spec->key};
-    rx.n_docs = calloc(spec->n_shards, sizeof *rx.n_docs);
-    rc = rx.n_docs ? ERR_OK : err_nomem(err, "shards");
-    if (rc == ERR_OK && par->rank == 0) rc = make_stream_dirs(spec, domains, err);
-    if ((rc = par_agree(par, rc, err)) == ERR_OK) rc = exchange_each(x, receive_partition, &rx, err);
-    rc = par_agree(par, rc, err);
-    for (size_t i = 0; i < domains->n; i++) sent += domains->v[i].n_docs;
-    for (uint32_t p = 0; rx.n_docs && p < spec->n_shards; p++) received += rx.n_docs[p];
-    par_sum_u64(par, &received, 1);
-    free(rx.n_docs);
-    if (rc == ERR_OK && sent != received)
-        rc = err_set(err, ERR_DATA, "tokenize: %" PRIu64 " documents were read, %" PRIu64 " written", sent, received);
+    rx.n_there = calloc(spec->n_shards, sizeof *rx.n_there);
+    rx.own = calloc(spec->n_shards, sizeof *rx.own);
+    rx.wanted = calloc(spec->n_shards, sizeof *rx.wanted);
+    rc = par_agree(par, rx.n_there && rx.own && rx.wanted ? ERR_OK : err_nomem(err, "shards"), err);
+    if (rc == ERR_OK) rc = make_shards(&rx, err);
+    if (rc == ERR_OK && spec->task.count) rc = check_others(&rx, err);
+    free(rx.n_there);
+    free(rx.own);
+    free(rx.wanted);
     return rc;
 }
 
-/* This rank's documents, on their way. */
-static ErrCode send_share(Sending *s, const Par *par, DomainSet *domains, uint64_t *n_lost, Err *err)
-{
-    Progress *progress = NULL;
-    ErrCode rc = progress_start(&progress, "tokenize: encoding", datasetset_text_bytes(s->spec->set), err);
+/* --- both phases */
 
-    if (rc == ERR_OK) rc = docscan(s->spec->set, par, send_document, s, progress, err);
-    if (rc == ERR_OK) rc = sending_sum(s, par, domains, n_lost, err);
-    rc = par_agree(par, rc, err);
-    progress_sum(progress, par);
-    progress_stop(progress);
+static ErrCode encoded_dir(const char *out_dir, char out[PATH_MAX], Err *err)
+{
+    int n = snprintf(out, PATH_MAX, "%s/encoded", out_dir);
+
+    return n > 0 && n < PATH_MAX ? ERR_OK : err_set(err, ERR_LIMIT, "%s: the path is too long", out_dir);
+}
+
+ErrCode tokens_drop_encoded(const char *out_dir, Err *err)
+{
+    char dir[PATH_MAX];
+    ErrCode rc = encoded_dir(out_dir, dir, err);
+
+    return rc ? rc : store_delete_tree(dir, 0, err);
+}
+
+/* Whoever finishes the job publishes first and then takes the files away: who found none has to look whether that was why. */
+static ErrCode check_unfinished(const ShuffleSpec *spec, const Par *par, Err *err)
+{
+    char path[PATH_MAX];
+    bool done = false;
+    ErrCode rc = ERR_OK;
+
+    if (snprintf(path, sizeof path, "%s/manifest.json", spec->out_dir) >= PATH_MAX)
+        rc = err_set(err, ERR_LIMIT, "%s: the path is too long", spec->out_dir);
+    if (rc == ERR_OK && par->rank == 0) rc = store_exists(path, &done, err);
+    rc = par_believe(par, rc, &done, err);
+    return rc == ERR_OK && done ? err_set(err, ERR_NO, "%s: another job has just finished it", spec->out_dir) : rc;
+}
+
+static ErrCode encode_all(const ShuffleSpec *spec, TokenRuns *runs, const Par *par, Err *err)
+{
+    ErrCode rc = tokens_encode(spec, runs, par, err);
+
+    if (rc == ERR_OK && runs->n_has < runs->spec.n_parts && spec->task.count) rc = tokenruns_look(runs, par, err);
+    if (rc == ERR_OK && runs->n_has < runs->spec.n_parts)
+        rc = err_set(err, spec->task.count ? ERR_NO : ERR_SYS, "%s has %" PRIu32 " of %" PRIu32 " parts encoded",
+                     spec->out_dir, runs->n_has, runs->spec.n_parts);
     return rc;
 }
 
 ErrCode tokens_shuffle(const ShuffleSpec *spec, const Par *par, DomainSet *domains, uint64_t *n_lost, Err *err)
 {
-    ExchangeSpec x = {.name = "tokens",
-                      .partitions = spec->n_shards,
-                      .value_bytes = UINT32_MAX,
-                      .memory = spec->memory,
-                      .scratch = spec->scratch};
-    Sending s = {.spec = spec};
-    ErrCode rc = sending_start(&s, par, err);
+    char dir[PATH_MAX];
+    TokenRuns runs = {0};
+    ErrCode rc = par_agree(par, encoded_dir(spec->out_dir, dir, err), err);
 
     *n_lost = 0;
-    if (rc == ERR_OK) rc = exchange_open(&s.exchange, &x, par, err);
-    rc = par_agree(par, rc, err);
-    if (rc == ERR_OK) rc = send_share(&s, par, domains, n_lost, err);
-    if (rc == ERR_OK) par_sum_u64(par, n_lost, 1);
-    if (rc == ERR_OK) rc = domainset_gather(domains, par, err);
-    if (rc == ERR_OK) rc = par_agree(par, domainset_name(domains, err), err);
-    if (rc == ERR_OK) rc = par_agree(par, exchange_flip(s.exchange, err), err);
-    if (rc == ERR_OK) rc = write_shards(spec, s.exchange, domains, par, err);
-    exchange_close(s.exchange);
-    sending_clear(&s, par);
+    if (rc != ERR_OK) return rc;
+    const TokenRunsSpec which = {
+        .dir = dir, .key = spec->key, .partitions = spec->n_shards, .n_parts = datasetset_n_parts(spec->set)};
+    if ((rc = tokenruns_open(&runs, &which, par, err)) != ERR_OK) return rc;
+    rc = check_unfinished(spec, par, err);
+    if (rc == ERR_OK) rc = encode_all(spec, &runs, par, err);
+    if (rc == ERR_OK) rc = par_agree(par, domainset_name(&runs.domains, err), err);
+    if (rc == ERR_OK) rc = write_shards(spec, &runs, par, err);
+    if (rc == ERR_OK) {
+        *n_lost = runs.n_lost;
+        *domains = runs.domains;
+        runs.domains = (DomainSet){0};
+    }
+    tokenruns_clear(&runs);
     return rc;
 }

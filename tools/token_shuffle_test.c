@@ -10,6 +10,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 enum { N_PARTS = 3, PER_PART = 150, HUGE_DOC = 77, HUGE_UNITS = 120000 };
 
@@ -306,6 +308,14 @@ static ErrCode shuffle(void *ctx, Err *err)
     return rc;
 }
 
+/* What a failed attempt has left would be gone on from. */
+static ErrCode tidy(void *ctx, Err *err)
+{
+    const Shuffling *s = ctx;
+
+    return store_delete_tree(s->out, 2, err);
+}
+
 TEST(shuffling_without_memory)
 {
     Tokenizer *t = make_tokenizer();
@@ -313,7 +323,7 @@ TEST(shuffling_without_memory)
     n_made = 10;
     Shuffling s = {make_set(check_tmpdir()), t, check_tmpdir()};
     n_made = PER_PART;
-    alloc_fault_each(shuffle, NULL, &s);
+    alloc_fault_each(shuffle, tidy, &s);
     datasetset_close((DatasetSet *)(uintptr_t)s.set);
     tokenizer_free(t);
 }
@@ -336,5 +346,123 @@ TEST(more_parts_than_files_may_be_open)
     CHECK_INT(0, setrlimit(RLIMIT_NOFILE, &was));
     fclose(last);
     datasetset_close((DatasetSet *)(uintptr_t)s.set);
+    tokenizer_free(t);
+}
+
+/* --- what is there is not made again */
+
+typedef struct {
+    char path[700];
+    Hash128 hash;
+    ino_t inode;
+    struct timespec made;
+} File;
+
+static ino_t inode_of(const char *path, struct timespec *made)
+{
+    struct stat st = {0};
+
+    CHECK_INT(0, stat(path, &st));
+    *made = st.st_mtim;
+    return st.st_ino;
+}
+
+enum { N_SHARDS = 8, N_STREAMS = 4, N_FILES = N_SHARDS * N_STREAMS };
+static const char *const streams[N_STREAMS] = {"code", "web-en", "web_zh", DOMAIN_DEFAULT};
+
+static void take_files(const char *dir, File file[N_FILES])
+{
+    for (uint32_t i = 0; i < N_FILES; i++) {
+        File *f = &file[i];
+        snprintf(f->path, sizeof f->path, "%s/%s/shard-%06" PRIu32 ".tok", dir, streams[i / N_SHARDS], i % N_SHARDS);
+        f->hash = file_hash(f->path);
+        f->inode = inode_of(f->path, &f->made);
+    }
+}
+
+static bool is_same(const File *a, const File *b)
+{
+    return a->inode == b->inode && a->made.tv_sec == b->made.tv_sec && a->made.tv_nsec == b->made.tv_nsec;
+}
+
+static ErrCode run_task(const Shuffling *s, OptTask task, int threads, uint64_t memory, Err *err)
+{
+    const ShuffleSpec spec = {.set = s->set,
+                              .tokenizer = s->t,
+                              .out_dir = s->out,
+                              .scratch = s->out,
+                              .n_shards = N_SHARDS,
+                              .seed = 3,
+                              .task = task,
+                              .memory = memory};
+    Par par = par_alone(threads);
+    DomainSet domains = {0};
+    uint64_t n_lost;
+    ErrCode rc = tokens_shuffle(&spec, &par, &domains, &n_lost, err);
+
+    if (rc == ERR_OK) CHECK_INT(N_STREAMS, domains.n);
+    domainset_clear(&domains);
+    return rc;
+}
+
+static void remove_run(const char *dir, uint32_t begin, uint32_t end)
+{
+    char path[700];
+
+    snprintf(path, sizeof path, "%s/encoded/%06" PRIu32 "-%06" PRIu32 ".run", dir, begin, end);
+    CHECK_INT(0, unlink(path));
+}
+
+TEST(a_run_goes_on_where_it_stopped)
+{
+    static File before[N_FILES], after[N_FILES];
+    const OptTask all = {0, 0};
+    Tokenizer *t = make_tokenizer();
+    Shuffling s = {make_set(check_tmpdir()), t, check_tmpdir()};
+    uint32_t n_same = 0;
+    Err err = {0};
+
+    CHECK_OK(run_task(&s, all, 2, 8 << 20, &err), &err);
+    take_files(s.out, before);
+    CHECK_INT(0, unlink(before[3].path)); /* a shard, two of one partition, one that was cut */
+    CHECK_INT(0, unlink(before[5].path));
+    CHECK_INT(0, unlink(before[N_SHARDS + 5].path));
+    CHECK_INT(0, truncate(before[2 * N_SHARDS + 6].path, 100));
+    remove_run(s.out, 0, N_PARTS); /* what it held is encoded again, since something is missing */
+    CHECK_OK(run_task(&s, all, 1, 4 << 20, &err), &err);
+    take_files(s.out, after);
+    for (uint32_t i = 0; i < N_FILES; i++) {
+        CHECK(hash128_eq(before[i].hash, after[i].hash));
+        n_same += is_same(&before[i], &after[i]);
+    }
+    CHECK_INT(N_FILES - 4, n_same);
+    CHECK_OK(run_task(&s, all, 1, 4 << 20, &err), &err); /* nothing to do */
+    take_files(s.out, before);
+    for (uint32_t i = 0; i < N_FILES; i++) CHECK(is_same(&before[i], &after[i]));
+    datasetset_close((DatasetSet *)(uintptr_t)s.set);
+    tokenizer_free(t);
+}
+
+/* Tasks of arrays of several sizes, each started until nothing is missing; what others have left is taken as it is. */
+TEST(tasks_make_what_one_makes)
+{
+    static File want[N_FILES], got[N_FILES];
+    const OptTask all = {0, 0};
+    Tokenizer *t = make_tokenizer();
+    DatasetSet *set = make_set(check_tmpdir());
+    Shuffling alone = {set, t, check_tmpdir()}, s = {set, t, check_tmpdir()};
+    Err err = {0};
+
+    CHECK_OK(run_task(&alone, all, 1, 64 << 20, &err), &err);
+    take_files(alone.out, want);
+    CHECK_INT(ERR_NO, run_task(&s, (OptTask){1, 2}, 1, 8 << 20, &err));
+    CHECK(strstr(err.msg, "parts encoded") != NULL);
+    for (uint32_t i = 0; i < 3; i++) CHECK_INT(ERR_NO, run_task(&s, (OptTask){2 - i, 3}, 2, 8 << 20, &err));
+    CHECK(strstr(err.msg, "shards of each stream") != NULL);
+    CHECK_INT(ERR_NO, run_task(&s, (OptTask){2, 3}, 1, 8 << 20, &err));
+    CHECK_OK(run_task(&s, (OptTask){1, 3}, 7, 8 << 20, &err), &err);
+    take_files(s.out, got);
+    for (uint32_t i = 0; i < N_FILES; i++) CHECK(hash128_eq(want[i].hash, got[i].hash));
+    datasetset_close(set);
     tokenizer_free(t);
 }

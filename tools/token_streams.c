@@ -68,10 +68,9 @@ ErrCode domainset_merge(DomainSet *into, const DomainSet *from, Err *err)
     return ERR_OK;
 }
 
-/* As ranks tell one another: u32 bytes of the domain, the domain, its three numbers. */
 enum { TOLD_HEAD = 4, TOLD_NUMBERS = 24 };
 
-static void put_domains(Buf *b, const DomainSet *s)
+void domainset_put(const DomainSet *s, Buf *out)
 {
     for (size_t i = 0; i < s->n; i++) {
         const DomainCount *d = &s->v[i];
@@ -80,50 +79,34 @@ static void put_domains(Buf *b, const DomainSet *s)
         le64_put(numbers, d->n_docs);
         le64_put(numbers + 8, d->text_bytes);
         le64_put(numbers + 16, d->n_tokens);
-        buf_put(b, head, sizeof head);
-        buf_put_span(b, d->domain);
-        buf_put(b, numbers, sizeof numbers);
+        buf_put(out, head, sizeof head);
+        buf_put_span(out, d->domain);
+        buf_put(out, numbers, sizeof numbers);
     }
 }
 
-static ErrCode add_told(DomainSet *s, Span told, Err *err)
+ErrCode domainset_add(DomainSet *s, Span bytes, const char *path, Err *err)
 {
-    ErrCode rc = ERR_OK;
-
-    while (told.n && rc == ERR_OK) {
-        Span domain = span(told.p + TOLD_HEAD, le32_get(told.p));
-        const uint8_t *numbers = domain.p + domain.n;
+    while (bytes.n) {
         DomainCount *d;
-        if ((rc = domainset_at(s, domain, &d, err)) != ERR_OK) break;
+        if (bytes.n < TOLD_HEAD + TOLD_NUMBERS || le32_get(bytes.p) > bytes.n - TOLD_HEAD - TOLD_NUMBERS)
+            return err_set(err, ERR_DATA, "%s: its list of domains is damaged; delete it and run again", path);
+        Span domain = span(bytes.p + TOLD_HEAD, le32_get(bytes.p));
+        const uint8_t *numbers = domain.p + domain.n;
+        ErrCode rc = domainset_at(s, domain, &d, err);
+        if (rc != ERR_OK) return rc;
         d->n_docs += le64_get(numbers);
         d->text_bytes += le64_get(numbers + 8);
         d->n_tokens += le64_get(numbers + 16);
-        told = span_from(told, TOLD_HEAD + domain.n + TOLD_NUMBERS);
+        bytes = span_from(bytes, TOLD_HEAD + domain.n + TOLD_NUMBERS);
     }
-    return rc;
-}
-
-ErrCode domainset_gather(DomainSet *s, const Par *par, Err *err)
-{
-    DomainSet all = {0};
-    Buf told = {0};
-    ErrCode rc;
-
-    if (par->n_ranks == 1) return ERR_OK;
-    put_domains(&told, s);
-    rc = par_agree(par, buf_ok(&told, "domains", err), err);
-    if (rc == ERR_OK) rc = par_gather(par, &told, err);
-    if (rc == ERR_OK) rc = par_agree(par, add_told(&all, buf_span(&told), err), err);
-    buf_clear(&told);
-    domainset_clear(s);
-    *s = all;
-    return rc;
+    return ERR_OK;
 }
 
 static bool is_file_of_directory(const char *name)
 {
-    static const char *const files[] = {"manifest.json", "mixture.json", "stage.json",
-                                        "stats.json",    "vocab.bin",    "log"};
+    static const char *const files[] = {"manifest.json", "mixture.json", "stage.json", "stats.json",
+                                        "vocab.bin",     "encoded",      "leases",     "log"};
 
     for (size_t i = 0; i < sizeof files / sizeof *files; i++)
         if (strcmp(name, files[i]) == 0) return true;

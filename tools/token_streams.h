@@ -25,8 +25,10 @@ MUST_USE ErrCode domainset_at(DomainSet *s, Span domain, DomainCount **out, Err 
 /* The index of a domain that is there, or SIZE_MAX. */
 size_t domainset_find(const DomainSet *s, Span domain);
 MUST_USE ErrCode domainset_merge(DomainSet *into, const DomainSet *from, Err *err);
-/* Collective: what all ranks have met becomes everybody's. */
-MUST_USE ErrCode domainset_gather(DomainSet *s, const Par *par, Err *err);
+/* As bytes, for files and other ranks: of each u32 bytes of the domain, the domain, u64 n_docs, text_bytes, n_tokens. */
+void domainset_put(const DomainSet *s, Buf *out);
+/* Adds what such bytes say; they come out of `path`. */
+MUST_USE ErrCode domainset_add(DomainSet *s, Span bytes, const char *path, Err *err);
 /* Gives every domain the name of its stream. ERR_DATA when a domain cannot have one, when two would share one, or when it is
  * the name of a file of the directory. */
 MUST_USE ErrCode domainset_name(DomainSet *s, Err *err);

@@ -1,10 +1,11 @@
 /* tools/tokenize_verb.c - `tamis tokenize`: documents of a dataset into a tokens directory, or text on stdin into ids.
  *
- * stage.json, written first, holds the key of the run; manifest.json comes last. Without it the work is done again: nothing of
- * an unfinished run is reused but its place. */
+ * stage.json, written first, holds the key of the run; manifest.json comes last. In between lie encoded parts and finished shards,
+ * from which the same command goes on (tools/token_shuffle.h). */
 #include "core/dataset_mixture.h"
 #include "core/events.h"
 #include "core/json.h"
+#include "core/lease.h"
 #include "core/options.h"
 #include "core/stage.h"
 #include "core/store.h"
@@ -15,6 +16,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 static const char after[] =
     "DIR gets one stream for each mixture domain, STREAM/shard-NNNNNN.tok, its documents ended by the tokenizer's\n"
@@ -22,7 +24,11 @@ static const char after[] =
     "over.\n"
     "Hashed order puts neighbours of the input far apart. --ids prints a JSON array of ids for each line of "
     "standard\n"
-    "input, its line end included, so the arrays one after the other are the ids of the whole text.";
+    "input, its line end included, so the arrays one after the other are the ids of the whole text. With --task "
+    "every\n"
+    "share goes as far as what the others have done allows: run them again until DIR is complete, or at the same "
+    "time\n"
+    "with --wait.";
 
 static const char *const orders[] = {"hashed", "input", NULL};
 
@@ -30,7 +36,7 @@ enum { PLAN_MAX_BYTES = 1 << 20 };
 
 typedef struct {
     const char *out, *tokenizer;
-    uint32_t n_shards, order;
+    uint32_t n_shards, order, wait_seconds;
     uint64_t seed;
     bool ids, plain;
     CommonOptions common;
@@ -180,20 +186,51 @@ static ErrCode wipe_streams(TokenizePlan *p, const TokenizeRun *run, Err *err)
     return rc;
 }
 
+static ErrCode check_idle(const char *dir, Err *err)
+{
+    char who[128];
+    bool busy;
+    ErrCode rc = leases_anybody(dir, who, &busy, err);
+
+    if (rc != ERR_OK || !busy) return rc;
+    return err_set(err, ERR_DATA, "%s: another run is at work here (%s): stop it before --force", dir, who);
+}
+
 /* --force: removes the files of another run, the manifest first, so that what is left never looks complete, and the plan last,
  * so that what is left is known for another run's. */
 static ErrCode wipe(TokenizePlan *p, const TokenizeRun *run, Err *err)
 {
     static const char *const files[] = {"manifest.json", "vocab.bin", "mixture.json", "stats.json"};
     const char *plan = out_path(p, run, "stage.json");
-    ErrCode rc = ERR_OK;
+    ErrCode rc = check_idle(run->out, err);
 
+    if (rc == ERR_OK) rc = leases_delete(run->out, err);
     for (size_t i = 0; i < sizeof files / sizeof *files && rc == ERR_OK; i++) {
         const char *path = out_path(p, run, files[i]);
         rc = path ? store_delete(path, err) : err_nomem(err, "a path");
     }
     if (rc == ERR_OK) rc = wipe_streams(p, run, err);
+    if (rc == ERR_OK) rc = tokens_drop_encoded(run->out, err);
     if (rc == ERR_OK) rc = plan ? store_delete(plan, err) : err_nomem(err, "a path");
+    return rc;
+}
+
+/* Puts our plan there. Another task of the same job may do so at the same moment: then there is nothing left to do. */
+static ErrCode create_plan(const TokenizePlan *p, const TokenizeRun *run, const char *stage, Err *err)
+{
+    bool created = false, found, ours = true;
+    Buf plan = {0};
+    ErrCode rc;
+
+    buf_puts(&plan, "{\"format\":\"tamis-tokens-plan\",\"version\":1,\"stage\":\"tokenize\",\"key\":");
+    json_put_hash(&plan, p->key);
+    buf_puts(&plan, ",\"params\":");
+    buf_put_span(&plan, buf_span(&p->params));
+    buf_puts(&plan, "}\n");
+    if ((rc = buf_ok(&plan, "a plan", err)) == ERR_OK) rc = store_create(stage, buf_span(&plan), &created, err);
+    buf_clear(&plan);
+    if (rc == ERR_OK && !created) rc = compare_key(p, stage, &found, &ours, err);
+    if (rc == ERR_OK && !ours) rc = err_set(err, ERR_DATA, "%s: another job has just started here", run->out);
     return rc;
 }
 
@@ -201,8 +238,7 @@ static ErrCode wipe(TokenizePlan *p, const TokenizeRun *run, Err *err)
 static ErrCode claim(TokenizePlan *p, const TokenizeRun *run, bool *done, Err *err)
 {
     const char *stage = out_path(p, run, "stage.json"), *manifest = out_path(p, run, "manifest.json");
-    bool planned, same, finished, created;
-    Buf plan = {0};
+    bool planned, same, finished;
     ErrCode rc;
 
     *done = false;
@@ -221,15 +257,7 @@ static ErrCode claim(TokenizePlan *p, const TokenizeRun *run, bool *done, Err *e
                        "%s holds another run (other parameters or inputs): choose another directory, or --force",
                        run->out);
     if (planned && (rc = wipe(p, run, err)) != ERR_OK) return rc;
-    buf_puts(&plan, "{\"format\":\"tamis-tokens-plan\",\"version\":1,\"stage\":\"tokenize\",\"key\":");
-    json_put_hash(&plan, p->key);
-    buf_puts(&plan, ",\"params\":");
-    buf_put_span(&plan, buf_span(&p->params));
-    buf_puts(&plan, "}\n");
-    if ((rc = buf_ok(&plan, "a plan", err)) == ERR_OK) rc = store_create(stage, buf_span(&plan), &created, err);
-    if (rc == ERR_OK && !created) rc = err_set(err, ERR_DATA, "%s: another job has just started here", run->out);
-    buf_clear(&plan);
-    return rc;
+    return create_plan(p, run, stage, err);
 }
 
 /* --- the work */
@@ -284,10 +312,26 @@ static ErrCode commit(TokenizePlan *p, const TokenizeRun *run, const DomainSet *
     ErrCode rc;
 
     if (!plan) return err_nomem(err, "streams");
-    for (size_t i = 0; i < domains->n; i++) plan[i] = (StreamPlan){domains->v[i].name, run->n_shards};
+    for (size_t i = 0; i < domains->n; i++)
+        plan[i] = (StreamPlan){domains->v[i].name, run->n_shards, domains->v[i].n_docs, domains->v[i].n_tokens};
     rc = tokensdir_commit(run->out, p->key, buf_span(&p->params), buf_span(&p->inputs), buf_span(&p->mixture), plan,
                           (uint32_t)domains->n, err);
     free(plan);
+    return rc;
+}
+
+/* Rank 0: the shards are there; several tasks may come to this point, with the same to say. */
+static ErrCode publish(TokenizePlan *p, const TokenizeRun *run, const Tokenizer *t, const DomainSet *domains,
+                       uint64_t n_lost, double seconds, Err *err)
+{
+    const char *vocab = out_path(p, run, "vocab.bin");
+    ErrCode rc = vocab ? ERR_OK : err_nomem(err, "a path");
+
+    if (rc == ERR_OK)
+        rc = vocab_write(vocab, tokenizer_vocab_size(t), tokenizer_eos(t), tokenizer_id(t), bytes_of, t, err);
+    if (rc == ERR_OK) rc = write_stats(p, run, domains, n_lost, seconds, err);
+    if (rc == ERR_OK) rc = commit(p, run, domains, err);
+    if (rc == ERR_OK) summarize(domains, n_lost, seconds);
     return rc;
 }
 
@@ -301,23 +345,65 @@ static ErrCode write_tokens(TokenizePlan *p, const TokenizeRun *run, const Datas
                         .input_order = run->order == 1,
                         .seed = run->seed,
                         .key = p->key,
+                        .task = run->common.task,
                         .memory = common_memory(&run->common, par),
                         .scratch = run->common.scratch ? run->common.scratch : run->out};
-    const char *vocab = out_path(p, run, "vocab.bin");
-    double began = clock_seconds();
+    const double began = clock_seconds();
+    Leases *at_work = NULL; /* so that --force of another sees us */
     DomainSet domains = {0};
     uint64_t n_lost;
-    ErrCode rc = par_agree(par, vocab ? ERR_OK : err_nomem(err, "a path"), err);
+    ErrCode rc = ERR_OK;
 
+    if (par->rank == 0) rc = leases_open(&at_work, run->out, "tokenize", "tokenizing", err);
+    rc = par_agree(par, rc, err);
     if (rc == ERR_OK) rc = tokens_shuffle(&spec, par, &domains, &n_lost, err);
-    if (rc == ERR_OK && par->rank == 0) {
-        rc = vocab_write(vocab, tokenizer_vocab_size(t), tokenizer_eos(t), tokenizer_id(t), bytes_of, t, err);
-        if (rc == ERR_OK) rc = write_stats(p, run, &domains, n_lost, clock_seconds() - began, err);
-        if (rc == ERR_OK) rc = commit(p, run, &domains, err);
-        if (rc == ERR_OK) summarize(&domains, n_lost, clock_seconds() - began);
-    }
+    if (rc == ERR_OK && par->rank == 0) rc = publish(p, run, t, &domains, n_lost, clock_seconds() - began, err);
+    leases_close(at_work);
     domainset_clear(&domains);
     return par_agree(par, rc, err);
+}
+
+/* Other tasks of the array, or a second job, may have finished meanwhile and taken away what this one was reading. */
+static ErrCode look_if_done(TokenizePlan *p, const TokenizeRun *run, const Par *par, bool *done, Err *err)
+{
+    const char *manifest = out_path(p, run, "manifest.json");
+    ErrCode rc = manifest ? ERR_OK : err_nomem(err, "a path");
+
+    *done = false;
+    if (rc == ERR_OK && par->rank == 0) rc = store_exists(manifest, done, err);
+    if (rc == ERR_OK && *done) rc = tokens_drop_encoded(run->out, err);
+    return par_believe(par, rc, done, err);
+}
+
+/* A task looks again, ever less often, until nothing new has come for as long as the user would wait. */
+static ErrCode run_patiently(TokenizePlan *p, const TokenizeRun *run, const DatasetSet *set, const Tokenizer *t,
+                             const Par *par, Err *err)
+{
+    enum { FIRST_MS = 50, LAST_MS = 15000 };
+    double until = clock_seconds() + run->wait_seconds;
+    Err waiting, last = {0}, later;
+    unsigned ms = FIRST_MS;
+    bool done;
+
+    for (;;) {
+        const ErrCode rc = write_tokens(p, run, set, t, par, err);
+        waiting = *err;
+        if (rc == ERR_INTR || look_if_done(p, run, par, &done, &later) != ERR_OK) return rc;
+        if (done) return ERR_OK;
+        if (rc != ERR_NO) return rc;
+        if (strcmp(last.msg, waiting.msg) != 0) {
+            until = clock_seconds() + run->wait_seconds;
+            ms = FIRST_MS;
+        }
+        last = waiting;
+        if (clock_seconds() >= until) {
+            log_info("tokenize: this share is done so far: %s. Run every share once more.", waiting.msg);
+            return ERR_OK;
+        }
+        if (interrupt_seen()) return err_set(err, ERR_INTR, "interrupted");
+        nanosleep(&(struct timespec){.tv_sec = ms / 1000, .tv_nsec = (long)(ms % 1000) * 1000000}, NULL);
+        if (ms < LAST_MS) ms *= 2;
+    }
 }
 
 /* Weights may have been changed since the tokens were made, or taken away since a run that was stopped. */
@@ -363,6 +449,8 @@ static ErrCode claim_all(TokenizePlan *plan, const TokenizeRun *run, const Par *
         rc = claim(plan, run, done, err);
         if (rc == ERR_OK && *done) log_info("tokenize: %s is up to date", run->out);
         if (rc == ERR_OK && (*done || !plan->mixture.n)) rc = refresh_mixture(plan, run, err);
+        if (rc == ERR_OK && *done)
+            rc = tokens_drop_encoded(run->out, err); /* its run may have been killed just before */
     }
     return par_believe(par, rc, done, err);
 }
@@ -376,7 +464,7 @@ static ErrCode tokenize_run(const TokenizeRun *run, const char *const *dirs, siz
     ErrCode rc = par_agree(par, open_inputs(&plan, run, dirs, n, &t, &set, err), err);
 
     if (rc == ERR_OK) rc = claim_all(&plan, run, par, &done, err);
-    if (rc == ERR_OK && !done) rc = write_tokens(&plan, run, set, t, par, err);
+    if (rc == ERR_OK && !done) rc = run_patiently(&plan, run, set, t, par, err);
     plan_clear(&plan);
     datasetset_close(set);
     tokenizer_free(t);
@@ -460,10 +548,14 @@ int tokenize_verb(int argc, char **argv)
         OPT_COMMON_THREADS(&run.common),
         OPT_SIZE(0, "memory", &run.common.memory, "SIZE", "for tokens on their way; 0: 3/4 of what is free"),
         OPT_COMMON_SCRATCH(&run.common),
-        OPT_FLAG(0, "force", &run.common.force, "start anew although DIR holds another run"),
+        OPT_TASK(0, "task", &run.common.task, "I/N", "do only share I of N (a job array)"),
+        OPT_U32(0, "wait", &run.wait_seconds, "S",
+                "with --task: wait S seconds for what other shares have not done yet"),
+        OPT_FLAG(0, "force", &run.common.force, "start anew although DIR holds another run; not with --task"),
         OPT_COMMON_EVENTS(&run.common),
         OPT_COMMON_TALK(&run.common),
         OPT_CHECK(check_values, &run),
+        OPT_CHECK(common_check, &run.common),
         OPT_END,
     };
     const OptVerb verb = {.name = "tokenize",
@@ -484,7 +576,10 @@ int tokenize_verb(int argc, char **argv)
     log_setup(run.common.quiet ? LOG_QUIET : run.common.verbose ? LOG_VERBOSE : LOG_NORMAL, par.rank);
     interrupt_install();
     events_open(run.common.events, verb.name, &par);
-    rc = tokenize_run(&run, (const char *const *)argv + first, (size_t)(argc - first), &par, &err);
+    if (run.common.task.count && par.n_ranks > 1)
+        rc = err_set(&err, ERR_USAGE, "tokenize: --task is for processes without MPI");
+    else
+        rc = tokenize_run(&run, (const char *const *)argv + first, (size_t)(argc - first), &par, &err);
     par_stop(&par);
     return verb_exit(rc, &err);
 }

@@ -1,0 +1,297 @@
+/* Documents become tokens: parts that no file holds yet, file by file (tools/token_runs.h). */
+#include "tools/token_encode.h"
+
+#include "core/dataset_mixture.h"
+#include "core/docscan.h"
+#include "core/events.h"
+#include "core/log.h"
+#include "core/scratch.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+enum {
+    DOC_MAX_ID = 1 << 16,
+    SEGMENT_LEAST = 256 << 10, /* bytes of a thread's segment, half of them a copy */
+    SEGMENT_MOST = 64 << 20,
+    FILE_TEXT =
+        4 /* a file holds text of so many half segments a thread: seconds of work, which is what a kill costs */
+};
+
+/* One thread's share. */
+typedef struct {
+    Encoder *encoder;
+    Buf ids, value;
+    DomainSet domains;
+} Sender;
+
+typedef struct {
+    const ShuffleSpec *spec;
+    const TokenRuns *runs;
+    const Par *par;
+    TokenRunWriter *run;
+    Sender *sender;       /* one a thread */
+    uint64_t *part_place; /* bytes of text before each part, then all */
+    uint64_t n_lost;      /* by the files so far */
+    uint64_t file_text;   /* bytes of text in a file, unless a part is larger */
+    bool checked_room;
+} Encoding;
+
+/* How much of an id a message shows. */
+static int shown(Span id) { return id.n < 200 ? (int)id.n : 200; }
+
+/* --- a document */
+
+static uint64_t input_place(const Encoding *s, const DocPlace *at)
+{
+    uint32_t n_parts = datasetset_n_parts(s->spec->set);
+    uint64_t begin = s->part_place[at->part], all = s->part_place[n_parts];
+    uint64_t step = (s->part_place[at->part + 1] - begin) / (at->part_records ? at->part_records : 1);
+
+    return all ? UINT64_MAX / all * (begin + step * at->record) : 0;
+}
+
+static void document_key(const Encoding *s, const DocPlace *at, Span domain, uint8_t key[EXCHANGE_KEY])
+{
+    uint64_t low = token_domain_bits(s->spec->n_shards);
+
+    if (s->spec->input_order) {
+        exchange_key_u64(key, (input_place(s, at) & ~low) | (hash64(domain) & low),
+                         (uint64_t)at->part << 32 | at->record);
+    } else {
+        uint64_t order = mix64(at->id + mix64(s->spec->seed + 0x746f6b656e73u)); /* another one for every DocId */
+        exchange_key_u64(key, (order & ~low) | (hash64(domain) & low), order);
+    }
+}
+
+static void put_be32(Buf *b, uint32_t v)
+{
+    for (int shift = 24; shift >= 0; shift -= 8) buf_putc(b, (uint8_t)(v >> shift));
+}
+
+static void put_doc_head(Buf *b, const Doc *doc, Span domain, DocId id, size_t n_tokens)
+{
+    uint8_t head[TOKEN_DOC_HEAD];
+
+    le64_put(head, id);
+    le64_put(head + 8, n_tokens);
+    le16_put(head + 16, (uint16_t)domain.n);
+    le16_put(head + 18, (uint16_t)doc->lang.n);
+    le32_put(head + 20, (uint32_t)doc->id.n);
+    buf_put(b, head, sizeof head);
+    buf_put_span(b, domain);
+    buf_put_span(b, doc->lang);
+    buf_put_span(b, doc->id);
+}
+
+static void put_tokens(Buf *b, const uint32_t *ids, size_t n)
+{
+    if (!buf_reserve(b, n * TOKEN_BYTES)) return;
+    for (size_t i = 0; i < n; i++) {
+        uint8_t *p = b->p + b->n + i * TOKEN_BYTES;
+        p[0] = (uint8_t)ids[i], p[1] = (uint8_t)(ids[i] >> 8), p[2] = (uint8_t)(ids[i] >> 16);
+    }
+    b->n += n * TOKEN_BYTES;
+}
+
+static ErrCode send_tokens(const Encoding *s, int thread, const Doc *doc, Span domain, const DocPlace *at, Err *err)
+{
+    Sender *me = &s->sender[thread];
+    const uint32_t *ids = (const uint32_t *)(const void *)me->ids.p;
+    size_t n = me->ids.n / sizeof *ids, sent = 0;
+    uint8_t key[EXCHANGE_KEY];
+    ErrCode rc;
+
+    document_key(s, at, domain, key);
+    for (uint32_t chunk = 0; chunk == 0 || sent < n; chunk++) {
+        buf_reset(&me->value);
+        put_be32(&me->value, chunk);
+        if (chunk == 0) put_doc_head(&me->value, doc, domain, at->id, n);
+        size_t room = (EXCHANGE_MAX_VALUE - me->value.n) / TOKEN_BYTES, take = n - sent < room ? n - sent : room;
+        put_tokens(&me->value, ids + sent, take);
+        if ((rc = buf_ok(&me->value, "tokens", err)) != ERR_OK) return rc;
+        if ((rc = tokenrun_put(s->run, thread, key, buf_span(&me->value), err)) != ERR_OK) return rc;
+        sent += take;
+    }
+    return ERR_OK;
+}
+
+static ErrCode encode_document(void *ctx, int thread, const Doc *doc, const DocPlace *at, Err *err)
+{
+    Encoding *s = ctx;
+    Sender *me = &s->sender[thread];
+    Span domain = doc_domain(doc);
+    DomainCount *count;
+    ErrCode rc;
+
+    if (doc->id.n > DOC_MAX_ID || doc->lang.n > UINT16_MAX || domain.n > STREAM_NAME_MAX)
+        return err_set(err, ERR_LIMIT, "document %.*s: its id, language or domain is too long", shown(doc->id),
+                       (const char *)doc->id.p);
+    if ((rc = encode_as(me->encoder, doc->text, ENCODE_DOCUMENT, &me->ids, err)) != ERR_OK) return rc;
+    if ((rc = domainset_at(&me->domains, domain, &count, err)) != ERR_OK) return rc;
+    count->n_docs++;
+    count->text_bytes += doc->text.n;
+    count->n_tokens += me->ids.n / sizeof(uint32_t) + 1;
+    rc = send_tokens(s, thread, doc, domain, at, err);
+    buf_recycle(&me->ids);
+    return rc;
+}
+
+/* --- files */
+
+static uint64_t text_of(const Encoding *e, uint32_t part) { return e->part_place[part + 1] - e->part_place[part]; }
+
+/* What the threads have counted since the last file. */
+static ErrCode take_counts(Encoding *e, DomainSet *domains, uint64_t *n_lost, Err *err)
+{
+    uint64_t all = 0;
+    ErrCode rc = ERR_OK;
+
+    for (int i = 0; i < e->par->threads && rc == ERR_OK; i++) {
+        all += encoder_n_lost(e->sender[i].encoder);
+        rc = domainset_merge(domains, &e->sender[i].domains, err);
+        domainset_clear(&e->sender[i].domains);
+    }
+    *n_lost = all - e->n_lost;
+    e->n_lost = all;
+    return rc;
+}
+
+/* Whether there is room for all that is still to be encoded and for the shards, judged by the first file. What differs from file to
+ * file gets a quarter. */
+static ErrCode check_room(Encoding *e, TokenRange parts, const DomainSet *domains, uint64_t bytes, Err *err)
+{
+    const uint32_t n_parts = e->runs->spec.n_parts;
+    const double text = (double)(e->part_place[parts.end] - e->part_place[parts.begin]);
+    double missing = 0, tokens = 0, bits = 16;
+
+    if (e->checked_room || text == 0) return ERR_OK;
+    e->checked_room = true;
+    for (uint32_t p = 0; p < n_parts; p++)
+        if (!e->runs->has[p] && (p < parts.begin || p >= parts.end)) missing += (double)text_of(e, p);
+    for (size_t i = 0; i < domains->n; i++) tokens += (double)domains->v[i].n_tokens;
+    while (bits < 32 && (double)tokenizer_vocab_size(e->spec->tokenizer) > (double)(UINT64_C(1) << (unsigned)bits))
+        bits++;
+    const double need = missing * (double)bytes / text + (double)e->part_place[n_parts] * tokens / text * bits / 8;
+    return scratch_room(e->spec->out_dir, "tokens", (uint64_t)(need * 3 / 4), err);
+}
+
+static ErrCode encode_parts(Encoding *e, TokenRange parts, Progress *progress, Err *err)
+{
+    DomainSet domains = {0};
+    uint64_t n_lost = 0, bytes = 0, n_docs = 0;
+    const EventSpan span = event_begin("encode", NULL, 0);
+    ErrCode rc = tokenrun_begin(e->run, parts, err);
+
+    if (rc == ERR_OK)
+        rc = docscan_parts(e->spec->set, e->par->threads, parts.begin, parts.end, encode_document, e, progress, err);
+    if (rc == ERR_OK) rc = take_counts(e, &domains, &n_lost, err);
+    if (rc == ERR_OK) rc = tokenrun_end(e->run, &domains, n_lost, &bytes, err);
+    if (rc == ERR_OK) rc = check_room(e, parts, &domains, bytes, err);
+    for (size_t i = 0; i < domains.n; i++) n_docs += domains.v[i].n_docs;
+    event_end(span, n_docs, bytes);
+    domainset_clear(&domains);
+    return rc;
+}
+
+/* Parts of this rank or task, [begin, end): tasks, which begin at any time, share out all parts, ranks those that are missing. */
+static TokenRange share_of(const Encoding *e)
+{
+    const bool tasks = e->spec->task.count > 0;
+    const uint64_t n = tasks ? e->spec->task.count : (uint64_t)e->par->n_ranks,
+                   i = tasks ? e->spec->task.index : (uint64_t)e->par->rank;
+    const uint32_t n_parts = e->runs->spec.n_parts;
+    TokenRange own = {n_parts, n_parts};
+    __uint128_t all = 0, before = 0;
+
+    for (uint32_t p = 0; p < n_parts; p++) all += tasks || !e->runs->has[p] ? text_of(e, p) + 1 : 0;
+    for (uint32_t p = 0; p < n_parts; p++) { /* a part is theirs in whose range of the text it begins */
+        if (own.begin == n_parts && before * n >= all * i) own.begin = p;
+        if (before * n >= all * (i + 1)) {
+            own.end = p;
+            break;
+        }
+        before += tasks || !e->runs->has[p] ? text_of(e, p) + 1 : 0;
+    }
+    return own;
+}
+
+static ErrCode encode_share(Encoding *e, Progress *progress, Err *err)
+{
+    const TokenRange own = share_of(e);
+    ErrCode rc = ERR_OK;
+
+    for (uint32_t p = own.begin; p < own.end && rc == ERR_OK;) {
+        TokenRange file = {p, p + 1};
+        uint64_t text = text_of(e, p++);
+        if (e->runs->has[file.begin]) continue;
+        while (p < own.end && !e->runs->has[p] && text + text_of(e, p) <= e->file_text) text += text_of(e, p++);
+        file.end = p;
+        rc = encode_parts(e, file, progress, err);
+    }
+    return rc;
+}
+
+static ErrCode encoding_start(Encoding *e, Err *err)
+{
+    const DatasetSet *set = e->spec->set;
+    const uint32_t n_parts = datasetset_n_parts(set);
+    const unsigned threads = (unsigned)e->par->threads;
+    uint64_t segment = e->spec->memory / 4 / threads;
+    ErrCode rc;
+
+    if (segment < SEGMENT_LEAST) segment = SEGMENT_LEAST;
+    if (segment > SEGMENT_MOST) segment = SEGMENT_MOST;
+    e->file_text = FILE_TEXT * segment / 2 * threads;
+    e->sender = calloc(threads, sizeof *e->sender);
+    e->part_place = calloc((size_t)n_parts + 1, sizeof *e->part_place);
+    if (!e->sender || !e->part_place) return err_nomem(err, "tokens");
+    for (uint32_t p = 0; p < n_parts; p++) {
+        uint32_t which, local;
+        datasetset_locate(set, p, &which, &local);
+        e->part_place[p + 1] = e->part_place[p] + dataset_part(datasetset_at(set, which), local)->text_bytes;
+    }
+    rc = tokenrun_new(&e->run, e->runs, (int)threads, segment * threads, err);
+    for (unsigned i = 0; i < threads && rc == ERR_OK; i++)
+        rc = encoder_new(&e->sender[i].encoder, e->spec->tokenizer, err);
+    return rc;
+}
+
+static void encoding_clear(Encoding *e)
+{
+    for (int i = 0; e->sender && i < e->par->threads; i++) {
+        encoder_free(e->sender[i].encoder);
+        buf_clear(&e->sender[i].ids);
+        buf_clear(&e->sender[i].value);
+        domainset_clear(&e->sender[i].domains);
+    }
+    free(e->sender);
+    free(e->part_place);
+    tokenrun_free(e->run);
+}
+
+ErrCode tokens_encode(const ShuffleSpec *spec, TokenRuns *runs, const Par *par, Err *err)
+{
+    Encoding e = {.spec = spec, .runs = runs, .par = par};
+    Progress *progress = NULL;
+    Buf made = {0};
+    Err later;
+    ErrCode rc, finished;
+
+    if (runs->n_has == runs->spec.n_parts) return ERR_OK;
+    if (runs->n_has)
+        log_info("tokenize: %" PRIu32 " of %" PRIu32 " parts are encoded", runs->n_has, runs->spec.n_parts);
+    rc = encoding_start(&e, err);
+    if (rc == ERR_OK) rc = progress_start(&progress, "tokenize: encoding", datasetset_text_bytes(spec->set), err);
+    if (rc == ERR_OK) rc = encode_share(&e, progress, err);
+    if (e.run) { /* what is done is done; the failure that matters is the first */
+        finished = tokenrun_finish(e.run, &made, &later);
+        if (rc == ERR_OK && (rc = finished) != ERR_OK) *err = later;
+    }
+    if ((rc = par_agree(par, rc, err)) == ERR_OK) rc = tokenruns_tell(runs, par, &made, err);
+    progress_sum(progress, par);
+    progress_stop(progress);
+    buf_clear(&made);
+    encoding_clear(&e);
+    return rc;
+}
