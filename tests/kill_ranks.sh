@@ -1,17 +1,18 @@
 #!/bin/sh
-# kill -9 of random ranks of a dedup under mpirun at random moments, started again until it is complete: the same content as a run
-# left alone, and how much was done again.
-#   tests/kill_ranks.sh BIN_DIR [KILLS [SEED [PAGES [RANKS]]]]
+# kill -9 of random ranks of a dedup or tokenize under mpirun at random moments, started again until it is complete: the same content as
+# a run left alone (of tokenize, the same bytes), and how much was done again.
+#   tests/kill_ranks.sh BIN_DIR [KILLS [SEED [PAGES [RANKS [VERB]]]]]
 set -eu
 BIN=$(CDPATH='' cd -- "$1" && pwd)
-kills=${2:-3} seed=${3:-1} pages=${4:-600} ranks=${5:-3}
+kills=${2:-3} seed=${3:-1} pages=${4:-600} ranks=${5:-3} verb=${6:-dedup}
 . "$(dirname -- "$0")/lib.sh"
 { tamis --version | grep -q 'MPI [0-9]' && command -v mpirun >/dev/null 2>&1; } || skip "no MPI here"
 export ASAN_OPTIONS=detect_leaks=0 # Open MPI unloads its plugins, so that what they leaked has no name to suppress
 cd "$tmp"
 
 mkdir crawl pid
-mkcrawl -n "$pages" -f 6 crawl >/dev/null
+case $verb in dedup) parts=6 ;; *) parts=24 ;; esac
+mkcrawl -n "$pages" -f $parts crawl >/dev/null
 tamis ingest -q --inputs-per-part 1 -o docs crawl || fail "ingest: status $?"
 
 now() { date +%s.%N; }
@@ -19,12 +20,21 @@ cpu() { # $seconds of all children that this shell has waited for
     times >times.now
     seconds=$(awk 'NR == 2 {for (i = 1; i <= 2; i++) {split($i, t, /[ms]/); s += 60 * t[1] + t[2]} printf "%.2f\n", s}' times.now)
 }
-# Many bands and a low threshold: most of the work is exchanges. The pid of each rank is in pid/RANK.
+# Many bands and a low threshold: most of the work is exchanges. Little memory: many files of encoded parts, and a shard at a time.
+case $verb in
+dedup) options="--memory 100M --aggressive --verify 0.5" ;;
+tokenize)
+    tamis bpe -q --vocab-size 400 -o t.json docs || fail "bpe: status $?"
+    options="--memory 2M --shards 16 -t t.json"
+    ;;
+*) fail "kill_ranks: dedup or tokenize, not $verb" ;;
+esac
+# The pid of each rank is in pid/RANK.
 start() { # DIR: in the background
     rm -f pid/*
-    # shellcheck disable=SC2016
+    # shellcheck disable=SC2016,SC2086
     mpirun -q -n "$ranks" sh -c 'echo $$ >pid/$OMPI_COMM_WORLD_RANK.new; mv pid/$OMPI_COMM_WORLD_RANK.new pid/$OMPI_COMM_WORLD_RANK; exec "$@"' sh \
-        tamis dedup -q -j 1 --memory 100M --aggressive --verify 0.5 -o "$1" docs >said 2>&1 &
+        tamis $verb -q -j 1 $options -o "$1" docs >said 2>&1 &
     job=$!
     until [ -s pid/0 ] && [ -s "pid/$((ranks - 1))" ]; do
         kill -0 $job 2>/dev/null || break
@@ -32,14 +42,18 @@ start() { # DIR: in the background
     done
     begin=$(now)
 }
-content() { last_field "$1/manifest.json" content; }
+content() {
+    last_field "$1/manifest.json" content
+    (cd "$1" && find . -name '*.tok' | sort | xargs cksum)
+}
 
-tamis dedup -q -j 1 --memory 100M --aggressive --verify 0.5 -o alone docs || fail "dedup alone: status $?"
+# shellcheck disable=SC2086
+tamis $verb -q -j 1 $options -o alone docs || fail "$verb alone: status $?"
 want=$(content alone)
 cpu
 before=$seconds
 start left
-wait $job || fail "dedup with $ranks ranks: status $?, $(cat said)"
+wait $job || fail "$verb with $ranks ranks: status $?, $(cat said)"
 cpu
 one=$(echo "$seconds $before" | awk '{printf "%.2f", $1 - $2}')
 whole=$(echo "$(now) $begin" | awk '{print $1 - $2}')
@@ -115,6 +129,6 @@ done
 ! find . -name '*.tmp' -path './run/*' | grep . || fail "temporaries stayed behind"
 cpu
 echo "$seconds $before_all $one $n_done" | awk -v hit=$n_hit -v starts=$n_starts -v kept=$kept -v again=$again '{printf \
-    "kill_ranks: %d kills in %d starts, %d runs completed, the same content; %.1f CPU seconds for each, %.1f left alone; finished files kept %d, done again %d\n",
+    "kill_ranks: '"$verb"': %d kills in %d starts, %d runs completed, the same content; %.1f CPU seconds for each, %.1f left alone; finished files kept %d, done again %d\n",
     hit, starts, $4, ($1 - $2) / $4, $3, kept, again}'
 [ $n_stuck -eq 0 ] || echo "kill_ranks: mpirun had to be ended $n_stuck times although its ranks were gone"

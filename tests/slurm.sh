@@ -216,14 +216,16 @@ until_over "$run" 30
 ! said "$run" dedup | grep -q requeued || fail "what was cancelled came back: $(said "$run" dedup)"
 [ ! -e "$run/unique/manifest.json" ] || echo "slurm: dedup was over before it was cancelled"
 
-# 6. Without MPI: dedup as an array of shares, round after round.
+# 6. Without MPI: dedup and tokenize as arrays of shares, round after round.
 sed 's/mem: 500/mem: 500\n  mpi: none/' slurm.yaml >none.yaml
-rm -rf "$run/unique"
-tamis run -q --slurm --until dedup -o "$run" none.yaml crawl || fail "tamis run --slurm without MPI: status $?"
-until_over "$run" 120
-contents "$run" | grep '^unique' >have
-grep '^unique' want | diff - have || fail "dedup as an array: $(tail -n 5 "$run"/slurm/log/*)"
-echo "slurm: dedup without MPI in $(find "$run/slurm/log" -name 'commit-dedup.*' | wc -l) rounds"
+rm -rf "$run/unique" "$run/tokens"
+tamis run -q --slurm --until tokenize -o "$run" none.yaml crawl || fail "tamis run --slurm without MPI: status $?"
+until_over "$run" 240
+contents "$run" | grep -E '^(unique|tokens)' >have
+grep -E '^(unique|tokens)' want | diff - have || fail "dedup and tokenize as arrays: $(tail -n 5 "$run"/slurm/log/*)"
+for verb in dedup tokenize; do
+    echo "slurm: $verb without MPI in $(find "$run/slurm/log" -name "commit-$verb.*" | wc -l) rounds"
+done
 
 # 7. A time limit of a minute, with the signal half a minute ahead of it, and a stage of more than that.
 sed 's/time: 10/time: 10\n  warn: 30\n  train: {time: 1}/; s/steps: 12/steps: 3000/; s/requeues: 3/requeues: 20/' slurm.yaml >limit.yaml
