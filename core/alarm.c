@@ -213,13 +213,53 @@ static bool has_left(const AlarmBand *b, Rate r, double to_come)
 
 static int shown(Span name) { return (int)(name.n < 200 ? name.n : 200); }
 
-/* "lagn/en" is a share of nothing for ever. Where no document was kept that may be right, else it is a mistake. */
+/* The names of a group, as many as a message holds. */
+static void put_names(Buf *b, const Counters *c, Span group)
+{
+    enum { MOST = 200 };
+
+    for (size_t i = 0; i < c->n; i++) {
+        if (!span_eq(c->v[i].group, group)) continue;
+        if (b->n > MOST) {
+            buf_puts(b, ", …");
+            return;
+        }
+        buf_printf(b, "%s%.*s", b->n ? ", " : "", shown(c->v[i].name), (const char *)c->v[i].name.p);
+    }
+}
+
+/* A language that may be missing without being misspelt (core/doc.h). */
+static bool is_language(Span name)
+{
+    static const char *const known[] = {"lang/en", "lang/zh-Hans", "lang/zh-Hant", "lang/code", "lang/other"};
+
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        if (span_is(name, known[i])) return true;
+    return false;
+}
+
+/* "lagn/en" and "lang/eng" are shares of nothing for ever. Where no document was kept that may be right, else it is a mistake, unless the
+ * band wants none of that name or is left by none. */
 static ErrCode check_watches(const AlarmBand *b, Rate r, const char *dir, const AlarmCounts *c, Err *err)
 {
-    if (c->n_to_come > 0 || r.of || c->n_in <= all_dropped(c)) return ERR_OK;
-    return err_set(err, ERR_USAGE,
-                   "alarm: %s: %.*s: nothing is counted in such a group; give --no-alarm or a group of stats.json",
-                   dir, shown(b->name), (const char *)b->name.p);
+    const size_t slash = span_find(b->name, '/');
+    Buf names = {0};
+
+    if (c->n_to_come > 0 || c->n_in <= all_dropped(c)) return ERR_OK;
+    if (r.of == 0)
+        return err_set(
+            err, ERR_USAGE,
+            "alarm: %s: %.*s: nothing is counted in such a group; give --no-alarm or a group of stats.json", dir,
+            shown(b->name), (const char *)b->name.p);
+    if (r.n || slash == b->name.n || b->low > 0 || b->high == 0 || is_language(b->name)) return ERR_OK;
+    put_names(&names, c->counters, span(b->name.p, slash));
+    const char *list = buf_cstr(&names);
+    const ErrCode rc =
+        err_set(err, ERR_USAGE,
+                "alarm: %s: %.*s: nothing is counted under that name, but under %s; give --no-alarm or one of these",
+                dir, shown(b->name), (const char *)b->name.p, list ? list : "others");
+    buf_clear(&names);
+    return rc;
 }
 
 #define WHAT_NOW "finished parts stay: look at them, then give --no-alarm or another band"

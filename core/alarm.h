@@ -52,7 +52,8 @@ typedef struct {
         n_to_come; /* documents that may still come in, at most; each counts at most once in a group. 0: this is the whole */
 } AlarmCounts;
 /* ERR_NO with the first band that the rates can only end outside of (*left, which may be NULL). Of the whole also ERR_USAGE, when
- * documents were kept but nothing at all was counted in the group of a band: such a band watches nothing. */
+ * documents were kept but nothing at all was counted in the group of a band, or nothing under its name although the band asks for some and
+ * LOW is 0: such a band watches nothing. */
 MUST_USE ErrCode alarm_judge(const AlarmBands *bands, const char *dir, const AlarmCounts *counts,
                              const AlarmBand **left, Err *err);
 

@@ -115,16 +115,37 @@ TEST(a_group_is_judged_by_its_own_sum)
         const char *band;
         double to_come;
         ErrCode want;
-    } at[] = {{"lang/en=0.3:0.3", 0, ERR_OK},     {"lang/en=0.31:1", 0, ERR_NO},
-              {"lang/zh-Hans=0:0.69", 0, ERR_NO}, {"lang/fr=0:0", 0, ERR_OK},
-              {"lang/fr=0.1:1", 0, ERR_NO},       {"lang/en=0:0.1", 199, ERR_NO}, /* 30/299 at least */
-              {"lang/en=0:0.1", 200, ERR_OK},     {"lang/en=0.5:1", 39, ERR_NO},  /* 69/139 at most */
+    } at[] = {{"lang/en=0.3:0.3", 0, ERR_OK}, {"lang/en=0.31:1", 0, ERR_NO},     {"lang/zh-Hans=0:0.69", 0, ERR_NO},
+              {"lang/fr=0:0", 0, ERR_OK},     {"lang/fr=0.1:1", 0, ERR_NO},      {"lang/fr=0:0.5", 0, ERR_USAGE},
+              {"lang/fr=0:0.5", 1, ERR_OK},   {"lang/zh-Hant=0:0.5", 0, ERR_OK}, {"mime/fr=0:0.5", 0, ERR_USAGE},
+              {"lang/en=0:0.1", 199, ERR_NO},                                /* 30/299 at least */
+              {"lang/en=0:0.1", 200, ERR_OK}, {"lang/en=0.5:1", 39, ERR_NO}, /* 69/139 at most */
               {"lang/en=0.5:1", 40, ERR_OK}};
     for (size_t i = 0; i < sizeof at / sizeof *at; i++) {
         const AlarmBands b = bands_of(at[i].band);
         const AlarmCounts counts = {5000, reasons, dropped, 2, &c, at[i].to_come};
         CHECK_INT(at[i].want, alarm_judge(&b, "d", &counts, NULL, &err));
     }
+    counters_clear(&c);
+}
+
+TEST(a_misspelt_name_is_told_the_right_ones)
+{
+    Counters c = {0};
+    const AlarmBands b = bands_of("domain/wbe-en=0:0.5");
+    const uint64_t dropped[2] = {0};
+
+    for (int i = 0; i < 300; i++) {
+        char name[16];
+        snprintf(name, sizeof name, "d%03d", i);
+        counters_add(&c, SPAN_LIT("domain"), span_str(name), 1, 1);
+    }
+    counters_add(&c, SPAN_LIT("other"), SPAN_LIT("none of it"), 1, 1);
+    const AlarmCounts counts = {300, reasons, dropped, 2, &c, 0};
+    CHECK_INT(ERR_USAGE, alarm_judge(&b, "run/mixed", &counts, NULL, &err));
+    CHECK(strstr(err.msg,
+                 "alarm: run/mixed: domain/wbe-en: nothing is counted under that name, but under d000, d001, "));
+    CHECK(strstr(err.msg, "d033, …; give --no-alarm or one of these"));
     counters_clear(&c);
 }
 

@@ -85,6 +85,9 @@ status_is 0 tamis commit -q --no-alarm tasks
 # A group that there is not is said at the end, where groups are known.
 status_is 2 tamis filter -q -o misspelt --alarm lagn/en=0:0.1 unique
 grep -q 'lagn/en: nothing is counted' err || fail "a group that does not exist: $(cat err)"
+status_is 2 tamis filter -q -o misspelt --alarm lang/eng=0:0.1 unique
+grep -q 'lang/eng: nothing is counted under that name, but under .*en' err || fail "a name that does not exist: $(cat err)"
+status_is 0 tamis filter -q -o misspelt --alarm lang/eng=0:0 unique
 
 # Mistakes; the dedup's name is refused before it signs.
 status_is 2 tamis filter -q -o x --alarm drop unique

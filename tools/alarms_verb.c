@@ -1,5 +1,5 @@
 /* `tamis alarms`: bands for the rates of a run that went well, to be pasted into a recipe. */
-#include "core/options.h"
+#include "tools/dir_verb.h"
 #include "tools/rundir.h"
 #include "tools/verbs.h"
 
@@ -60,7 +60,7 @@ static void print_languages(Bands *b, const RunStage *s)
         if (all > 0 && docs_of(l) >= least_share * all) print_band(b, s->verb, "lang/", l->key, docs_of(l), all);
 }
 
-static ErrCode alarms_run(const char *dir, double factor, Err *err)
+static ErrCode alarms_run(const char *dir, const void *factor, Err *err)
 {
     static const char *const verbs[] = {"ingest", "dedup", "filter"};
     RunDir run = {0};
@@ -69,7 +69,7 @@ static ErrCode alarms_run(const char *dir, double factor, Err *err)
 
     for (size_t i = 0; rc == ERR_OK && i < sizeof verbs / sizeof *verbs; i++) {
         const RunStage *s = rundir_stage(&run, verbs[i]);
-        Bands b = {.factor = factor};
+        Bands b = {.factor = *(const double *)factor};
         print_drops(&b, s);
         print_languages(&b, s);
         any |= b.any;
@@ -99,14 +99,5 @@ int alarms_verb(int argc, char **argv)
         "Print bands around the rates of a finished run that went well: drops as a whole, by reason, and the\n"
         "languages, for the sections of a recipe, so that a later run stops when a rate is another.",
         specs, NULL};
-    Err err = {0};
-    int first = 0;
-
-    ErrCode rc = options_parse(&verb, argc, argv, &first, &err);
-    if (rc == ERR_NO) return verb_exit(ERR_OK, &err);
-    if (rc == ERR_OK && argc - first != 1)
-        rc = err_set(&err, ERR_USAGE, "alarms: one run directory is needed; try tamis alarms --help");
-    log_setup(LOG_NORMAL, 0);
-    if (rc == ERR_OK) rc = alarms_run(argv[first], factor, &err);
-    return verb_exit(rc, &err);
+    return dir_verb(&verb, argc, argv, alarms_run, &factor, NULL, NULL);
 }

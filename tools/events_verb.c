@@ -1,7 +1,7 @@
 /* `tamis events`: what a run did and when, as a table or as a trace. */
 #include "core/log.h"
-#include "core/options.h"
 #include "core/store.h"
+#include "tools/dir_verb.h"
 #include "tools/event_stats.h"
 #include "tools/perfetto.h"
 #include "tools/verbs.h"
@@ -39,14 +39,13 @@ static void print_head(const EventLog *log)
     if (log->n_left_out) printf("%" PRIu64 " events were left out here: too many\n", log->n_left_out);
 }
 
-static double per_second(uint64_t bytes, double seconds) { return seconds > 0 ? (double)bytes / 1e6 / seconds : 0; }
-
-static void print_imbalance(double worst_over_mean)
+/* A number, or "-" where it is not known. */
+static void print_known(int width, int decimals, double v)
 {
-    if (worst_over_mean > 0)
-        printf(" %9.2f\n", worst_over_mean);
+    if (v > 0)
+        printf(" %*.*f", width, decimals, v);
     else
-        printf(" %9s\n", "-");
+        printf(" %*s", width, "-");
 }
 
 static void print_stages(const EventStats *s)
@@ -57,9 +56,11 @@ static void print_stages(const EventStats *s)
         const LogStage *st = &s->stage[i];
         printf("%-12s %6zu %6zu %12" PRIu64 " %12" PRIu64 " %12" PRIu64, st->stage, st->n_parts, st->n_again,
                st->n_in, st->n_docs, st->n_dropped);
-        printf(" %9.1f %9.1f %10.1f %8.0f %5" PRIu32, st->busy_s, st->cpu_s, per_second(st->bytes_in, st->cpu_s),
-               (double)st->peak_bytes / 1e6, st->n_ranks);
-        print_imbalance(st->imbalance);
+        printf(" %9.1f %9.1f", st->busy_s, st->cpu_s);
+        print_known(10, 1, st->cpu_s > 0 ? (double)st->bytes_in / 1e6 / st->cpu_s : 0); /* tokenize does not count */
+        printf(" %8.0f %5" PRIu32, (double)st->peak_bytes / 1e6, st->n_ranks);
+        print_known(9, 2, st->imbalance);
+        putchar('\n');
     }
 }
 
@@ -84,7 +85,8 @@ static void print_phases(const EventStats *s)
         const LogPhase *p = &s->phase[i];
         printf("%-10s %-16s %-16s %6zu %9.3f %9.3f %10.1f %5" PRIu32, p->verb, p->name, p->of, p->n, p->worst_s,
                p->mean_s, (double)p->bytes / 1e6, p->n_ranks);
-        print_imbalance(p->n_ranks > 1 && p->mean_s > 0 ? p->worst_s / p->mean_s : 0);
+        print_known(9, 2, p->n_ranks > 1 && p->mean_s > 0 ? p->worst_s / p->mean_s : 0);
+        putchar('\n');
     }
 }
 
@@ -102,8 +104,9 @@ static ErrCode print_tables(const EventLog *log, const Options *o, Err *err)
     return ERR_OK;
 }
 
-static ErrCode show(const char *dir, const Options *o, Err *err)
+static ErrCode show(const char *dir, const void *options, Err *err)
 {
+    const Options *o = options;
     EventLog log;
     ErrCode rc = eventlog_load(&log, dir, err);
 
@@ -140,14 +143,5 @@ int events_verb(int argc, char **argv)
         "Say what a run did and when: what its parts cost, which were slow, how evenly the ranks worked in\n"
         "each phase. DIR: a run directory, or what a verb's --events named. Works while the run does.",
         specs, NULL};
-    Err err = {0};
-    int first = 0;
-
-    ErrCode rc = options_parse(&verb, argc, argv, &first, &err);
-    if (rc == ERR_NO) return verb_exit(ERR_OK, &err);
-    if (rc == ERR_OK && argc - first != 1)
-        rc = err_set(&err, ERR_USAGE, "events: one directory is needed; try tamis events --help");
-    log_setup(o.common.quiet ? LOG_QUIET : o.common.verbose ? LOG_VERBOSE : LOG_NORMAL, 0);
-    if (rc == ERR_OK) rc = show(argv[first], &o, &err);
-    return verb_exit(rc, &err);
+    return dir_verb(&verb, argc, argv, show, &o, &o.common.quiet, &o.common.verbose);
 }

@@ -264,14 +264,14 @@ static void advise_memory(Plan *p, const double *v, const PlanStage *s, Relief r
     char advice[64];
 
     if (relief == MORE_NODES)
-        snprintf(advice, sizeof advice, "on %.0f nodes", ceil(s->nodes * s->memory / room));
+        snprintf(advice, sizeof advice, "take %.0f nodes", ceil(s->nodes * s->memory / room));
     else if (relief == SMALLER_SAMPLE && sample >= 1 << 20)
-        snprintf(advice, sizeof advice, "with --sample-bytes %.0fM", floor(sample / (1 << 20)));
+        snprintf(advice, sizeof advice, "give --sample-bytes %.0fM", floor(sample / (1 << 20)));
     else
-        snprintf(advice, sizeof advice, "with -j %.0f%s", at_least(floor(room / thread), 1),
+        snprintf(advice, sizeof advice, "give -j %.0f%s", at_least(floor(room / thread), 1),
                  relief == SMALLER_SAMPLE ? " and a smaller --sample-bytes" : "");
-    note(p, false, "%s needs %.1f GB of memory a node and there are %.1f: it fits %s, or with %.1f GB", s->name,
-         s->memory / 1e9, v[PLAN_MEMORY_GB], advice, s->memory / memory_share / 1e9);
+    note(p, false, "%s needs %.1f GB of memory on each node, which has %.1f GB: %s, or take nodes of %.1f GB",
+         s->name, s->memory / 1e9, v[PLAN_MEMORY_GB], advice, s->memory / memory_share / 1e9);
 }
 
 static void check_stage(Plan *p, const double *v, const PlanStage *s, Relief relief)
@@ -280,15 +280,18 @@ static void check_stage(Plan *p, const double *v, const PlanStage *s, Relief rel
 
     if (s->memory > memory) advise_memory(p, v, s, relief);
     if (s->scratch > scratch)
-        note(p, false,
-             "%s needs %.0f GB of scratch a node and there are %.0f: it fits on %.0f nodes, with a larger --scratch, "
-             "or "
-             "with %.0f GB of memory each and none",
-             s->name, s->scratch / 1e9, v[PLAN_SCRATCH_GB],
-             ceil(s->nodes * at_most(s->scratch / scratch, s->whole / (memory * memory_share))),
-             s->whole / memory_share / 1e9);
+        note(
+            p, false,
+            "%s needs %.0f GB of scratch on each node, which has %.0f GB: take %.0f nodes, or a larger --scratch, or "
+            "nodes of %.0f GB of memory, which need none",
+            s->name, s->scratch / 1e9, v[PLAN_SCRATCH_GB],
+            ceil(s->nodes * at_most(s->scratch / scratch, s->whole / (memory * memory_share))),
+            s->whole / memory_share / 1e9);
     else if (s->scratch > 0)
-        note(p, true, "%s is short of memory: %.0f GB a node go to scratch; %.0f GB of memory each would hold them",
+        note(p, true,
+             "%s does not fit into memory: %.0f GB of each node go to its scratch, and it is slower for that; nodes "
+             "of %.0f GB of memory "
+             "would need no scratch",
              s->name, s->scratch / 1e9, s->whole / memory_share / 1e9);
 }
 

@@ -141,7 +141,7 @@ TEST(what_memory_does_not_hold_goes_to_scratch)
     CHECK_NEAR(0.75 * 4e3, s->memory, 1e-9);
     CHECK_NEAR(400 * 16 / 2, s->scratch, 1e-9);
     CHECK_NEAR(2 * 5 * 400 * 16 / 2, s->scratch_io, 1e-9);
-    CHECK(!says("bands needs") && says("bands is short of memory"));
+    CHECK(!says("bands needs") && says("bands does not fit into memory"));
     const double enough = s->whole / 0.75 / 1e9;
     values.v[PLAN_MEMORY_GB] = enough;
     plan_make(&plan, &values);
@@ -160,9 +160,9 @@ TEST(the_advice_makes_it_fit)
     make("cluster: {memory_gb: 64, scratch_gb: 2, gang_nodes: 8}");
     CHECK(!plan.possible);
     for (size_t i = 0; i < plan.n_notes; i++) {
-        const char *at = strstr(plan.note[i], "fits on ");
+        const char *at = strstr(plan.note[i], "take ");
         unsigned n = 0;
-        if (strncmp(plan.note[i], "bands", 5) == 0 && at) sscanf(at, "fits on %u nodes", &n);
+        if (strncmp(plan.note[i], "bands", 5) == 0 && at) sscanf(at, "take %u nodes", &n);
         if (n > nodes) nodes = n;
     }
     CHECK(nodes > 8);
@@ -173,8 +173,8 @@ TEST(the_advice_makes_it_fit)
     make("cluster: {memory_gb: 4}");
     CHECK(!plan.possible && says("sign needs"));
     for (size_t i = 0; i < plan.n_notes; i++) {
-        const char *at = strstr(plan.note[i], "with -j ");
-        if (at) sscanf(at, "with -j %u", &threads);
+        const char *at = strstr(plan.note[i], "give -j ");
+        if (at) sscanf(at, "give -j %u", &threads);
     }
     CHECK(threads > 0 && threads < 64);
     values.v[PLAN_CORES] = threads;

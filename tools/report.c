@@ -1,8 +1,8 @@
 /* The report: facts of a run directory (rundir.h) drawn as one page. */
 #include "tools/report.h"
 
-#include "core/options.h"
 #include "core/store.h"
+#include "tools/dir_verb.h"
 #include "tools/event_stats.h"
 #include "tools/svg.h"
 #include "tools/timeline.h"
@@ -496,23 +496,22 @@ ErrCode report_write(const char *dir, bool print, Err *err)
     return rc;
 }
 
+typedef struct {
+    bool quiet, verbose;
+} ReportOptions;
+
+static ErrCode report_run(const char *dir, const void *options, Err *err)
+{
+    return report_write(dir, !((const ReportOptions *)options)->quiet, err);
+}
+
 int report_verb(int argc, char **argv)
 {
-    struct {
-        bool quiet, verbose;
-    } o = {0};
+    ReportOptions o = {0};
     const OptSpec specs[] = {OPT_COMMON_TALK(&o), OPT_END};
     const OptVerb verb = {
         "report", "[options] DIR",
         "Write DIR/report.html, one self-contained page about the run in DIR, and print its closing table.", specs,
         NULL};
-    int first = 0;
-    Err err = {0};
-
-    ErrCode rc = options_parse(&verb, argc, argv, &first, &err);
-    if (rc == ERR_NO) return verb_exit(ERR_OK, &err);
-    if (rc == ERR_OK && argc - first != 1) rc = err_set(&err, ERR_USAGE, "report: one run directory is needed");
-    log_setup(o.quiet ? LOG_QUIET : o.verbose ? LOG_VERBOSE : LOG_NORMAL, 0);
-    if (rc == ERR_OK) rc = report_write(argv[first], !o.quiet, &err);
-    return verb_exit(rc, &err);
+    return dir_verb(&verb, argc, argv, report_run, &o, &o.quiet, &o.verbose);
 }

@@ -2,6 +2,7 @@
 #include "tools/slurm.h"
 
 #include <string.h>
+#include <strings.h>
 
 const char *const slurm_mpi_names[] = {"auto", "srun", "mpirun", "none"};
 
@@ -21,6 +22,50 @@ static ErrCode read_word(const Recipe *r, const Json *v, const char **out, Err *
     }
     if (!plain) return wrong(r, v, "a word of letters, digits and _.,:@=+/-", err);
     *out = (const char *)v->string.p;
+    return ERR_OK;
+}
+
+static bool all_digits(Span s)
+{
+    for (size_t i = 0; i < s.n; i++)
+        if (!ascii_is_digit(s.p[i])) return false;
+    return s.n > 0 && s.n < 10;
+}
+
+/* As sbatch's --time has it: M, M:S, H:M:S, D-H, D-H:M, D-H:M:S, UNLIMITED. */
+static bool is_time(const char *word)
+{
+    Span rest = span_str(word);
+    const size_t dash = span_find(rest, '-');
+
+    if (strcasecmp(word, "unlimited") == 0 || strcasecmp(word, "infinite") == 0) return true;
+    if (dash < rest.n) {
+        if (!all_digits(span(rest.p, dash))) return false;
+        rest = span_from(rest, dash + 1);
+    }
+    for (int fields = 1; fields <= 3; fields++) {
+        const size_t n = span_find(rest, ':');
+        if (!all_digits(span(rest.p, n))) return false;
+        if (n == rest.n) return true;
+        rest = span_from(rest, n + 1);
+    }
+    return false;
+}
+
+/* As --mem: a number, and K, M (if there is none), G or T. */
+static bool is_memory(const char *word)
+{
+    Span s = span_str(word);
+
+    if (s.n && strchr("KMGTkmgt", s.p[s.n - 1])) s.n--;
+    return all_digits(s);
+}
+
+static ErrCode check_need(const Recipe *r, const Json *v, const char *word, Err *err)
+{
+    if (span_is(v->key, "time") && !is_time(word))
+        return wrong(r, v, "a time as sbatch takes it: 90 (minutes), 4:00:00, 1-12:00:00, or UNLIMITED", err);
+    if (span_is(v->key, "mem") && !is_memory(word)) return wrong(r, v, "a size as sbatch takes it: 500M, 16G", err);
     return ERR_OK;
 }
 
@@ -65,7 +110,10 @@ static ErrCode read_need(const Recipe *r, const Json *v, bool own, SlurmNeeds *n
 
     *known = true;
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
-        if (span_is(v->key, words[i].key)) return read_word(r, v, words[i].word, err);
+        if (span_is(v->key, words[i].key)) {
+            const ErrCode rc = read_word(r, v, words[i].word, err);
+            return rc == ERR_OK ? check_need(r, v, *words[i].word, err) : rc;
+        }
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
         if (span_is(v->key, numbers[i].key)) return read_number(r, v, 1, numbers[i].most, numbers[i].number, err);
     if (span_is(v->key, "sbatch")) {

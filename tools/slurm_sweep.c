@@ -1,4 +1,5 @@
 /* Behind an array: are all parts there? If not, the tasks that did not end well are submitted again, and so is this. */
+#include "core/alarm.h"
 #include "core/dataset.h"
 #include "core/log.h"
 #include "core/store.h"
@@ -116,6 +117,16 @@ static void put_tasks(const Sweep *s, uint64_t *at, uint64_t end, uint64_t base,
     }
 }
 
+/* The band for which tasks ended with status 1, if that is why; ERR_OK: it is not. */
+static ErrCode find_alarm(Sweep *s, Err *err)
+{
+    AlarmBands bands;
+    ErrCode rc = alarm_load(&s->arena, s->output, &bands, err);
+
+    if (rc == ERR_OK) rc = alarm_fired(s->output, &bands, err);
+    return rc == ERR_NO ? err->code = ERR_DATA : rc; /* as in all_there() */
+}
+
 /* Marks the tasks to be done again; ERR_DATA where doing so cannot help. */
 static ErrCode look_at_tasks(Sweep *s, Err *err)
 {
@@ -136,6 +147,7 @@ static ErrCode look_at_tasks(Sweep *s, Err *err)
     s->stuck = n_again || (strcmp(s->verb, "dedup") != 0 && strcmp(s->verb, "tokenize") != 0);
     put_tasks(s, &at, s->tasks, 0, MAX_NAMED, &named);
     const char *tasks = buf_cstr(&named);
+    if (rc == ERR_OK && bad_status == 1) rc = find_alarm(s, err);
     if (rc == ERR_OK && bad_status)
         rc = err_set(err, ERR_DATA,
                      "%s: task %" PRIu64 " of %" PRIu64 " ended with status %d: see %s/log; not done: %s", s->verb,
@@ -144,7 +156,7 @@ static ErrCode look_at_tasks(Sweep *s, Err *err)
         rc = err_set(err, ERR_DATA,
                      "%s: parts are missing after %" PRIu64 " rounds; tasks not done, of %" PRIu64 ": %s", s->verb,
                      s->rounds + 1, s->tasks, tasks ? tasks : "");
-    else
+    else if (rc == ERR_OK)
         log_info("%s: once more the tasks %s of %" PRIu64, s->verb, tasks ? tasks : "", s->tasks);
     buf_clear(&named);
     return rc;

@@ -38,6 +38,7 @@ function(tamis_room name)
     target_link_options(${name}_test PRIVATE # tests/alloc_fault.h
                         -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=aligned_alloc)
     add_test(NAME unit.${name} COMMAND ${name}_test)
+    set_tests_properties(unit.${name} PROPERTIES COST 10) # what may take long begins first
   endif()
   foreach(source ${R_FUZZ})
     string(REGEX REPLACE "_fuzz\\.c$" "" target ${source})
