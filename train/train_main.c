@@ -7,6 +7,7 @@
 #include "core/events.h"
 #include "core/log.h"
 #include "core/options.h"
+#include "core/store.h"
 #include "core/utf8.h"
 
 #include <inttypes.h>
@@ -262,6 +263,9 @@ static ErrCode check_operands(const Options *o, int n_operands, char **operands,
     if (training && n_operands != 1)
         return err_set(err, ERR_USAGE, "train: one TOKENS_DIR is needed; try tamis train --help");
     if (training && !o->out) return err_set(err, ERR_USAGE, "train: --out is needed; try tamis train --help");
+    if (training && store_is_remote(o->out))
+        return err_set(err, ERR_USAGE,
+                       "train: --out must be a directory of a file system; copy it to an object store afterwards");
     return ERR_OK;
 }
 

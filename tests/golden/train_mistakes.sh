@@ -24,3 +24,4 @@ try tamis-train --check-options --set batch=4 --set micro_batch=2
 try tamis-train --check-options --steps 0
 try tamis-train --check-options --tokens 0
 try tamis-train --check-options --steps 0 --tokens 1000
+try tamis-train -o s3://bucket/ckpt tokens
