@@ -14,8 +14,7 @@ enum {
     DOC_MAX_ID = 1 << 16,
     SEGMENT_LEAST = 256 << 10, /* bytes of a thread's segment, half of them a copy */
     SEGMENT_MOST = 64 << 20,
-    FILE_TEXT =
-        4 /* a file holds text of so many half segments a thread: seconds of work, which is what a kill costs */
+    FILE_TEXT = 2 /* half segments of text a thread in a file: seconds of work, which is what a kill costs */
 };
 
 /* One thread's share. */
