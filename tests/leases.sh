@@ -151,6 +151,27 @@ tamis dedup -q --force --shingle 4 -o near alone 2>out || status=$?
 kill -CONT $pid
 wait $pid || fail "dedup that was stopped: status $?, $(cat log)"
 
+# --- tokenize likewise
+tamis bpe -q -o near.json --vocab-size 400 alone
+i=0
+while :; do
+    i=$((i + 1))
+    [ $i -lt 30 ] || fail "tokenize was never seen at work"
+    rm -rf near
+    tamis tokenize -q -t near.json -o near alone 2>log &
+    pid=$!
+    until grep -qs '"role":"tokenizing"' near/leases/*; do kill -0 $pid 2>/dev/null || break; done
+    kill -STOP $pid 2>/dev/null || { wait $pid || fail "tokenize: status $?, $(cat log)"; continue; }
+    ! grep -qs '"role":"tokenizing"' near/leases/* || break
+    kill -CONT $pid
+    wait $pid || fail "tokenize: status $?, $(cat log)"
+done
+status=0
+tamis tokenize -q --force --shards 2 -t near.json -o near alone 2>out || status=$?
+[ $status -eq 4 ] && grep -q 'at work here' out || fail "a second tokenize with --force: status $status, $(cat out)"
+kill -CONT $pid
+wait $pid || fail "tokenize that was stopped: status $?, $(cat log)"
+
 # --- a launcher whose tasks do not find each other: none of them may work as if it were alone
 export ASAN_OPTIONS=detect_leaks=0 # Open MPI unloads its plugins, so that what they leaked has no name to suppress
 tamis filter -q -o clean alone

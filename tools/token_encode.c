@@ -215,9 +215,15 @@ static TokenRange share_of(const Encoding *e)
     return own;
 }
 
-static ErrCode encode_share(Encoding *e, Progress *progress, Err *err)
+/* Something of the range is missing. */
+static bool is_missing(const Encoding *e, TokenRange own)
 {
-    const TokenRange own = share_of(e);
+    while (own.begin < own.end && e->runs->has[own.begin]) own.begin++;
+    return own.begin < own.end;
+}
+
+static ErrCode encode_range(Encoding *e, TokenRange own, Progress *progress, Err *err)
+{
     ErrCode rc = ERR_OK;
 
     for (uint32_t p = own.begin; p < own.end && rc == ERR_OK;) {
@@ -231,10 +237,23 @@ static ErrCode encode_share(Encoding *e, Progress *progress, Err *err)
     return rc;
 }
 
-static ErrCode encoding_start(Encoding *e, Err *err)
+static ErrCode place_parts(Encoding *e, Err *err)
 {
     const DatasetSet *set = e->spec->set;
     const uint32_t n_parts = datasetset_n_parts(set);
+
+    e->part_place = calloc((size_t)n_parts + 1, sizeof *e->part_place);
+    if (!e->part_place) return err_nomem(err, "tokens");
+    for (uint32_t p = 0; p < n_parts; p++) {
+        uint32_t which, local;
+        datasetset_locate(set, p, &which, &local);
+        e->part_place[p + 1] = e->part_place[p] + dataset_part(datasetset_at(set, which), local)->text_bytes;
+    }
+    return ERR_OK;
+}
+
+static ErrCode encoding_start(Encoding *e, Err *err)
+{
     const unsigned threads = (unsigned)e->par->threads;
     uint64_t segment = e->spec->memory / 4 / threads;
     ErrCode rc;
@@ -243,13 +262,7 @@ static ErrCode encoding_start(Encoding *e, Err *err)
     if (segment > SEGMENT_MOST) segment = SEGMENT_MOST;
     e->file_text = FILE_TEXT * segment / 2 * threads;
     e->sender = calloc(threads, sizeof *e->sender);
-    e->part_place = calloc((size_t)n_parts + 1, sizeof *e->part_place);
-    if (!e->sender || !e->part_place) return err_nomem(err, "tokens");
-    for (uint32_t p = 0; p < n_parts; p++) {
-        uint32_t which, local;
-        datasetset_locate(set, p, &which, &local);
-        e->part_place[p + 1] = e->part_place[p] + dataset_part(datasetset_at(set, which), local)->text_bytes;
-    }
+    if (!e->sender) return err_nomem(err, "tokens");
     rc = tokenrun_new(&e->run, e->runs, (int)threads, segment * threads, err);
     for (unsigned i = 0; i < threads && rc == ERR_OK; i++)
         rc = encoder_new(&e->sender[i].encoder, e->spec->tokenizer, err);
@@ -269,25 +282,36 @@ static void encoding_clear(Encoding *e)
     tokenrun_free(e->run);
 }
 
+/* What this process is to encode; *made: what it has published, also where it failed later. */
+static ErrCode encode_own(Encoding *e, Progress **progress, Buf *made, Err *err)
+{
+    Err later;
+    ErrCode rc = place_parts(e, err), finished;
+
+    if (rc != ERR_OK) return rc;
+    const TokenRange own = share_of(e);
+    if (!is_missing(e, own)) return ERR_OK;
+    rc = encoding_start(e, err);
+    if (rc == ERR_OK) rc = progress_start(progress, "tokenize: encoding", datasetset_text_bytes(e->spec->set), err);
+    if (rc == ERR_OK) rc = encode_range(e, own, *progress, err);
+    if (!e->run) return rc;
+    finished = tokenrun_finish(e->run, made, &later);
+    if (rc == ERR_OK && (rc = finished) != ERR_OK) *err = later;
+    return rc;
+}
+
 ErrCode tokens_encode(const ShuffleSpec *spec, TokenRuns *runs, const Par *par, Err *err)
 {
     Encoding e = {.spec = spec, .runs = runs, .par = par};
     Progress *progress = NULL;
     Buf made = {0};
-    Err later;
-    ErrCode rc, finished;
+    ErrCode rc;
 
     if (runs->n_has == runs->spec.n_parts) return ERR_OK;
     if (runs->n_has)
         log_info("tokenize: %" PRIu32 " of %" PRIu32 " parts are encoded", runs->n_has, runs->spec.n_parts);
-    rc = encoding_start(&e, err);
-    if (rc == ERR_OK) rc = progress_start(&progress, "tokenize: encoding", datasetset_text_bytes(spec->set), err);
-    if (rc == ERR_OK) rc = encode_share(&e, progress, err);
-    if (e.run) { /* what is done is done; the failure that matters is the first */
-        finished = tokenrun_finish(e.run, &made, &later);
-        if (rc == ERR_OK && (rc = finished) != ERR_OK) *err = later;
-    }
-    if ((rc = par_agree(par, rc, err)) == ERR_OK) rc = tokenruns_tell(runs, par, &made, err);
+    rc = par_agree(par, encode_own(&e, &progress, &made, err), err);
+    if (rc == ERR_OK) rc = tokenruns_tell(runs, par, &made, err);
     progress_sum(progress, par);
     progress_stop(progress);
     buf_clear(&made);
