@@ -1,3 +1,4 @@
+#include "core/dataset_files.h"
 #include "core/dataset_open.h"
 #include "core/store.h"
 
@@ -143,6 +144,24 @@ DocId datasetset_docid(const DatasetSet *set, uint32_t part)
     datasetset_locate(set, part, &which, &local);
     dataset_root_of(set->ds[which], local, &root, &root_part);
     return docid(root->number, root_part, 0);
+}
+
+bool datasetset_part_file(const DatasetSet *set, uint32_t part, uint32_t i, Buf *path)
+{
+    uint32_t which, local;
+    char file[PATH_MAX];
+
+    datasetset_locate(set, part, &which, &local);
+    const Dataset *ds = set->ds[which];
+    for (; i && ds->n_bases; i--) {
+        const PartInfo *p = &ds->parts[local];
+        ds = ds->base[p->base];
+        local = p->base_part;
+    }
+    const DatasetKind kind = ds->n_bases ? DATASET_VIEW : DATASET_WRITTEN;
+    if (i || dataset_part_path(file, ds->dir, kind, ds->stage, local, NULL) != ERR_OK) return false;
+    buf_puts(path, file);
+    return true;
 }
 
 uint64_t datasetset_n_docs(const DatasetSet *set)

@@ -57,7 +57,7 @@ static const StatusProcess *process_of(const DatasetStatus *s, const char *name)
     return NULL;
 }
 
-static ErrCode add_lease(DatasetStatus *s, const char *dir, uint32_t part, bool again, bool aside, Err *err)
+static ErrCode add_lease(DatasetStatus *s, const char *dir, uint32_t part, bool again, bool left, Err *err)
 {
     StatusLease *l = &s->lease[s->n_leases];
     const StatusProcess *p;
@@ -65,7 +65,7 @@ static ErrCode add_lease(DatasetStatus *s, const char *dir, uint32_t part, bool 
     bool found;
 
     snprintf(name, sizeof name, "part-%06u%s", (unsigned)part, again ? ".again" : "");
-    *l = (StatusLease){.part = part, .again = again, .aside = aside, .seconds = -1};
+    *l = (StatusLease){.part = part, .again = again, .left = left, .seconds = -1};
     ErrCode rc = lease_holder_read(dir, name, &l->holder, &found, err);
     if (rc != ERR_OK || !found) return rc;
     if ((p = process_of(s, l->holder.process)) != NULL) {
@@ -91,20 +91,31 @@ static ErrCode add_failed(DatasetStatus *s, const char *dir, const LeasePart *p,
     return lease_holder_read(dir, p->record, &f->holder, &found, err);
 }
 
+static ErrCode add_damaged(DatasetStatus *s, const char *dir, uint32_t part, Err *err)
+{
+    StatusDamaged *d = &s->damaged[s->n_damaged++];
+    bool found;
+
+    d->part = part;
+    return lease_damage_read(dir, part, &d->what, &found, err);
+}
+
 static ErrCode list_work(DatasetStatus *s, const char *dir, const LeaseScan *scan, const bool *done, Err *err)
 {
     ErrCode rc = list_processes(s, dir, scan, err);
 
     s->lease = arena_array(&s->arena, 2 * scan->n_parts, sizeof *s->lease);
     s->failed = arena_array(&s->arena, scan->n_parts, sizeof *s->failed);
-    if (rc == ERR_OK && (!s->lease || !s->failed)) rc = err_nomem(err, "a status");
+    s->damaged = arena_array(&s->arena, scan->n_parts, sizeof *s->damaged);
+    if (rc == ERR_OK && (!s->lease || !s->failed || !s->damaged)) rc = err_nomem(err, "a status");
     for (size_t i = 0; i < scan->n_parts && rc == ERR_OK; i++) {
         const LeasePart *p = &scan->part[i];
         if (p->part >= s->n_parts || done[p->part]) continue;
-        bool aside = leasepart_points(p) >= LEASE_MAX_POINTS;
+        bool damaged = p->damaged, aside = leasepart_points(p) >= LEASE_MAX_POINTS && !damaged;
         s->n_aside += aside;
-        if (p->held) rc = add_lease(s, dir, p->part, false, aside, err);
-        if (rc == ERR_OK && p->again) rc = add_lease(s, dir, p->part, true, aside, err);
+        if (damaged) rc = add_damaged(s, dir, p->part, err);
+        if (rc == ERR_OK && p->held) rc = add_lease(s, dir, p->part, false, aside || damaged, err);
+        if (rc == ERR_OK && p->again) rc = add_lease(s, dir, p->part, true, aside || damaged, err);
         if (rc == ERR_OK && p->record) rc = add_failed(s, dir, p, err);
     }
     return rc;
@@ -158,11 +169,11 @@ void dataset_status_count(DatasetStatus *s)
         StatusLease *l = &s->lease[i];
         const StatusProcess *p = process_of(s, l->holder.process);
         if (p) l->state = p->state;
-        if (l->state == HOLDER_DEAD || l->aside || l->part == running) continue;
+        if (l->state == HOLDER_DEAD || l->left || l->part == running) continue;
         running = l->part;
         s->n_running++;
     }
-    s->n_missing = s->n_parts - s->n_done - s->n_running - s->n_aside;
+    s->n_missing = s->n_parts - s->n_done - s->n_running - s->n_aside - s->n_damaged;
 }
 
 void dataset_status_clear(DatasetStatus *s)

@@ -9,7 +9,7 @@
 typedef struct {
     uint32_t part;
     bool again; /* a straggler's, done a second time */
-    bool aside; /* the part is: it does not count as running */
+    bool left;  /* the part is set aside or damaged: it does not count as running */
     LeaseHolder holder;
     HolderState state;
     double seconds; /* since it was claimed, by the holder's clock at its latest heartbeat; < 0: unknown */
@@ -22,6 +22,11 @@ typedef struct {
     int signal; /* of one crash; 0: none */
     LeaseHolder holder;
 } StatusFailed;
+/* A part whose input is damaged: it is left alone. */
+typedef struct {
+    uint32_t part;
+    LeaseDamage what;
+} StatusDamaged;
 typedef struct {
     const char *name;
     LeaseProcess line;
@@ -32,11 +37,12 @@ typedef struct {
     Arena arena;
     char stage[32];
     bool complete; /* the manifest is there */
-    uint32_t n_parts, n_done, n_running, n_aside,
-        n_missing;               /* the last four make up the first; missing: nobody is at it, or a dead process */
+    uint32_t n_parts, n_done, n_running, n_aside, n_damaged,
+        n_missing;               /* the last five make up the first; missing: nobody is at it, or a dead process */
     uint64_t n_docs, text_bytes; /* of a complete dataset */
     StatusLease *lease;
-    StatusFailed *failed; /* of unfinished parts */
+    StatusFailed *failed;   /* of unfinished parts, as are: */
+    StatusDamaged *damaged; /* n_damaged */
     StatusProcess *process;
     size_t n_leases, n_failed, n_processes;
     double parts_per_s, bytes_per_s; /* of all processes not known to be dead; 0: unknown */

@@ -7,6 +7,7 @@
  *     part-%06u.again              the same for the one process that does a straggler's part a second time
  *     part-%06u.PROCESS.crashN     an attempt that ended in signal N: the lease, renamed by the process in its last moment
  *     part-%06u.PROCESS.lost       an attempt whose process vanished (kill -9, out of memory, a node gone): renamed by who saw it
+ *     part-%06u.damaged            the part's input is damaged: "STAMP INPUT", then the message of who found it
  *
  * Nothing compares clocks of two hosts: a process counts as dead when neither its line nor the lease has changed for the expiry
  * (its own or the watcher's, whichever is longer) by the watcher's own monotonic clock (Gray & Cheriton 1989 call the same a lease, but by synchronised clocks). On one host it is
@@ -62,6 +63,7 @@ void lease_blame(Leases *l, uint32_t part);
 typedef struct {
     uint32_t part;
     bool held, again;           /* leases that are there */
+    bool damaged;               /* its input is: lease_damage_read() */
     uint32_t n_crashed, n_lost; /* attempts */
     const char *record;         /* name of the file of one of these attempts, or NULL */
 } LeasePart;
@@ -113,7 +115,17 @@ MUST_USE ErrCode lease_bury(Leases *l, uint32_t part, bool again, const LeaseSca
 /* Whether a process works in DIR; name[] is one that does. Of another host's this takes up to the expiry. */
 MUST_USE ErrCode leases_anybody(const char *dir, char name[128], bool *yes, Err *err);
 
-/* Forgets failed attempts, so that parts set aside are tried again. */
+/* --- parts that cannot be made of what they are read from: left alone by all, also by reruns. */
+typedef struct {
+    uint64_t stamp; /* of the input as it was read: what changes when it is repaired */
+    char input[400], message[512];
+} LeaseDamage;
+/* On the disk for good before it returns. An object store remembers nothing. */
+MUST_USE ErrCode lease_damage_put(Leases *l, uint32_t part, const LeaseDamage *d, Err *err);
+MUST_USE ErrCode lease_damage_read(const char *dir, uint32_t part, LeaseDamage *d, bool *found, Err *err);
+MUST_USE ErrCode lease_damage_forget(const char *dir, uint32_t part, Err *err);
+
+/* Forgets failed attempts and damage, so that parts left alone are tried again. */
 MUST_USE ErrCode leases_forget(const char *dir, Err *err);
 /* Removes DIR/leases with all in it. */
 MUST_USE ErrCode leases_delete(const char *dir, Err *err);

@@ -61,6 +61,10 @@ bool lease_part_path(char out[LEASE_PATH], const char *dir, uint32_t part, const
 /* "DIR/leases/NAME" */
 bool lease_path(char out[LEASE_PATH], const char *dir, const char *name);
 bool lease_is_held(Leases *l, uint32_t part);
+/* A small file of ours into text[], cut and NUL-terminated; *n 0 when it is not there. What we may not read is as good as gone. */
+void lease_read_small(const char *path, char *text, size_t cap, size_t *n);
+/* What others wrote is shown to people: one line of printable bytes. */
+void lease_put_text(char *out, size_t cap, Span s);
 /* Whether a process of that name runs, or ran, under this kernel: where locks tell at once whether it lives. */
 bool lease_is_here(const char *process);
 /* Deletes the files of processes of this host that have ended; their leases stay, to be buried. */

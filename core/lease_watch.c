@@ -17,7 +17,7 @@
 
 /* --- the directory */
 
-/* "part-%06u", then nothing, ".again", ".PROCESS.lost" or ".PROCESS.crashN"; anything else is no name of ours. */
+/* "part-%06u", then nothing, ".again", ".damaged", ".PROCESS.lost" or ".PROCESS.crashN"; anything else is no name of ours. */
 static bool parse_part(const char *name, LeasePart *p)
 {
     Span s = span_str(name), number;
@@ -34,11 +34,12 @@ static bool parse_part(const char *name, LeasePart *p)
         return true;
     }
     p->again = span_is(span_from(s, number.n), ".again");
+    p->damaged = span_is(span_from(s, number.n), ".damaged");
     const char *how = strrchr(name, '.');
     p->n_lost = strcmp(how, ".lost") == 0;
     p->n_crashed = strncmp(how, ".crash", 6) == 0 && ascii_is_digit((uint8_t)how[6]);
     if (p->n_lost || p->n_crashed) p->record = name;
-    return p->again || p->record;
+    return p->again || p->damaged || p->record;
 }
 
 static int by_part(const void *pa, const void *pb)
@@ -61,6 +62,7 @@ static void add_up(LeaseScan *s)
         }
         q->held |= p.held;
         q->again |= p.again;
+        q->damaged |= p.damaged;
         q->n_crashed += p.n_crashed;
         q->n_lost += p.n_lost;
         if (p.record) q->record = p.record;
@@ -109,8 +111,7 @@ uint32_t leasepart_points(const LeasePart *p) { return LEASE_POINTS_CRASH * p->n
 
 /* --- reading */
 
-/* A small file of ours into text[], cut and NUL-terminated; *n 0 when it is not there. What we may not read is as good as gone. */
-static void read_small(const char *path, char *text, size_t cap, size_t *n)
+void lease_read_small(const char *path, char *text, size_t cap, size_t *n)
 {
     int fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
     ssize_t got = -1;
@@ -124,8 +125,7 @@ static void read_small(const char *path, char *text, size_t cap, size_t *n)
     text[*n] = 0;
 }
 
-/* What others wrote is shown to people: one line of printable bytes. */
-static void put_text(char *out, size_t cap, Span s)
+void lease_put_text(char *out, size_t cap, Span s)
 {
     size_t n = s.n < cap - 1 ? s.n : cap - 1;
 
@@ -137,7 +137,7 @@ static void get_text(char *out, size_t cap, const Json *root, const char *key)
 {
     const Json *j = json_get(root, key);
 
-    put_text(out, cap, j && j->type == JSON_STRING ? j->string : (Span){NULL, 0});
+    lease_put_text(out, cap, j && j->type == JSON_STRING ? j->string : (Span){NULL, 0});
 }
 
 static bool parse_process(Span line, LeaseProcess *p)
@@ -174,7 +174,7 @@ ErrCode lease_process_read(const char *dir, const char *name, LeaseProcess *p, b
     *p = (LeaseProcess){0};
     *found = false;
     if (!lease_path(path, dir, name)) return err_set(err, ERR_LIMIT, "path too long: %.300s", dir);
-    read_small(path, text, sizeof text, &n);
+    lease_read_small(path, text, sizeof text, &n);
     *found = n && parse_process(span(text, n), p);
     return ERR_OK;
 }
@@ -192,11 +192,11 @@ static bool parse_holder(Span text, LeaseHolder *h)
     for (size_t i = 0; ok && i < name; i++)
         ok = ascii_is_alnum(text.p[i]) || text.p[i] == '.' || text.p[i] == '-' || text.p[i] == '_';
     if (!ok) return false;
-    put_text(h->process, sizeof h->process, span(text.p, name));
-    put_text(seconds, sizeof seconds, span(rest.p, number));
+    lease_put_text(h->process, sizeof h->process, span(text.p, name));
+    lease_put_text(seconds, sizeof seconds, span(rest.p, number));
     h->claimed_s = strtod(seconds, NULL);
     if (!(h->claimed_s >= 0 && h->claimed_s < 1e12)) h->claimed_s = 0;
-    put_text(h->input, sizeof h->input, span_from(rest, number + 1));
+    lease_put_text(h->input, sizeof h->input, span_from(rest, number + 1));
     return true;
 }
 
@@ -208,7 +208,7 @@ ErrCode lease_holder_read(const char *dir, const char *file, LeaseHolder *h, boo
     *h = (LeaseHolder){.process = ""};
     *found = false;
     if (!lease_path(path, dir, file)) return err_set(err, ERR_LIMIT, "path too long: %.300s", dir);
-    read_small(path, text, sizeof text, &n);
+    lease_read_small(path, text, sizeof text, &n);
     *found = n && parse_holder(span(text, n), h);
     return ERR_OK;
 }
@@ -292,7 +292,7 @@ ErrCode lease_look(Leases *l, uint32_t part, bool again, LeaseLook *out, Err *er
     *out = (LeaseLook){.state = HOLDER_UNKNOWN};
     if (!lease_part_path(path, l->dir, part, again ? ".again" : ""))
         return err_set(err, ERR_LIMIT, "path too long: %.300s", l->dir);
-    read_small(path, text, sizeof text, &n);
+    lease_read_small(path, text, sizeof text, &n);
     out->gone = n == 0 && lstat(path, &st) != 0 && errno == ENOENT;
     if (out->gone) return ERR_OK;
     if (!parse_holder(span(text, n), &h))
@@ -302,7 +302,7 @@ ErrCode lease_look(Leases *l, uint32_t part, bool again, LeaseLook *out, Err *er
         out->gone = unlink(path) == 0;
         if (out->gone) return ERR_OK;
     }
-    if (lease_path(path, l->dir, h.process)) read_small(path, line, sizeof line, &n_line);
+    if (lease_path(path, l->dir, h.process)) lease_read_small(path, line, sizeof line, &n_line);
     if (n_line) (void)parse_process(span(line, n_line), &out->process);
     LeaseWatch *w = watch_of(l, part, again);
     if (!w) return err_nomem(err, "a lease");
@@ -397,7 +397,7 @@ ErrCode leases_forget(const char *dir, Err *err)
 
     for (size_t i = 0; rc == ERR_OK && i < scan.list.n; i++) {
         LeasePart p;
-        if (parse_part(scan.list.name[i], &p) && p.record && lease_path(path, dir, scan.list.name[i]))
+        if (parse_part(scan.list.name[i], &p) && (p.record || p.damaged) && lease_path(path, dir, scan.list.name[i]))
             rc = store_delete(path, err);
     }
     leasescan_clear(&scan);

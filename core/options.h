@@ -140,7 +140,7 @@ typedef struct {
         OPT_SIZE(0, "memory", &(c)->memory, "SIZE", "budget per process: 800M, 24G; 0: 3/4 of what is free"), \
         OPT_TASK(0, "task", &(c)->task, "I/N", "do only share I of N of the parts (a job array)"),            \
         OPT_FLAG(0, "force", &(c)->force, "start anew although DIR holds another run; not with --task"),      \
-        OPT_FLAG(0, "retry", &(c)->retry, "try parts again that were set aside after crashes"),               \
+        OPT_FLAG(0, "retry", &(c)->retry, "try parts again that crashed or were damaged"),                    \
         OPT_ALARM(0, "alarm", &(c)->alarm, "BAND",                                                            \
                   "NAME=LOW:HIGH: stop when this rate leaves the band; repeatable"),                          \
         OPT_FLAG(0, "no-alarm", &(c)->no_alarm, "go on whatever the rates are"), OPT_COMMON_EVENTS(c),        \

@@ -4,6 +4,7 @@
 #include "core/lease.h"
 #include "core/log.h"
 #include "core/stage_pipe.h"
+#include "core/stage_share.h"
 #include "core/store.h"
 
 #include <inttypes.h>
@@ -236,6 +237,7 @@ static ErrCode claim(const StageJob *job, Hash128 key, Err *err)
     if (!ours && found && (rc = wipe(job->out_dir, err)) != ERR_OK) return rc;
     if (!ours && (rc = create_plan(job, key, err)) != ERR_OK) return rc;
     if (job->common->retry && (rc = leases_forget(job->out_dir, err)) != ERR_OK) return rc;
+    if ((rc = stage_forget_repaired(job, job_n_parts(job), err)) != ERR_OK) return rc;
     if ((rc = store_sweep(job->out_dir, 0, err)) != ERR_OK || !job->common->rejected) return rc;
     return claim_rejected(job->common->rejected, err);
 }

@@ -6,7 +6,8 @@
  * ranks by bytes and over job arrays by --task I/N, and claimed by leases (core/lease.h), so that whoever runs out of work takes
  * over what others leave (core/stage_share.h). Output part k comes from input part k alone, exists even if empty, is
  * never renumbered. A part that is already there with the same key is not done again; one that keeps crashing its process is
- * set aside: the others are done, and the run ends with ERR_DATA naming it.
+ * set aside, one whose input is damaged (ERR_DATA or ERR_LIMIT from reading or mapping it) is left alone until the input changes: the
+ * others are done, and the run ends with ERR_DATA naming it. Other errors end the run at once.
  *
  * Memory: a block holds what was read and what it yields. No further block is read while the blocks under way hold more than half
  * of --memory, so that few are under way where documents are large: one always is, however large. The other half is for what does
@@ -71,6 +72,8 @@ typedef struct {
     uint32_t n_parts;
     uint64_t (*part_bytes)(void *ctx, uint32_t part);      /* for the split over ranks */
     void (*part_name)(void *ctx, uint32_t part, Buf *out); /* what it is made of, for people; may be NULL */
+    bool (*part_file)(void *ctx, uint32_t part, uint32_t i,
+                      Buf *path); /* appends the i-th file it is read from; false: fewer. May be NULL */
     void (*ahead)(void *ctx, const uint32_t *parts,
                   size_t n); /* before open(): likely to be opened next; may be NULL */
     ErrCode (*open)(void *ctx, uint32_t part, void **cursor, Err *err);

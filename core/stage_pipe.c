@@ -22,6 +22,7 @@ typedef struct {
     double read_s, cpu_s;
     ErrCode rc;
     Err err;
+    bool damage; /* rc is the input's fault, so the part's alone */
 } Slot;
 
 typedef struct {
@@ -67,10 +68,12 @@ static void blame(Pipe *p, const PartRun *r)
     lease_blame(share_leases(p->spec->share), r ? r->part : LEASE_NO_PART);
 }
 
+/* What reading or mapping says of bytes that are not as they should be. */
+static bool is_damage(ErrCode rc) { return rc == ERR_DATA || rc == ERR_LIMIT; }
+
 /* *got false: no part is left. */
 static ErrCode open_part(Pipe *p, bool *got, Err *err)
 {
-    const StageJob *job = p->spec->job;
     PartRun *r = calloc(1, sizeof *r);
     ErrCode rc;
 
@@ -86,7 +89,14 @@ static ErrCode open_part(Pipe *p, bool *got, Err *err)
     p->open = r;
     pthread_mutex_unlock(&p->lock);
     p->source = r;
-    if ((rc = partrun_begin(r, p->spec, err)) != ERR_OK) return rc;
+    return partrun_begin(r, p->spec, err);
+}
+
+static ErrCode open_input(Pipe *p, PartRun *r, Err *err)
+{
+    const StageJob *job = p->spec->job;
+
+    r->stamp = stage_input_stamp(job, r->part);
     if (job->set) return partview_open(&r->view, job->set, r->part, err);
     if (job->source->ahead) {
         size_t n;
@@ -102,13 +112,34 @@ static void close_cursor(const StageJob *job, PartRun *r)
     r->cursor = NULL;
 }
 
+/* The next block of the part, *end when there is none. */
+static ErrCode read_block(Pipe *p, PartRun *r, Slot *s, bool *end)
+{
+    const StageJob *job = p->spec->job;
+    ErrCode rc = r->next_block ? ERR_OK : open_input(p, r, &s->err);
+
+    if (rc != ERR_OK) return rc;
+    if (job->set) {
+        s->view_block = r->next_block;
+        *end = r->next_block == partview_n_blocks(r->view);
+    } else {
+        buf_recycle(&s->block.bytes);
+        buf_recycle(&s->block.items);
+        s->block.part = r->part;
+        s->block.index = r->next_block;
+        rc = job->source->next(r->cursor, &s->block, end, &s->err);
+    }
+    r->next_block++;
+    return rc;
+}
+
 /* Fills the slot with the next block, the end of a part, or the end of all. */
 static void read_slot(Pipe *p, Slot *s)
 {
-    const StageJob *job = p->spec->job;
     bool end = false, got;
 
     s->rc = ERR_OK;
+    s->damage = false;
     s->kind = SLOT_STOP;
     s->run = NULL;
     if (interrupt_seen()) {
@@ -121,24 +152,13 @@ static void read_slot(Pipe *p, Slot *s)
     PartRun *r = p->source;
     s->run = r;
     blame(p, r);
-    r->given_up = r->next_block && share_lost(p->spec->share, r->part);
-    if (r->given_up) {
-        end = true;
-    } else if (job->set) {
-        s->view_block = r->next_block;
-        end = r->next_block == partview_n_blocks(r->view);
-    } else {
-        buf_recycle(&s->block.bytes);
-        buf_recycle(&s->block.items);
-        s->block.part = r->part;
-        s->block.index = r->next_block;
-        s->rc = job->source->next(r->cursor, &s->block, &end, &s->err);
-    }
-    r->next_block++;
-    if (s->rc != ERR_OK) return;
-    s->kind = end ? SLOT_PART_END : SLOT_BLOCK;
-    if (end) {
-        close_cursor(job, r);
+    r->given_up = atomic_load(&r->damaged) || (r->next_block && share_lost(p->spec->share, r->part));
+    if (!r->given_up) s->rc = read_block(p, r, s, &end);
+    s->damage = is_damage(s->rc);
+    if (s->rc != ERR_OK && !s->damage) return;
+    s->kind = end || r->given_up || s->damage ? SLOT_PART_END : SLOT_BLOCK;
+    if (s->kind == SLOT_PART_END) {
+        close_cursor(p->spec->job, r);
         p->source = NULL;
     }
 }
@@ -192,7 +212,7 @@ static void map_slot(Pipe *p, Slot *s)
     const StageJob *job = p->spec->job;
     Worker *w = &p->worker[omp_get_thread_num()];
 
-    if (s->rc != ERR_OK || s->kind != SLOT_BLOCK || stopping(p)) return;
+    if (s->rc != ERR_OK || s->kind != SLOT_BLOCK || stopping(p) || atomic_load(&s->run->damaged)) return;
     blame(p, s->run);
     if (!w->made) s->rc = start_worker(w, job, &s->err);
     if (s->rc != ERR_OK) return;
@@ -204,6 +224,7 @@ static void map_slot(Pipe *p, Slot *s)
     }
     if (s->rc == ERR_OK) s->rc = sink_finish(&s->sink, &s->err);
     if (s->rc == ERR_OK) s->rc = compress(s, job, w, &s->err);
+    s->damage = is_damage(s->rc);
 }
 
 /* --- write */
@@ -222,21 +243,51 @@ static void forget_run(Pipe *p, PartRun *r, bool done)
     free(r);
 }
 
+static ErrCode write_block(Pipe *p, Slot *s)
+{
+    ErrCode rc = partrun_block(s->run, p->spec, &s->sink, &s->err);
+
+    s->damage = is_damage(rc);
+    leases_count(share_leases(p->spec->share), s->sink.sums.n_in, s->sink.sums.bytes_in);
+    progress_add(p->progress, s->sink.sums.n_in, s->sink.sums.bytes_in);
+    progress_tick(p->progress);
+    return rc;
+}
+
+/* *done: published. */
+static ErrCode end_part(Pipe *p, Slot *s, bool *done)
+{
+    ErrCode rc = partrun_end(s->run, p->spec, &s->err);
+
+    *done = rc == ERR_OK;
+    s->damage = is_damage(rc);
+    return *done ? partrun_judge(s->run, p->spec, &s->err) : rc;
+}
+
+/* The lowest block that fails comes first here, whichever thread met it when: the message does not depend on them. */
+static ErrCode leave_damaged(Pipe *p, Slot *s)
+{
+    Err why = s->err;
+
+    atomic_store(&s->run->damaged, true);
+    return share_damaged(p->spec->share, s->run->part, s->run->stamp, &why, &s->err);
+}
+
 static void write_slot(Pipe *p, Slot *s)
 {
+    bool done = false;
+
     if (p->rc != ERR_OK) return;
     if (s->run) s->run->read_s += s->read_s, s->run->cpu_s += s->cpu_s;
     blame(p, s->run);
-    if (s->rc == ERR_OK && s->kind == SLOT_BLOCK) {
-        s->rc = partrun_block(s->run, p->spec, &s->sink, &s->err);
-        leases_count(share_leases(p->spec->share), s->sink.sums.n_in, s->sink.sums.bytes_in);
-        progress_add(p->progress, s->sink.sums.n_in, s->sink.sums.bytes_in);
-        progress_tick(p->progress);
-    } else if (s->rc == ERR_OK && s->kind == SLOT_PART_END) {
-        bool done = !s->run->given_up;
-        if (done) s->rc = partrun_end(s->run, p->spec, &s->err);
-        if (s->rc == ERR_OK) forget_run(p, s->run, done);
-    }
+    if (s->run && atomic_load(&s->run->damaged))
+        s->rc = s->kind == SLOT_STOP ? s->rc : ERR_OK; /* what else its blocks would say is told already */
+    else if (s->rc == ERR_OK && s->kind == SLOT_BLOCK)
+        s->rc = write_block(p, s);
+    else if (s->rc == ERR_OK && s->kind == SLOT_PART_END && !s->run->given_up)
+        s->rc = end_part(p, s, &done);
+    if (s->rc != ERR_OK && s->damage) s->rc = leave_damaged(p, s);
+    if (s->kind == SLOT_PART_END && (s->rc == ERR_OK || done)) forget_run(p, s->run, done);
     if (s->rc != ERR_OK) {
         p->rc = s->rc;
         p->err = s->err;

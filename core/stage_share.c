@@ -22,8 +22,11 @@ enum {
     PART_AGAIN = 8,    /* … or its second one */
     PART_SUSPECT = 16, /* an attempt died */
     PART_ASIDE = 32,   /* too many did */
-    PART_FREED = 64    /* its holder is dead, as we found */
+    PART_FREED = 64,   /* its holder is dead, as we found */
+    PART_DAMAGED = 128 /* its input is */
 };
+/* Nobody does these. */
+enum { PART_LEFT = PART_ASIDE | PART_DAMAGED };
 
 struct Share {
     const StageJob *job;
@@ -40,6 +43,8 @@ struct Share {
     bool stealing, free; /* past its own share; may take what is nobody's */
     bool waits;          /* until all is done */
     LeaseScan scan;
+    Err damage;       /* the first that we met */
+    uint32_t damaged; /* … and its part */
     uint32_t n_reused, n_done, n_todo;
     uint64_t todo_bytes;
     double waited_since; /* 0: not waiting */
@@ -54,62 +59,6 @@ static uint64_t part_bytes(const StageJob *job, uint32_t part)
     if (!job->set) return job->source->part_bytes(job->source->ctx, part);
     datasetset_locate(job->set, part, &ds, &local);
     return dataset_part(datasetset_at(job->set, ds), local)->text_bytes;
-}
-
-typedef struct {
-    uint64_t bytes;
-    uint32_t part;
-} PartWeight;
-
-static int heavier_first(const void *pa, const void *pb)
-{
-    const PartWeight *a = pa, *b = pb;
-
-    if (a->bytes != b->bytes) return a->bytes < b->bytes ? 1 : -1;
-    return a->part < b->part ? -1 : a->part > b->part;
-}
-
-typedef struct {
-    uint64_t bytes;
-    uint32_t worker;
-} Load;
-
-static bool lighter(const Load *a, const Load *b)
-{
-    return a->bytes != b->bytes ? a->bytes < b->bytes : a->worker < b->worker;
-}
-
-/* The root of a binary heap, the least loaded, has become heavier. */
-static void sink_root(Load *heap, size_t n)
-{
-    for (size_t i = 0, child; (child = 2 * i + 1) < n; i = child) {
-        if (child + 1 < n && lighter(&heap[child + 1], &heap[child])) child++;
-        if (lighter(&heap[i], &heap[child])) return;
-        Load l = heap[i];
-        heap[i] = heap[child];
-        heap[child] = l;
-    }
-}
-
-/* Largest part first, each to the least loaded of all workers, of equals the first. */
-ErrCode share_split(uint32_t *owner, const uint64_t *bytes, uint32_t n_parts, uint64_t n_workers, Err *err)
-{
-    const uint32_t n = n_workers < n_parts ? (uint32_t)n_workers : n_parts; /* those beyond get nothing */
-    PartWeight *w = malloc((n_parts + (size_t)1) * sizeof *w);
-    Load *heap = malloc((n + (size_t)1) * sizeof *heap);
-    ErrCode rc = w && heap ? ERR_OK : err_nomem(err, "the list of parts");
-
-    for (uint32_t i = 0; rc == ERR_OK && i < n_parts; i++) w[i] = (PartWeight){bytes[i], i};
-    for (uint32_t k = 0; rc == ERR_OK && k < n; k++) heap[k] = (Load){0, k};
-    if (rc == ERR_OK && n_parts) qsort(w, n_parts, sizeof *w, heavier_first);
-    for (uint32_t i = 0; rc == ERR_OK && i < n_parts; i++) {
-        owner[w[i].part] = heap[0].worker;
-        heap[0].bytes += w[i].bytes + 1; /* empty parts are spread too */
-        sink_root(heap, n);
-    }
-    free(w);
-    free(heap);
-    return rc;
 }
 
 static ErrCode mark_mine(Share *s, uint64_t me, uint64_t n_workers, Err *err)
@@ -195,17 +144,19 @@ static ErrCode mark_done(Share *s, Err *err)
 
 static ErrCode mark_leases(Share *s, Err *err)
 {
+    if (leases_off(s->leases)) return ERR_OK; /* nothing to see, and what we found out ourselves stands */
     leasescan_clear(&s->scan);
     ErrCode rc = leases_scan(s->job->out_dir, &s->scan, err);
 
     for (uint32_t i = 0; i < s->n_parts; i++)
-        s->state[i] &= (uint8_t) ~(PART_TAKEN | PART_AGAIN | PART_SUSPECT | PART_ASIDE);
+        s->state[i] &= (uint8_t) ~(PART_TAKEN | PART_AGAIN | PART_SUSPECT | PART_LEFT);
     for (size_t i = 0; rc == ERR_OK && i < s->scan.n_parts; i++) {
         const LeasePart *p = &s->scan.part[i];
         if (p->part >= s->n_parts) continue;
         uint32_t points = leasepart_points(p);
-        s->state[p->part] |= (uint8_t)((p->held ? PART_TAKEN : 0) | (p->again ? PART_AGAIN : 0) |
-                                       (points ? PART_SUSPECT : 0) | (points >= LEASE_MAX_POINTS ? PART_ASIDE : 0));
+        s->state[p->part] |=
+            (uint8_t)((p->held ? PART_TAKEN : 0) | (p->again ? PART_AGAIN : 0) | (points ? PART_SUSPECT : 0) |
+                      (points >= LEASE_MAX_POINTS ? PART_ASIDE : 0) | (p->damaged ? PART_DAMAGED : 0));
     }
     return rc;
 }
@@ -297,7 +248,7 @@ static void queue_clean(Share *s)
     for (uint32_t k = 0; k < s->n_parts; k++) {
         uint32_t i = s->stealing ? (s->first + s->n_parts - k) % s->n_parts : k;
         uint8_t state = s->state[i];
-        if (state & (PART_DONE | PART_TAKEN | PART_SUSPECT | PART_ASIDE)) continue;
+        if (state & (PART_DONE | PART_TAKEN | PART_SUSPECT | PART_LEFT)) continue;
         if (may_take(s, state)) s->queue[s->n_queue++] = i;
     }
 }
@@ -307,7 +258,7 @@ static void queue_suspect(Share *s)
     for (uint32_t k = 0; k < s->n_parts && !s->n_queue; k++) {
         uint32_t i = (s->first + k) % s->n_parts;
         uint8_t state = s->state[i];
-        if ((state & PART_SUSPECT) && !(state & (PART_DONE | PART_TAKEN | PART_ASIDE)) && may_take(s, state))
+        if ((state & PART_SUSPECT) && !(state & (PART_DONE | PART_TAKEN | PART_LEFT)) && may_take(s, state))
             s->queue[s->n_queue++] = i;
     }
 }
@@ -370,7 +321,7 @@ static ErrCode look_at_leases(Share *s, Looked *found, Err *err)
     *found = (Looked){0};
     for (uint32_t k = 0; k < s->n_parts && n_looks < SHARE_LOOKS && rc == ERR_OK; k++) {
         uint32_t i = (s->first + k) % s->n_parts;
-        if (s->state[i] & (PART_DONE | PART_ASIDE)) continue;
+        if (s->state[i] & (PART_DONE | PART_LEFT)) continue;
         if (s->state[i] & PART_AGAIN) rc = look_at_lease(s, i, true, found, err), n_looks++;
         if (rc == ERR_OK && (s->state[i] & PART_TAKEN)) rc = look_at_lease(s, i, false, found, err), n_looks++;
     }
@@ -381,7 +332,7 @@ static ErrCode look_at_leases(Share *s, Looked *found, Err *err)
 static bool any_left(const Share *s)
 {
     for (uint32_t i = 0; i < s->n_parts; i++)
-        if (!(s->state[i] & (PART_DONE | PART_ASIDE))) return true;
+        if (!(s->state[i] & (PART_DONE | PART_LEFT))) return true;
     return false;
 }
 
@@ -464,10 +415,26 @@ static void input_name(const Share *s, uint32_t part, char *out, size_t cap)
     buf_clear(&b);
 }
 
+/* What others have made of a part of ours since we looked: who did it, or found it damaged, has released the lease afterwards. */
+static ErrCode look_once_more(Share *s, uint32_t part, bool *settled, Err *err)
+{
+    LeaseDamage d;
+    ErrCode rc = is_done(s, part, settled, err);
+
+    if (rc != ERR_OK || *settled) {
+        if (*settled) s->state[part] |= PART_DONE;
+        return rc;
+    }
+    if (leases_off(s->leases)) return ERR_OK;
+    if ((rc = lease_damage_read(s->job->out_dir, part, &d, settled, err)) != ERR_OK) return rc;
+    if (*settled) s->state[part] |= PART_DAMAGED;
+    return ERR_OK;
+}
+
 ErrCode share_next(Share *s, uint32_t *part, bool *got, Err *err)
 {
     char input[400];
-    bool done;
+    bool settled;
     ErrCode rc;
 
     for (*got = false; s->at < s->n_queue;) {
@@ -480,15 +447,10 @@ ErrCode share_next(Share *s, uint32_t *part, bool *got, Err *err)
         }
         s->claimed = true;
         s->waited_since = 0;
-        /* Whoever finished it since we looked has released the lease after publishing. */
-        if ((rc = is_done(s, *part, &done, err)) != ERR_OK || done) {
-            lease_release(s->leases, *part, done);
-            if (done) s->state[*part] |= PART_DONE;
-            *got = false;
-            if (rc != ERR_OK) return rc;
-            continue;
-        }
-        return ERR_OK;
+        if ((rc = look_once_more(s, *part, &settled, err)) == ERR_OK && !settled) return ERR_OK;
+        lease_release(s->leases, *part, settled);
+        *got = false;
+        if (rc != ERR_OK) return rc;
     }
     return ERR_OK;
 }
@@ -499,36 +461,85 @@ const uint32_t *share_ahead(const Share *s, size_t *n)
     return s->queue + s->at;
 }
 
+/* Of a straggler's part the first lease goes too when the part is damaged: what it still reads is in vain. */
 void share_leave(Share *s, uint32_t part, bool done, double seconds)
 {
-    lease_release(s->leases, part, done);
+    lease_release(s->leases, part, done || (s->state[part] & PART_DAMAGED));
     if (!done) return;
     s->state[part] |= PART_DONE;
     s->n_done++;
     leases_count_part(s->leases, part_bytes(s->job, part) + 1, seconds);
 }
 
+ErrCode share_damaged(Share *s, uint32_t part, uint64_t stamp, const Err *why, Err *err)
+{
+    LeaseDamage d = {.stamp = stamp};
+
+    input_name(s, part, d.input, sizeof d.input);
+    snprintf(d.message, sizeof d.message, "%s", why->msg);
+    log_warn("%s: part %" PRIu32 " (%.200s) is damaged: %s", s->job->def->name, part, d.input, why->msg);
+    if (!s->damage.code) s->damage = *why, s->damaged = part;
+    s->state[part] |= PART_DAMAGED;
+    return lease_damage_put(s->leases, part, &d, err);
+}
+
 bool share_lost(Share *s, uint32_t part) { return lease_lost(s->leases, part); }
+
+/* Appends the unfinished parts of this process' concern that are in this state, "7 (crawl/a.gz), 9 (crawl/b.gz)"; *first of them. */
+static uint32_t list_parts(const Share *s, uint8_t what, uint32_t *first, Buf *b)
+{
+    char input[400];
+    uint32_t n = 0;
+
+    for (uint32_t i = 0; i < s->n_parts; i++) {
+        const uint8_t state = s->state[i];
+        if (!(state & what) || (state & PART_DONE) || !(s->free || (state & PART_MINE))) continue;
+        if (n == 0) *first = i;
+        if (n++ >= SHARE_MAX_NAMED) continue;
+        input_name(s, i, input, sizeof input);
+        buf_printf(b, "%s%" PRIu32 " (%.70s)", n > 1 ? ", " : "", i, input);
+    }
+    if (n > SHARE_MAX_NAMED) buf_puts(b, ", …");
+    return n;
+}
+
+/* The first message of a damaged part, which another process may have met. */
+static ErrCode put_damage(const Share *s, uint32_t part, Buf *b, Err *err)
+{
+    LeaseDamage d = {.message = ""};
+    bool found = false;
+    ErrCode rc = leases_off(s->leases) ? ERR_OK : lease_damage_read(s->job->out_dir, part, &d, &found, err);
+
+    if (!found && part == s->damaged) snprintf(d.message, sizeof d.message, "%s", s->damage.msg);
+    if (d.message[0]) buf_printf(b, "; part %" PRIu32 ": %.280s", part, d.message);
+    return rc;
+}
 
 ErrCode share_verdict(Share *s, Err *err)
 {
-    char list[400] = "", input[200];
-    uint32_t n = 0;
-    size_t at = 0;
+    Buf text = {0}, list = {0};
+    uint32_t first = 0, n;
+    ErrCode rc = ERR_OK;
 
-    for (uint32_t i = 0; i < s->n_parts; i++) {
-        uint8_t state = s->state[i];
-        if (!(state & PART_ASIDE) || (state & PART_DONE) || !(s->free || (state & PART_MINE))) continue;
-        if (n++ >= SHARE_MAX_NAMED) continue;
-        input_name(s, i, input, sizeof input);
-        at += (size_t)snprintf(list + at, sizeof list - at, "%s%" PRIu32 " (%.70s)", n > 1 ? ", " : "", i, input);
-        if (at >= sizeof list) at = sizeof list - 1;
+    if ((rc = mark_done(s, err)) != ERR_OK) return rc; /* another may have been told to --retry */
+    buf_printf(&text, "%s: ", s->job->out_dir);
+    if ((n = list_parts(s, PART_DAMAGED, &first, &list)) > 0) {
+        const char *names = buf_cstr(&list);
+        buf_printf(&text, "%" PRIu32 " %s damaged: %s", n, n == 1 ? "part is" : "parts are", names ? names : "");
+        rc = put_damage(s, first, &text, err);
     }
-    if (!n) return ERR_OK;
-    return err_set(err, ERR_DATA,
-                   "%s: %" PRIu32
-                   " %s set aside, for %s crashed or vanished too often: %s%s; tamis status says more, "
-                   "--retry tries again",
-                   s->job->out_dir, n, n == 1 ? "part is" : "parts are", n == 1 ? "its process" : "their processes",
-                   list, n > SHARE_MAX_NAMED ? ", …" : "");
+    buf_reset(&list);
+    const uint32_t n_aside = list_parts(s, PART_ASIDE, &first, &list);
+    if (n_aside) {
+        const char *names = buf_cstr(&list);
+        buf_printf(&text, "%s%" PRIu32 " %s set aside, for %s crashed or vanished too often: %s", n ? "; " : "",
+                   n_aside, n_aside == 1 ? "part is" : "parts are", n_aside == 1 ? "its process" : "their processes",
+                   names ? names : "");
+    }
+    buf_puts(&text, "; tamis status says more, --retry tries again");
+    const char *line = buf_cstr(&text);
+    if (rc == ERR_OK && n + n_aside) rc = line ? err_set(err, ERR_DATA, "%s", line) : err_nomem(err, "a message");
+    buf_clear(&text);
+    buf_clear(&list);
+    return rc;
 }

@@ -7,7 +7,7 @@
  *   3. parts whose holder is dead;
  *   4. parts that a living holder has had for three times as long as such a part takes, and the expiry on top: done a second
  *      time, and the first to finish ends it.
- * It ends when every part is done or set aside. One task of several (--task I/N) ends sooner: others may not have started yet and
+ * It ends when every part is done, set aside, or found to be damaged. One task of several (--task I/N) ends sooner: others may not have started yet and
  * want their share. It does its own, takes from the dead, waits only until it knows who lives, and leaves the rest. A task that finds
  * its share done when it starts was started again for a reason and takes what nobody has: so any subset of the tasks, run any number of
  * times, completes the job. */
@@ -36,12 +36,19 @@ MUST_USE ErrCode share_next(Share *s, uint32_t *part, bool *got, Err *err);
 const uint32_t *share_ahead(const Share *s, size_t *n);
 /* A part that share_next() gave is published (done) or given up. Any thread. */
 void share_leave(Share *s, uint32_t part, bool done, double seconds);
+/* Its input is damaged, as `why` says: nobody is to do it until the input, of which this is the stamp, has changed. Then leave it. */
+MUST_USE ErrCode share_damaged(Share *s, uint32_t part, uint64_t stamp, const Err *why, Err *err);
 /* Which attempt at the part ours is, from 1: behind those that were seen to have died. */
 uint32_t share_attempt(const Share *s, uint32_t part);
 /* Somebody else has it: to be given up. */
 bool share_lost(Share *s, uint32_t part);
 Leases *share_leases(Share *s);
-/* ERR_DATA naming the parts that were set aside and that this process would have had to do. */
+/* ERR_DATA naming the parts that are damaged or were set aside and that this process would have had to do. */
 MUST_USE ErrCode share_verdict(Share *s, Err *err);
+
+/* What changes when an input file of the part does (store_stamp()). */
+uint64_t stage_input_stamp(const StageJob *job, uint32_t part);
+/* Damaged parts of the job's n_parts whose input has changed since are damaged no more. */
+MUST_USE ErrCode stage_forget_repaired(const StageJob *job, uint32_t n_parts, Err *err);
 
 #endif

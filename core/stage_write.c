@@ -202,8 +202,7 @@ static ErrCode add_to_tally(StageTally *t, const PartRun *r, const StageJob *job
     return t->sum.counters.oom ? err_nomem(err, "statistics") : ERR_OK;
 }
 
-/* ERR_NO when the bands of --alarm cannot be kept to any more, by our parts or as another process says. */
-static ErrCode judge_rates(const PartRun *r, const WriteSpec *spec, Err *err)
+ErrCode partrun_judge(const PartRun *r, const WriteSpec *spec, Err *err)
 {
     const StageJob *job = spec->job;
     const AlarmBands *bands = &job->common->alarm;
@@ -245,7 +244,6 @@ ErrCode partrun_end(PartRun *r, const WriteSpec *spec, Err *err)
     else
         rc = write_columns(r, spec, buf_span(&receipt), err);
     if (rc == ERR_OK) log_part(r, spec);
-    if (rc == ERR_OK) rc = judge_rates(r, spec, err);
 out:
     buf_clear(&receipt);
     return rc;

@@ -5,6 +5,8 @@
 #include "core/stage_share.h"
 #include "core/stage_sink.h"
 
+#include <stdatomic.h>
+
 /* Strings of one string column over a part; short ones that recur are stored once. */
 typedef struct {
     Buf bytes;
@@ -25,7 +27,9 @@ struct PartRun {
     Buf drop, *column;
     StringPool *pool;
     double began, cpu_s, read_s, write_s; /* cpu_s: of all threads, for this part */
-    bool given_up;                        /* somebody else has it: nothing more is read, nothing published */
+    uint64_t stamp;                       /* of the input, before it was read */
+    bool given_up;                        /* nothing more is read, nothing published: somebody else has it, or … */
+    atomic_bool damaged;                  /* … the input is; set by the writing thread */
     PartRun *older, *newer;               /* all open ones, so that a failure can abandon them */
 };
 
@@ -42,7 +46,7 @@ typedef struct {
     Hash128 key;
     const char *rejected_dir; /* NULL: none */
     int rank;
-    StageTally *tally; /* partrun_end() adds to it */
+    StageTally *tally; /* partrun_judge() adds to it */
 } WriteSpec;
 
 /* Creates the temporaries. The run must be zeroed but for `part`. */
@@ -50,6 +54,8 @@ MUST_USE ErrCode partrun_begin(PartRun *r, const WriteSpec *spec, Err *err);
 MUST_USE ErrCode partrun_block(PartRun *r, const WriteSpec *spec, StageSink *sink, Err *err);
 /* Publishes the part with its receipt, logs the event. */
 MUST_USE ErrCode partrun_end(PartRun *r, const WriteSpec *spec, Err *err);
+/* Of a published part: ERR_NO when the bands of --alarm cannot be kept to any more, by our parts or as another process says. */
+MUST_USE ErrCode partrun_judge(const PartRun *r, const WriteSpec *spec, Err *err);
 /* Frees what a run holds (not the run); an unfinished part leaves nothing behind. */
 void partrun_clear(PartRun *r, const StageDef *def);
 

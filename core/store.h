@@ -49,6 +49,8 @@ MUST_USE ErrCode store_mkdirs(const char *path, Err *err);
 MUST_USE ErrCode store_exists(const char *path, bool *exists, Err *err);
 MUST_USE ErrCode store_is_dir(const char *path, bool *is_dir, Err *err);
 MUST_USE ErrCode store_size(const char *path, uint64_t *bytes, Err *err);
+/* A number that changes when a file is written to or replaced, the same on all hosts. 0: absent, or remote, where only reading tells. */
+uint64_t store_stamp(const char *path);
 MUST_USE ErrCode store_delete(const char *path, Err *err); /* absent is fine */
 /* Removes a directory with what is in it, at most `depth` levels below it. Absent is fine. */
 MUST_USE ErrCode store_delete_tree(const char *path, int depth, Err *err);

@@ -1,4 +1,5 @@
 /* The names half of the POSIX back end: directories, listing, deleting. */
+#include "core/hash.h"
 #include "core/store_fault.h"
 #include "core/store_posix.h"
 #include "core/store_tmp.h"
@@ -78,6 +79,16 @@ ErrCode posix_size(const char *path, uint64_t *bytes, Err *err)
     if (stat(path, &st) != 0) return err_sys(err, "cannot look at %s", path);
     *bytes = (uint64_t)st.st_size;
     return ERR_OK;
+}
+
+uint64_t store_stamp(const char *path)
+{
+    struct stat st;
+
+    if (store_is_remote(path) || stat(path, &st) != 0) return 0;
+    uint64_t h = mix64((uint64_t)st.st_size);
+    h = mix64(h ^ (uint64_t)st.st_mtim.tv_sec) + (uint64_t)st.st_mtim.tv_nsec;
+    return mix64(h ^ (uint64_t)st.st_ctim.tv_sec) + (uint64_t)st.st_ctim.tv_nsec;
 }
 
 ErrCode posix_delete(const char *path, Err *err)

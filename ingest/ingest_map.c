@@ -141,6 +141,14 @@ static void source_part_name(void *ctx, uint32_t part, Buf *out)
     if (first < last) buf_puts(out, in->input[in->slice[first].input].path);
     if (last - first > 1) buf_printf(out, " and %u more", (unsigned)(last - first - 1));
 }
+static bool source_part_file(void *ctx, uint32_t part, uint32_t i, Buf *path)
+{
+    const Inputs *in = &((IngestRun *)ctx)->inputs;
+
+    if (i >= in->part_first[part + 1] - in->part_first[part]) return false;
+    buf_puts(path, in->input[in->slice[in->part_first[part] + i].input].url);
+    return true;
+}
 static ErrCode source_open(void *ctx, uint32_t part, void **cursor, Err *err)
 {
     const IngestRun *r = ctx;
@@ -304,6 +312,7 @@ ErrCode ingest_run(const IngestParams *params, const char *const *operands, size
                           .n_parts = run.inputs.n_parts,
                           .part_bytes = source_part_bytes,
                           .part_name = source_part_name,
+                          .part_file = source_part_file,
                           .ahead = source_ahead,
                           .open = source_open,
                           .next = source_next,

@@ -7,7 +7,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-/* "37 of 120 parts are there", and which of the others were set aside. */
+/* "37 of 120 parts are there", and which of the others are damaged or were set aside. */
 static ErrCode incomplete(const char *dir, uint32_t have, uint32_t all, Err *err)
 {
     DatasetStatus s;
@@ -23,6 +23,8 @@ static ErrCode incomplete(const char *dir, uint32_t have, uint32_t all, Err *err
                    f->holder.input);
         first = false;
     }
+    for (size_t i = 0; i < s.n_damaged && rc == ERR_OK; i++)
+        buf_printf(&b, "%s %" PRIu32 " (%.100s)", i ? "," : "; damaged:", s.damaged[i].part, s.damaged[i].what.input);
     const char *text = buf_cstr(&b);
     if (rc == ERR_OK) rc = text ? err_set(err, ERR_NO, "%s", text) : err_nomem(err, "a message");
     buf_clear(&b);

@@ -132,6 +132,14 @@ static void print_work(const DatasetStatus *s)
         docs_put_shown(span_str(f->holder.input), true);
         putchar('\n');
     }
+    for (size_t i = 0; i < s->n_damaged; i++) {
+        const StatusDamaged *d = &s->damaged[i];
+        printf("  damaged  part %" PRIu32 ": ", d->part);
+        docs_put_shown(span_str(d->what.input), true);
+        fputs(": ", stdout);
+        docs_put_shown(span_str(d->what.message), true);
+        putchar('\n');
+    }
     for (size_t i = 0; i < s->n_processes; i++) {
         const StatusProcess *p = &s->process[i];
         fputs("  process  ", stdout);
@@ -153,8 +161,9 @@ static void print_dataset(const char *label, const DatasetStatus *s, bool detail
                (double)s->text_bytes / 1e6);
         return;
     }
-    printf("%" PRIu32 " of %" PRIu32 " parts done, %" PRIu32 " running, %" PRIu32 " missing, %" PRIu32 " set aside\n",
-           s->n_done, s->n_parts, s->n_running, s->n_missing, s->n_aside);
+    printf("%" PRIu32 " of %" PRIu32 " parts done, %" PRIu32 " running, %" PRIu32 " missing, %" PRIu32
+           " set aside, %" PRIu32 " damaged\n",
+           s->n_done, s->n_parts, s->n_running, s->n_missing, s->n_aside, s->n_damaged);
     if (s->parts_per_s > 0 || s->bytes_per_s > 0) {
         printf("  rate     %.2f parts a minute, %.1f MB/s", 60 * s->parts_per_s, s->bytes_per_s / 1e6);
         if (s->alive && s->parts_per_s > 0 && left)
@@ -204,6 +213,13 @@ static void put_work(Buf *b, const DatasetStatus *s)
         put_text(b, "input", f->holder.input);
         buf_putc(b, '}');
     }
+    buf_puts(b, "],\"damaged\":[");
+    for (size_t i = 0; i < s->n_damaged; i++) {
+        buf_printf(b, "%s{\"part\":%" PRIu32, i ? "," : "", s->damaged[i].part);
+        put_text(b, "input", s->damaged[i].what.input);
+        put_text(b, "message", s->damaged[i].what.message);
+        buf_putc(b, '}');
+    }
     buf_puts(b, "],\"processes\":[");
     for (size_t i = 0; i < s->n_processes; i++) {
         const StatusProcess *p = &s->process[i];
@@ -228,8 +244,9 @@ static void put_dataset(Buf *b, const char *label, const DatasetStatus *s)
     put_text(b, "stage", s->stage);
     buf_printf(b,
                ",\"complete\":%s,\"n_parts\":%" PRIu32 ",\"n_done\":%" PRIu32 ",\"n_running\":%" PRIu32
-               ",\"n_missing\":%" PRIu32 ",\"n_aside\":%" PRIu32,
-               s->complete ? "true" : "false", s->n_parts, s->n_done, s->n_running, s->n_missing, s->n_aside);
+               ",\"n_missing\":%" PRIu32 ",\"n_aside\":%" PRIu32 ",\"n_damaged\":%" PRIu32,
+               s->complete ? "true" : "false", s->n_parts, s->n_done, s->n_running, s->n_missing, s->n_aside,
+               s->n_damaged);
     if (s->complete) {
         buf_printf(b, ",\"n_docs\":%" PRIu64 ",\"text_bytes\":%" PRIu64, s->n_docs, s->text_bytes);
     } else {
@@ -367,7 +384,7 @@ int status_verb(int argc, char **argv)
     const OptVerb verb = {
         "status", "[options] DIR...",
         "Say how far datasets and runs are, also while others work on them: parts done, running (where,\n"
-        "since when), missing, set aside after crashes; rates, and how long it will take.",
+        "since when), missing, set aside after crashes, damaged; rates, and how long it will take.",
         specs, "Status 0 says that all is complete, 1 that it is not."};
     bool all = true;
     int first = 0;
