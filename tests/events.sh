@@ -33,6 +33,11 @@ END
 done
 grep -q "^dedup  *deliver  *exact  *" table || fail "no phase of the exchange: $(cat table)"
 ! grep -qE 'without an end|failed|damaged|not written' table || fail "$(head -n 3 table)"
+# What a stage does not count (tokenize: bytes) is no 0.
+mkdir unknown
+for file in run/events/filter.*.jsonl; do sed 's/"bytes_in":[0-9]*,//' "$file" >"unknown/${file##*/}"; done
+[ "$(awk '$1 == "filter" {print $9}' table | head -n 1)" != - ] || fail "no rate of a stage that counts its bytes: $(cat table)"
+[ "$(tamis events unknown | awk '$1 == "filter" {print $9}' | head -n 1)" = - ] || fail "a rate of nothing: $(tamis events unknown)"
 
 # --- the trace
 tamis events -q -p trace.json run
