@@ -239,6 +239,8 @@ bool store_name_is_ours(Span name)
         "clusters.json", "mixture.json", "tokenizer.json", "vocab.bin",   NULL};
 
     for (size_t slash; (slash = span_find(name, '/')) < name.n;) name = span_from(name, slash + 1);
+    if (name.n > 5 && ascii_is_digit(name.p[0]) && memcmp(name.p + name.n - 4, ".run", 4) == 0)
+        return true; /* encoded documents, 000000-000017.run */
     for (int i = 0; heads[i]; i++)
         if (span_starts(name, span_str(heads[i]))) return true;
     for (int i = 0; tails[i]; i++)

@@ -297,13 +297,14 @@ TEST(store_sweep_takes_old_ones_of_other_hosts)
                                        "part-000001.dedup.cols.node7.cluster.example.77.tmp",
                                        "manifest.json.n.1.tmp",
                                        "stage-3.pod-77.12.tmp",
-                                       "film.mkv.node7.1.tmp", /* from here on they stay */
+                                       "000000-000017.run.node7.1.tmp",
+                                       "film.run.node7.1.tmp", /* from here on they stay */
                                        "manifest.json.1.tmp",
                                        "part-000001.tmp",
                                        "part-000001.node7.x1.tmp",
                                        "part-000001..1.tmp",
                                        "part-000002.node7.1.tmp"}; /* and its writer lives */
-    enum { N = sizeof name / sizeof *name, GO = 4 };
+    enum { N = sizeof name / sizeof *name, GO = 5 };
     const char *dir = check_tmpdir();
     struct timespec old[2] = {{.tv_nsec = UTIME_OMIT}, {.tv_sec = time(NULL) - STORE_STALE_SECONDS - 60}};
     char path[512];
