@@ -111,18 +111,22 @@ static ErrCode run_ranks(Pass *p, PassSend send, Err *err)
 
 /* --- tasks of an array */
 
-static ErrCode sent_dir(const Pass *p, uint32_t task, char out[PATH_MAX], Err *err)
+/* DIR/NAME/sent-I-of-N, what a task has sent; with ".done" behind it a mark, by which a look tells that it is complete without
+ * reading it. */
+static ErrCode sent_path(const Pass *p, uint32_t task, const char *suffix, char out[PATH_MAX], Err *err)
 {
-    int n = snprintf(out, PATH_MAX, "%s/sent-%05" PRIu32 "-of-%05" PRIu32, p->dir, task, p->spec.task.count);
+    int n =
+        snprintf(out, PATH_MAX, "%s/sent-%05" PRIu32 "-of-%05" PRIu32 "%s", p->dir, task, p->spec.task.count, suffix);
 
     return n > 0 && n < PATH_MAX ? ERR_OK : err_set(err, ERR_LIMIT, "%s: the path is too long", p->dir);
 }
+static const char sent_mark[] = ".done";
 
 static uint32_t sent_width(const Pass *p) { return EXCHANGE_KEY + p->spec.exchange.value_bytes; }
 
 static ErrCode open_sent(const Pass *p, uint32_t task, char dir[PATH_MAX], Results **r, Err *err)
 {
-    ErrCode rc = sent_dir(p, task, dir, err);
+    ErrCode rc = sent_path(p, task, "", dir, err);
 
     return rc ? rc : open_results(p, dir, sent_width(p), r, err);
 }
@@ -153,14 +157,6 @@ static ErrCode keep_partition(void *ctx, int thread, uint32_t partition, Exchang
     return rc ? rc : resultsout_end(out, err);
 }
 
-/* DIR/NAME/sent-I-of-N.done: a look tells whether a task has sent, without reading what. */
-static ErrCode sent_mark(const Pass *p, uint32_t task, char out[PATH_MAX], Err *err)
-{
-    int n = snprintf(out, PATH_MAX, "%s/sent-%05" PRIu32 "-of-%05" PRIu32 ".done", p->dir, task, p->spec.task.count);
-
-    return n > 0 && n < PATH_MAX ? ERR_OK : err_set(err, ERR_LIMIT, "%s: the path is too long", p->dir);
-}
-
 /* What this task sends, kept where all can read it. */
 static ErrCode send_share(Pass *p, PassSend send, Err *err)
 {
@@ -180,7 +176,7 @@ static ErrCode send_share(Pass *p, PassSend send, Err *err)
         p->sorting = false;
     }
     results_close(s.sent);
-    if (rc == ERR_OK) rc = sent_mark(p, p->spec.task.index, mark, err);
+    if (rc == ERR_OK) rc = sent_path(p, p->spec.task.index, sent_mark, mark, err);
     return rc ? rc : store_create(mark, (Span){NULL, 0}, &created, err);
 }
 
@@ -189,10 +185,10 @@ static void drop_sent(const Pass *p)
 {
     char dir[PATH_MAX], mark[PATH_MAX];
     Err err;
-    ErrCode rc = sent_mark(p, p->spec.task.index, mark, &err);
+    ErrCode rc = sent_path(p, p->spec.task.index, sent_mark, mark, &err);
 
     if (rc == ERR_OK) rc = store_delete(mark, &err);
-    if (rc == ERR_OK) rc = sent_dir(p, p->spec.task.index, dir, &err);
+    if (rc == ERR_OK) rc = sent_path(p, p->spec.task.index, "", dir, &err);
     if (rc == ERR_OK) rc = store_delete_tree(dir, 0, &err);
     if (rc) log_debug("%s", err.msg);
 }
@@ -216,7 +212,9 @@ static ErrCode all_have_sent(const Pass *p, Err *err)
     ErrCode rc = ERR_OK;
 
     for (uint32_t task = 0; task < p->spec.task.count && rc == ERR_OK; task++) {
-        if ((rc = sent_mark(p, task, mark, err)) != ERR_OK || (rc = store_exists(mark, &there, err)) != ERR_OK) break;
+        if ((rc = sent_path(p, task, sent_mark, mark, err)) != ERR_OK ||
+            (rc = store_exists(mark, &there, err)) != ERR_OK)
+            break;
         if (!there) rc = err_set(err, ERR_NO, "%s is not there yet", mark);
     }
     return rc;

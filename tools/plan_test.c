@@ -59,7 +59,7 @@ TEST(the_built_in_case_is_91_dumps_on_256_nodes)
     CHECK_NEAR(6.25e9 + 1e11 / 256, stage("bands")->memory, 1e-3);
     CHECK_NEAR(1e11 * 9 / 256 + 1e11 * 24 / 256, stage("components")->memory, 1e-3); /* and the labels of all */
     CHECK_NEAR(14 * 1.6e12 * 255 / 256, stage("bands")->exchanged, 1e-3);
-    CHECK_NEAR(14 * (1e11 / 4.1e6 + 256 * 0.003), stage("bands")->core_s, 1e-3);
+    CHECK_NEAR(14 * (1e11 / 14e6 + 256 * 0.003), stage("bands")->core_s, 1e-3);
     CHECK_NEAR(14 * 8e11, stage("bands")->read, 1e-3);
     CHECK_NEAR(1e11 * (240 + 41), stage("sign")->stored, 1e-3);
     CHECK_NEAR(2e12, plan.flow.tokens, 5e-3);
