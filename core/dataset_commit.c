@@ -165,7 +165,11 @@ static ErrCode judge_rates(Arena *a, const char *dir, const DatasetPlan *plan, c
     for (const Json *r = list ? list->child : NULL; r && n < DATASET_MAX_REASONS; r = r->next)
         reasons[n++] = r->type == JSON_STRING ? (const char *)r->string.p : "";
     const AlarmCounts counts = {t->sum.info.n_in, reasons, t->sum.dropped, n, &t->sum.counters, 0};
-    return rc == ERR_OK ? alarm_judge(&bands, dir, &counts, NULL, err) : rc;
+    const AlarmBand *left = NULL;
+    if (rc == ERR_OK) rc = alarm_judge(&bands, dir, &counts, &left, err);
+    if (rc == ERR_NO && alarm_fire(dir, left, NULL) != ERR_OK) /* for `tamis status` */
+        log_debug("%s: nobody else is told of the alarm", dir);
+    return rc;
 }
 
 /* A part's receipt, loaded by one thread, added up by another. */

@@ -1,5 +1,6 @@
 #include "core/dataset_status.h"
 
+#include "core/alarm.h"
 #include "core/dataset_files.h"
 
 #include <stdio.h>
@@ -121,6 +122,18 @@ static ErrCode list_work(DatasetStatus *s, const char *dir, const LeaseScan *sca
     return rc;
 }
 
+/* One of the bands that the latest run was given was left, while it worked or at the commit. */
+static ErrCode read_alarm(DatasetStatus *s, const char *dir, Err *err)
+{
+    AlarmBands *bands = arena_array(&s->arena, 1, sizeof *bands);
+    Err alarm = {.code = ERR_OK};
+    ErrCode rc = bands ? alarm_load(&s->arena, dir, bands, err) : err_nomem(err, "a status");
+
+    if (rc == ERR_OK && alarm_fired(dir, bands, &alarm) == ERR_NO)
+        snprintf(s->alarm, sizeof s->alarm, "%s", alarm.msg);
+    return rc;
+}
+
 ErrCode dataset_status(const char *dir, DatasetStatus *s, bool *found, Err *err)
 {
     char path[PATH_MAX];
@@ -145,6 +158,7 @@ ErrCode dataset_status(const char *dir, DatasetStatus *s, bool *found, Err *err)
         rc = done ? list_done(dir, &plan, done, err) : err_nomem(err, "a status");
         for (uint32_t i = 0; rc == ERR_OK && i < plan.n_parts; i++) s->n_done += done[i];
         if (rc == ERR_OK) rc = list_work(s, dir, &scan, done, err);
+        if (rc == ERR_OK) rc = read_alarm(s, dir, err);
     }
     dataset_status_count(s);
     leasescan_clear(&scan);

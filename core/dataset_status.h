@@ -47,6 +47,7 @@ typedef struct {
     size_t n_leases, n_failed, n_processes;
     double parts_per_s, bytes_per_s; /* of all processes not known to be dead; 0: unknown */
     bool alive;                      /* a process is known to be */
+    char alarm[512];                 /* what an alarm says that keeps the manifest back; "": none */
 } DatasetStatus;
 
 /* *found false: DIR holds no plan of a dataset. */

@@ -280,7 +280,9 @@ static void *heartbeat(void *arg)
     pthread_mutex_lock(&l->lock);
     clock_gettime(CLOCK_MONOTONIC, &at);
     while (!l->stop) {
-        double next = (double)at.tv_sec + (double)at.tv_nsec * 1e-9 + l->expiry / 6;
+        /* Sooner while we are young, so that what is shown of us is never older than half our age. */
+        double age = clock_seconds() - l->began, wait = age < 1 ? 1 : age;
+        double next = (double)at.tv_sec + (double)at.tv_nsec * 1e-9 + (wait < l->expiry / 6 ? wait : l->expiry / 6);
         at.tv_sec = (time_t)next;
         at.tv_nsec = (long)((next - floor(next)) * 1e9);
         while (!l->stop && pthread_cond_timedwait(&l->wake, &l->lock, &at) != ETIMEDOUT) continue;

@@ -1,7 +1,7 @@
 /* core/lease.h - who works on which part of an output directory, agreed on through files alone: no server, no gang of nodes.
  *
  *   DIR/leases/
- *     HOST.PID.NONCE               a process at work: one line of JSON whose counter `beat` it raises every sixth of its expiry;
+ *     HOST.PID.NONCE               a process at work: one line of JSON whose counter `beat` it raises every sixth of its expiry, sooner at first;
  *                                  NONCE begins with eight digits that stand for the boot of its kernel
  *     part-%06u                    a lease, created exclusively: "HOST.PID.NONCE SECONDS INPUT", SECONDS of the holder's own clock
  *     part-%06u.again              the same for the one process that does a straggler's part a second time

@@ -249,6 +249,25 @@ TEST(a_holder_is_given_its_own_expiry_and_buried_with_its_line)
     CHECK_INT(0, unsetenv("TAMIS_LEASE_SECONDS"));
 }
 
+/* Long before a sixth of the expiry (10 s) the line says what has been done so far. */
+TEST(a_young_process_says_soon_what_it_does)
+{
+    const char *dir = check_tmpdir();
+    char name[128];
+    Leases *l;
+    LeaseProcess p = {.beat = 0};
+    bool found = true;
+    Err err = {.code = ERR_OK};
+
+    CHECK_OK(leases_open(&l, dir, "fake", "", &err), &err);
+    leases_count(l, 7, 1000);
+    only_process(dir, name);
+    for (int i = 0; i < 200 && p.beat == 0; i++, nap(0.02))
+        CHECK_OK(lease_process_read(dir, name, &p, &found, &err), &err);
+    CHECK(found && p.beat >= 1 && p.n_docs == 7 && p.elapsed_s > 0.9);
+    leases_close(l);
+}
+
 /* The last to leave removes the directory while another comes. */
 TEST(who_comes_while_the_last_one_leaves_finds_a_directory)
 {

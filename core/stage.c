@@ -116,6 +116,22 @@ static bool is_ours(const char *name)
     return span_starts(span_str(name), SPAN_LIT("part-"));
 }
 
+/* Whether a process works in `dir`, or in a directory below it: what a stage of several phases makes first (dedup's signatures). */
+static ErrCode anybody_at_work(const char *dir, char who[128], bool *busy, Err *err)
+{
+    StoreList list = {0};
+    char path[PATH_MAX];
+    ErrCode rc = leases_anybody(dir, who, busy, err);
+
+    if (rc != ERR_OK || *busy) return rc;
+    rc = store_list(dir, &list, err);
+    for (size_t i = 0; i < list.n && rc == ERR_OK && !*busy; i++)
+        if (!is_ours(list.name[i]) && (rc = dataset_path(path, dir, list.name[i], err)) == ERR_OK)
+            rc = leases_anybody(path, who, busy, err);
+    storelist_clear(&list);
+    return rc;
+}
+
 /* --force: removes another run's files, of the dataset the manifest first, so that what is left never looks complete. Not under the
  * hands of that run, whose parts would come back. */
 static ErrCode wipe(const char *dir, Err *err)
@@ -125,7 +141,7 @@ static ErrCode wipe(const char *dir, Err *err)
     bool busy;
     ErrCode rc;
 
-    if ((rc = leases_anybody(dir, who, &busy, err)) != ERR_OK) return rc;
+    if ((rc = anybody_at_work(dir, who, &busy, err)) != ERR_OK) return rc;
     if (busy) return err_set(err, ERR_DATA, "%s: another run is at work here (%s): stop it before --force", dir, who);
     if ((rc = leases_delete(dir, err)) != ERR_OK) return rc;
     if ((rc = dataset_path(path, dir, "manifest.json", err)) != ERR_OK || (rc = store_delete(path, err)) != ERR_OK)

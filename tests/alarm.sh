@@ -66,10 +66,13 @@ status_is 1 tamis filter -q -o few --alarm drop=0.1:1 unique
 find few -name 'part-*' -exec ls -i {} + >before
 status_is 1 tamis filter -q -o few --alarm drop=0.1:1 unique
 status_is 1 tamis commit -q few
+status_is 1 tamis status few
+grep -q '^  alarm: few: .*drop outside 0.1:1' out || fail "status of a dataset kept back: $(cat out)"
 status_is 0 tamis filter -q -o few --alarm drop=0:0.9 --alarm lang/en=0.1:0.9 unique
 find few -name 'part-*' -exec ls -i {} + >after
 cmp before after || fail "parts were made anew"
 [ -e few/manifest.json ] || fail "it did not finish"
+tamis status few >out && ! grep -q alarm out || fail "status of a dataset that is finished: $(cat out)"
 
 # Tasks, then the commit by hand.
 for i in 0 1; do tamis filter -q -o tasks --task $i/2 --alarm drop=0.1:1 unique 2>/dev/null || :; done

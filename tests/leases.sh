@@ -129,6 +129,17 @@ done
 wait $second || fail "the second of two jobs, when the first was killed: status $?, $(cat out)"
 same three
 
+# --- dedup while it signs, in a directory of its own: seen at work too
+tamis dedup -q -j 1 -o signing alone 2>log &
+pid=$!
+await_lease signing/sign $pid $pid
+kill -STOP $pid
+status=0
+tamis dedup -q --force --shingle 4 -o signing alone 2>out || status=$?
+[ $status -eq 4 ] && grep -q 'at work here' out || fail "--force while another dedup signs: status $status, $(cat out)"
+kill -CONT $pid
+wait $pid || fail "dedup that was stopped: status $?, $(cat log)"
+
 # --- dedup while it clusters, before it has parts: seen at work too
 i=0
 while :; do

@@ -170,6 +170,7 @@ static void print_dataset(const char *label, const DatasetStatus *s, bool detail
             fputs(", about ", stdout), print_duration(left / s->parts_per_s), fputs(" left", stdout);
         putchar('\n');
     }
+    if (s->alarm[0]) fputs("  ", stdout), docs_put_shown(span_str(s->alarm), true), putchar('\n');
     if (details) print_work(s);
 }
 
@@ -253,6 +254,7 @@ static void put_dataset(Buf *b, const char *label, const DatasetStatus *s)
         put_number(b, "parts_per_s", s->parts_per_s);
         put_number(b, "bytes_per_s", s->bytes_per_s);
         if (s->alive && s->parts_per_s > 0) put_number(b, "eta_s", left / s->parts_per_s);
+        if (s->alarm[0]) put_text(b, "alarm", s->alarm);
         put_work(b, s);
     }
     buf_putc(b, '}');
