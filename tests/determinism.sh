@@ -75,4 +75,12 @@ wait
 [ ! -s task.failures ] || fail "$(cat task.failures)"
 [ ! -e tasks/tokens/encoded ] || fail "what was encoded stayed behind"
 same tasks
+rm -rf tasks/tokens
+for i in 1 2 3; do # a srun that does not fit: each believes to be alone
+    tamis tokenize -q -j 2 --memory 2M -t tasks/tokenizer.json -o tasks/tokens tasks/mixed 2>alone.$i ||
+        echo "tokenize $i of 3 at once: status $?, $(cat alone.$i)" >>task.failures &
+done
+wait
+[ ! -s task.failures ] || fail "$(cat task.failures)"
+same tasks
 echo "determinism: $n_same runs alike"

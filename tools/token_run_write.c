@@ -4,7 +4,10 @@
 #include "tools/token_runs_format.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
 
 /* One thread's. */
 typedef struct {
@@ -19,7 +22,7 @@ typedef struct {
     bool running;
     ErrCode rc;
     Err err;
-    TokenRange parts;
+    TokenRunName name;
     uint64_t n_lost;
     Buf list, domains;
 } Publishing;
@@ -32,11 +35,26 @@ struct TokenRunWriter {
     size_t segment_bytes;
     Segment *segment;
     OutFile *file;
-    TokenRange parts;
+    TokenRunName name;
     Buf list, domains; /* offsets of the segments' tables; as the tail has them */
     Publishing publishing;
     Buf made;
 };
+
+/* Another one for every writer, on whatever host. */
+static uint64_t writer_number(void)
+{
+    static atomic_uint n;
+    struct timespec now = {0};
+    char host[65];
+
+    clock_gettime(CLOCK_REALTIME, &now);
+    store_host_name(host);
+    uint64_t h = hash64(span_str(host)) + (uint64_t)getpid();
+    h = mix64(h) + (uint64_t)now.tv_sec;
+    h = mix64(h) + (uint64_t)now.tv_nsec;
+    return mix64(h) + atomic_fetch_add(&n, 1);
+}
 
 ErrCode tokenrun_new(TokenRunWriter **out, const TokenRuns *r, int threads, uint64_t memory, Err *err)
 {
@@ -47,6 +65,7 @@ ErrCode tokenrun_new(TokenRunWriter **out, const TokenRuns *r, int threads, uint
         const uint64_t share = memory / 2 / (unsigned)threads; /* records, and their image */
         *w = (TokenRunWriter){.runs = r,
                               .threads = threads,
+                              .name.writer = writer_number(),
                               .buckets = tokenrun_buckets(&r->spec),
                               .segment_bytes = share < SIZE_MAX ? (size_t)share : SIZE_MAX,
                               .segment = calloc((size_t)threads, sizeof(Segment))};
@@ -81,7 +100,7 @@ static ErrCode wait_published(TokenRunWriter *w, Err *err)
     pthread_join(p->thread, NULL);
     p->running = false;
     if (p->rc == ERR_OK)
-        tokenrun_tell_one(&w->made, p->parts, p->n_lost, buf_span(&p->list), buf_span(&p->domains));
+        tokenrun_tell_one(&w->made, &p->name, p->n_lost, buf_span(&p->list), buf_span(&p->domains));
     else
         *err = p->err;
     return p->rc;
@@ -96,14 +115,14 @@ static ErrCode start_publishing(TokenRunWriter *w, uint64_t n_lost, Err *err)
     w->list = list, w->domains = domains;
     p->file = w->file;
     w->file = NULL;
-    p->parts = w->parts;
+    p->name = w->name;
     p->n_lost = n_lost;
     p->running = true;
     if (pthread_create(&p->thread, NULL, publish, p) == 0) return ERR_OK;
     p->running = false;
     publish(p);
     if (p->rc == ERR_OK) {
-        tokenrun_tell_one(&w->made, p->parts, p->n_lost, buf_span(&p->list), buf_span(&p->domains));
+        tokenrun_tell_one(&w->made, &p->name, p->n_lost, buf_span(&p->list), buf_span(&p->domains));
         return ERR_OK;
     }
     *err = p->err;
@@ -136,9 +155,10 @@ void tokenrun_free(TokenRunWriter *w)
 ErrCode tokenrun_begin(TokenRunWriter *w, TokenRange parts, Err *err)
 {
     char path[PATH_MAX];
-    ErrCode rc = tokenrun_path(&w->runs->spec, parts, path, err);
+    ErrCode rc;
 
-    w->parts = parts;
+    w->name.parts = parts;
+    rc = tokenrun_path(&w->runs->spec, &w->name, path, err);
     buf_reset(&w->list);
     for (int i = 0; i < w->threads; i++) buf_reset(&w->segment[i].records);
     outfile_abandon(w->file);
@@ -238,13 +258,14 @@ static ErrCode put_tail(TokenRunWriter *w, uint64_t n_lost, Err *err)
 
     le32_put(tail + 8, RUN_VERSION);
     le32_put(tail + 12, w->buckets);
-    le32_put(tail + 16, w->parts.begin);
-    le32_put(tail + 20, w->parts.end);
+    le32_put(tail + 16, w->name.parts.begin);
+    le32_put(tail + 20, w->name.parts.end);
     hash128_put(tail + 24, w->runs->spec.key);
     le64_put(tail + 40, n_lost);
     le64_put(tail + 48, w->list.n / 8);
     le64_put(tail + 56, w->domains.n);
     le64_put(tail + 64, outfile_size(w->file));
+    le64_put(tail + 72, w->name.writer);
     buf_put_span(&b, buf_span(&w->list));
     buf_put_span(&b, buf_span(&w->domains));
     buf_put(&b, tail, RUN_TAIL - 8);

@@ -18,9 +18,10 @@ uint32_t tokenrun_buckets(const TokenRunsSpec *s)
     return s->partitions < TOKEN_RUN_BUCKETS ? s->partitions : TOKEN_RUN_BUCKETS;
 }
 
-ErrCode tokenrun_path(const TokenRunsSpec *s, TokenRange parts, char out[PATH_MAX], Err *err)
+ErrCode tokenrun_path(const TokenRunsSpec *s, const TokenRunName *run, char out[PATH_MAX], Err *err)
 {
-    int n = snprintf(out, PATH_MAX, "%s/%06" PRIu32 "-%06" PRIu32 ".run", s->dir, parts.begin, parts.end);
+    int n = snprintf(out, PATH_MAX, "%s/%06" PRIu32 "-%06" PRIu32 "-%016" PRIx64 ".run", s->dir, run->parts.begin,
+                     run->parts.end, run->writer);
 
     return n > 0 && n < PATH_MAX ? ERR_OK : err_set(err, ERR_LIMIT, "%s: the path is too long", s->dir);
 }
@@ -28,28 +29,31 @@ ErrCode tokenrun_path(const TokenRunsSpec *s, TokenRange parts, char out[PATH_MA
 /* --- the directory */
 
 /* What ranks tell one another of a file: TOLD_HEAD bytes, the list, the domains. */
-enum { TOLD_HEAD = 24 };
+enum { TOLD_HEAD = 32 };
 
-void tokenrun_tell_one(Buf *b, TokenRange parts, uint64_t n_lost, Span list, Span domains)
+void tokenrun_tell_one(Buf *b, const TokenRunName *run, uint64_t n_lost, Span list, Span domains)
 {
     uint8_t head[TOLD_HEAD];
 
-    le32_put(head, parts.begin);
-    le32_put(head + 4, parts.end);
+    le32_put(head, run->parts.begin);
+    le32_put(head + 4, run->parts.end);
     le64_put(head + 8, n_lost);
     le32_put(head + 16, (uint32_t)list.n);
     le32_put(head + 20, (uint32_t)domains.n);
+    le64_put(head + 24, run->writer);
     buf_put(b, head, sizeof head);
     buf_put_span(b, list);
     buf_put_span(b, domains);
 }
 
 /* A file counts when no part of it is in one that does. */
-static ErrCode add_run(TokenRuns *r, TokenRange parts, uint64_t n_lost, Span list, Span domains, Err *err)
+static ErrCode add_run(TokenRuns *r, const TokenRunName *name, uint64_t n_lost, Span list, Span domains, Err *err)
 {
+    const TokenRange parts = name->parts;
+
     for (uint32_t p = parts.begin; p < parts.end; p++)
         if (r->has[p]) return ERR_OK;
-    TokenRange *run = array_grow(r->run, r->n, &r->cap, sizeof *run);
+    TokenRunName *run = array_grow(r->run, r->n, &r->cap, sizeof *run);
     if (!run) return err_nomem(err, "a list of encoded parts");
     r->run = run;
     for (size_t i = 0; i < list.n; i += 8) {
@@ -58,7 +62,7 @@ static ErrCode add_run(TokenRuns *r, TokenRange parts, uint64_t n_lost, Span lis
         r->segment = s;
         s[r->n_segments++] = (TokenSegment){(uint32_t)r->n, le64_get(list.p + i)};
     }
-    run[r->n++] = parts;
+    run[r->n++] = *name;
     memset(r->has + parts.begin, true, (parts.end - parts.begin) * sizeof *r->has);
     r->n_has += parts.end - parts.begin;
     r->n_lost += n_lost;
@@ -70,12 +74,12 @@ static ErrCode add_told(TokenRuns *r, Span told, Err *err)
     ErrCode rc = ERR_OK;
 
     while (told.n && rc == ERR_OK) {
-        const TokenRange parts = {le32_get(told.p), le32_get(told.p + 4)};
+        const TokenRunName name = {{le32_get(told.p), le32_get(told.p + 4)}, le64_get(told.p + 24)};
         const uint64_t n_lost = le64_get(told.p + 8);
         const Span list = span(told.p + TOLD_HEAD, le32_get(told.p + 16)),
                    domains = span(list.p + list.n, le32_get(told.p + 20));
         told = span_from(told, TOLD_HEAD + list.n + domains.n);
-        rc = add_run(r, parts, n_lost, list, domains, err);
+        rc = add_run(r, &name, n_lost, list, domains, err);
     }
     return rc;
 }
@@ -101,13 +105,17 @@ static ErrCode read_tail(const TokenRuns *r, InFile *f, const char *path, Buf *t
     if ((rc = infile_read(f, at, tail->p, n, err)) != ERR_OK) return rc;
     const uint8_t *t = tail->p + lists;
     if (hash64(span(tail->p, n - 8)) != le64_get(t + RUN_TAIL - 8)) goto damaged;
-    const TokenRange parts = {le32_get(t + 16), le32_get(t + 20)};
+    const TokenRunName name = {{le32_get(t + 16), le32_get(t + 20)}, le64_get(t + 72)};
+    const TokenRange parts = name.parts;
+    char own_path[PATH_MAX];
     if (le32_get(t + 8) != RUN_VERSION || !hash128_eq(hash128_get(t + 24), r->spec.key)) return ERR_OK;
     if (le32_get(t + 12) != tokenrun_buckets(&r->spec) || parts.begin >= parts.end || parts.end > r->spec.n_parts)
         goto damaged;
     for (size_t i = 0; i < segments; i++)
         if (le64_get(tail->p + 8 * i) > at) goto damaged;
-    tokenrun_tell_one(told, parts, le64_get(t + 40), span(tail->p, 8 * (size_t)segments),
+    if ((rc = tokenrun_path(&r->spec, &name, own_path, err)) != ERR_OK) return rc;
+    if (strcmp(own_path, path) != 0) return ERR_OK; /* a copy */
+    tokenrun_tell_one(told, &name, le64_get(t + 40), span(tail->p, 8 * (size_t)segments),
                       span(tail->p + 8 * segments, (size_t)domains));
     return ERR_OK;
 damaged:
@@ -286,7 +294,7 @@ static ErrCode open_run(Reader *rd, uint32_t run, Err *err)
     infile_close(rd->file);
     rd->file = NULL;
     rd->run = run;
-    if ((rc = tokenrun_path(&rd->r->spec, rd->r->run[run], path, err)) == ERR_OK)
+    if ((rc = tokenrun_path(&rd->r->spec, &rd->r->run[run], path, err)) == ERR_OK)
         rc = infile_open(&rd->file, path, err);
     if (rc != ERR_OK) rd->file = NULL;
     return rc;

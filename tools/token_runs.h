@@ -4,13 +4,16 @@
  * It is published whole, so parts are encoded or not; which parts share a file is nobody's content. Records lie by
  * bucket, the top bits of their key, so that who makes some of the shards reads its slices of every file and nothing else.
  *
- *   DIR/encoded/BBBBBB-EEEEEE.run of parts [B, E), integers little-endian
+ * A file is never replaced, since others may be reading it: two processes that encode the same parts, by mistake or because one of them was
+ * taken for dead, make two files, of which one counts.
+ *
+ *   DIR/encoded/BBBBBB-EEEEEE-WWWWWWWWWWWWWWWW.run of parts [B, E), W the number of who wrote it; integers little-endian
  *      segments   records {u32 bytes of the value, 16 key, value} by bucket; then for every bucket and for their end {u64 offset
  *                 from the segment's beginning, u64 XXH3-64 of the bucket's bytes (of the end: 0)}
  *      list       per segment u64 offset of its table of buckets
  *      domains    as domainset_put() has them
  *      tail       88 bytes: "TAMISENC", u32 version 1, u32 buckets, u32 B, u32 E, 16 bytes key of the job, u64 bytes without a token,
- *                 u64 segments, u64 bytes of domains, u64 offset of the list, u64 0, u64 XXH3-64 of list, domains and the tail before it */
+ *                 u64 segments, u64 bytes of domains, u64 offset of the list, u64 W, u64 XXH3-64 of list, domains and the tail before it */
 #ifndef TAMIS_TOOLS_TOKEN_RUNS_H
 #define TAMIS_TOOLS_TOKEN_RUNS_H
 
@@ -33,13 +36,18 @@ typedef struct {
 } TokenRange;
 
 typedef struct {
+    TokenRange parts;
+    uint64_t writer;
+} TokenRunName;
+
+typedef struct {
     uint32_t run;
     uint64_t table; /* its offset in the file */
 } TokenSegment;
 
 typedef struct {
     TokenRunsSpec spec;
-    TokenRange *run; /* files that count: no part is in two of them */
+    TokenRunName *run; /* files that count: no part is in two of them */
     TokenSegment *segment;
     size_t n, cap, n_segments, cap_segments;
     bool *has; /* by part: encoded */

@@ -16,8 +16,8 @@ enum {
 };
 
 uint32_t tokenrun_buckets(const TokenRunsSpec *s);
-MUST_USE ErrCode tokenrun_path(const TokenRunsSpec *s, TokenRange parts, char out[PATH_MAX], Err *err);
+MUST_USE ErrCode tokenrun_path(const TokenRunsSpec *s, const TokenRunName *run, char out[PATH_MAX], Err *err);
 /* Appends what ranks tell one another of a file. */
-void tokenrun_tell_one(Buf *b, TokenRange parts, uint64_t n_lost, Span list, Span domains);
+void tokenrun_tell_one(Buf *b, const TokenRunName *run, uint64_t n_lost, Span list, Span domains);
 
 #endif

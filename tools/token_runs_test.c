@@ -126,6 +126,30 @@ TEST(records_come_back_from_any_grouping)
     }
 }
 
+/* Two processes that encode the same parts: who reads what the first has made is not disturbed, though the second cuts it into other segments,
+ * and who comes later takes each part once. */
+TEST(the_same_parts_twice_disturb_nobody)
+{
+    const TokenRunsSpec spec = spec_of(check_tmpdir(), 4);
+    const Par par = par_alone(2);
+    TokenRuns before, after;
+    StoreList list;
+    Err err = {0};
+
+    write_parts(&spec, (TokenRange){0, N_PARTS}, 1, 1 << 20);
+    CHECK_OK(tokenruns_open(&before, &spec, &par, &err), &err);
+    write_parts(&spec, (TokenRange){0, N_PARTS}, 3, 2000);
+    CHECK_OK(tokenruns_open(&after, &spec, &par, &err), &err);
+    CHECK_OK(store_list(spec.dir, &list, &err), &err);
+    CHECK_INT(2, list.n);
+    CHECK_INT(1, after.n);
+    check_all(&before, 1);
+    check_all(&after, 1);
+    storelist_clear(&list);
+    tokenruns_clear(&before);
+    tokenruns_clear(&after);
+}
+
 /* A byte of the file is another one, or its end is missing: it does not count, or reading it fails, or (a byte that nobody reads) all is as
  * it was. */
 static void check_damage(const TokenRunsSpec *spec, const char *path, Span bytes)
@@ -150,13 +174,17 @@ static void check_damage(const TokenRunsSpec *spec, const char *path, Span bytes
 TEST(damage_shows)
 {
     const TokenRunsSpec spec = spec_of(check_tmpdir(), 4);
+    StoreList list;
     char path[700];
     Buf file = {0};
     Err err = {0};
 
     log_setup(LOG_QUIET, 1); /* no warnings */
     write_parts(&spec, (TokenRange){0, 1}, 1, 1 << 20);
-    snprintf(path, sizeof path, "%s/000000-000001.run", spec.dir);
+    CHECK_OK(store_list(spec.dir, &list, &err), &err);
+    CHECK_INT(1, list.n);
+    snprintf(path, sizeof path, "%s/%s", spec.dir, list.name[0]);
+    storelist_clear(&list);
     CHECK_OK(store_read(path, 1 << 20, &file, &err), &err);
     for (size_t i = 0; i < file.n; i += i + 300 < file.n ? 7 : 1) {
         file.p[i] ^= 0x41;

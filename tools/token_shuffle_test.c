@@ -405,12 +405,21 @@ static ErrCode run_task(const Shuffling *s, OptTask task, int threads, uint64_t 
     return rc;
 }
 
-static void remove_run(const char *dir, uint32_t begin, uint32_t end)
+/* The one file of encoded parts. */
+static void remove_run(const char *out_dir, uint32_t begin, uint32_t end)
 {
-    char path[700];
+    char dir[600], path[900], head[32];
+    StoreList list;
+    Err err;
 
-    snprintf(path, sizeof path, "%s/encoded/%06" PRIu32 "-%06" PRIu32 ".run", dir, begin, end);
+    snprintf(dir, sizeof dir, "%s/encoded", out_dir);
+    snprintf(head, sizeof head, "%06" PRIu32 "-%06" PRIu32 "-", begin, end);
+    CHECK_OK(store_list(dir, &list, &err), &err);
+    CHECK_INT(1, list.n);
+    CHECK_INT(0, strncmp(list.name[0], head, strlen(head)));
+    snprintf(path, sizeof path, "%s/%s", dir, list.name[0]);
     CHECK_INT(0, unlink(path));
+    storelist_clear(&list);
 }
 
 TEST(a_run_goes_on_where_it_stopped)
