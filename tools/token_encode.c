@@ -185,6 +185,7 @@ static ErrCode encode_parts(Encoding *e, TokenRange parts, Progress *progress, E
     if (rc == ERR_OK)
         rc = docscan_parts(e->spec->set, e->par->threads, parts.begin, parts.end, encode_document, e, progress, err);
     if (rc == ERR_OK) rc = take_counts(e, &domains, &n_lost, err);
+    if (rc == ERR_OK) rc = domainset_name(&domains, err); /* now rather than when all is encoded */
     if (rc == ERR_OK) rc = tokenrun_end(e->run, &domains, n_lost, &bytes, err);
     if (rc == ERR_OK) rc = check_room(e, parts, &domains, bytes, err);
     for (size_t i = 0; i < domains.n; i++) n_docs += domains.v[i].n_docs;

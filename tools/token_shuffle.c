@@ -30,8 +30,9 @@ typedef struct {
 } Receiving;
 
 typedef struct {
-    Buf head;   /* chunk 0 as far as the id */
-    Buf tokens; /* u32 */
+    const char *dir; /* where it comes from, for messages */
+    Buf head;        /* chunk 0 as far as the id */
+    Buf tokens;      /* u32 */
     ShardDoc doc;
     uint64_t n_tokens; /* announced */
 } Received;
@@ -54,15 +55,17 @@ static void get_tokens(Buf *out, Span packed)
     out->n += n * sizeof(uint32_t);
 }
 
-/* Takes the head of a document apart; the value is our own, so its lengths are right. */
-static Span take_head(Received *r, Span value)
+/* Takes the head of a document off its first chunk. */
+static ErrCode take_head(Received *r, Span *chunk, Err *err)
 {
-    const uint8_t *p = value.p + TOKEN_CHUNK_HEAD;
-    size_t domain = le16_get(p + 16), lang = le16_get(p + 18), id = le32_get(p + 20),
-           head = TOKEN_CHUNK_HEAD + TOKEN_DOC_HEAD;
+    if (chunk->n < TOKEN_DOC_HEAD) return err_set(err, ERR_DATA, "%s: the head of a document is cut", r->dir);
+    const uint8_t *p = chunk->p;
+    const size_t domain = le16_get(p + 16), lang = le16_get(p + 18), id = le32_get(p + 20), head = TOKEN_DOC_HEAD;
+    if (domain + lang + id > chunk->n - head)
+        return err_set(err, ERR_DATA, "%s: the head of a document is cut", r->dir);
 
     buf_reset(&r->head);
-    buf_put(&r->head, value.p + head, domain + lang + id);
+    buf_put(&r->head, p + head, domain + lang + id);
     r->n_tokens = le64_get(p + 8);
     r->doc = (ShardDoc){.doc = le64_get(p)};
     if (!r->head.oom) {
@@ -70,7 +73,8 @@ static Span take_head(Received *r, Span value)
         r->doc.lang = span(r->head.p + domain, lang);
         r->doc.id = span(r->head.p + domain + lang, id);
     }
-    return span_from(value, head + domain + lang + id);
+    *chunk = span_from(*chunk, head + domain + lang + id);
+    return ERR_OK;
 }
 
 /* All chunks of one key. */
@@ -83,16 +87,19 @@ static ErrCode receive_document(ExchangeGroups *g, Received *r, Err *err)
 
     buf_recycle(&r->tokens);
     while ((rc = exchange_next_value(g, &value, &end, err)) == ERR_OK && !end) {
+        if (value.n < TOKEN_CHUNK_HEAD) return err_set(err, ERR_DATA, "%s: a chunk of a document is cut", r->dir);
         if (get_be32(value.p) != chunk++) /* a DatasetSet has no document twice; if it had, here it would show */
             return err_set(err, ERR_DATA, "document %.*s stands twice in the input", shown(r->doc.id),
                            (const char *)r->doc.id.p);
-        get_tokens(&r->tokens, chunk == 1 ? take_head(r, value) : span_from(value, TOKEN_CHUNK_HEAD));
+        Span tokens = span_from(value, TOKEN_CHUNK_HEAD);
+        if (chunk == 1 && (rc = take_head(r, &tokens, err)) != ERR_OK) return rc;
+        get_tokens(&r->tokens, tokens);
     }
     if (rc != ERR_OK) return rc;
     if ((rc = buf_ok(&r->head, "tokens", err)) != ERR_OK || (rc = buf_ok(&r->tokens, "tokens", err)) != ERR_OK)
         return rc;
     if (r->tokens.n / sizeof(uint32_t) != r->n_tokens)
-        return err_set(err, ERR_DATA, "tokens of a document were lost on the way");
+        return err_set(err, ERR_DATA, "%s: tokens of a document are missing", r->dir);
     return ERR_OK;
 }
 
@@ -205,7 +212,7 @@ static ErrCode receive_partition(void *ctx, int thread, uint32_t partition, Exch
     const Receiving *rx = ctx;
     uint8_t key[EXCHANGE_KEY];
     const double began = clock_seconds(), cpu = thread_cpu_seconds();
-    Received r = {0};
+    Received r = {.dir = rx->runs->spec.dir};
     Writing wr;
     bool end;
     ErrCode rc;
@@ -298,7 +305,8 @@ static bool shard_number(const char *name, uint64_t *n)
 {
     const Span s = span_str(name), before = SPAN_LIT("shard-"), behind = SPAN_LIT(".tok");
 
-    return s.n > before.n + behind.n && span_starts(s, before) && span_eq(span_from(s, s.n - behind.n), behind) &&
+    return s.n == before.n + 6 + behind.n && span_starts(s, before) &&
+           span_eq(span_from(s, s.n - behind.n), behind) &&
            span_to_u64(span(s.p + before.n, s.n - before.n - behind.n), n);
 }
 

@@ -4,6 +4,7 @@
 #include "core/store.h"
 #include "tests/alloc_fault.h"
 #include "tests/check.h"
+#include "tools/token_runs.h"
 #include "tools/token_shuffle.h"
 
 #include <inttypes.h>
@@ -449,6 +450,65 @@ TEST(a_run_goes_on_where_it_stopped)
     take_files(s.out, before);
     for (uint32_t i = 0; i < N_FILES; i++) CHECK(is_same(&before[i], &after[i]));
     datasetset_close((DatasetSet *)(uintptr_t)s.set);
+    tokenizer_free(t);
+}
+
+/* All parts of the input in one file, of one record. */
+static void write_record(const char *out_dir, Span value)
+{
+    const Par par = par_alone(1);
+    const uint8_t key[EXCHANGE_KEY] = {1};
+    char dir[600];
+    TokenRunWriter *w;
+    TokenRuns r;
+    DomainSet domains = {0};
+    DomainCount *count;
+    uint64_t bytes;
+    Buf made = {0};
+    Err err = {0};
+
+    snprintf(dir, sizeof dir, "%s/encoded", out_dir);
+    const TokenRunsSpec spec = {.dir = dir, .partitions = N_SHARDS, .n_parts = N_PARTS};
+    CHECK_OK(domainset_at(&domains, SPAN_LIT("code"), &count, &err), &err);
+    CHECK_OK(tokenruns_open(&r, &spec, &par, &err), &err);
+    CHECK_OK(tokenrun_new(&w, &r, 1, 1 << 20, &err), &err);
+    CHECK_OK(tokenrun_begin(w, (TokenRange){0, N_PARTS}, &err), &err);
+    CHECK_OK(tokenrun_put(w, 0, key, value, &err), &err);
+    CHECK_OK(tokenrun_end(w, &domains, 0, &bytes, &err), &err);
+    CHECK_OK(tokenrun_finish(w, &made, &err), &err);
+    buf_clear(&made);
+    domainset_clear(&domains);
+    tokenrun_free(w);
+    tokenruns_clear(&r);
+}
+
+/* Sums that fit do not make a document of what is none. */
+TEST(records_that_are_no_documents_are_refused)
+{
+    static const struct {
+        size_t n;
+        uint8_t byte; /* every one behind the number of the chunk */
+        const char *says;
+    } odd[] = {{0, 0, "chunk of a document"},   {3, 0, "chunk of a document"},  {4, 0, "head of a document"},
+               {27, 0, "head of a document"},   {28, 1, "head of a document"},  {400, 255, "head of a document"},
+               {1000, 1, "head of a document"}, {31, 0, "tokens of a document"}};
+    Tokenizer *t = make_tokenizer();
+    DatasetSet *set = make_set(check_tmpdir());
+
+    for (size_t i = 0; i < sizeof odd / sizeof *odd; i++) {
+        const Shuffling s = {set, t, check_tmpdir()};
+        uint8_t *value = malloc(odd[i].n + 1);
+        Err err = {0};
+        CHECK(value != NULL);
+        if (!value) break;
+        memset(value, odd[i].byte, odd[i].n);
+        memset(value, 0, odd[i].n < TOKEN_CHUNK_HEAD ? odd[i].n : TOKEN_CHUNK_HEAD);
+        write_record(s.out, span(value, odd[i].n));
+        CHECK_INT(ERR_DATA, run_task(&s, (OptTask){0, 0}, 1, 8 << 20, &err));
+        CHECK(strstr(err.msg, odd[i].says) && strstr(err.msg, s.out));
+        free(value);
+    }
+    datasetset_close(set);
     tokenizer_free(t);
 }
 
