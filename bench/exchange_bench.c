@@ -1,5 +1,5 @@
 /* bench/exchange_bench.c - records a second through core/exchange.h: made by counting, sent, delivered sorted and grouped.
- * Usage: exchange_bench RECORDS VALUE_BYTES KEYS MEMORY_MIB THREADS PARTITIONS [SCRATCH_DIR|- [TIMES [SENDERS [MACHINE_RANKS]]]]
+ * Usage: exchange_bench RECORDS VALUE_BYTES KEYS MEMORY_MIB THREADS PARTITIONS [SCRATCH_DIR|- [TIMES [SENDERS]]]
  *        exchange_bench copy MIB THREADS
  *        exchange_bench hex RECORDS
  * KEYS 0: every key is another one. TIMES exchanges follow one another in the process, a line each: the first one touches its
@@ -188,7 +188,7 @@ int main(int argc, char **argv)
     if (argc == 4 && strcmp(argv[1], "copy") == 0) return copy(strtoull(argv[2], NULL, 10) << 20, atoi(argv[3]));
     if (argc < 7) {
         fputs("usage: exchange_bench RECORDS VALUE_BYTES KEYS MEMORY_MIB THREADS PARTITIONS "
-              "[SCRATCH_DIR|- [TIMES [SENDERS [MACHINE_RANKS]]]]\n"
+              "[SCRATCH_DIR|- [TIMES [SENDERS]]]\n"
               "       exchange_bench copy MIB THREADS\n"
               "       exchange_bench hex RECORDS\n",
               stderr);
@@ -201,7 +201,6 @@ int main(int argc, char **argv)
                         .partitions = (uint32_t)strtoul(argv[6], NULL, 10),
                         .value_bytes = (uint32_t)strtoul(argv[2], NULL, 10),
                         .memory = strtoull(argv[4], NULL, 10) << 20,
-                        .machine_ranks = argc > 10 ? (uint32_t)strtoul(argv[10], NULL, 10) : 0,
                         .scratch = argc > 7 && strcmp(argv[7], "-") != 0 ? argv[7] : NULL}};
     Err err;
     ErrCode rc = par_start(&b.par, atoi(argv[5]), &err);

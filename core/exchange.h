@@ -11,8 +11,7 @@
  * --memory. (One thing grows with what is sent: where bins begin on scratch, 16 bytes a bin each time that a thread's share goes
  * there. That comes out of the share, but for what is beyond half of it: with some 150 times the budget.)
  * Delivery takes a bin at a time: gathered and sorted in memory, or in pieces that are merged as a stream when one key or few
- * have too much. Between ranks bins travel in rounds (core/exchange_ranks.c); ranks of one machine read them where the sender has put
- * them. Scratch files have no name and end with the
+ * have too much. Between ranks bins travel in rounds (core/exchange_ranks.c). Scratch files have no name and end with the
  * process; their chunks carry checksums, and a damaged one ends the exchange with ERR_DATA. Large blocks of memory stay with
  * the process for the next exchange (core/slab.h).
  *
@@ -36,7 +35,6 @@ typedef struct {
     ExchangeCombine combine; /* NULL: none; needs fixed-width values */
     uint64_t memory;         /* budget in bytes; 256 KiB a thread at the least */
     const char *scratch;     /* directory for what does not fit the budget; NULL: then nothing more fits */
-    uint32_t machine_ranks;  /* 0: ranks of one machine share memory; N: as if machines had N ranks each (tests) */
 } ExchangeSpec;
 
 typedef struct Exchange Exchange;

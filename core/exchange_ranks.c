@@ -1,14 +1,14 @@
 /* Delivery over ranks. A rank owns a contiguous range of bins. Bins travel in rounds: in each, every rank takes the next few
- * of its own that fit a share of the budget, all others send it theirs (core/exchange_flight.h), and it delivers them, with what it
- * has itself, while the next round is under way. So memory is bounded whatever the records do, and nothing is spilled twice. Which
- * round a bin falls into changes nothing that is delivered.
+ * of its own that fit a share of the budget, all others send it theirs, and it delivers them, with what it has itself, while the
+ * next round is under way. So memory is bounded whatever the records do, and nothing is spilled twice. Which round a bin falls
+ * into changes nothing that is delivered.
  *
  * A bin larger than a batch may be comes alone: the others send its owner their records a piece at a time, which the owner keeps
  * as a run on scratch and then delivers like any bin that does not fit.
  *
  * A section, what one rank sends another in a round: u32 bytes of every bin of the batch, of far records then u32 how many (they
  * need not be walked to know), then the records of these bins. */
-#include "core/exchange_flight.h"
+#include "core/exchange_impl.h"
 
 #include "core/par_mpi.h"
 #include "core/scratch.h"
@@ -30,7 +30,10 @@ typedef struct {
     BinRange *batch;      /* of every rank, this round */
     uint32_t *next;       /* of every rank: its first bin after the batch */
     int turn;             /* the rank that is first to be given a batch */
-    Flight flight;
+    uint64_t *send_n, *recv_n;
+    Slab *send;             /* filled or under way */
+    Slab *recv, *recv_next; /* being delivered; under way */
+    uint64_t *recv_next_n;
     BinRange here; /* this rank's bins that came */
 } Rounds;
 
@@ -40,7 +43,12 @@ static void rounds_clear(Rounds *r)
     free(r->mine);
     free(r->batch);
     free(r->next);
-    flight_close(&r->flight);
+    free(r->send_n);
+    free(r->recv_n);
+    free(r->recv_next_n);
+    slab_give(r->recv, r->x->spec.memory);
+    slab_give(r->recv_next, r->x->spec.memory);
+    slab_give(r->send, r->x->spec.memory);
 }
 
 /* Of all ranks. */
@@ -64,18 +72,21 @@ static ErrCode check_bins(const Exchange *x, Err *err)
 static ErrCode rounds_init(Rounds *r, Exchange *x, Err *err)
 {
     size_t ranks = (size_t)x->par.n_ranks;
-    ErrCode check = check_bins(x, err), rc;
+    ErrCode check = check_bins(x, err);
 
     *r = (Rounds){.x = x, .rank = x->par.rank, .n_ranks = x->par.n_ranks};
-    r->round_bytes = x->share * (uint64_t)x->threads / (uint64_t)(flight_batches(x) + 1); /* and one to deliver */
-    r->round_bytes = least(r->round_bytes); /* plans are the same everywhere */
-    rc = flight_open(&r->flight, x, err);
+    r->round_bytes =
+        x->share * (uint64_t)x->threads / 4; /* one batch to send, two to receive, one for their delivery */
+    r->round_bytes = least(r->round_bytes);  /* plans are the same everywhere */
     r->all = calloc(x->bins, sizeof *r->all);
     r->mine = calloc(x->bins, sizeof *r->mine);
     r->batch = calloc(ranks, sizeof *r->batch);
     r->next = calloc(ranks, sizeof *r->next);
-    if (rc) return rc;
-    if (!r->all || !r->mine || !r->batch || !r->next) return err_nomem(err, x->name);
+    r->send_n = calloc(ranks, sizeof *r->send_n);
+    r->recv_n = calloc(ranks, sizeof *r->recv_n);
+    r->recv_next_n = calloc(ranks, sizeof *r->recv_next_n);
+    if (!r->all || !r->mine || !r->batch || !r->next || !r->send_n || !r->recv_n || !r->recv_next_n)
+        return err_nomem(err, x->name);
     for (int i = 0; i < r->n_ranks; i++) r->next[i] = rank_bin(r->x, i);
     return check;
 }
@@ -142,8 +153,7 @@ static bool is_done(const Rounds *r)
     return true;
 }
 
-/* All ranks have delivered the round before the last one: what lies in their windows is read (core/exchange_flight.h).
- * Where one rank holds most of all records, batches shrink until it can send its part; when they are as small as the next bins,
+/* Where one rank holds most of all records, batches shrink until it can send its part; when they are as small as the next bins,
  * fewer ranks are given one, in turn. One bin for one rank can always be sent. False: the next bins are all too large for a batch. */
 static bool plan_round(Rounds *r)
 {
@@ -184,9 +194,21 @@ static size_t heads_bytes(const Exchange *x, BinRange bins)
 /* A few bins of one section, filled in by one thread. */
 typedef struct {
     BinRange bins;
-    size_t head, head_n; /* in the flight: the u32 bytes of its first bin, the u32 records */
+    size_t head, head_n; /* in `send`: the u32 bytes of its first bin, the u32 records */
     size_t at, used;     /* there: room for its records; what they took */
 } Part;
+
+/* A slab of n bytes, none used. */
+static ErrCode room_for(const Rounds *r, Slab **s, size_t n, Err *err)
+{
+    if (!*s || (*s)->cap < n) {
+        slab_give(*s, r->x->spec.memory);
+        *s = slab_take(n);
+    }
+    if (!*s) return err_nomem(err, r->x->name);
+    (*s)->used = 0;
+    return ERR_OK;
+}
 
 /* Records that are here, folded or not. */
 static uint64_t bin_records(const Exchange *x, uint32_t bin)
@@ -219,15 +241,14 @@ static ErrCode put_bin(Exchange *x, uint32_t bin, BinStream *in, uint8_t *to, si
 
 static ErrCode put_part(Rounds *r, Part *p, BinStream *in, Err *err)
 {
-    uint8_t *to = r->flight.to;
     size_t n;
     ErrCode rc = binstream_load(in, r->x, p->bins, err);
 
     for (uint32_t bin = p->bins.begin; bin < p->bins.end && rc == ERR_OK; bin++) {
-        rc = put_bin(r->x, bin, in, to + p->at + p->used, &n, err);
+        rc = put_bin(r->x, bin, in, slab_bytes(r->send) + p->at + p->used, &n, err);
         size_t at = (size_t)(bin - p->bins.begin) * 4;
-        le32_put(to + p->head + at, (uint32_t)n);
-        if (r->x->far) le32_put(to + p->head_n + at, (uint32_t)bin_records(r->x, bin));
+        le32_put(slab_bytes(r->send) + p->head + at, (uint32_t)n);
+        if (r->x->far) le32_put(slab_bytes(r->send) + p->head_n + at, (uint32_t)bin_records(r->x, bin));
         p->used += n;
     }
     return rc;
@@ -240,8 +261,7 @@ static ErrCode cut_parts(const Rounds *r, Part **parts, size_t *n_parts, size_t 
     bool wide;
 
     *n_parts = 0;
-    for (int k = 0; k < r->n_ranks; k++) {
-        int i = r->flight.order[k];
+    for (int i = 0; i < r->n_ranks; i++) {
         BinRange batch = r->batch[i];
         if (i == r->rank) continue;
         head = at;
@@ -261,27 +281,25 @@ static ErrCode cut_parts(const Rounds *r, Part **parts, size_t *n_parts, size_t 
     return ERR_OK;
 }
 
-/* Folded and read records took less room than was kept: sections become contiguous. The bytes. */
-static size_t close_gaps(Rounds *r, const Part *parts, size_t n_parts)
+/* Folded and read records took less room than was kept: sections become contiguous. */
+static void close_gaps(Rounds *r, const Part *parts, size_t n_parts)
 {
-    uint8_t *bytes = r->flight.to;
     const Part *p = parts;
     size_t to = 0;
 
-    memset(r->flight.send_n, 0, (size_t)r->n_ranks * sizeof *r->flight.send_n);
-    for (int k = 0; k < r->n_ranks; k++) {
-        int i = r->flight.order[k];
+    memset(r->send_n, 0, (size_t)r->n_ranks * sizeof *r->send_n);
+    for (int i = 0; i < r->n_ranks; i++) {
         size_t heads = heads_bytes(r->x, r->batch[i]), begin = to;
         if (i == r->rank || heads == 0) continue;
-        memmove(bytes + to, bytes + p->head, heads);
+        memmove(slab_bytes(r->send) + to, slab_bytes(r->send) + p->head, heads);
         to += heads;
         for (; p < parts + n_parts && p->bins.begin >= r->batch[i].begin && p->bins.begin < r->batch[i].end; p++) {
-            if (to != p->at) memmove(bytes + to, bytes + p->at, p->used);
+            memmove(slab_bytes(r->send) + to, slab_bytes(r->send) + p->at, p->used);
             to += p->used;
         }
-        r->flight.send_n[i] = to - begin;
+        r->send_n[i] = to - begin;
     }
-    return to;
+    r->send->used = to;
 }
 
 static ErrCode put_parts(Rounds *r, Part *parts, size_t n, Err *err)
@@ -313,12 +331,44 @@ static ErrCode fill_sections(Rounds *r, Err *err)
     size_t n, bytes = 0;
     ErrCode rc = cut_parts(r, &parts, &n, &bytes, err);
 
-    if (rc == ERR_OK) rc = flight_room(&r->flight, bytes, false, err);
+    if (rc == ERR_OK) rc = room_for(r, &r->send, bytes, err);
     if (rc == ERR_OK) rc = put_parts(r, parts, n, err);
-    bytes = rc == ERR_OK ? close_gaps(r, parts, n) : 0;
+    if (rc == ERR_OK) close_gaps(r, parts, n);
     free(parts);
-    event_end(span, 0, bytes);
+    event_end(span, 0, rc == ERR_OK ? r->send->used : 0);
     return rc;
+}
+
+/* For what recv_next_n announces. */
+static ErrCode room_to_receive(Rounds *r, Err *err)
+{
+    uint64_t n = 0;
+
+    for (int i = 0; i < r->n_ranks; i++) n += r->recv_next_n[i];
+    if (n > INT32_MAX) return err_set(err, ERR_NOMEM, "exchange %s: a round of %" PRIu64 " MiB", r->x->name, n >> 20);
+    return room_for(r, &r->recv_next, (size_t)n, err);
+}
+
+/* Puts what is in `send` under way; `rc` says whether it is complete here. Collective. */
+static ErrCode begin_flight(Rounds *r, ErrCode rc, Err *err)
+{
+    if ((rc = par_agree(&r->x->par, rc, err)) != ERR_OK) return rc;
+    mpi_alltoall_u64(r->send_n, r->recv_next_n);
+    if ((rc = par_agree(&r->x->par, room_to_receive(r, err), err)) != ERR_OK) return rc;
+    mpi_alltoallv_begin(slab_bytes(r->send), r->send_n, slab_bytes(r->recv_next), r->recv_next_n, r->n_ranks);
+    return ERR_OK;
+}
+
+static void end_flight(Rounds *r)
+{
+    Slab *bytes = r->recv;
+    uint64_t *counts = r->recv_n;
+
+    EventSpan span = event_begin("wait", r->x->name, 0); /* for what has not come yet */
+    mpi_alltoallv_end();
+    event_end(span, 0, 0);
+    r->recv = r->recv_next, r->recv_n = r->recv_next_n;
+    r->recv_next = bytes, r->recv_next_n = counts;
 }
 
 /* --- delivering what came */
@@ -353,22 +403,22 @@ static ErrCode deliver_round(Rounds *r, Delivery *d, Err *err)
 {
     Exchange *x = r->x;
     EventSpan span = event_begin("round", x->name, 0);
-    uint64_t bytes = 0;
+    uint8_t *bytes = slab_bytes(r->recv);
     ErrCode rc = ERR_OK;
 
     x->section = calloc((size_t)r->n_ranks, sizeof *x->section);
     if (!x->section) return err_nomem(err, x->name);
     for (int i = 0; i < r->n_ranks && rc == ERR_OK; i++) {
-        if (r->flight.came_n[i] == 0) continue;
-        rc = open_section(r, r->flight.came[i], r->flight.came_n[i], &x->section[x->n_sections++], err);
-        bytes += r->flight.came_n[i];
+        if (r->recv_n[i] == 0) continue;
+        rc = open_section(r, bytes, r->recv_n[i], &x->section[x->n_sections++], err);
+        bytes += r->recv_n[i];
     }
     if (rc == ERR_OK) rc = deliver_range(r, d, r->here, err);
     for (size_t i = 0; i < x->n_sections; i++) free(x->section[i].offset);
     free(x->section);
     x->section = NULL;
     x->n_sections = 0;
-    event_end(span, 0, bytes);
+    event_end(span, 0, (uint64_t)(bytes - slab_bytes(r->recv)));
     return rc;
 }
 
@@ -383,17 +433,17 @@ typedef struct {
 } WideBin;
 
 /* Whole records, no more than this rank's part of what the owner receives at a time. */
-static ErrCode fill_piece(Rounds *r, WideBin *w, size_t *used, Err *err)
+static ErrCode fill_piece(Rounds *r, WideBin *w, Err *err)
 {
     size_t most = (size_t)r->round_bytes / (size_t)r->n_ranks, n;
     const uint8_t *record;
-    ErrCode rc = flight_room(&r->flight, most + FAR_HEAD + EXCHANGE_MAX_VALUE, true, err);
+    ErrCode rc = room_for(r, &r->send, most + FAR_HEAD + EXCHANGE_MAX_VALUE, err);
 
     while (r->rank != w->owner && rc == ERR_OK && (record = binstream_peek(&w->in)) != NULL) {
         n = record_bytes(r->x, record);
-        if (*used > 0 && *used + n > most) break;
-        memcpy(r->flight.to + *used, record, n);
-        *used += n;
+        if (r->send->used > 0 && r->send->used + n > most) break;
+        memcpy(slab_bytes(r->send) + r->send->used, record, n);
+        r->send->used += n;
         rc = binstream_pop(&w->in, err);
     }
     return rc;
@@ -401,27 +451,24 @@ static ErrCode fill_piece(Rounds *r, WideBin *w, size_t *used, Err *err)
 
 static ErrCode keep_pieces(const Rounds *r, const WideBin *w, Err *err)
 {
-    const Flight *f = &r->flight;
-    ErrCode rc = ERR_OK;
+    uint64_t n = 0;
 
-    for (int i = 0; i < r->n_ranks && w->got && rc == ERR_OK; i++)
-        rc = runwriter_slice(w->got, span(f->came[i], (size_t)f->came_n[i]), err);
-    return rc;
+    for (int i = 0; i < r->n_ranks; i++) n += r->recv_n[i];
+    return r->rank == w->owner ? runwriter_slice(w->got, span(slab_bytes(r->recv), (size_t)n), err) : ERR_OK;
 }
 
 static ErrCode send_wide(Rounds *r, WideBin *w, Err *err)
 {
-    Flight *f = &r->flight;
+    uint64_t most;
     ErrCode rc = ERR_OK;
 
     for (;;) {
-        size_t used = 0;
-        if (rc == ERR_OK) rc = fill_piece(r, w, &used, err);
-        memset(f->send_n, 0, (size_t)r->n_ranks * sizeof *f->send_n);
-        uint64_t most = f->send_n[w->owner] = rc == ERR_OK ? used : 0;
+        if (rc == ERR_OK) rc = fill_piece(r, w, err);
+        memset(r->send_n, 0, (size_t)r->n_ranks * sizeof *r->send_n);
+        r->send_n[w->owner] = most = rc == ERR_OK ? r->send->used : 0;
         mpi_max_u64(&most);
-        if ((rc = flight_begin(f, rc, err)) != ERR_OK) return rc;
-        flight_end(f);
+        if ((rc = begin_flight(r, rc, err)) != ERR_OK) return rc;
+        end_flight(r);
         rc = keep_pieces(r, w, err);
         if (most == 0) return rc;
     }
@@ -476,18 +523,17 @@ static ErrCode all_rounds(Rounds *r, Delivery *d, Err *err)
 
     measure_bins(r);
     bound_rounds(r);
-    flight_windows(&r->flight, r->round_bytes);
     for (;;) {
         bool wide = false, more = !is_done(r);
         if (more) wide = !plan_round(r);
         if (more && !wide) {
             if (rc == ERR_OK) rc = fill_sections(r, err);
-            if ((rc = flight_begin(&r->flight, rc, err)) != ERR_OK) return rc;
+            if ((rc = begin_flight(r, rc, err)) != ERR_OK) return rc;
         }
         if (have) rc = deliver_round(r, d, err);
         have = more && !wide;
         if (have) {
-            flight_end(&r->flight);
+            end_flight(r);
             r->here = r->batch[r->rank];
         } else {
             rc = par_agree(&r->x->par, rc, err);

@@ -8,27 +8,6 @@
 
 enum { MPI_PIECE = 1 << 28 }; /* counts are int: bulk bytes go in pieces */
 
-static bool *same_machine; /* by rank */
-
-static void find_neighbours(MPI_Comm local, int n_local, int n_ranks)
-{
-    int *ranks = malloc(sizeof(int) * 2 * (size_t)n_local), *world = ranks + n_local;
-    MPI_Group here, all;
-
-    same_machine = calloc((size_t)n_ranks, sizeof *same_machine);
-    if (!ranks || !same_machine) MPI_Abort(MPI_COMM_WORLD, 5); /* nine bytes a rank */
-    for (int i = 0; i < n_local; i++) ranks[i] = i;
-    MPI_Comm_group(local, &here);
-    MPI_Comm_group(MPI_COMM_WORLD, &all);
-    MPI_Group_translate_ranks(here, n_local, ranks, all, world);
-    for (int i = 0; i < n_local; i++) same_machine[world[i]] = true;
-    MPI_Group_free(&here);
-    MPI_Group_free(&all);
-    free(ranks);
-}
-
-bool mpi_same_machine(int rank) { return same_machine[rank]; }
-
 ErrCode mpi_begin(int *rank, int *n_ranks, int *local_ranks, Err *err)
 {
     int provided;
@@ -40,17 +19,11 @@ ErrCode mpi_begin(int *rank, int *n_ranks, int *local_ranks, Err *err)
     MPI_Comm_size(MPI_COMM_WORLD, n_ranks);
     MPI_Comm_split_type(MPI_COMM_WORLD, MPI_COMM_TYPE_SHARED, 0, MPI_INFO_NULL, &local);
     MPI_Comm_size(local, local_ranks);
-    find_neighbours(local, *local_ranks, *n_ranks);
     MPI_Comm_free(&local);
     return ERR_OK;
 }
 
-void mpi_end(void)
-{
-    free(same_machine);
-    same_machine = NULL;
-    MPI_Finalize();
-}
+void mpi_end(void) { MPI_Finalize(); }
 void mpi_barrier(void) { MPI_Barrier(MPI_COMM_WORLD); }
 
 void mpi_sum_u64(uint64_t *v, size_t n)
@@ -125,7 +98,6 @@ ErrCode mpi_begin(int *rank, int *n_ranks, int *local_ranks, Err *err)
 }
 
 void mpi_end(void) {}
-bool mpi_same_machine(int rank) { return rank == 0; }
 void mpi_barrier(void) {}
 void mpi_sum_u64(uint64_t *v, size_t n) { (void)v, (void)n; }
 void mpi_min_int(int *v) { (void)v; }

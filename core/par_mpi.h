@@ -5,12 +5,10 @@
 
 #include "core/err.h"
 
-#include <stdbool.h>
 #include <stdint.h>
 
 MUST_USE ErrCode mpi_begin(int *rank, int *n_ranks, int *local_ranks, Err *err);
 void mpi_end(void);
-bool mpi_same_machine(int rank); /* as ours; cheap */
 void mpi_barrier(void);
 void mpi_sum_u64(uint64_t *v, size_t n);
 void mpi_min_int(int *v);

@@ -28,14 +28,11 @@ same() { # PROGRAM "ARGUMENTS" "OTHER ARGUMENTS": the first with 1 and 4 ranks, 
     done
 }
 n=0
-#                     records value keys memory threads partitions scratch times senders machine_ranks
+#                     records value keys memory threads partitions scratch times senders
 same exchange_bench "60000 8 1000000000 100 1 64" "60000 8 1000000000 2 2 64 $tmp"
 same exchange_bench "60000 8 3 100 2 64" "60000 8 3 1 1 64 $tmp"
 same exchange_bench "20000 100 500 100 1 4" "20000 100 500 1 2 4 $tmp"
 same exchange_bench "20000 100 1 100 2 1" "20000 100 1 1 1 1 $tmp"
-# Ranks of one machine read in place; as if each had its own they send messages, two and two they do both.
-same exchange_bench "60000 8 0 100 1 64 - 2 9 2" "60000 8 0 1 2 64 $tmp 2 9 1"
-same exchange_bench "20000 100 500 1 1 4 $tmp 2 9 2" "20000 100 500 100 1 4 - 2 9 1"
 # One rank has all: it can send less at a time than the others could receive, which is no reason for scratch.
 same exchange_bench "349000 8 0 26 1 8 - 1 1" "349000 8 0 26 1 8 - 1 1"
 same exchange_bench "60000 8 0 1 1 64 $tmp 1 1" "60000 8 0 2 1 64 $tmp 1 2"
