@@ -147,6 +147,7 @@ ErrCode dataset_status(const char *dir, DatasetStatus *s, bool *found, Err *err)
     if ((rc = plan_read(&s->arena, dir, &plan, err)) != ERR_OK) return rc;
     snprintf(s->stage, sizeof s->stage, "%s", plan.stage);
     s->n_parts = plan.n_parts;
+    s->key = plan.key;
     if ((rc = dataset_path(path, dir, "manifest.json", err)) != ERR_OK) return rc;
     if ((rc = leases_scan(dir, &scan, err)) != ERR_OK) return rc; /* before the parts: what ends meanwhile is done */
     rc = store_exists(path, &s->complete, err);

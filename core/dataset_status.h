@@ -3,6 +3,7 @@
 #ifndef TAMIS_CORE_DATASET_STATUS_H
 #define TAMIS_CORE_DATASET_STATUS_H
 
+#include "core/hash.h"
 #include "core/lease.h"
 
 /* A part somebody holds the lease of, and on what. */
@@ -36,6 +37,7 @@ typedef struct {
 typedef struct {
     Arena arena;
     char stage[32];
+    Hash128 key;   /* of the job */
     bool complete; /* the manifest is there */
     uint32_t n_parts, n_done, n_running, n_aside, n_damaged,
         n_missing;               /* the last five make up the first; missing: nobody is at it, or a dead process */

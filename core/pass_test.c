@@ -6,6 +6,7 @@
 #include "tests/check.h"
 
 #include <inttypes.h>
+#include <limits.h>
 #include <stdlib.h>
 
 enum { N = 40000, KEYS = 6000, PARTITIONS = 16, WIDTH = 12 };
@@ -156,6 +157,19 @@ TEST(pass_yields_what_sorting_yields_and_is_not_done_twice)
     CHECK_INT(N, job.sent);
 }
 
+/* What somebody who looks on sees of the step, for the job of `key`. */
+static void check_progress(const char *dir, uint64_t key, uint32_t want_done, uint32_t want_partitions)
+{
+    char step[PATH_MAX];
+    uint32_t n_done, partitions;
+    Err err;
+
+    snprintf(step, sizeof step, "%s/sums", dir);
+    CHECK_OK(results_progress(step, (Hash128){key, 7}, &n_done, &partitions, &err), &err);
+    CHECK_INT(want_done, n_done);
+    CHECK_INT(want_partitions, partitions);
+}
+
 TEST(pass_goes_on_where_it_was_cut_short)
 {
     const char *dir = check_tmpdir();
@@ -166,11 +180,14 @@ TEST(pass_goes_on_where_it_was_cut_short)
     CHECK_INT(ERR_LIMIT, run(dir, 1, &job, &p, &err));
     CHECK_STR("partition 5", err.msg);
     pass_close(p);
+    check_progress(dir, 1, PARTITIONS - 1, PARTITIONS);
+    check_progress(dir, 2, 0, 0);
     job = (Job){.fail_at = UINT32_MAX};
     CHECK_OK(run(dir, 1, &job, &p, &err), &err);
     CHECK_INT(1, job.received);
     check_results(p);
     pass_close(p);
+    check_progress(dir, 1, PARTITIONS, PARTITIONS);
     CHECK_INT(2, count_objects(dir, NULL));
 }
 

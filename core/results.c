@@ -17,7 +17,8 @@ enum {
     ENTRY = 40,
     NAME = 24, /* "XXXXXXXXXXXXXXXX.res" and zeros */
     OBJECT_MAX = 64 << 20,
-    WAIT_SECONDS = 30 /* then what waits is published with the next piece, though it is little */
+    WAIT_SECONDS = 30,     /* then what waits is published with the next piece, though it is little */
+    PROGRESS_MAX = 1 << 24 /* partitions of a step that is looked at from outside */
 };
 static const uint32_t last_piece = UINT32_C(1) << 31;
 
@@ -278,6 +279,54 @@ void results_close(Results *r)
 bool results_has(const Results *r, uint32_t partition) { return r->done[partition]; }
 uint32_t results_n_done(const Results *r) { return r->n_done; }
 bool results_complete(const Results *r) { return r->n_done == r->spec.partitions; }
+
+/* --- from outside */
+
+/* Marks the partitions that end in an object; the first one of the job tells how many there are. Objects come and go meanwhile. */
+static ErrCode mark_ended(Results *r, const char *name, Buf *list, Err *err)
+{
+    char path[PATH_MAX];
+    uint8_t tail[TAIL];
+    bool ours = false;
+    InFile *f;
+    ErrCode rc = object_path(r, name, path, err);
+
+    if (rc != ERR_OK || infile_open(&f, path, err) != ERR_OK) return rc;
+    uint64_t size = infile_size(f);
+    if (!r->done && size >= TAIL && (rc = infile_read(f, size - TAIL, tail, TAIL, err)) == ERR_OK &&
+        hash128_eq(hash128_get(tail + 24), r->spec.key)) {
+        r->spec.width = le32_get(tail + 12);
+        r->spec.partitions = le32_get(tail + 16);
+        if (r->spec.width && r->spec.partitions <= PROGRESS_MAX && !(r->done = calloc(r->spec.partitions + 1u, 1)))
+            rc = err_nomem(err, "a status");
+    }
+    if (rc == ERR_OK && r->done) rc = read_list(r, f, path, list, &ours, err);
+    infile_close(f);
+    for (size_t at = 0; rc == ERR_OK && ours && at < list->n; at += ENTRY) {
+        const Piece p = get_piece(list->p + at);
+        if (!(p.number & last_piece) || r->done[p.partition]) continue;
+        r->done[p.partition] = true;
+        r->n_done++;
+    }
+    return rc;
+}
+
+ErrCode results_progress(const char *dir, Hash128 key, uint32_t *n_done, uint32_t *partitions, Err *err)
+{
+    Results r = {.spec = {.dir = dir, .key = key}};
+    StoreList files = {0};
+    Buf list = {0};
+    ErrCode rc = store_list(dir, &files, err);
+
+    for (size_t i = 0; i < files.n && rc == ERR_OK; i++)
+        if (is_object(files.name[i])) rc = mark_ended(&r, files.name[i], &list, err);
+    *n_done = r.n_done;
+    *partitions = r.done ? r.spec.partitions : 0;
+    free(r.done);
+    buf_clear(&list);
+    storelist_clear(&files);
+    return rc;
+}
 
 /* --- writing */
 

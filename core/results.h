@@ -62,4 +62,7 @@ void results_share(const Results *r, uint32_t *begin, uint32_t *end);
  * sorted by these bytes. */
 MUST_USE ErrCode results_range(const Results *r, uint64_t from, uint64_t to, Buf *out, Err *err);
 
+/* How far the step in DIR is for the job of `key`, while others work on it: touches nothing. *partitions 0: nothing is there yet. */
+MUST_USE ErrCode results_progress(const char *dir, Hash128 key, uint32_t *n_done, uint32_t *partitions, Err *err);
+
 #endif

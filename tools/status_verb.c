@@ -2,6 +2,8 @@
 #include "core/dataset_status.h"
 #include "core/json.h"
 #include "core/options.h"
+#include "core/results.h"
+#include "core/store.h"
 #include "core/utf8.h"
 #include "tools/docs.h"
 #include "tools/recipe.h"
@@ -236,6 +238,7 @@ static void put_work(Buf *b, const DatasetStatus *s)
     buf_putc(b, ']');
 }
 
+/* Without the brace that closes it. */
 static void put_dataset(Buf *b, const char *label, const DatasetStatus *s)
 {
     const uint32_t left = s->n_running + s->n_missing;
@@ -257,7 +260,6 @@ static void put_dataset(Buf *b, const char *label, const DatasetStatus *s)
         if (s->alarm[0]) put_text(b, "alarm", s->alarm);
         put_work(b, s);
     }
-    buf_putc(b, '}');
 }
 
 /* --- directories */
@@ -275,6 +277,39 @@ static void show_file(const char *label, const char *verb, bool complete, const 
     buf_printf(b, ",\"complete\":%s}", complete ? "true" : "false");
 }
 
+/* The global steps of a job (core/pass.h), by name; none when it has no such directory. Their results go when they have been used. */
+static ErrCode show_steps(const char *dir, Hash128 key, bool json, Buf *b, Err *err)
+{
+    Arena a = {0};
+    StoreList names = {0};
+    const char *steps = path_join(&a, dir, "passes");
+    bool there = false;
+    size_t n = 0;
+    ErrCode rc = steps ? store_exists(steps, &there, err) : err_nomem(err, "a path");
+
+    if (rc == ERR_OK && there) rc = store_list(steps, &names, err);
+    if (json) buf_puts(b, ",\"steps\":[");
+    for (size_t i = 0; i < names.n && rc == ERR_OK; i++) {
+        const char *step = path_join(&a, steps, names.name[i]);
+        uint32_t n_done, partitions;
+        Err gone;
+        if (!step) rc = err_nomem(err, "a path");
+        if (!step || results_progress(step, key, &n_done, &partitions, &gone) != ERR_OK || !partitions) continue;
+        if (json) {
+            buf_puts(b, n++ ? ",{\"name\":" : "{\"name\":");
+            json_put_cstr(b, names.name[i]);
+            buf_printf(b, ",\"n_done\":%" PRIu32 ",\"partitions\":%" PRIu32 "}", n_done, partitions);
+        } else {
+            fputs("  step     ", stdout), docs_put_shown(span_str(names.name[i]), true);
+            printf(": %" PRIu32 " of %" PRIu32 " partitions\n", n_done, partitions);
+        }
+    }
+    if (json) buf_putc(b, ']');
+    storelist_clear(&names);
+    arena_clear(&a);
+    return rc;
+}
+
 static ErrCode show_dataset(const char *dir, const StatusOptions *o, Buf *b, bool *found, bool *complete, Err *err)
 {
     DatasetStatus s;
@@ -287,6 +322,8 @@ static ErrCode show_dataset(const char *dir, const StatusOptions *o, Buf *b, boo
             put_dataset(b, dir, &s);
         else
             print_dataset(dir, &s, true);
+        if (!s.complete) rc = show_steps(dir, s.key, o->json, b, err);
+        if (o->json) buf_putc(b, '}');
     }
     dataset_status_clear(&s);
     return rc;
