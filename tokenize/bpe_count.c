@@ -7,7 +7,7 @@
 
 #include <stdlib.h>
 
-enum { TABLE_MIN_BITS = 12 };
+enum { TABLE_MIN_BITS = 12, BATCH_WORDS = 64 };
 
 typedef struct {
     uint64_t lo, hi, count; /* empty: hi is 0, since a key's length is not */
@@ -20,6 +20,7 @@ typedef struct {
 } LongWord;
 
 struct BpeCounter {
+    PretokenScan *scan;
     ShortWord *few; /* short words */
     LongWord *lng;
     unsigned few_bits, long_bits; /* log2 of the sizes */
@@ -30,7 +31,7 @@ struct BpeCounter {
 
 static size_t table_size(unsigned bits) { return (size_t)1 << bits; }
 
-ErrCode bpecounter_new(BpeCounter **out, Err *err)
+ErrCode bpecounter_new(BpeCounter **out, const Pretokenizer *p, Err *err)
 {
     BpeCounter *c = calloc(1, sizeof *c);
 
@@ -39,9 +40,10 @@ ErrCode bpecounter_new(BpeCounter **out, Err *err)
     c->few_bits = c->long_bits = TABLE_MIN_BITS;
     c->few = calloc(table_size(c->few_bits), sizeof *c->few);
     c->lng = calloc(table_size(c->long_bits), sizeof *c->lng);
-    if (!c->few || !c->lng) {
+    ErrCode rc = c->few && c->lng ? pretokenscan_new(&c->scan, p, err) : err_nomem(err, "word counts");
+    if (rc != ERR_OK) {
         bpecounter_free(c);
-        return err_nomem(err, "word counts");
+        return rc;
     }
     *out = c;
     return ERR_OK;
@@ -50,6 +52,7 @@ ErrCode bpecounter_new(BpeCounter **out, Err *err)
 void bpecounter_free(BpeCounter *c)
 {
     if (!c) return;
+    pretokenscan_free(c->scan);
     free(c->few);
     free(c->lng);
     arena_clear(&c->arena);
@@ -144,19 +147,22 @@ void bpecounter_set_bytes(BpeCounter *c, uint64_t text_bytes) { c->text_bytes = 
 
 ErrCode bpecounter_feed(BpeCounter *c, Span text, Err *err)
 {
-    ErrCode rc = ERR_OK;
+    size_t end[BATCH_WORDS], n, at = 0;
+    ErrCode rc;
 
-    for (size_t at = 0, end; at < text.n && rc == ERR_OK; at = end) {
-        end = pretoken_end(text, at);
-        if (end - at <= WORD_KEY_MAX) {
-            uint64_t lo, hi;
-            word_key(text, at, end - at, &lo, &hi);
-            rc = short_add(c, lo, hi, 1, err);
-        } else {
-            Span word = {text.p + at, end - at};
-            rc = long_add(c, word, hash64(word), 1, err);
+    pretokenscan_begin(c->scan, text);
+    while ((rc = pretokenscan_next(c->scan, end, BATCH_WORDS, &n, err)) == ERR_OK && n)
+        for (size_t i = 0; i < n; at = end[i++]) {
+            if (end[i] - at <= WORD_KEY_MAX) {
+                uint64_t lo, hi;
+                word_key(text, at, end[i] - at, &lo, &hi);
+                rc = short_add(c, lo, hi, 1, err);
+            } else {
+                Span word = {text.p + at, end[i] - at};
+                rc = long_add(c, word, hash64(word), 1, err);
+            }
+            if (rc != ERR_OK) return rc;
         }
-    }
     c->text_bytes += text.n;
     return rc;
 }

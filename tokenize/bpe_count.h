@@ -22,7 +22,8 @@ MUST_USE ErrCode bpecounter_add(BpeCounter *c, Span word, uint64_t count, Err *e
 void bpecounter_set_bytes(BpeCounter *c, uint64_t text_bytes);
 
 typedef struct {
-    uint64_t memory;     /* for words under way, here */
+    uint64_t memory; /* for words under way, here */
+    const Pretokenizer *pretokenizer;
     const char *scratch; /* directory for what does not fit */
 } BpeGather;
 /* *c, this rank's counts, become those of all ranks on rank 0 and empty on the others, all with the text's whole size.

@@ -165,7 +165,7 @@ ErrCode bpecounter_gather(BpeCounter **c, const BpeGather *how, const Par *par, 
     par_sum_u64(par, &bytes, 1);
     to.value = calloc((size_t)par->threads, sizeof *to.value);
     if (!to.value) rc = err_nomem(err, "word counts");
-    if (rc == ERR_OK) rc = bpecounter_new(&to.into, err);
+    if (rc == ERR_OK) rc = bpecounter_new(&to.into, how->pretokenizer, err);
     rc = par_agree(par, rc, err);
     if (rc == ERR_OK) rc = run(c, &to, how, par, &giants, err);
     for (int i = 0; to.value && i < par->threads; i++) buf_clear(&to.value[i]);

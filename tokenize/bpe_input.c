@@ -258,7 +258,8 @@ ErrCode bpeinput_count(BpeInput *in, BpeCounter **words, uint64_t *n_docs, Err *
 
     *words = NULL;
     *n_docs = 0;
-    for (int i = 0; i < threads && rc == ERR_OK; i++) rc = bpecounter_new(&in->counter[i], err);
+    for (int i = 0; i < threads && rc == ERR_OK; i++)
+        rc = bpecounter_new(&in->counter[i], in->source.pretokenizer, err);
     if (rc == ERR_OK) rc = progress_start(&progress, "bpe: counting words", input_bytes(in), err);
     if (rc == ERR_OK)
         rc = in->set ? docscan(in->set, par, count_document, in, progress, err) : count_files(in, progress, err);

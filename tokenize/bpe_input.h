@@ -11,6 +11,7 @@ typedef struct {
     size_t n;
     bool text;
     uint64_t sample_bytes;
+    const Pretokenizer *pretokenizer;
     const Par *par; /* borrowed: outlives the BpeInput */
 } BpeSource;
 

@@ -135,7 +135,7 @@ ErrCode bpe_model_json(const BpeModel *model, const BpeParams *params, Buf *out,
     buf_puts(&b, "{\"version\":\"1.0\",\"truncation\":null,\"padding\":null,");
     put_added(&b, params, tokens, model->n_alphabet + model->n_merges);
     buf_puts(&b, "\"normalizer\":{\"type\":\"Sequence\",\"normalizers\":[]},\"pre_tokenizer\":");
-    buf_put_span(&b, pretoken_spec());
+    buf_put_span(&b, pretokenizer_spec(params->pretokenizer));
     buf_puts(
         &b,
         ",\"post_processor\":{\"type\":\"ByteLevel\",\"add_prefix_space\":true,\"trim_offsets\":false,\"use_regex\":"

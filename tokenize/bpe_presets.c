@@ -1,3 +1,4 @@
+#include "tokenize/pretoken.h"
 #include "tokenize/tokenize.h"
 
 /* DeepSeek-LLM: begin, end, then the characters of the 13 bytes that never occur in UTF-8, as plain text
@@ -32,9 +33,14 @@ static const char *const tamis_added[] = {
 static const bool tamis_special[] = {true, true, true, true, true, true, true, true,
                                      true, true, true, true, true, true, true};
 
-static const BpeParams tamis_preset = {
-    .vocab_size = 100000, .all_bytes = true, .added = tamis_added, .added_special = tamis_special, .n_added = 15};
+static const BpeParams tamis_preset = {.vocab_size = 100000,
+                                       .pretokenizer = &pretokenizer_deepseek_llm,
+                                       .all_bytes = true,
+                                       .added = tamis_added,
+                                       .added_special = tamis_special,
+                                       .n_added = 15};
 static const BpeParams deepseek_preset = {.vocab_size = 100000,
+                                          .pretokenizer = &pretokenizer_deepseek_llm,
                                           .added = deepseek_added,
                                           .added_special = deepseek_special,
                                           .n_added = 15,

@@ -107,7 +107,7 @@ static void check_round(Span text, const BpeParams *p)
     Err err = {0};
     Merge m = {0, 0};
 
-    CHECK_OK(bpecounter_new(&words, &err), &err);
+    CHECK_OK(bpecounter_new(&words, &pretokenizer_deepseek_llm, &err), &err);
     CHECK_OK(bpecounter_feed(words, text, &err), &err);
     CHECK_OK(bpe_learn(p, words, &model, &store, &err), &err);
     slow_start(&slow, text, p->all_bytes, &want);
@@ -157,7 +157,7 @@ TEST(all_bytes_come_first_in_the_order_of_their_characters)
     Buf store = {0};
     Err err = {0};
 
-    CHECK_OK(bpecounter_new(&words, &err), &err);
+    CHECK_OK(bpecounter_new(&words, &pretokenizer_deepseek_llm, &err), &err);
     CHECK_OK(bpecounter_feed(words, SPAN_LIT("ab ab ab"), &err), &err);
     CHECK_OK(bpe_learn(&p, words, &model, &store, &err), &err);
     CHECK_INT(256, model.n_alphabet);
@@ -184,7 +184,7 @@ TEST(counters_add_up_in_any_split)
 
     for (int split = 1; split <= 7; split += 3) {
         BpeCounter *c[7] = {NULL};
-        for (int i = 0; i < split; i++) CHECK_OK(bpecounter_new(&c[i], &err), &err);
+        for (int i = 0; i < split; i++) CHECK_OK(bpecounter_new(&c[i], &pretokenizer_deepseek_llm, &err), &err);
         for (uint64_t doc = 0; doc < 3000; doc++) {
             random_text(&text, doc, unit, 8, 10);
             buf_printf(&text, " w%u longer-than-fifteen-%u", (unsigned)doc, (unsigned)doc);
@@ -212,7 +212,7 @@ TEST(merging_heeds_a_signal)
     int status = 0;
     Err err = {0};
 
-    CHECK_OK(bpecounter_new(&words, &err), &err);
+    CHECK_OK(bpecounter_new(&words, &pretokenizer_deepseek_llm, &err), &err);
     CHECK_OK(bpecounter_feed(words, SPAN_LIT("tea tea tea of of"), &err), &err);
     pid_t pid = fork();
     if (pid == 0) {
@@ -249,7 +249,7 @@ static ErrCode count_text(void *ctx, Err *err)
 {
     const char *const path = ctx;
     const Par par = par_alone(2);
-    BpeSource source = {.path = &path, .n = 1, .text = true, .par = &par};
+    BpeSource source = {.path = &path, .n = 1, .text = true, .pretokenizer = &pretokenizer_deepseek_llm, .par = &par};
     Buf inputs = {0}, contents = {0};
     BpeCounter *words = NULL;
     BpeInput *in = NULL;

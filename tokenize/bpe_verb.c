@@ -186,6 +186,7 @@ static ErrCode count(const BpeRun *run, BpeInput *in, BpeCounter **words, BpeTot
     Arena arena = {0};
     const char *slash = strrchr(run->out, '/');
     BpeGather how = {.memory = run->memory / 4,
+                     .pretokenizer = run->bpe.pretokenizer,
                      .scratch = slash ? arena_str(&arena, span(run->out, (size_t)(slash - run->out) + 1)) : "."};
     EventSpan counting = event_begin("count words", NULL, 0);
     ErrCode rc = bpeinput_count(in, words, &totals->n_docs, err);
@@ -287,6 +288,7 @@ static ErrCode settle(void *options, Err *err)
     BpeParams *bpe = &o->run.bpe;
 
     *bpe = *bpe_preset(presets[o->run.preset]);
+    o->run.source.pretokenizer = bpe->pretokenizer;
     bpe->vocab_size = o->given.vocab_size;
     bpe->min_frequency = o->given.min_frequency;
     bpe->max_token_length = o->given.max_token_length;

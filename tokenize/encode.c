@@ -38,6 +38,7 @@ typedef struct {
 
 struct Encoder {
     WordMerger merger;
+    PretokenScan *scan;
     CacheLine *cache;
 };
 
@@ -48,11 +49,14 @@ ErrCode encoder_new(Encoder **out, const Tokenizer *t, Err *err)
     *out = NULL;
     if (!e) return err_nomem(err, "an encoder");
     e->merger.t = t;
-    e->cache = aligned_alloc(sizeof(CacheLine), sizeof(CacheLine)
-                                                    << CACHE_BITS); /* a line of the cache is one of the machine */
-    if (!e->cache) {
-        free(e);
-        return err_nomem(err, "an encoder");
+    ErrCode rc = pretokenscan_new(&e->scan, t->pretokenizer, err);
+    if (rc == ERR_OK) { /* a line of the cache is one of the machine */
+        e->cache = aligned_alloc(sizeof(CacheLine), sizeof(CacheLine) << CACHE_BITS);
+        if (!e->cache) rc = err_nomem(err, "an encoder");
+    }
+    if (rc != ERR_OK) {
+        encoder_free(e);
+        return rc;
     }
     memset(e->cache, 0, sizeof(CacheLine) << CACHE_BITS);
     *out = e;
@@ -62,6 +66,7 @@ ErrCode encoder_new(Encoder **out, const Tokenizer *t, Err *err)
 void encoder_free(Encoder *e)
 {
     if (!e) return;
+    pretokenscan_free(e->scan);
     free(e->cache);
     wordmerger_clear(&e->merger);
     free(e);
@@ -117,14 +122,14 @@ static inline ErrCode encode_one(Encoder *e, const BatchWord *b, Buf *ids, Err *
 static ErrCode encode_words(Encoder *e, Span text, Buf *ids, Err *err)
 {
     BatchWord batch[BATCH_WORDS];
+    size_t end[BATCH_WORDS], n, at = 0;
     ErrCode rc;
 
-    for (size_t at = 0, end; at < text.n;) {
-        size_t n = 0;
-        for (; n < BATCH_WORDS && at < text.n; at = end, n++) {
-            end = pretoken_end(text, at);
-            BatchWord *b = &batch[n];
-            b->word = (Span){text.p + at, end - at};
+    pretokenscan_begin(e->scan, text);
+    while ((rc = pretokenscan_next(e->scan, end, BATCH_WORDS, &n, err)) == ERR_OK && n) {
+        for (size_t i = 0; i < n; at = end[i++]) {
+            BatchWord *b = &batch[i];
+            b->word = (Span){text.p + at, end[i] - at};
             b->hi = 0;
             if (b->word.n > WORD_KEY_MAX) continue;
             word_key(text, at, b->word.n, &b->lo, &b->hi);
@@ -134,7 +139,7 @@ static ErrCode encode_words(Encoder *e, Span text, Buf *ids, Err *err)
         for (size_t i = 0; i < n; i++)
             if ((rc = encode_one(e, &batch[i], ids, err)) != ERR_OK) return rc;
     }
-    return ERR_OK;
+    return rc;
 }
 
 /* Cuts the text at the added tokens of pass 0, what is left at those of pass 1; what is left then is words. */

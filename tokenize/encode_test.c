@@ -4,6 +4,7 @@
 #include "tests/check.h"
 #include "tokenize/bpe_model.h"
 #include "tokenize/encode_slow.h"
+#include "tokenize/pretoken.h"
 #include "tokenize/word_merge.h"
 
 #include <stdlib.h>
@@ -49,7 +50,7 @@ static Tokenizer *trained(const char *preset, uint32_t vocab_size)
     Err err = {0};
 
     p.vocab_size = vocab_size;
-    CHECK_OK(bpecounter_new(&words, &err), &err);
+    CHECK_OK(bpecounter_new(&words, &pretokenizer_deepseek_llm, &err), &err);
     for (uint64_t seed = 0; seed < 200; seed++) {
         random_text(&text, seed, 80);
         CHECK_OK(bpecounter_feed(words, buf_span(&text), &err), &err);
@@ -120,7 +121,7 @@ static Tokenizer *random_merges(uint64_t seed)
         for (uint32_t i = 0; i < n; i++) fresh &= !span_eq(span(spelt[i], n_bytes[i]), span(spelt[n], n_bytes[n]));
         if (fresh) merge[model.n_merges++] = (Merge){a, b}, n++;
     }
-    CHECK_OK(bpe_model_json(&model, &(BpeParams){.n_added = 0}, &json, &err), &err);
+    CHECK_OK(bpe_model_json(&model, &(BpeParams){.pretokenizer = &pretokenizer_deepseek_llm}, &json, &err), &err);
     CHECK_OK(tokenizer_parse(&t, buf_span(&json), "random", &err), &err);
     buf_clear(&json);
     return t;
@@ -405,8 +406,8 @@ static ErrCode train_and_read(void *ctx, Err *err)
     ErrCode rc;
 
     p.vocab_size = 400;
-    if ((rc = bpecounter_new(&a, err)) != ERR_OK) goto out;
-    if ((rc = bpecounter_new(&b, err)) != ERR_OK) goto out;
+    if ((rc = bpecounter_new(&a, &pretokenizer_deepseek_llm, err)) != ERR_OK) goto out;
+    if ((rc = bpecounter_new(&b, &pretokenizer_deepseek_llm, err)) != ERR_OK) goto out;
     if ((rc = bpecounter_feed(a, buf_span(text), err)) != ERR_OK) goto out;
     if ((rc = bpecounter_merge(b, a, err)) != ERR_OK) goto out;
     if ((rc = bpe_train(&p, b, &json, err)) != ERR_OK) goto out;

@@ -50,6 +50,7 @@ MUST_USE ErrCode decode_as_reference(const Tokenizer *t, const uint32_t *ids, si
                                      Err *err);
 
 /* --- training: text is fed, counted, then merged. */
+typedef struct Pretokenizer Pretokenizer; /* tokenize/pretoken.h */
 typedef struct {
     uint32_t vocab_size;       /* merged and byte tokens; added tokens come on top */
     uint64_t min_frequency;    /* a pair must occur so often to be merged; 0 as the reference */
@@ -58,13 +59,14 @@ typedef struct {
     const char *const *added;  /* added tokens behind the last merge, in order */
     const bool *added_special;
     uint32_t n_added;
+    const Pretokenizer *pretokenizer;
     bool added_normalized; /* the flag `normalized` of all of them; without a normalizer it only orders the search */
 } BpeParams;
 /* Presets of the verb: "tamis" and "deepseek-llm". NULL when unknown. */
 const BpeParams *bpe_preset(const char *name);
 
 typedef struct BpeCounter BpeCounter; /* word counts of one thread */
-MUST_USE ErrCode bpecounter_new(BpeCounter **c, Err *err);
+MUST_USE ErrCode bpecounter_new(BpeCounter **c, const Pretokenizer *p, Err *err);
 void bpecounter_free(BpeCounter *c);
 MUST_USE ErrCode bpecounter_feed(BpeCounter *c, Span text, Err *err); /* one document */
 /* Adds the words of `from` to `into`. */

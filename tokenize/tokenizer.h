@@ -2,6 +2,7 @@
 #ifndef TAMIS_TOKENIZE_TOKENIZER_H
 #define TAMIS_TOKENIZE_TOKENIZER_H
 
+#include "tokenize/pretoken.h"
 #include "tokenize/tokenize.h"
 
 enum {
@@ -38,6 +39,7 @@ struct Tokenizer {
     uint32_t n_ids; /* highest id + 1 */
     uint32_t eos;
     Hash128 id;
+    const Pretokenizer *pretokenizer;
     Span *bytes;           /* by id: what it stands for */
     Span *spelling;        /* by id: as tokenizer.json writes it */
     uint8_t *flags;        /* by id: TOKEN_ */

@@ -1,4 +1,4 @@
-/* Reading tokenizer.json (huggingface/tokenizers): a byte-level BPE with the pre-tokenizer of tokenize/pretoken.h. What the
+/* Reading tokenizer.json (huggingface/tokenizers): a byte-level BPE with a pre-tokenizer of tokenize/pretoken.h. What the
  * encoder would not honour to the letter is refused by name, never ignored. */
 #include "core/json.h"
 #include "core/store.h"
@@ -36,18 +36,6 @@ static bool is_empty(const Json *j) { return is_null(j) || (j->type == JSON_STRI
 
 /* --- what stands around the model */
 
-static ErrCode check_pre_tokenizer(Reader *r, const Json *pre, Err *err)
-{
-    if (is_null(pre)) return refuse(r, err, "pre_tokenizer is missing");
-    buf_reset(&r->scratch);
-    json_put_tree(&r->scratch, pre);
-    ErrCode rc = buf_ok(&r->scratch, "pre_tokenizer", err);
-    if (rc != ERR_OK) return rc;
-    if (!span_eq(buf_span(&r->scratch), pretoken_spec()))
-        return refuse(r, err, "pre_tokenizer is not the chain of DeepSeek-LLM");
-    return ERR_OK;
-}
-
 static ErrCode check_frame(Reader *r, const Json *root, Err *err)
 {
     const Json *normalizer = json_get(root, "normalizer"), *steps = json_get(normalizer, "normalizers");
@@ -63,7 +51,7 @@ static ErrCode check_frame(Reader *r, const Json *root, Err *err)
         return refuse(r, err, "post_processor is not ByteLevel");
     if (!is_null(decoder) && !is_string(json_get(decoder, "type"), "ByteLevel"))
         return refuse(r, err, "decoder is not ByteLevel");
-    return check_pre_tokenizer(r, json_get(root, "pre_tokenizer"), err);
+    return pretokenizer_read(&r->t->pretokenizer, json_get(root, "pre_tokenizer"), r->name, err);
 }
 
 static ErrCode check_model(Reader *r, const Json *root, Err *err)
@@ -349,6 +337,7 @@ void tokenizer_free(Tokenizer *t)
     free(t->merges);
     free(t->low_merges);
     free(t->char_id);
+    pretokenizer_free(t->pretokenizer);
     free(t->added[0].node);
     free(t->added[1].node);
     arena_clear(&t->arena);

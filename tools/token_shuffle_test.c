@@ -4,6 +4,7 @@
 #include "core/store.h"
 #include "tests/alloc_fault.h"
 #include "tests/check.h"
+#include "tokenize/pretoken.h"
 #include "tools/token_runs.h"
 #include "tools/token_shuffle.h"
 
@@ -134,7 +135,7 @@ static Tokenizer *make_tokenizer(void)
     Err err = {0};
 
     p.vocab_size = 258;
-    CHECK_OK(bpecounter_new(&words, &err), &err);
+    CHECK_OK(bpecounter_new(&words, &pretokenizer_deepseek_llm, &err), &err);
     CHECK_OK(bpecounter_feed(words, SPAN_LIT("tea tea tea of of"), &err), &err);
     CHECK_OK(bpe_train(&p, words, &json, &err), &err);
     CHECK_OK(tokenizer_parse(&t, buf_span(&json), "tea", &err), &err);
