@@ -48,6 +48,7 @@ struct Tokenizer {
     unsigned merge_bits;
     uint32_t n_merges;
     uint64_t *low_merges; /* of two ids below LOW_IDS, without search: merge_of() */
+    bool ignore_merges;   /* a pretoken that is in the vocabulary is that token, whatever its merges say */
     uint32_t *char_id;    /* by code point below CHAR_IDS: the token that its bytes are in every word, or NO_ID */
     AddedTrie added[2];   /* searched one after the other: the tokens with normalized false, then those with true */
     Arena arena;          /* the bytes and spellings */
@@ -81,7 +82,10 @@ static inline uint64_t merge_of(const Tokenizer *t, uint32_t left, uint32_t righ
     return m ? (uint64_t)m->merge_rank << 32 | m->id : NO_MERGE;
 }
 
-/* Fills char_id; the merges are there. */
+/* Makes what only speed needs of a tokenizer whose tokens, merges and flags are there: char_id … */
+MUST_USE ErrCode tokenizer_index(Tokenizer *t, Err *err);
+void tokenizer_index_clear(Tokenizer *t);
+/* Its parts. char_id, once the merges are there. */
 MUST_USE ErrCode tokenizer_find_chars(Tokenizer *t, Err *err);
 
 /* The longest added token that begins at text[at]; NO_ID when none does. *n is its length. */

@@ -289,7 +289,7 @@ static ErrCode read_tree(Reader *r, const Json *root, Err *err)
     if ((rc = read_vocab(r, err)) != ERR_OK) return rc;
     if ((rc = read_merges(r, err)) != ERR_OK) return rc;
     if ((rc = read_all_added(r, err)) != ERR_OK) return rc;
-    if ((rc = tokenizer_find_chars(r->t, err)) != ERR_OK) return rc;
+    if ((rc = tokenizer_index(r->t, err)) != ERR_OK) return rc;
     buf_reset(&r->scratch);
     json_put_tree(&r->scratch, root);
     r->t->id = hash128(buf_span(&r->scratch));
@@ -336,7 +336,7 @@ void tokenizer_free(Tokenizer *t)
     free(t->flags);
     free(t->merges);
     free(t->low_merges);
-    free(t->char_id);
+    tokenizer_index_clear(t);
     pretokenizer_free(t->pretokenizer);
     free(t->added[0].node);
     free(t->added[1].node);
