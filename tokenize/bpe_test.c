@@ -178,7 +178,7 @@ TEST(counters_add_up_in_any_split)
                                        "supercalifragilistic",
                                        "\n",
                                        "7"};
-    BpeParams p = {.vocab_size = 300, .all_bytes = true};
+    BpeParams p = {.vocab_size = 300, .all_bytes = true, .pretokenizer = &pretokenizer_deepseek_llm};
     Buf text = {0}, first = {0}, json = {0};
     Err err = {0};
 
@@ -205,7 +205,7 @@ TEST(counters_add_up_in_any_split)
 /* The flag of a signal stays up, so this happens in a process of its own. */
 TEST(merging_heeds_a_signal)
 {
-    BpeParams p = {.vocab_size = 300, .all_bytes = true};
+    BpeParams p = {.vocab_size = 300, .all_bytes = true, .pretokenizer = &pretokenizer_deepseek_llm};
     BpeCounter *words;
     BpeModel model;
     Buf store = {0};

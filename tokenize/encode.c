@@ -146,18 +146,15 @@ static ErrCode encode_words(Encoder *e, Span text, Buf *ids, Err *err)
 static ErrCode encode_pass(Encoder *e, Span text, int pass, EncodeMode mode, Buf *ids, Err *err)
 {
     if (pass == 2) return encode_words(e, text, ids, err);
-    const AddedTrie *trie = &e->merger.t->added[pass];
-    size_t done = 0, n;
+    AddedScan scan = added_scan(e->merger.t, pass, text, mode);
+    AddedHit hit;
+    size_t done = 0;
     ErrCode rc;
 
-    if (!trie->n_nodes) return encode_pass(e, text, pass + 1, mode, ids, err);
-    for (size_t at = 0; at < text.n; at += n) {
-        n = 1;
-        uint32_t id = trie->first[text.p[at]] ? added_match(trie, text, at, &n) : NO_ID;
-        if (id == NO_ID || (mode == ENCODE_DOCUMENT && (e->merger.t->flags[id] & TOKEN_SPECIAL))) continue;
-        if ((rc = encode_pass(e, (Span){text.p + done, at - done}, pass + 1, mode, ids, err)) != ERR_OK) return rc;
-        put_id(ids, id);
-        done = at + n;
+    for (; added_next(&scan, &hit); done = hit.end) {
+        Span before = {text.p + done, hit.begin > done ? hit.begin - done : 0};
+        if ((rc = encode_pass(e, before, pass + 1, mode, ids, err)) != ERR_OK) return rc;
+        put_id(ids, hit.id);
     }
     return encode_pass(e, span_from(text, done), pass + 1, mode, ids, err);
 }

@@ -19,6 +19,9 @@ uint32_t tokenizer_vocab_size(const Tokenizer *t); /* highest id + 1 */
 /* Id of the end-of-document token: the added token called <|end_of_text|>, <｜end▁of▁sentence｜> or <|endoftext|>.
  * UINT32_MAX when it has none. */
 uint32_t tokenizer_eos(const Tokenizer *t);
+/* Id of the token that begins a document: the one that post_processor puts there, else the added token called <|begin_of_text|> or
+ * <｜begin▁of▁sentence｜>. UINT32_MAX when it has none. Encoding puts neither of the two anywhere. */
+uint32_t tokenizer_bos(const Tokenizer *t);
 Hash128 tokenizer_id(const Tokenizer *t);              /* XXH3-128 of the canonical tokenizer.json */
 Span tokenizer_bytes(const Tokenizer *t, uint32_t id); /* the bytes a token stands for; empty for an unused id */
 bool tokenizer_is_special(const Tokenizer *t, uint32_t id);

@@ -9,7 +9,8 @@ enum {
     TOKENIZER_MAX_BYTES = 256 << 20,  /* of the file */
     TOKENIZER_MAX_IDS = 1 << 24,      /* ids fit 24 bits: the encoder's cache and the shards rest on it */
     TOKENIZER_MAX_ADDED_BYTES = 4096, /* of one added token: bounds the search at each place of a text */
-    TOKENIZER_MAX_ADDED = 1 << 16
+    TOKENIZER_MAX_ADDED = 1 << 16,
+    TOKENIZER_MAX_ADDED_SUM = 16 << 20 /* bytes of all: a node of the trie each at most */
 };
 #define NO_ID    UINT32_MAX
 #define NO_MERGE UINT64_MAX
@@ -30,14 +31,25 @@ typedef struct {
 typedef struct {
     TrieNode *node;
     uint32_t n_nodes;
+    size_t cap;
     bool first[256]; /* bytes that begin a content */
 } AddedTrie;
 
-enum { TOKEN_USED = 1, TOKEN_ADDED = 2, TOKEN_SPECIAL = 4 };
+/* Of a token. The last three say how an added token is found in a text: only between characters that are no part of a word, with
+ * the white space before it, with that behind it. */
+enum {
+    TOKEN_USED = 1,
+    TOKEN_ADDED = 2,
+    TOKEN_SPECIAL = 4,
+    TOKEN_SINGLE_WORD = 8,
+    TOKEN_LSTRIP = 16,
+    TOKEN_RSTRIP = 32
+};
 
 struct Tokenizer {
-    uint32_t n_ids; /* highest id + 1 */
-    uint32_t eos;
+    uint32_t n_ids;          /* highest id + 1 */
+    uint32_t eos, bos;       /* NO_ID: none */
+    bool adds_bos, adds_eos; /* what post_processor puts around a text; encoding does not */
     Hash128 id;
     const Pretokenizer *pretokenizer;
     Span *bytes;           /* by id: what it stands for */
@@ -82,6 +94,12 @@ static inline uint64_t merge_of(const Tokenizer *t, uint32_t left, uint32_t righ
     return m ? (uint64_t)m->merge_rank << 32 | m->id : NO_MERGE;
 }
 
+/* From the tree of a tokenizer.json. */
+MUST_USE ErrCode tokenizer_from_json(Tokenizer **t, const Json *root, const char *name, Err *err);
+/* Its parts: what stands around the model (tokenizer_frame.c). ERR_DATA names the member that cannot be followed. */
+MUST_USE ErrCode tokenizer_read_frame(Tokenizer *t, const Json *root, const char *name, Err *err);
+ErrCode tokenizer_refuse(const char *name, Err *err, const char *what);
+
 /* Makes what only speed needs of a tokenizer whose tokens, merges and flags are there: char_id … */
 MUST_USE ErrCode tokenizer_index(Tokenizer *t, Err *err);
 void tokenizer_index_clear(Tokenizer *t);
@@ -92,5 +110,25 @@ MUST_USE ErrCode tokenizer_find_chars(Tokenizer *t, Err *err);
 uint32_t added_match(const AddedTrie *trie, Span text, size_t at, size_t *n);
 /* Adds a content, not empty, to a trie; an equal one replaces the id. False: no memory. */
 bool added_put(AddedTrie *trie, Span content, uint32_t id);
+
+/* --- the added tokens of one pass in a text, from left to right: of those that begin first the longest. As in the reference, what is
+ * found and then not taken (not a word of its own; special, in a document) hides what begins inside it. */
+typedef struct {
+    uint32_t id;
+    size_t begin, end; /* with the white space that the token takes */
+} AddedHit;
+typedef struct {
+    const Tokenizer *t;
+    const AddedTrie *trie;
+    Span text;
+    bool skip_special;
+    size_t at;      /* where the search goes on */
+    size_t done;    /* end of the last hit */
+    size_t run_end; /* of the last run of white space looked at */
+} AddedScan;
+AddedScan added_scan(const Tokenizer *t, int pass, Span text, EncodeMode mode);
+/* False when there is no more. A hit begins at or behind the end of the one before, unless that one's white space reached over it:
+ * then nothing lies between them. */
+bool added_next(AddedScan *s, AddedHit *hit);
 
 #endif

@@ -18,13 +18,11 @@ typedef struct {
     const Json *vocab, *merges, *added;
     uint32_t *by_spelling; /* hash table of ids; NO_ID: empty */
     size_t mask;
+    size_t added_bytes;
     Buf scratch;
 } Reader;
 
-static ErrCode refuse(const Reader *r, Err *err, const char *what)
-{
-    return err_set(err, ERR_DATA, "%s: not a tokenizer this program can follow: %s", r->name, what);
-}
+static ErrCode refuse(const Reader *r, Err *err, const char *what) { return tokenizer_refuse(r->name, err, what); }
 
 static bool is_null(const Json *j) { return !j || j->type == JSON_NULL; }
 static bool is_string(const Json *j, const char *value)
@@ -34,58 +32,64 @@ static bool is_string(const Json *j, const char *value)
 static bool is_false(const Json *j) { return is_null(j) || (j->type == JSON_BOOL && !j->boolean); }
 static bool is_empty(const Json *j) { return is_null(j) || (j->type == JSON_STRING && j->string.n == 0); }
 
-/* --- what stands around the model */
+/* --- the model */
 
-static ErrCode check_frame(Reader *r, const Json *root, Err *err)
+/* Members that only matter for a character without a token are checked when the vocabulary is there: missing_byte(). */
+static ErrCode check_model(Reader *r, const Json *model, Err *err)
 {
-    const Json *normalizer = json_get(root, "normalizer"), *steps = json_get(normalizer, "normalizers");
-    const Json *post = json_get(root, "post_processor"), *decoder = json_get(root, "decoder");
+    const Json *dropout = json_get(model, "dropout"), *type = json_get(model, "type");
 
-    if (root->type != JSON_OBJECT) return refuse(r, err, "it is not an object");
-    if (!is_null(json_get(root, "truncation"))) return refuse(r, err, "truncation is not null");
-    if (!is_null(json_get(root, "padding"))) return refuse(r, err, "padding is not null");
-    if (!is_null(normalizer) &&
-        !(is_string(json_get(normalizer, "type"), "Sequence") && steps && steps->type == JSON_ARRAY && steps->n == 0))
-        return refuse(r, err, "normalizer changes the text");
-    if (!is_null(post) && !is_string(json_get(post, "type"), "ByteLevel"))
-        return refuse(r, err, "post_processor is not ByteLevel");
-    if (!is_null(decoder) && !is_string(json_get(decoder, "type"), "ByteLevel"))
-        return refuse(r, err, "decoder is not ByteLevel");
-    return pretokenizer_read(&r->t->pretokenizer, json_get(root, "pre_tokenizer"), r->name, err);
-}
-
-static ErrCode check_model(Reader *r, const Json *root, Err *err)
-{
-    const Json *model = json_get(root, "model");
-
-    r->vocab = json_get(model, "vocab");
-    r->merges = json_get(model, "merges");
-    r->added = json_get(root, "added_tokens");
-    if (!is_string(json_get(model, "type"), "BPE")) return refuse(r, err, "model.type is not BPE");
-    if (!is_null(json_get(model, "dropout"))) return refuse(r, err, "model.dropout is set");
-    if (!is_null(json_get(model, "unk_token"))) return refuse(r, err, "model.unk_token is set");
+    if (!is_null(type) && !is_string(type, "BPE")) return refuse(r, err, "model.type is not BPE");
+    if (!is_null(dropout) && !(dropout->type == JSON_NUMBER && dropout->number == 0))
+        return refuse(r, err, "model.dropout is set");
     if (!is_empty(json_get(model, "continuing_subword_prefix")))
         return refuse(r, err, "model.continuing_subword_prefix is set");
     if (!is_empty(json_get(model, "end_of_word_suffix"))) return refuse(r, err, "model.end_of_word_suffix is set");
-    if (!is_false(json_get(model, "byte_fallback"))) return refuse(r, err, "model.byte_fallback is set");
-    if (!is_false(json_get(model, "ignore_merges"))) return refuse(r, err, "model.ignore_merges is set");
     if (!r->vocab || r->vocab->type != JSON_OBJECT) return refuse(r, err, "model.vocab is not an object");
     if (!r->merges || r->merges->type != JSON_ARRAY) return refuse(r, err, "model.merges is not an array");
-    if (!is_null(r->added) && r->added->type != JSON_ARRAY) return refuse(r, err, "added_tokens is not an array");
     if (r->vocab->n == 0) return refuse(r, err, "model.vocab is empty");
-    if (r->added && r->added->n > TOKENIZER_MAX_ADDED) return refuse(r, err, "too many added tokens");
+    return json_get_bool(model, "ignore_merges", false, r->name, &r->t->ignore_merges, err);
+}
+
+static ErrCode check_added(Reader *r, Err *err)
+{
+    if (is_null(r->added)) {
+        r->added = NULL;
+        return ERR_OK;
+    }
+    if (r->added->type != JSON_ARRAY) return refuse(r, err, "added_tokens is not an array");
+    if (r->added->n <= TOKENIZER_MAX_ADDED) return ERR_OK;
+    return err_set(err, ERR_LIMIT, "%s: added_tokens has %" PRIu32 " tokens, more than %d", r->name, r->added->n,
+                   TOKENIZER_MAX_ADDED);
+}
+
+/* The reference writes characters without a token as unk_token, or as bytes of another spelling; with a token for each byte there
+ * are none. */
+static ErrCode check_bytes(const Reader *r, const Json *model, Err *err)
+{
+    const char *key = !is_null(json_get(model, "unk_token"))        ? "unk_token"
+                      : !is_false(json_get(model, "byte_fallback")) ? "byte_fallback"
+                                                                    : NULL;
+
+    for (int c = 0; key && c < 256; c++)
+        if (r->t->byte_id[c] == NO_ID)
+            return err_set(
+                err, ERR_DATA,
+                "%s: not a tokenizer this program can follow: model.%s is set and byte 0x%02X has no token", r->name,
+                key, c);
     return ERR_OK;
 }
 
 /* --- ids */
 
-static ErrCode read_id(const Reader *r, const Json *j, uint32_t *id, Err *err)
+static ErrCode read_id(const Reader *r, const char *where, const Json *j, uint32_t *id, Err *err)
 {
     uint64_t v;
 
     *id = 0;
     if (!j || j->type != JSON_NUMBER || !span_to_u64(j->string, &v) || v >= TOKENIZER_MAX_IDS)
-        return err_set(err, ERR_DATA, "%s: a token's id is not a whole number below %d", r->name, TOKENIZER_MAX_IDS);
+        return err_set(err, ERR_DATA, "%s: %s: an id is not a whole number below %d", r->name, where,
+                       TOKENIZER_MAX_IDS);
     *id = (uint32_t)v;
     return ERR_OK;
 }
@@ -97,16 +101,16 @@ static ErrCode count_ids(Reader *r, Err *err)
     ErrCode rc;
 
     for (const Json *j = r->vocab->child; j; j = j->next) {
-        if ((rc = read_id(r, j, &id, err)) != ERR_OK) return rc;
+        if ((rc = read_id(r, "model.vocab", j, &id, err)) != ERR_OK) return rc;
         if (id > highest) highest = id;
     }
     for (const Json *j = r->added ? r->added->child : NULL; j; j = j->next) {
-        if ((rc = read_id(r, json_get(j, "id"), &id, err)) != ERR_OK) return rc;
+        if ((rc = read_id(r, "added_tokens", json_get(j, "id"), &id, err)) != ERR_OK) return rc;
         if (id > highest) highest = id;
     }
     if (highest >= n_tokens + MAX_UNUSED_IDS)
-        return err_set(err, ERR_LIMIT, "%s: the highest id is %u, with %" PRIu64 " tokens", r->name, highest,
-                       n_tokens);
+        return err_set(err, ERR_LIMIT, "%s: model.vocab: the highest id is %u, with %" PRIu64 " tokens", r->name,
+                       highest, n_tokens);
     r->t->n_ids = highest + 1;
     return ERR_OK;
 }
@@ -126,7 +130,7 @@ static ErrCode make_tables(Reader *r, Err *err)
     Tokenizer *t = r->t;
     size_t n_slots = 16;
 
-    while (n_slots < 2 * (size_t)r->vocab->n) n_slots *= 2;
+    while (n_slots < 2 * ((size_t)r->vocab->n + (r->added ? r->added->n : 0))) n_slots *= 2;
     r->mask = n_slots - 1;
     r->by_spelling = malloc(n_slots * sizeof *r->by_spelling);
     t->bytes = calloc(t->n_ids, sizeof *t->bytes);
@@ -165,9 +169,10 @@ static ErrCode read_vocab(Reader *r, Err *err)
 
     for (const Json *j = r->vocab->child; j; j = j->next) {
         uint32_t id;
-        if ((rc = read_id(r, j, &id, err)) != ERR_OK) return rc;
-        if (r->t->flags[id] & TOKEN_USED) return err_set(err, ERR_DATA, "%s: two tokens have the id %u", r->name, id);
-        if (j->key.n == 0) return err_set(err, ERR_DATA, "%s: token %u is empty", r->name, id);
+        if ((rc = read_id(r, "model.vocab", j, &id, err)) != ERR_OK) return rc;
+        if (r->t->flags[id] & TOKEN_USED)
+            return err_set(err, ERR_DATA, "%s: model.vocab: two tokens have the id %u", r->name, id);
+        if (j->key.n == 0) return err_set(err, ERR_DATA, "%s: model.vocab: token %u is empty", r->name, id);
         if ((rc = keep_token(r, id, j->key, true, err)) != ERR_OK) return rc;
         *spelling_slot(r, j->key) = id;
     }
@@ -199,7 +204,7 @@ static ErrCode read_merge(Reader *r, const Json *j, uint32_t merge_rank, Err *er
     size_t mask = ((size_t)1 << t->merge_bits) - 1;
 
     if (!merge_parts(j, &left, &right))
-        return err_set(err, ERR_DATA, "%s: merge %u is not a pair of tokens", r->name, merge_rank);
+        return err_set(err, ERR_DATA, "%s: model.merges: merge %u is not a pair of tokens", r->name, merge_rank);
     buf_reset(&r->scratch);
     buf_put_span(&r->scratch, left);
     buf_put_span(&r->scratch, right);
@@ -208,11 +213,12 @@ static ErrCode read_merge(Reader *r, const Json *j, uint32_t merge_rank, Err *er
     MergeSlot m = {*spelling_slot(r, left), *spelling_slot(r, right), merge_rank,
                    *spelling_slot(r, buf_span(&r->scratch))};
     if (m.left == NO_ID || m.right == NO_ID || m.id == NO_ID)
-        return err_set(err, ERR_DATA, "%s: merge %u has a token that is not in the vocabulary", r->name, merge_rank);
+        return err_set(err, ERR_DATA, "%s: model.merges: merge %u has a token that is not in the vocabulary", r->name,
+                       merge_rank);
     size_t at = merge_home(t, m.left, m.right);
     for (; t->merges[at].merge_rank != NO_ID; at = (at + 1) & mask)
         if (t->merges[at].left == m.left && t->merges[at].right == m.right)
-            return err_set(err, ERR_DATA, "%s: merge %u repeats merge %u", r->name, merge_rank,
+            return err_set(err, ERR_DATA, "%s: model.merges: merge %u repeats merge %u", r->name, merge_rank,
                            t->merges[at].merge_rank);
     t->merges[at] = m;
     if ((m.left | m.right) < LOW_IDS) t->low_merges[m.left * LOW_IDS + m.right] = (uint64_t)merge_rank << 32 | m.id;
@@ -230,49 +236,91 @@ static ErrCode read_merges(Reader *r, Err *err)
 
 /* --- added tokens */
 
-static ErrCode read_flag(const Reader *r, const Json *token, const char *key, bool *out, Err *err)
+/* Its flags and whether it belongs to the second search. */
+static ErrCode read_added_flags(const Reader *r, const Json *j, uint32_t id, bool *normalized, Err *err)
 {
-    return json_get_bool(token, key, false, r->name, out, err);
+    static const struct {
+        const char *key;
+        uint8_t flag;
+    } known[] = {{"special", TOKEN_SPECIAL},
+                 {"single_word", TOKEN_SINGLE_WORD},
+                 {"lstrip", TOKEN_LSTRIP},
+                 {"rstrip", TOKEN_RSTRIP}};
+    bool on;
+    ErrCode rc;
+
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
+        if ((rc = json_get_bool(j, known[i].key, false, r->name, &on, err)) != ERR_OK) return rc;
+        if (on) r->t->flags[id] |= known[i].flag;
+    }
+    return json_get_bool(j, "normalized", false, r->name, normalized, err);
 }
 
-static ErrCode read_added(Reader *r, const Json *j, Err *err)
+/* The reference gives a content that is no token of the vocabulary the next free number, whatever the file says; *next is that number.
+ * A file that says another one would mean two things, so it is refused. */
+static ErrCode check_added_id(const Reader *r, Span content, uint32_t id, uint32_t *next, Err *err)
+{
+    uint32_t same = *spelling_slot(r, content);
+
+    if (r->t->flags[id] & TOKEN_ADDED)
+        return err_set(err, ERR_DATA, "%s: added_tokens: two tokens have the id %u", r->name, id);
+    if (same != NO_ID ? same != id : (r->t->flags[id] & TOKEN_USED) != 0)
+        return err_set(err, ERR_DATA, "%s: added_tokens: token %u and model.vocab disagree about its id", r->name,
+                       id);
+    if (same == NO_ID && id != *next)
+        return err_set(err, ERR_DATA, "%s: added_tokens: token %u is not in model.vocab and would be %u elsewhere",
+                       r->name, id, *next);
+    if (id >= *next) *next = id + 1;
+    return ERR_OK;
+}
+
+static ErrCode read_added(Reader *r, const Json *j, uint32_t *next, Err *err)
 {
     Tokenizer *t = r->t;
     const Json *content = json_get(j, "content");
-    bool single_word, lstrip, rstrip, normalized, special;
+    bool normalized;
     uint32_t id;
     ErrCode rc;
 
-    if ((rc = read_id(r, json_get(j, "id"), &id, err)) != ERR_OK) return rc;
+    if ((rc = read_id(r, "added_tokens", json_get(j, "id"), &id, err)) != ERR_OK) return rc;
     if (!content || content->type != JSON_STRING || content->string.n == 0 ||
         content->string.n > TOKENIZER_MAX_ADDED_BYTES)
-        return err_set(err, ERR_DATA, "%s: added token %u has no content of 1 to %d bytes", r->name, id,
+        return err_set(err, ERR_DATA, "%s: added_tokens: token %u has no content of 1 to %d bytes", r->name, id,
                        TOKENIZER_MAX_ADDED_BYTES);
-    if ((rc = read_flag(r, j, "single_word", &single_word, err)) != ERR_OK) return rc;
-    if ((rc = read_flag(r, j, "lstrip", &lstrip, err)) != ERR_OK) return rc;
-    if ((rc = read_flag(r, j, "rstrip", &rstrip, err)) != ERR_OK) return rc;
-    if ((rc = read_flag(r, j, "normalized", &normalized, err)) != ERR_OK) return rc;
-    if ((rc = read_flag(r, j, "special", &special, err)) != ERR_OK) return rc;
-    if (single_word || lstrip || rstrip) return refuse(r, err, "an added token wants single_word, lstrip or rstrip");
-    uint32_t same = *spelling_slot(r, content->string);
-    if (same != NO_ID ? same != id : (t->flags[id] & TOKEN_USED) != 0)
-        return err_set(err, ERR_DATA, "%s: added token %u and the vocabulary disagree about its id", r->name, id);
-    if (same == NO_ID && (rc = keep_token(r, id, content->string, false, err)) != ERR_OK) return rc;
-    t->flags[id] |= (uint8_t)(TOKEN_ADDED | (special ? TOKEN_SPECIAL : 0));
-    if (!added_put(&t->added[normalized], content->string, id)) return err_nomem(err, "the added tokens");
-    return ERR_OK;
+    if ((r->added_bytes += content->string.n) > TOKENIZER_MAX_ADDED_SUM)
+        return err_set(err, ERR_LIMIT, "%s: added_tokens has more than %d bytes of content", r->name,
+                       TOKENIZER_MAX_ADDED_SUM);
+    if ((rc = check_added_id(r, content->string, id, next, err)) != ERR_OK) return rc;
+    if ((rc = read_added_flags(r, j, id, &normalized, err)) != ERR_OK) return rc;
+    if (!(t->flags[id] & TOKEN_USED)) {
+        if ((rc = keep_token(r, id, content->string, false, err)) != ERR_OK) return rc;
+        *spelling_slot(r, content->string) = id;
+    }
+    t->flags[id] |= TOKEN_ADDED;
+    return added_put(&t->added[normalized], content->string, id) ? ERR_OK : err_nomem(err, "the added tokens");
+}
+
+/* The added token of the first name that there is. */
+static uint32_t added_named(const Reader *r, const char *const *name, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        uint32_t id = *spelling_slot(r, span_str(name[i]));
+        if (id != NO_ID && (r->t->flags[id] & TOKEN_ADDED)) return id;
+    }
+    return NO_ID;
 }
 
 static ErrCode read_all_added(Reader *r, Err *err)
 {
     static const char *const eos[] = {"<|end_of_text|>", "<\uff5cend\u2581of\u2581sentence\uff5c>", "<|endoftext|>"};
+    static const char *const bos[] = {"<|begin_of_text|>", "<\uff5cbegin\u2581of\u2581sentence\uff5c>"};
+    uint32_t next = r->vocab->n;
     ErrCode rc = ERR_OK;
 
     for (const Json *j = r->added ? r->added->child : NULL; j && rc == ERR_OK; j = j->next)
-        rc = read_added(r, j, err);
-    for (size_t i = 0; i < sizeof eos / sizeof *eos && r->t->eos == NO_ID; i++)
-        for (uint32_t id = 0; id < r->t->n_ids; id++)
-            if ((r->t->flags[id] & TOKEN_ADDED) && span_is(r->t->spelling[id], eos[i])) r->t->eos = id;
+        rc = read_added(r, j, &next, err);
+    r->t->eos = added_named(r, eos, sizeof eos / sizeof *eos);
+    if (r->t->bos == NO_ID) r->t->bos = added_named(r, bos, sizeof bos / sizeof *bos);
     return rc;
 }
 
@@ -280,13 +328,22 @@ static ErrCode read_all_added(Reader *r, Err *err)
 
 static ErrCode read_tree(Reader *r, const Json *root, Err *err)
 {
+    const Json *model = json_get(root, "model");
     ErrCode rc;
 
-    if ((rc = check_frame(r, root, err)) != ERR_OK) return rc;
-    if ((rc = check_model(r, root, err)) != ERR_OK) return rc;
+    if (root->type != JSON_OBJECT) return refuse(r, err, "it is not an object");
+    r->vocab = json_get(model, "vocab");
+    r->merges = json_get(model, "merges");
+    r->added = json_get(root, "added_tokens");
+    if ((rc = tokenizer_read_frame(r->t, root, r->name, err)) != ERR_OK) return rc;
+    if ((rc = check_model(r, model, err)) != ERR_OK) return rc;
+    if ((rc = check_added(r, err)) != ERR_OK) return rc;
     if ((rc = count_ids(r, err)) != ERR_OK) return rc;
+    if (r->t->bos != NO_ID && r->t->bos >= r->t->n_ids)
+        return refuse(r, err, "post_processor puts a token that is not there");
     if ((rc = make_tables(r, err)) != ERR_OK) return rc;
     if ((rc = read_vocab(r, err)) != ERR_OK) return rc;
+    if ((rc = check_bytes(r, model, err)) != ERR_OK) return rc;
     if ((rc = read_merges(r, err)) != ERR_OK) return rc;
     if ((rc = read_all_added(r, err)) != ERR_OK) return rc;
     if ((rc = tokenizer_index(r->t, err)) != ERR_OK) return rc;
@@ -296,23 +353,31 @@ static ErrCode read_tree(Reader *r, const Json *root, Err *err)
     return buf_ok(&r->scratch, "the tokenizer", err);
 }
 
-ErrCode tokenizer_parse(Tokenizer **out, Span json, const char *name, Err *err)
+ErrCode tokenizer_from_json(Tokenizer **out, const Json *root, const char *name, Err *err)
 {
     Reader r = {.name = name};
-    Arena tree = {0};
-    Json *root;
-    ErrCode rc;
 
     *out = NULL;
     if (!(r.t = calloc(1, sizeof *r.t))) return err_nomem(err, "the tokenizer");
-    r.t->eos = NO_ID;
-    if ((rc = json_parse(&tree, json, name, &root, err)) == ERR_OK) rc = read_tree(&r, root, err);
+    r.t->eos = r.t->bos = NO_ID;
+    ErrCode rc = read_tree(&r, root, err);
     if (rc == ERR_OK)
         *out = r.t;
     else
         tokenizer_free(r.t);
     free(r.by_spelling);
     buf_clear(&r.scratch);
+    return rc;
+}
+
+ErrCode tokenizer_parse(Tokenizer **out, Span json, const char *name, Err *err)
+{
+    Arena tree = {0};
+    Json *root;
+
+    *out = NULL;
+    ErrCode rc = json_parse(&tree, json, name, &root, err);
+    if (rc == ERR_OK) rc = tokenizer_from_json(out, root, name, err);
     arena_clear(&tree);
     return rc;
 }
@@ -346,6 +411,7 @@ void tokenizer_free(Tokenizer *t)
 
 uint32_t tokenizer_vocab_size(const Tokenizer *t) { return t->n_ids; }
 uint32_t tokenizer_eos(const Tokenizer *t) { return t->eos; }
+uint32_t tokenizer_bos(const Tokenizer *t) { return t->bos; }
 Hash128 tokenizer_id(const Tokenizer *t) { return t->id; }
 Span tokenizer_bytes(const Tokenizer *t, uint32_t id) { return id < t->n_ids ? t->bytes[id] : (Span){NULL, 0}; }
 bool tokenizer_is_special(const Tokenizer *t, uint32_t id) { return id < t->n_ids && (t->flags[id] & TOKEN_SPECIAL); }

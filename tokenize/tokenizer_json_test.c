@@ -2,6 +2,7 @@
 #include "core/json.h"
 #include "core/store.h"
 #include "tests/check.h"
+#include "tokenize/bytelevel.h"
 #include "tokenize/pretoken.h"
 #include "tokenize/tokenizer.h"
 
@@ -114,14 +115,22 @@ TEST(refuses_what_it_would_not_honour)
         (Parts){.pre =
                     "{\"type\":\"ByteLevel\",\"add_prefix_space\":false,\"trim_offsets\":true,\"use_regex\":true}"},
         "pre_tokenizer");
-    check_refused((Parts){.post = "{\"type\":\"TemplateProcessing\"}"}, "post_processor");
+    check_refused((Parts){.normalizer = "{\"type\":\"Sequence\",\"normalizers\":[{\"type\":\"Lowercase\"}]}"},
+                  "normalizer Lowercase");
+    check_refused((Parts){.post = "{\"type\":\"TemplateProcessing\"}"}, "post_processor.single");
+    check_refused((Parts){.post = "{\"type\":\"TemplateProcessing\",\"single\":[{\"SpecialToken\":{\"id\":\"<s>\"}}],"
+                                  "\"special_tokens\":{\"<s>\":{\"ids\":[5]}}}"},
+                  "post_processor puts");
     check_refused((Parts){.decoder = "{\"type\":\"WordPiece\"}"}, "decoder");
     check_refused((Parts){.model_more = ",\"dropout\":0.1"}, "dropout");
     check_refused((Parts){.model_more = ",\"unk_token\":\"a\""}, "unk_token");
     check_refused((Parts){.model_more = ",\"byte_fallback\":true"}, "byte_fallback");
-    check_refused((Parts){.model_more = ",\"ignore_merges\":true"}, "ignore_merges");
+    check_refused((Parts){.model_more = ",\"ignore_merges\":1"}, "ignore_merges");
     check_refused((Parts){.model_more = ",\"end_of_word_suffix\":\"</w>\""}, "end_of_word_suffix");
-    check_refused((Parts){.added = "[{\"id\":4,\"content\":\"x\",\"lstrip\":true}]"}, "lstrip");
+    check_refused((Parts){.added = "[{\"id\":4,\"content\":\"x\",\"lstrip\":1}]"}, "lstrip");
+    check_refused((Parts){.added = "[{\"id\":5,\"content\":\"x\"}]"}, "would be 4");
+    check_refused((Parts){.added = "[{\"id\":4,\"content\":\"x\"},{\"id\":4,\"content\":\"y\"}]"}, "two tokens");
+    check_refused((Parts){.added = "[{\"id\":4,\"content\":\"x\"},{\"id\":5,\"content\":\"x\"}]"}, "disagree");
 }
 
 TEST(refuses_a_broken_vocabulary)
@@ -137,6 +146,7 @@ TEST(refuses_a_broken_vocabulary)
     check_refused((Parts){.vocab = "{\"a\":0,\"b\":1}"}, "not in the vocabulary");
     check_refused((Parts){.merges = "[[\"a\",\"b\"],[\"a\",\"b\"]]"}, "repeats merge 0");
     check_refused((Parts){.merges = "[[\"a\"]]"}, "not a pair");
+    check_refused((Parts){.merges = "[[\"\",\"a\"]]"}, "model.merges: merge 0"); /* a token of itself: a cycle */
     check_refused((Parts){.merges = "[\"ab\"]"}, "not a pair");
     check_refused((Parts){.merges = "[[\"a\",1]]"}, "not a pair");
     check_refused((Parts){.added = "[{\"id\":2,\"content\":\"x\"}]"}, "disagree");
@@ -144,6 +154,62 @@ TEST(refuses_a_broken_vocabulary)
     check_refused((Parts){.added = "[{\"id\":4,\"content\":\"\"}]"}, "no content");
     check_refused((Parts){.added = "[{\"content\":\"x\"}]"}, "whole number");
     check_refused((Parts){.added = "{}"}, "added_tokens");
+}
+
+TEST(refuses_a_million_added_tokens)
+{
+    Buf added = {0};
+
+    buf_putc(&added, '[');
+    for (unsigned i = 0; i < 1000000; i++) buf_printf(&added, "%s{\"id\":%u}", i ? "," : "", i + 4);
+    buf_puts(&added, "]");
+    check_refused((Parts){.added = buf_cstr(&added)}, "added_tokens has 1000000 tokens");
+    buf_clear(&added);
+}
+
+/* What post_processor puts around a text is known and not put there. */
+TEST(template_says_what_begins_a_text)
+{
+    static const char *const post[] = {
+        "{\"type\":\"Sequence\",\"processors\":[{\"type\":\"ByteLevel\"},{\"type\":\"TemplateProcessing\",\"single\":"
+        "["
+        "{\"SpecialToken\":{\"id\":\"s\",\"type_id\":0}},{\"Sequence\":{\"id\":\"A\",\"type_id\":0}}],"
+        "\"special_tokens\":{\"s\":{\"id\":\"s\",\"ids\":[4],\"tokens\":[\"<|endoftext|>\"]}}}]}",
+        "{\"type\":\"RobertaProcessing\",\"sep\":[\"b\",1],\"cls\":[\"<|endoftext|>\",4]}"};
+    Tokenizer *t;
+    Err err = {0};
+
+    for (int i = 0; i < 2; i++) {
+        CHECK_OK(parse(&(Parts){.post = post[i]}, &t, &err), &err);
+        CHECK_INT(4, tokenizer_bos(t));
+        CHECK(t->adds_bos && t->adds_eos == (i == 1));
+        tokenizer_free(t);
+    }
+}
+
+/* Members that change nothing where every byte has a token. */
+TEST(unknown_token_matters_when_bytes_are_missing)
+{
+    Buf vocab = {0}, spelling = {0};
+    Tokenizer *t;
+    Err err = {0};
+
+    buf_puts(&vocab, "{\"ab\":256");
+    for (int c = 0; c < 256; c++) {
+        buf_reset(&spelling);
+        bytelevel_put(&spelling, span(&(uint8_t){(uint8_t)c}, 1));
+        buf_putc(&vocab, ',');
+        json_put_string(&vocab, buf_span(&spelling));
+        buf_printf(&vocab, ":%d", c);
+    }
+    buf_puts(&vocab, "}");
+    Parts p = {.model_more = ",\"unk_token\":\"a\",\"byte_fallback\":true,\"fuse_unk\":true,\"dropout\":0.0",
+               .vocab = buf_cstr(&vocab),
+               .added = "[]"};
+    CHECK_OK(parse(&p, &t, &err), &err);
+    tokenizer_free(t);
+    buf_clear(&vocab);
+    buf_clear(&spelling);
 }
 
 TEST(added_token_may_be_a_token_of_the_vocabulary)
