@@ -1,6 +1,7 @@
 #include "tokenize/pretoken.h"
 
-#include "core/utf8.h"
+#include "tokenize/pretoken_block.h"
+#include "tokenize/pretoken_scan.h"
 #include "tokenize/pretoken_tables.inc"
 
 #if defined(__SSE2__)
@@ -150,3 +151,76 @@ size_t pretoken_end(Span s, size_t at)
     a = class_at(s, at, &next);
     return scan_on(s, a, next);
 }
+
+/* --- a block. Each byte has the class of its character; the kinds are the combinations of class bits that there are. */
+
+enum {
+    KIND_NONE,
+    KIND_LETTER,
+    KIND_PLAIN_LETTER,
+    KIND_CJK_LETTER,
+    KIND_PUNCT,
+    KIND_CJK_PUNCT,
+    KIND_CJK,
+    KIND_NUMERIC,
+    KIND_SPACE,
+    N_KINDS
+};
+
+/* Letters of ASCII and fullwidth ones are PUNCT too; the others are plain, or CJK too. */
+static inline unsigned kind_of(unsigned class)
+{
+    if (class & PT_SPACE) return KIND_SPACE;
+    if (class & PT_NUMERIC) return KIND_NUMERIC;
+    if (class & PT_LETTER)
+        return class & PT_PUNCT ? KIND_LETTER : class & PT_CJK ? KIND_CJK_LETTER : KIND_PLAIN_LETTER;
+    if (class & PT_PUNCT) return class & PT_CJK ? KIND_CJK_PUNCT : KIND_PUNCT;
+    return class & PT_CJK ? KIND_CJK : KIND_NONE;
+}
+
+/* Adds the characters of the bytes `rest`, above 127, to their kinds. Returns the bytes of characters that may reach into what is
+ * beyond. `tails` are all bytes but the first of characters that are none of KIND_NONE. */
+static uint64_t add_kinds(uint64_t rest, const uint8_t *p, uint64_t kind[N_KINDS], uint64_t *tails)
+{
+    while (rest) {
+        unsigned i = lowest_bit(rest), left = 64 - i, len;
+        uint32_t cp;
+        len = utf8_next(p + i, left, &cp);
+        if (cp == UTF8_BAD && left < 4) return rest;
+        uint64_t bytes = byte_run(i, len);
+        unsigned k = kind_of(pretoken_class_of(cp));
+        kind[k] |= bytes;
+        if (k != KIND_NONE) *tails |= bytes & (bytes - 1) & ~(UINT64_C(1) << i);
+        rest &= ~bytes;
+    }
+    return 0;
+}
+
+PRETOKEN_INLINE uint64_t deepseek_llm_cuts(const ByteMasks *m, const uint8_t *p, uint64_t beyond)
+{
+    uint64_t kind[N_KINDS] = {0}, tails = 0;
+    uint64_t letter = m->letter, punct = m->punct, blank = m->blank | m->tab, cjk = m->han,
+             before_words = letter | punct;
+    uint64_t none = ~(letter | punct | blank | m->digit | m->newline | m->high), open = beyond, joined = 0;
+
+    if (m->high & ~cjk) {
+        open |= add_kinds(m->high & ~cjk, p, kind, &tails);
+        letter |= kind[KIND_LETTER], punct |= kind[KIND_PUNCT], cjk |= kind[KIND_CJK], none |= kind[KIND_NONE];
+        uint64_t plain = kind[KIND_PLAIN_LETTER], cjk_letter = kind[KIND_CJK_LETTER],
+                 cjk_punct = kind[KIND_CJK_PUNCT];
+        before_words = letter | punct | plain | cjk_letter | cjk_punct;
+        joined =
+            tails | (plain & (plain | blank) << 1) | (cjk_letter & cjk_letter << 1) | (cjk_punct & cjk_punct << 1);
+        open |= kind[KIND_SPACE];
+    }
+    uint64_t a_word = before_words >> 1;
+    joined |= (letter & (letter | blank) << 1) | (punct & (punct | blank) << 1) | (cjk & cjk << 1);
+    joined |= (none & (none | blank) << 1) | (blank & blank << 1 & ~a_word);
+    /* What white space does depends on what follows; behind a character of no class, on the whole run of it. */
+    open |= blank & (open >> 1 | UINT64_C(1) << 63 | (none << 1 & ~a_word));
+    return ~joined & bits_below(open);
+}
+
+PRETOKEN_SCANS(deepseek_llm, deepseek_llm_cuts, pretoken_end)
+
+const PretokenScanners pretoken_deepseek_llm = PRETOKEN_SCANNERS(deepseek_llm);

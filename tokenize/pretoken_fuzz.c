@@ -1,24 +1,41 @@
-#include "tokenize/pretoken.h"
+#include "tokenize/pretoken_scan.h"
 #include "tokenize/pretoken_slow.h"
 
 #include <stdlib.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);
 
-/* The scanner cuts where the seven stages cut, and nowhere else. */
+static void check_scan(PretokenScanner scan, Span text, const Buf *cuts)
+{
+    size_t end[64], n, from = 0;
+
+    for (size_t at = 0; (n = scan(text, at, end, 1 + text.n % 64)) > 0; at = end[n - 1])
+        for (size_t k = 0; k < n; from = end[k++]) {
+            if (end[k] <= from || end[k] > text.n || (end[k] < text.n && !cuts->p[end[k]])) abort();
+            for (size_t i = from + 1; i < end[k]; i++)
+                if (cuts->p[i]) abort();
+        }
+    if (from != text.n) abort();
+}
+
+static size_t scan_characters(Span text, size_t at, size_t *end, size_t cap)
+{
+    (void)cap;
+    if (at == text.n) return 0;
+    *end = pretoken_end(text, at);
+    return 1;
+}
+
+/* The scanners cut where the seven stages cut, and nowhere else. */
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 {
     Span text = {p, n};
     Buf cuts = {0};
 
     if (!pretoken_slow(text, &cuts)) return 0;
-    for (size_t at = 0, end; at < n; at = end) {
-        end = pretoken_end(text, at);
-        if (end <= at || end > n) abort();
-        for (size_t i = at + 1; i < end; i++)
-            if (cuts.p[i]) abort();
-        if (end < n && !cuts.p[end]) abort();
-    }
+    check_scan(scan_characters, text, &cuts);
+    check_scan(pretoken_deepseek_llm.portable, text, &cuts);
+    check_scan(pretoken_fastest(&pretoken_deepseek_llm), text, &cuts);
     buf_clear(&cuts);
     return 0;
 }

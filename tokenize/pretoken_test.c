@@ -2,7 +2,7 @@
 #include "core/hash.h"
 #include "core/utf8.h"
 #include "tests/check.h"
-#include "tokenize/pretoken.h"
+#include "tokenize/pretoken_scan.h"
 #include "tokenize/pretoken_slow.h"
 #include "tokenize/pretoken_tables.inc"
 
@@ -87,6 +87,42 @@ TEST(known_splits)
     check_split("aＡb", "aＡb");
 }
 
+/* One kernel, asked for `batch` ends at a time, against cuts. */
+static void check_scan(PretokenScanner scan, Span s, const Buf *cuts, size_t batch)
+{
+    size_t end[100], n, from = 0;
+
+    for (size_t at = 0; (n = scan(s, at, end, batch)) > 0; at = end[n - 1])
+        for (size_t k = 0; k < n; k++) {
+            size_t want = from + 1;
+            while (want < s.n && !cuts->p[want]) want++;
+            if (end[k] != want) {
+                CHECK_INT(want, end[k]);
+                CHECK_SPAN(SPAN_LIT(""), s);
+                return;
+            }
+            from = want;
+        }
+    CHECK_INT(s.n, from);
+}
+
+/* The stages one after the other, the scanner of characters, and the kernels. */
+static void check_scans(Span s, Buf *cuts, size_t batch)
+{
+    size_t end;
+
+    buf_reset(cuts);
+    if (!pretoken_slow(s, cuts)) CHECK(!"no memory");
+    for (size_t at = 0; at < s.n; at = end) {
+        end = pretoken_end(s, at);
+        for (size_t i = at + 1; i < end; i++) CHECK(!cuts->p[i]);
+        CHECK(end == s.n || cuts->p[end]);
+    }
+    check_scan(pretoken_deepseek_llm.portable, s, cuts, batch);
+    if (pretoken_fastest(&pretoken_deepseek_llm) != pretoken_deepseek_llm.portable)
+        check_scan(pretoken_deepseek_llm.avx2, s, cuts, batch);
+}
+
 /* Random mixes of the characters at which the stages differ, the scanner against one refinement after the other. */
 TEST(scanner_equals_seven_stages)
 {
@@ -99,7 +135,7 @@ TEST(scanner_equals_seven_stages)
     Buf text = {0}, cuts = {0};
 
     for (uint64_t round = 0; round < 60000; round++) {
-        size_t n = mix64(round * 3 + 1) % 14;
+        size_t n = round % 10 ? mix64(round * 3 + 1) % 14 : mix64(round * 3 + 1) % 150;
         buf_reset(&text);
         for (size_t i = 0; i < n; i++) {
             uint64_t r = mix64(round * 64 + i + 7);
@@ -112,23 +148,44 @@ TEST(scanner_equals_seven_stages)
                 utf8_append(&text, cp);
         }
         Span s = check_edge(buf_span(&text));
-        buf_reset(&cuts);
-        if (!pretoken_slow(s, &cuts)) CHECK(!"no memory");
-        size_t at = 0, i = 0;
-        for (; at < s.n; at++) {
-            size_t end = pretoken_end(s, at);
-            while (i < s.n && !(i > at && cuts.p[i])) i++;
-            if (end != i) {
-                CHECK_INT(i, end);
-                CHECK_SPAN(SPAN_LIT(""), s);
-                break;
-            }
-            at = end - 1;
-        }
+        check_scans(s, &cuts, 1 + (size_t)(round % 7));
         check_edge_free(s);
     }
     buf_clear(&text);
     buf_clear(&cuts);
+}
+
+/* Every character at which the stages differ, and its halves, at every place of a block and at the text's end. */
+TEST(block_borders)
+{
+    static const char *const unit[] = {
+        " ",      "  ", "a", "1", "\n", "!",    "中",       "，",           "。",   "é",    "Ａ",     "ệ",
+        "\u00a0", "　", "²", "😀", "ש",  "\xe4", "\xe4\xb8", "\xf0\x9f\x98", "\x80", "\x01", "\u2028", "〇"};
+    static const char *const fill[] = {"a", " ", "中", "a ", "!", "ש ", "中。"};
+    enum { N = sizeof unit / sizeof *unit };
+    Buf text = {0}, cuts = {0};
+
+    for (size_t f = 0; f < sizeof fill / sizeof *fill; f++)
+        for (size_t k = 0; k < N * N * 9; k++) {
+            buf_reset(&text);
+            while (text.n < 57 + k % 9) buf_puts(&text, fill[f]);
+            buf_puts(&text, unit[k / 9 % N]);
+            buf_puts(&text, unit[k / 9 / N]);
+            if (k % 2) buf_puts(&text, fill[f]);
+            Span s = check_edge(buf_span(&text));
+            check_scans(s, &cuts, 1 + k % 100);
+            check_edge_free(s);
+        }
+    buf_clear(&text);
+    buf_clear(&cuts);
+}
+
+static size_t count_scan(PretokenScanner scan, Span s)
+{
+    size_t end[256], all = 0;
+
+    for (size_t at = 0, n; (n = scan(s, at, end, 256)) > 0; at = end[n - 1]) all += n;
+    return all;
 }
 
 /* 2 MB of the inputs that are quadratic elsewhere: a scan that is not linear does not come back. */
@@ -148,6 +205,8 @@ TEST(long_runs_are_linear)
         while (at < text.n) at = pretoken_end(buf_span(&text), at), n++;
         CHECK_INT(text.n, at);
         CHECK(n >= 2);
+        CHECK_INT(n, count_scan(pretoken_deepseek_llm.portable, buf_span(&text)));
+        CHECK_INT(n, count_scan(pretoken_fastest(&pretoken_deepseek_llm), buf_span(&text)));
     }
     buf_clear(&text);
 }

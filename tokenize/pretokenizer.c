@@ -1,23 +1,32 @@
 /* Which chain a tokenizer asks for, and the scan of a text by it. */
 #include "core/json_tree.h"
-#include "tokenize/pretoken.h"
+#include "tokenize/pretoken_scan.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 struct Pretokenizer {
     Span (*spec)(void);
-    size_t (*end)(Span s, size_t at);
+    const PretokenScanners *scanners;
 };
 
+PretokenScanner pretoken_fastest(const PretokenScanners *s)
+{
+#if defined(__x86_64__) && defined(__GNUC__)
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi2") && __builtin_cpu_supports("popcnt"))
+        return s->avx2;
+#endif
+    return s->portable;
+}
+
 struct PretokenScan {
-    const Pretokenizer *p;
+    PretokenScanner scanner;
     Span text;
     size_t at;
 };
 
 const char *const pretokenizer_names[] = {"deepseek-llm", NULL};
-const Pretokenizer pretokenizer_deepseek_llm = {pretoken_spec, pretoken_end};
+const Pretokenizer pretokenizer_deepseek_llm = {pretoken_spec, &pretoken_deepseek_llm};
 
 const Pretokenizer *pretokenizer_named(const char *chain)
 {
@@ -53,7 +62,7 @@ ErrCode pretokenscan_new(PretokenScan **out, const Pretokenizer *p, Err *err)
 {
     *out = calloc(1, sizeof **out);
     if (!*out) return err_nomem(err, "a scan");
-    (*out)->p = p;
+    (*out)->scanner = pretoken_fastest(p->scanners);
     return ERR_OK;
 }
 
@@ -68,6 +77,7 @@ void pretokenscan_begin(PretokenScan *s, Span text)
 ErrCode pretokenscan_next(PretokenScan *s, size_t *end, size_t cap, size_t *n, Err *err)
 {
     (void)err;
-    for (*n = 0; *n < cap && s->at < s->text.n;) end[(*n)++] = s->at = s->p->end(s->text, s->at);
+    *n = s->scanner(s->text, s->at, end, cap);
+    if (*n) s->at = end[*n - 1];
     return ERR_OK;
 }
