@@ -180,7 +180,7 @@ static inline unsigned kind_of(unsigned class)
 
 /* Adds the characters of the bytes `rest`, above 127, to their kinds. Returns the bytes of characters that may reach into what is
  * beyond. `tails` are all bytes but the first of characters that are none of KIND_NONE. */
-static uint64_t add_kinds(uint64_t rest, const uint8_t *p, uint64_t kind[N_KINDS], uint64_t *tails)
+static inline uint64_t add_kinds(uint64_t rest, const uint8_t *p, uint64_t kind[N_KINDS], uint64_t *tails)
 {
     while (rest) {
         unsigned i = lowest_bit(rest), left = 64 - i, len;
@@ -196,28 +196,29 @@ static uint64_t add_kinds(uint64_t rest, const uint8_t *p, uint64_t kind[N_KINDS
     return 0;
 }
 
+/* Before which bytes of a block is a cut? */
 PRETOKEN_INLINE uint64_t deepseek_llm_cuts(const ByteMasks *m, const uint8_t *p, uint64_t beyond)
 {
-    uint64_t kind[N_KINDS] = {0}, tails = 0;
-    uint64_t letter = m->letter, punct = m->punct, blank = m->blank | m->tab, cjk = m->han,
-             before_words = letter | punct;
-    uint64_t none = ~(letter | punct | blank | m->digit | m->newline | m->high), open = beyond, joined = 0;
+    uint64_t letter = m->letter, punct = m->punct | m->wide_punct, cjk_punct = m->cjk_stop, cjk = m->han,
+             blank = m->blank | m->tab;
+    uint64_t none = ~(letter | punct | blank | m->digit | m->newline | m->high), plain = 0, cjk_letter = 0, tails = 0,
+             open = beyond;
+    uint64_t rest = m->high & ~(cjk | punct | cjk_punct);
 
-    if (m->high & ~cjk) {
-        open |= add_kinds(m->high & ~cjk, p, kind, &tails);
-        letter |= kind[KIND_LETTER], punct |= kind[KIND_PUNCT], cjk |= kind[KIND_CJK], none |= kind[KIND_NONE];
-        uint64_t plain = kind[KIND_PLAIN_LETTER], cjk_letter = kind[KIND_CJK_LETTER],
-                 cjk_punct = kind[KIND_CJK_PUNCT];
-        before_words = letter | punct | plain | cjk_letter | cjk_punct;
-        joined =
-            tails | (plain & (plain | blank) << 1) | (cjk_letter & cjk_letter << 1) | (cjk_punct & cjk_punct << 1);
-        open |= kind[KIND_SPACE];
+    if (rest) {
+        uint64_t kind[N_KINDS] = {0};
+        open |= add_kinds(rest, p, kind, &tails) | kind[KIND_SPACE];
+        letter |= kind[KIND_LETTER], punct |= kind[KIND_PUNCT], cjk_punct |= kind[KIND_CJK_PUNCT],
+            cjk |= kind[KIND_CJK];
+        none |= kind[KIND_NONE], plain = kind[KIND_PLAIN_LETTER], cjk_letter = kind[KIND_CJK_LETTER];
     }
-    uint64_t a_word = before_words >> 1;
-    joined |= (letter & (letter | blank) << 1) | (punct & (punct | blank) << 1) | (cjk & cjk << 1);
-    joined |= (none & (none | blank) << 1) | (blank & blank << 1 & ~a_word);
+    uint64_t before_word = (letter | punct | plain | cjk_letter | cjk_punct) >> 1;
+    uint64_t joined =
+        tails | (letter & (letter | blank) << 1) | (punct & (punct | blank) << 1) | (plain & (plain | blank) << 1);
+    joined |= (cjk & cjk << 1) | (cjk_letter & cjk_letter << 1) | (cjk_punct & cjk_punct << 1);
+    joined |= (none & (none | blank) << 1) | (blank & blank << 1 & ~before_word);
     /* What white space does depends on what follows; behind a character of no class, on the whole run of it. */
-    open |= blank & (open >> 1 | UINT64_C(1) << 63 | (none << 1 & ~a_word));
+    open |= blank & (open >> 1 | UINT64_C(1) << 63 | (none << 1 & ~before_word));
     return ~joined & bits_below(open);
 }
 

@@ -1,12 +1,11 @@
 /* tokenize/pretoken_block.h - the frame of all hand-written scans: 64 bytes as bit masks, from masks the cuts, from cuts the ends.
  *
- * A chain gives two functions. CUTS says, from the masks of the at most 64 bytes behind a known cut, before which of them there
- * is a cut too, as far as these bytes alone tell; END finds the next end one character after the other, for what CUTS leaves
- * open. Every block begins at a cut, so nothing is carried from one to the next: each pair of functions is pure. No byte behind
- * the text is read.
+ * A chain gives two functions. END finds the next end one character after the other. CUTS says, from the masks of the at most 64 bytes
+ * behind a known cut, before which of them there is a cut too, as far as these bytes alone tell; what it leaves open, END finds. Every
+ * block begins at a cut, so nothing is carried from one to the next and both functions are pure. No byte behind the text is read.
  *
- * PRETOKEN_SCANS(NAME, CUTS, END) makes of them NAME_scan_portable() and NAME_scan_avx2(), the same function twice, the second for
- * AVX2 and BMI. */
+ * PRETOKEN_SCANS(NAME, CUTS, END) makes NAME_scan_portable(), which is END again and again, and where there may be AVX2
+ * NAME_scan_avx2(). */
 #ifndef TAMIS_TOKENIZE_PRETOKEN_BLOCK_H
 #define TAMIS_TOKENIZE_PRETOKEN_BLOCK_H
 
@@ -31,7 +30,9 @@ typedef struct {
     uint64_t blank, tab, newline;  /* ' '; \t \v \f; \r \n */
     uint64_t quote;                /* ', which is in punct too */
     uint64_t high;                 /* bytes above 127 */
-    uint64_t han;                  /* of these all three bytes of U+4000..U+9F7F */
+    /* Of these all bytes of the most frequent characters of Chinese text: U+4000..U+9F7F; FF01..FF0F and FF1A..FF20; 3001 and 3002. A
+     * character that the block cuts in two is in none. */
+    uint64_t han, wide_punct, cjk_stop;
 } ByteMasks;
 
 /* Bits of length len from bit i on. */
@@ -49,71 +50,7 @@ static inline unsigned lowest_bit(uint64_t m)
 #endif
 }
 
-/* han, from the masks of lead bytes E4..E8, lead byte E9, continuation bytes and bytes BE..BF. A character that the block cuts in
- * two is not in it. */
-static inline uint64_t han_bytes(uint64_t e4_e8, uint64_t e9, uint64_t tail, uint64_t be_bf)
-{
-    uint64_t lead = (e4_e8 | (e9 & ~(be_bf >> 1))) & tail >> 1 & tail >> 2;
-
-    return lead | lead << 1 | lead << 2;
-}
-
-/* --- masks without vector instructions: a class a byte from a table, then eight classes of eight bytes turned into eight bytes of
- * bits (Warren, Hacker's Delight, 7-3) */
-
-enum {
-    BYTE_LETTER = 1,
-    BYTE_DIGIT = 2,
-    BYTE_PUNCT = 4,
-    BYTE_BLANK = 8,
-    BYTE_TAB = 16,
-    BYTE_NEWLINE = 32,
-    BYTE_QUOTE = 64,
-    BYTE_HIGH = 128
-};
-extern const uint8_t pretoken_byte[256];
-
-static inline uint64_t transpose_bits(uint64_t x)
-{
-    uint64_t t = (x ^ x >> 7) & UINT64_C(0x00aa00aa00aa00aa);
-
-    x ^= t ^ t << 7;
-    t = (x ^ x >> 14) & UINT64_C(0x0000cccc0000cccc);
-    x ^= t ^ t << 14;
-    t = (x ^ x >> 28) & UINT64_C(0x00000000f0f0f0f0);
-    return x ^ t ^ t << 28;
-}
-
-PRETOKEN_INLINE ByteMasks byte_masks_portable(const uint8_t *p)
-{
-    uint64_t m[8] = {0};
-
-    for (unsigned i = 0; i < 64; i += 8) {
-        uint64_t x = 0;
-        for (unsigned k = 0; k < 8; k++) x |= (uint64_t)pretoken_byte[p[i + k]] << 8 * k;
-        x = transpose_bits(x);
-        for (unsigned c = 0; c < 8; c++) m[c] |= (x >> 8 * c & 0xff) << i;
-    }
-    ByteMasks out = {.letter = m[0],
-                     .digit = m[1],
-                     .punct = m[2],
-                     .blank = m[3],
-                     .tab = m[4],
-                     .newline = m[5],
-                     .quote = m[6],
-                     .high = m[7]};
-    if (out.high) {
-        uint64_t e4_e8 = 0, e9 = 0, tail = 0, be_bf = 0;
-        for (unsigned i = 0; i < 64; i++) {
-            e4_e8 |= (uint64_t)((uint8_t)(p[i] - 0xE4) < 5) << i;
-            e9 |= (uint64_t)(p[i] == 0xE9) << i;
-            tail |= (uint64_t)((p[i] & 0xC0) == 0x80) << i;
-            be_bf |= (uint64_t)((p[i] & 0xFE) == 0xBE) << i;
-        }
-        out.han = han_bytes(e4_e8, e9, tail, be_bf);
-    }
-    return out;
-}
+/* --- AVX2 */
 
 #ifdef PRETOKEN_HAVE_AVX2
 
@@ -142,7 +79,22 @@ PRETOKEN_AVX2 uint64_t bytes_within(Bytes64 b, uint8_t first, uint8_t n)
                    _mm256_cmpgt_epi8(limit, _mm256_add_epi8(b.hi, shift)));
 }
 
-PRETOKEN_AVX2 ByteMasks byte_masks_avx2(const uint8_t *p)
+static inline uint64_t three_bytes(uint64_t lead) { return lead | lead << 1 | lead << 2; }
+
+PRETOKEN_AVX2 void find_chinese(ByteMasks *m, Bytes64 b)
+{
+    uint64_t tail = bytes_within(b, 0x80, 0x40), two_tails = tail >> 1 & tail >> 2;
+
+    m->han = three_bytes((bytes_within(b, 0xE4, 5) | (bytes_equal(b, 0xE9) & ~(bytes_within(b, 0xBE, 2) >> 1))) &
+                         two_tails);
+    if (!(m->high & ~m->han)) return;
+    uint64_t wide = bytes_equal(b, 0xEF) & bytes_equal(b, 0xBC) >> 1,
+             cjk = bytes_equal(b, 0xE3) & bytes_equal(b, 0x80) >> 1;
+    m->wide_punct = three_bytes(wide & (bytes_within(b, 0x81, 15) | bytes_within(b, 0x9A, 7)) >> 2);
+    m->cjk_stop = three_bytes(cjk & bytes_within(b, 0x81, 2) >> 2);
+}
+
+PRETOKEN_AVX2 ByteMasks byte_masks(const uint8_t *p)
 {
     Bytes64 b = {_mm256_loadu_si256((const __m256i *)(const void *)p),
                  _mm256_loadu_si256((const __m256i *)(const void *)(p + 32))};
@@ -157,45 +109,27 @@ PRETOKEN_AVX2 ByteMasks byte_masks_avx2(const uint8_t *p)
     m.newline = bytes_equal(b, '\n') | bytes_equal(b, '\r');
     m.tab = bytes_within(b, '\t', 5) & ~m.newline;
     m.quote = bytes_equal(b, '\'');
-    if (m.high)
-        m.han = han_bytes(bytes_within(b, 0xE4, 5), bytes_equal(b, 0xE9), bytes_within(b, 0x80, 0x40),
-                          bytes_within(b, 0xBE, 2));
+    if (m.high) find_chinese(&m, b);
     return m;
 }
 
-#endif
-
-/* Before which bytes of a block is a cut? Only what holds whatever stands in front of the block and in its bytes `beyond`, which are
- * not there; bit 0 does not count. */
-typedef uint64_t (*PretokenCuts)(const ByteMasks *m, const uint8_t *p, uint64_t beyond);
-/* Where the pretoken ends that begins at `at` < s.n. */
-typedef size_t (*PretokenEnd)(Span s, size_t at);
-
-/* Appends base + i for the bits i of cuts, as far as there is room. */
-PRETOKEN_INLINE size_t put_ends(uint64_t cuts, size_t base, size_t *end, size_t room)
+/* Appends base + i for the bits i of cuts, as far as there is room: four at a time where there is room for any block; what is then
+ * written behind the last one does not count. Bit 0 is not set, so there are at most 63. */
+PRETOKEN_AVX2 size_t put_ends(uint64_t cuts, size_t base, size_t *end, size_t room)
 {
-    size_t n = 0;
+    size_t all = (size_t)__builtin_popcountll(cuts), n = 0;
 
-    for (; cuts && n < room; cuts &= cuts - 1) end[n++] = base + lowest_bit(cuts);
-    return n;
-}
-
-#ifdef PRETOKEN_HAVE_AVX2
-/* The same, four at a time where there is room for any block: what is written behind the last one does not count. Bit 0 is not set,
- * so there are at most 63. */
-PRETOKEN_AVX2 size_t put_ends_avx2(uint64_t cuts, size_t base, size_t *end, size_t room)
-{
-    size_t all = (size_t)__builtin_popcountll(cuts);
-
-    if (room < 64) return put_ends(cuts, base, end, room);
-    for (size_t n = 0; n < all; n += 4)
+    if (room < 64) {
+        for (; cuts && n < room; cuts &= cuts - 1) end[n++] = base + lowest_bit(cuts);
+        return n;
+    }
+    for (; n < all; n += 4)
         for (size_t k = 0; k < 4; k++, cuts &= cuts - 1) end[n + k] = base + lowest_bit(cuts | UINT64_C(1) << 63);
     return all;
 }
-#endif
 
 /* The block's bytes: those of the text, or a copy in last[64] where the text has fewer. */
-PRETOKEN_INLINE const uint8_t *block_at(Span s, size_t at, uint8_t last[64], uint64_t *beyond)
+PRETOKEN_AVX2 const uint8_t *block_at(Span s, size_t at, uint8_t last[64], uint64_t *beyond)
 {
     *beyond = 0;
     if (s.n - at >= 64) return s.p + at;
@@ -205,31 +139,38 @@ PRETOKEN_INLINE const uint8_t *block_at(Span s, size_t at, uint8_t last[64], uin
     return last;
 }
 
-/* A macro, so that the compiler needs no inlining through pointers. */
-#define PRETOKEN_SCAN(NAME, MASKS, CUTS, END, PUT)                 \
-    static size_t NAME(Span s, size_t at, size_t *end, size_t cap) \
-    {                                                              \
-        size_t n = 0;                                              \
-        while (n < cap && at < s.n) {                              \
-            uint8_t last[64];                                      \
-            uint64_t beyond;                                       \
-            const uint8_t *p = block_at(s, at, last, &beyond);     \
-            ByteMasks m = MASKS(p);                                \
-            uint64_t cuts = CUTS(&m, p, beyond) & ~UINT64_C(1);    \
-            if (cuts)                                              \
-                n += PUT(cuts, at, end + n, cap - n);              \
-            else                                                   \
-                end[n] = END(s, at), n++;                          \
-            at = end[n - 1];                                       \
-        }                                                          \
-        return n;                                                  \
+#endif
+
+/* Macros, so that the compiler needs no inlining through pointers. */
+#define PRETOKEN_SCAN_PORTABLE(NAME, END)                                          \
+    static size_t NAME##_scan_portable(Span s, size_t at, size_t *end, size_t cap) \
+    {                                                                              \
+        size_t n = 0;                                                              \
+        while (n < cap && at < s.n) at = end[n++] = END(s, at);                    \
+        return n;                                                                  \
     }
 #ifdef PRETOKEN_HAVE_AVX2
-#define PRETOKEN_SCANS(NAME, CUTS, END)                                           \
-    PRETOKEN_SCAN(NAME##_scan_portable, byte_masks_portable, CUTS, END, put_ends) \
-    PRETOKEN_TARGET_AVX2 PRETOKEN_SCAN(NAME##_scan_avx2, byte_masks_avx2, CUTS, END, put_ends_avx2)
+#define PRETOKEN_SCANS(NAME, CUTS, END)                                                             \
+    PRETOKEN_SCAN_PORTABLE(NAME, END)                                                               \
+    PRETOKEN_TARGET_AVX2 static size_t NAME##_scan_avx2(Span s, size_t at, size_t *end, size_t cap) \
+    {                                                                                               \
+        size_t n = 0;                                                                               \
+        while (n < cap && at < s.n) {                                                               \
+            uint8_t last[64];                                                                       \
+            uint64_t beyond;                                                                        \
+            const uint8_t *p = block_at(s, at, last, &beyond);                                      \
+            ByteMasks m = byte_masks(p);                                                            \
+            uint64_t cuts = CUTS(&m, p, beyond) & ~UINT64_C(1);                                     \
+            if (cuts)                                                                               \
+                n += put_ends(cuts, at, end + n, cap - n);                                          \
+            else                                                                                    \
+                end[n] = END(s, at), n++;                                                           \
+            at = end[n - 1];                                                                        \
+        }                                                                                           \
+        return n;                                                                                   \
+    }
 #else
-#define PRETOKEN_SCANS(NAME, CUTS, END) PRETOKEN_SCAN(NAME##_scan_portable, byte_masks_portable, CUTS, END, put_ends)
+#define PRETOKEN_SCANS(NAME, CUTS, END) PRETOKEN_SCAN_PORTABLE(NAME, END)
 #endif
 
 #endif
