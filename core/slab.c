@@ -41,7 +41,10 @@ Slab *slab_take(size_t n)
     s = bytes >= KEPT_LEAST ? take_kept(bytes - SLAB_HEAD) : NULL;
     if (!s) {
         if (!(s = aligned_alloc(unit, bytes))) return NULL;
-        if (unit == HUGE_PAGE) (void)madvise(s, bytes, MADV_HUGEPAGE); /* only speed depends on it */
+        if (unit == HUGE_PAGE) { /* only speed depends on it; pages that malloc had used before would stay small */
+            (void)madvise(s, bytes, MADV_DONTNEED);
+            (void)madvise(s, bytes, MADV_HUGEPAGE);
+        }
         s->cap = bytes - SLAB_HEAD;
     }
     s->older = NULL;

@@ -1,18 +1,16 @@
-/* Encoding: added tokens, then pretokens; a pretoken of at most 15 bytes is looked up in a cache of fixed size, keyed as in the
- * counter, the others and the misses are merged (tokenize/word_merge.h). Words are taken in batches: their places in the cache are
- * asked for when they are cut and looked at when the batch is full, so that the memory answers meanwhile. */
+/* Encoding: added tokens, then pretokens, which are cut at their seams (tokenize/seams.h). A word, be it a pretoken or a piece of one, of
+ * at most 15 bytes is looked up in a cache of fixed size, keyed as in the counter; the others and the misses are merged
+ * (tokenize/word_merge.h). Words are taken in batches: their places in the cache are asked for when they are cut and looked at
+ * when the batch is full, so that the memory answers meanwhile. What is written for a word that is found does not depend on how many ids it
+ * has, nor on where in its line it is: both are as good as random, and a branch on them costs more than the rest. */
 #include "tokenize/pretoken.h"
 #include "tokenize/tokenizer.h"
-#include "tokenize/word_key.h"
+#include "tokenize/word_cache.h"
 #include "tokenize/word_merge.h"
 
 #include <stdlib.h>
 
-enum {
-    CACHE_BITS = 16, /* lines of 64 bytes: 4 MiB a thread */
-    CACHE_IDS = 4,   /* ids of a cached word, at most */
-    BATCH_WORDS = 32
-};
+enum { BATCH_WORDS = 64 };
 
 #if defined(__GNUC__)
 #define PREFETCH(p) __builtin_prefetch(p)
@@ -20,26 +18,17 @@ enum {
 #define PREFETCH(p) ((void)(p))
 #endif
 
-/* Two words that share a line; the one in front was used last. ids[0] has the number of ids in its top byte. */
+/* A word on its way. Long ones have the key of no word. */
 typedef struct {
-    uint64_t lo, hi;
-    uint32_t ids[CACHE_IDS];
-} CachedWord;
-typedef struct {
-    CachedWord word[2];
-} CacheLine;
-
-/* A pretoken on its way: short ones have a key and a line, long ones (hi == 0) their place. */
-typedef struct {
-    Span word;
     uint64_t lo, hi;
     CacheLine *line;
-} BatchWord;
+} KeyedWord;
+#define LONG_WORD UINT64_MAX /* as lo and hi */
 
 struct Encoder {
     WordMerger merger;
     PretokenScan *scan;
-    CacheLine *cache;
+    WordCache cache;
 };
 
 ErrCode encoder_new(Encoder **out, const Tokenizer *t, Err *err)
@@ -50,96 +39,144 @@ ErrCode encoder_new(Encoder **out, const Tokenizer *t, Err *err)
     if (!e) return err_nomem(err, "an encoder");
     e->merger.t = t;
     ErrCode rc = pretokenscan_new(&e->scan, t->pretokenizer, err);
-    if (rc == ERR_OK) { /* a line of the cache is one of the machine */
-        e->cache = aligned_alloc(sizeof(CacheLine), sizeof(CacheLine) << CACHE_BITS);
-        if (!e->cache) rc = err_nomem(err, "an encoder");
-    }
-    if (rc != ERR_OK) {
+    if (rc == ERR_OK) rc = wordcache_init(&e->cache, err);
+    if (rc == ERR_OK)
+        *out = e;
+    else
         encoder_free(e);
-        return rc;
-    }
-    memset(e->cache, 0, sizeof(CacheLine) << CACHE_BITS);
-    *out = e;
-    return ERR_OK;
+    return rc;
 }
 
 void encoder_free(Encoder *e)
 {
     if (!e) return;
     pretokenscan_free(e->scan);
-    free(e->cache);
+    wordcache_clear(&e->cache);
     wordmerger_clear(&e->merger);
     free(e);
 }
 
 uint64_t encoder_n_lost(const Encoder *e) { return e->merger.n_lost; }
 
-static inline void put_cached(const CachedWord *w, Buf *ids)
-{
-    unsigned n = w->ids[0] >> 24;
+/* --- words */
 
-    if (ids->cap - ids->n < sizeof w->ids && !buf_reserve(ids, sizeof w->ids)) return;
-    uint8_t *to = ids->p + ids->n;
-    memcpy(to, w->ids, sizeof w->ids); /* all four; those past n are overwritten by what comes next */
-    uint32_t first = w->ids[0] & 0xffffff;
-    memcpy(to, &first, sizeof first);
-    ids->n += n * sizeof first;
+static const uint32_t *ids_from(const Buf *ids, size_t before)
+{
+    return (const uint32_t *)(const void *)(ids->p + before);
 }
 
-/* A word that is not in its line: merges it and puts it there. */
-static ErrCode encode_missed(Encoder *e, const BatchWord *b, Buf *ids, Err *err)
+/* Merges a word; *n_ids is how many ids it may be remembered by, 0 when it may not. */
+static ErrCode merge_word(Encoder *e, Span word, Buf *ids, size_t *n_ids, Err *err)
 {
     size_t before = ids->n;
     uint64_t lost = e->merger.n_lost;
-    ErrCode rc = word_encode(&e->merger, b->word, ids, err);
-    size_t n_ids = (ids->n - before) / sizeof(uint32_t);
+    ErrCode rc = word_encode(&e->merger, word, ids, err);
 
-    if (rc != ERR_OK || n_ids == 0 || n_ids > CACHE_IDS || ids->oom || e->merger.n_lost != lost) return rc;
-    CachedWord made = {.lo = b->lo, .hi = b->hi};
-    memcpy(made.ids, ids->p + before, n_ids * sizeof(uint32_t));
-    made.ids[0] |= (uint32_t)n_ids << 24;
-    b->line->word[1] = b->line->word[0];
-    b->line->word[0] = made;
+    *n_ids = rc != ERR_OK || ids->oom || e->merger.n_lost != lost ? 0 : (ids->n - before) / sizeof(uint32_t);
     return rc;
 }
 
-static inline ErrCode encode_one(Encoder *e, const BatchWord *b, Buf *ids, Err *err)
+static ErrCode encode_long(Encoder *e, Span word, Buf *ids, Err *err)
 {
-    if (b->hi == 0) return word_encode(&e->merger, b->word, ids, err);
-    CachedWord *front = &b->line->word[0], back = b->line->word[1];
-    if (front->lo == b->lo && front->hi == b->hi) {
-        put_cached(front, ids);
+    size_t before = ids->n, n_ids;
+    ErrCode rc;
+
+    if (word.n > LONG_BYTES) return word_encode(&e->merger, word, ids, err);
+    LongWord *place = wordcache_long(&e->cache, word);
+    if (place->n_ids) {
+        buf_put(ids, place->ids, place->n_ids * sizeof *place->ids);
         return ERR_OK;
     }
-    if (back.lo != b->lo || back.hi != b->hi) return encode_missed(e, b, ids, err);
-    b->line->word[1] = *front;
-    *front = back;
-    put_cached(&back, ids);
+    rc = merge_word(e, word, ids, &n_ids, err);
+    if (n_ids && n_ids <= LONG_IDS) longword_put(place, word, ids_from(ids, before), n_ids);
+    return rc;
+}
+
+/* A word that is not in its line. */
+static ErrCode encode_missed(Encoder *e, Span word, const KeyedWord *key, Buf *ids, Err *err)
+{
+    size_t before = ids->n, n_ids;
+
+    if (key->hi == LONG_WORD) return encode_long(e, word, ids, err);
+    ErrCode rc = merge_word(e, word, ids, &n_ids, err);
+    if (n_ids && n_ids <= CACHE_IDS) wordcache_put(key->line, key->lo, key->hi, ids_from(ids, before), n_ids);
+    return rc;
+}
+
+static void find_lines(const Encoder *e, Span text, size_t at, const size_t *end, size_t n, KeyedWord *key)
+{
+    for (size_t i = 0; i < n; at = end[i++]) {
+        KeyedWord k = {LONG_WORD, LONG_WORD, e->cache.line};
+        if (end[i] - at <= WORD_KEY_MAX) {
+            word_key(text, at, end[i] - at, &k.lo, &k.hi);
+            k.line = wordcache_line(&e->cache, k.lo, k.hi);
+            PREFETCH(k.line);
+        }
+        key[i] = k;
+    }
+}
+
+/* Encodes the words that end at end[0, n); the first begins at `at`. */
+static ErrCode encode_batch(Encoder *e, Span text, size_t at, const size_t *end, size_t n, Buf *ids, Err *err)
+{
+    KeyedWord key[BATCH_WORDS];
+    ErrCode rc;
+
+    find_lines(e, text, at, end, n, key);
+    if (!buf_reserve(ids, n * sizeof(uint32_t[CACHE_IDS]))) return ERR_OK;
+    uint8_t *to = ids->p + ids->n;
+    for (size_t i = 0; i < n; at = end[i++]) {
+        const CachedWord *word = key[i].line->word;
+        bool in_front = word[0].lo == key[i].lo && word[0].hi == key[i].hi;
+        bool behind = word[1].lo == key[i].lo && word[1].hi == key[i].hi;
+        if (in_front | behind) {
+            uint32_t made[CACHE_IDS];
+            word += behind;
+            for (int k = 0; k < CACHE_IDS; k++) made[k] = word->ids[k] & CACHE_ID_MASK;
+            memcpy(to, made, sizeof made); /* all four; those past n are overwritten by what comes next */
+            to += (word->ids[0] >> 24) * sizeof *made;
+            continue;
+        }
+        ids->n = (size_t)(to - ids->p);
+        if ((rc = encode_missed(e, (Span){text.p + at, end[i] - at}, &key[i], ids, err)) != ERR_OK) return rc;
+        if (!buf_reserve(ids, (n - i) * sizeof(uint32_t[CACHE_IDS]))) return ERR_OK;
+        to = ids->p + ids->n;
+    }
+    ids->n = (size_t)(to - ids->p);
     return ERR_OK;
+}
+
+/* Is it worth looking for seams? Short words of alphabets recur, and have few. */
+static inline bool may_have_seams(Span text, size_t at, size_t end)
+{
+    return end - at > WORD_KEY_MAX || (end - at > 3 && (text.p[at] >= 0xE0 || text.p[at + 1] >= 0xE0));
 }
 
 /* Text without added tokens. */
 static ErrCode encode_words(Encoder *e, Span text, Buf *ids, Err *err)
 {
-    BatchWord batch[BATCH_WORDS];
-    size_t end[BATCH_WORDS], n, at = 0;
+    const Seams *seams = e->merger.t->seams;
+    size_t end[BATCH_WORDS], cut[BATCH_WORDS], n, n_cut = 0, n_more, first = 0,
+                                                  at = 0; /* words: from `first` on, cut */
     ErrCode rc;
 
     pretokenscan_begin(e->scan, text);
     while ((rc = pretokenscan_next(e->scan, end, BATCH_WORDS, &n, err)) == ERR_OK && n) {
-        for (size_t i = 0; i < n; at = end[i++]) {
-            BatchWord *b = &batch[i];
-            b->word = (Span){text.p + at, end[i] - at};
-            b->hi = 0;
-            if (b->word.n > WORD_KEY_MAX) continue;
-            word_key(text, at, b->word.n, &b->lo, &b->hi);
-            b->line = &e->cache[word_key_hash(b->lo, b->hi) >> (64 - CACHE_BITS)];
-            PREFETCH(b->line);
+        for (size_t i = 0; i < n; i += at == end[i]) {
+            if (seams && may_have_seams(text, at, end[i])) {
+                seams_cut(seams, text, at, end[i], cut + n_cut, BATCH_WORDS - n_cut, &n_more);
+                n_cut += n_more;
+            } else {
+                cut[n_cut++] = end[i];
+            }
+            at = cut[n_cut - 1];
+            if (n_cut < BATCH_WORDS - 1) continue;
+            if ((rc = encode_batch(e, text, first, cut, n_cut, ids, err)) != ERR_OK) return rc;
+            first = at;
+            n_cut = 0;
         }
-        for (size_t i = 0; i < n; i++)
-            if ((rc = encode_one(e, &batch[i], ids, err)) != ERR_OK) return rc;
     }
-    return rc;
+    return rc == ERR_OK && n_cut ? encode_batch(e, text, first, cut, n_cut, ids, err) : rc;
 }
 
 /* Cuts the text at the added tokens of pass 0, what is left at those of pass 1; what is left then is words. */

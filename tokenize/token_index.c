@@ -3,6 +3,18 @@
 
 #include <stdlib.h>
 
-ErrCode tokenizer_index(Tokenizer *t, Err *err) { return tokenizer_find_chars(t, err); }
+ErrCode tokenizer_index(Tokenizer *t, Err *err)
+{
+    ErrCode rc = tokenizer_rank_merges(t, err);
 
-void tokenizer_index_clear(Tokenizer *t) { free(t->char_id); }
+    if (rc == ERR_OK) rc = tokenizer_find_chars(t, err);
+    if (rc == ERR_OK) rc = seams_new(&t->seams, t, err);
+    return rc;
+}
+
+void tokenizer_index_clear(Tokenizer *t)
+{
+    mergeranks_clear(&t->ranks);
+    seams_free(t->seams);
+    free(t->char_id);
+}

@@ -2,7 +2,9 @@
 #ifndef TAMIS_TOKENIZE_TOKENIZER_H
 #define TAMIS_TOKENIZE_TOKENIZER_H
 
+#include "tokenize/merge_rank.h"
 #include "tokenize/pretoken.h"
+#include "tokenize/seams.h"
 #include "tokenize/tokenize.h"
 
 enum {
@@ -12,9 +14,8 @@ enum {
     TOKENIZER_MAX_ADDED = 1 << 16,
     TOKENIZER_MAX_ADDED_SUM = 16 << 20 /* bytes of all: a node of the trie each at most */
 };
-#define NO_ID    UINT32_MAX
-#define NO_MERGE UINT64_MAX
-enum { LOW_IDS = 256, CHAR_IDS = 0x10000 };
+#define NO_ID UINT32_MAX
+enum { CHAR_IDS = 0x10000 };
 
 /* A merge, found by its pair. Open addressing, at most half full; an empty slot has merge_rank NO_ID. */
 typedef struct {
@@ -59,15 +60,16 @@ struct Tokenizer {
     MergeSlot *merges;
     unsigned merge_bits;
     uint32_t n_merges;
-    uint64_t *low_merges; /* of two ids below LOW_IDS, without search: merge_of() */
-    bool ignore_merges;   /* a pretoken that is in the vocabulary is that token, whatever its merges say */
-    uint32_t *char_id;    /* by code point below CHAR_IDS: the token that its bytes are in every word, or NO_ID */
-    AddedTrie added[2];   /* searched one after the other: the tokens with normalized false, then those with true */
-    Arena arena;          /* the bytes and spellings */
+    bool ignore_merges; /* a pretoken that is in the vocabulary is that token, whatever its merges say */
+    uint32_t *char_id;  /* by code point below CHAR_IDS: the token that its bytes are in every word, or NO_ID */
+    MergeRanks ranks;   /* the merges again, for speed */
+    Seams *seams;       /* where words may be cut; NULL: nowhere */
+    AddedTrie added[2]; /* searched one after the other: the tokens with normalized false, then those with true */
+    Arena arena;        /* the bytes and spellings */
 };
 
 /* Where the search for a pair begins. */
-static inline size_t merge_home(const Tokenizer *t, uint32_t left, uint32_t right)
+static inline size_t merge_slot_home(const Tokenizer *t, uint32_t left, uint32_t right)
 {
     uint64_t pair = (uint64_t)left << 32 | right;
 
@@ -79,19 +81,11 @@ static inline const MergeSlot *merge_find(const Tokenizer *t, uint32_t left, uin
 {
     size_t mask = ((size_t)1 << t->merge_bits) - 1;
 
-    for (size_t at = merge_home(t, left, right);; at = (at + 1) & mask) {
+    for (size_t at = merge_slot_home(t, left, right);; at = (at + 1) & mask) {
         const MergeSlot *m = &t->merges[at];
         if (m->left == left && m->right == right) return m;
         if (m->merge_rank == NO_ID) return NULL;
     }
-}
-
-/* The merge of two tokens as merge_rank << 32 | id, so that the lowest value is the one to do; or NO_MERGE. */
-static inline uint64_t merge_of(const Tokenizer *t, uint32_t left, uint32_t right)
-{
-    if ((left | right) < LOW_IDS) return t->low_merges[left * LOW_IDS + right];
-    const MergeSlot *m = merge_find(t, left, right);
-    return m ? (uint64_t)m->merge_rank << 32 | m->id : NO_MERGE;
 }
 
 /* From the tree of a tokenizer.json. */
@@ -103,7 +97,9 @@ ErrCode tokenizer_refuse(const char *name, Err *err, const char *what);
 /* Makes what only speed needs of a tokenizer whose tokens, merges and flags are there: char_id … */
 MUST_USE ErrCode tokenizer_index(Tokenizer *t, Err *err);
 void tokenizer_index_clear(Tokenizer *t);
-/* Its parts. char_id, once the merges are there. */
+/* Its parts, in this order. */
+MUST_USE ErrCode tokenizer_rank_merges(Tokenizer *t, Err *err);
+void mergeranks_clear(MergeRanks *m);
 MUST_USE ErrCode tokenizer_find_chars(Tokenizer *t, Err *err);
 
 /* The longest added token that begins at text[at]; NO_ID when none does. *n is its length. */

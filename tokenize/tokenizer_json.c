@@ -138,12 +138,10 @@ static ErrCode make_tables(Reader *r, Err *err)
     t->flags = calloc(t->n_ids, 1);
     for (t->merge_bits = 4; (size_t)1 << t->merge_bits < 2 * (size_t)r->merges->n;) t->merge_bits++;
     t->merges = malloc(sizeof *t->merges << t->merge_bits);
-    t->low_merges = malloc(LOW_IDS * LOW_IDS * sizeof *t->low_merges);
-    if (!r->by_spelling || !t->bytes || !t->spelling || !t->flags || !t->merges || !t->low_merges)
+    if (!r->by_spelling || !t->bytes || !t->spelling || !t->flags || !t->merges)
         return err_nomem(err, "the tokenizer");
     memset(r->by_spelling, 0xff, n_slots * sizeof *r->by_spelling); /* NO_ID */
     memset(t->merges, 0xff, sizeof *t->merges << t->merge_bits);
-    memset(t->low_merges, 0xff, LOW_IDS * LOW_IDS * sizeof *t->low_merges); /* NO_MERGE */
     memset(t->byte_id, 0xff, sizeof t->byte_id);
     return ERR_OK;
 }
@@ -215,13 +213,12 @@ static ErrCode read_merge(Reader *r, const Json *j, uint32_t merge_rank, Err *er
     if (m.left == NO_ID || m.right == NO_ID || m.id == NO_ID)
         return err_set(err, ERR_DATA, "%s: model.merges: merge %u has a token that is not in the vocabulary", r->name,
                        merge_rank);
-    size_t at = merge_home(t, m.left, m.right);
+    size_t at = merge_slot_home(t, m.left, m.right);
     for (; t->merges[at].merge_rank != NO_ID; at = (at + 1) & mask)
         if (t->merges[at].left == m.left && t->merges[at].right == m.right)
             return err_set(err, ERR_DATA, "%s: model.merges: merge %u repeats merge %u", r->name, merge_rank,
                            t->merges[at].merge_rank);
     t->merges[at] = m;
-    if ((m.left | m.right) < LOW_IDS) t->low_merges[m.left * LOW_IDS + m.right] = (uint64_t)merge_rank << 32 | m.id;
     return ERR_OK;
 }
 
@@ -400,7 +397,6 @@ void tokenizer_free(Tokenizer *t)
     free(t->spelling);
     free(t->flags);
     free(t->merges);
-    free(t->low_merges);
     tokenizer_index_clear(t);
     pretokenizer_free(t->pretokenizer);
     free(t->added[0].node);

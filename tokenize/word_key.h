@@ -7,23 +7,21 @@
 
 enum { WORD_KEY_MAX = 15 };
 
-/* The key of text[at, at + n), 1 <= n <= WORD_KEY_MAX. */
+/* The key of text[at, at + n), 1 <= n <= WORD_KEY_MAX. Lengths are as good as random: no branch on n. */
 static inline void word_key(Span text, size_t at, size_t n, uint64_t *lo, uint64_t *hi)
 {
     uint8_t copy[16] = {0};
     const uint8_t *p = text.p + at;
+    unsigned bits = 8 * (unsigned)n, past = bits & 63; /* of the half in which the word ends */
 
     if (text.n - at < 16) {
         memcpy(copy, p, n);
         p = copy;
     }
-    *lo = le64_get(p);
-    *hi = le64_get(p + 8);
-    if (n < 8)
-        *lo &= ((uint64_t)1 << 8 * n) - 1, *hi = 0;
-    else
-        *hi &= ((uint64_t)1 << 8 * (n - 8)) - 1;
-    *hi |= (uint64_t)n << 56;
+    uint64_t keep = ((uint64_t)1 << past) - 1, low = le64_get(p), high = le64_get(p + 8),
+             is_long = 0 - (uint64_t)(bits >> 6);
+    *lo = low & (keep | is_long);
+    *hi = (high & keep & is_long) | (uint64_t)n << 56;
 }
 
 /* Use the top bits. */

@@ -21,19 +21,6 @@ void wordmerger_clear(WordMerger *w)
 
 /* --- what merging starts from */
 
-/* The code point of a sequence of two or three bytes at p, 0 when there is none. Overlong forms are none; a surrogate may come
- * out, for which no token is kept. */
-static inline uint32_t short_sequence(const uint8_t *p, size_t n)
-{
-    if (n >= 3 && p[0] >= 0xE0 && p[0] <= 0xEF && (p[1] & 0xC0) == 0x80 && (p[2] & 0xC0) == 0x80) {
-        uint32_t cp = (uint32_t)(p[0] & 15) << 12 | (uint32_t)(p[1] & 63) << 6 | (p[2] & 63);
-        return cp >= 0x800 ? cp : 0;
-    }
-    if (n >= 2 && p[0] >= 0xC2 && p[0] <= 0xDF && (p[1] & 0xC0) == 0x80)
-        return (uint32_t)(p[0] & 31) << 6 | (p[1] & 63);
-    return 0;
-}
-
 /* Tokens of the characters that may start whole (tokenizer.h), of the single bytes of the others. Bytes that the vocabulary lacks are
  * left out, as the reference leaves them out. */
 static uint32_t start_tokens(WordMerger *w, Span word, uint32_t *id)
@@ -59,24 +46,40 @@ static uint32_t start_tokens(WordMerger *w, Span word, uint32_t *id)
 
 /* --- few tokens */
 
+/* The merge of the tokens at two places as rank << 6 | the left place, so that the least of them is the one to do. */
+static inline int32_t merge_key(const Tokenizer *t, const uint32_t *id, unsigned left, unsigned right)
+{
+    uint32_t merge = merge_rank(&t->ranks, id[left], id[right]);
+
+    return merge == NO_RANK ? INT32_MAX : (int32_t)(merge << 6 | left);
+}
+
 uint32_t merge_few(const Tokenizer *t, uint32_t *id, uint32_t n)
 {
-    uint64_t merge[MERGE_FEW]; /* of id[i] and id[i + 1] */
+    int32_t key[MERGE_FEW];
+    uint64_t alive = ((uint64_t)1 << n) - 1; /* places that still have a token */
+    uint32_t n_keys = (n + 7) / 8 * 8, n_left = 0;
 
-    for (uint32_t i = 0; i + 1 < n; i++) merge[i] = merge_of(t, id[i], id[i + 1]);
-    while (n > 1) {
-        uint32_t at = 0;
-        for (uint32_t i = 1; i + 1 < n; i++)
-            if (merge[i] < merge[at]) at = i;
-        if (merge[at] == NO_MERGE) break;
-        id[at] = (uint32_t)merge[at];
-        n--;
-        for (uint32_t i = at + 1; i < n; i++) id[i] = id[i + 1];
-        for (uint32_t i = at + 1; i + 1 < n; i++) merge[i] = merge[i + 1];
-        if (at) merge[at - 1] = merge_of(t, id[at - 1], id[at]);
-        if (at + 1 < n) merge[at] = merge_of(t, id[at], id[at + 1]);
+    for (uint32_t i = 0; i < n_keys; i++) key[i] = i + 1 < n ? merge_key(t, id, i, i + 1) : INT32_MAX;
+    for (;;) {
+        int32_t least = INT32_MAX;
+        for (uint32_t i = 0; i < n_keys; i++) least = key[i] < least ? key[i] : least;
+        if (least == INT32_MAX) break;
+        unsigned at = (unsigned)least & 63;
+        uint64_t before = alive & (((uint64_t)1 << at) - 1), after = alive & (~(uint64_t)1 << at);
+        unsigned right = (unsigned)__builtin_ctzll(after);
+        id[at] = merge_id(&t->ranks, (uint32_t)least >> 6);
+        alive ^= (uint64_t)1 << right;
+        after &= after - 1;
+        key[right] = INT32_MAX;
+        key[at] = after ? merge_key(t, id, at, (unsigned)__builtin_ctzll(after)) : INT32_MAX;
+        if (before) {
+            unsigned left = 63 - (unsigned)__builtin_clzll(before);
+            key[left] = merge_key(t, id, left, at);
+        }
     }
-    return n;
+    for (; alive; alive &= alive - 1) id[n_left++] = id[__builtin_ctzll(alive)];
+    return n_left;
 }
 
 /* --- many tokens */
@@ -104,8 +107,8 @@ static void heap_push(WordMerger *w, uint64_t v)
 static void queue_merge(WordMerger *w, uint32_t at)
 {
     if (at == NO_ID || w->node[at].next == NO_ID) return;
-    uint64_t m = merge_of(w->t, w->node[at].id, w->node[w->node[at].next].id);
-    if (m != NO_MERGE) heap_push(w, (m & ~(uint64_t)UINT32_MAX) | at);
+    uint32_t merge = merge_rank(&w->t->ranks, w->node[at].id, w->node[w->node[at].next].id);
+    if (merge != NO_RANK) heap_push(w, (uint64_t)merge << 32 | at);
 }
 
 static void merge_many(WordMerger *w, uint32_t n, Buf *ids)
@@ -121,9 +124,9 @@ static void merge_many(WordMerger *w, uint32_t n, Buf *ids)
         if (--w->n_heap) heap_sink(w->heap, w->n_heap, 0, w->heap[w->n_heap]);
         uint32_t right = p[at].id == NO_ID ? NO_ID : p[at].next;
         if (right == NO_ID) continue;
-        uint64_t m = merge_of(w->t, p[at].id, p[right].id);
-        if (m == NO_MERGE || m >> 32 != top >> 32) continue; /* the pair has changed since */
-        p[at].id = (uint32_t)m;
+        uint32_t merge = merge_rank(&w->t->ranks, p[at].id, p[right].id);
+        if (merge != top >> 32) continue; /* the pair has changed since */
+        p[at].id = merge_id(&w->t->ranks, merge);
         p[at].next = p[right].next;
         p[right].id = NO_ID;
         if (p[at].next != NO_ID) p[p[at].next].prev = at;

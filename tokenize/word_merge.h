@@ -42,6 +42,19 @@ void wordmerger_clear(WordMerger *w);
 /* Appends the ids of the word to `ids`, whose state is the caller's to check. */
 MUST_USE ErrCode word_encode(WordMerger *w, Span word, Buf *ids, Err *err);
 
+/* The code point of a sequence of two or three bytes at p, 0 when there is none. Overlong forms are none; a surrogate may come
+ * out, for which no token is kept. */
+static inline uint32_t short_sequence(const uint8_t *p, size_t n)
+{
+    if (n >= 3 && p[0] >= 0xE0 && p[0] <= 0xEF && (p[1] & 0xC0) == 0x80 && (p[2] & 0xC0) == 0x80) {
+        uint32_t cp = (uint32_t)(p[0] & 15) << 12 | (uint32_t)(p[1] & 63) << 6 | (p[2] & 63);
+        return cp >= 0x800 ? cp : 0;
+    }
+    if (n >= 2 && p[0] >= 0xC2 && p[0] <= 0xDF && (p[1] & 0xC0) == 0x80)
+        return (uint32_t)(p[0] & 31) << 6 | (p[1] & 63);
+    return 0;
+}
+
 static inline void put_id(Buf *ids, uint32_t id)
 {
     if (ids->cap - ids->n < sizeof id && !buf_reserve(ids, sizeof id)) return;
