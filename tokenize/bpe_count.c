@@ -212,3 +212,19 @@ bool wordcursor_next(WordCursor *w)
     }
     return false;
 }
+
+ErrCode bpecounter_list(const BpeCounter *c, uint64_t max_symbols, WordList *list, Err *err)
+{
+    WordCursor w = wordcursor(c);
+    WordBuilder b;
+    ErrCode rc = wordbuilder_init(&b, max_symbols, err);
+
+    for (size_t i = 0; rc == ERR_OK && wordcursor_next(&w); i++) {
+        rc = bpe_listen(i, err);
+        if (rc == ERR_OK) rc = wordbuilder_add(&b, w.word, w.count, err);
+    }
+    if (rc == ERR_OK) rc = wordbuilder_finish(&b, list, err);
+    if (rc == ERR_OK) list->corpus_bytes = c->text_bytes;
+    wordbuilder_clear(&b);
+    return rc;
+}

@@ -5,6 +5,7 @@
 #include "core/log.h"
 #include "core/par.h"
 #include "tokenize/tokenize.h"
+#include "tokenize/word_list.h"
 
 typedef struct {
     const BpeCounter *counter;
@@ -16,6 +17,9 @@ typedef struct {
 static inline WordCursor wordcursor(const BpeCounter *c) { return (WordCursor){.counter = c}; }
 /* False when there are no more. */
 bool wordcursor_next(WordCursor *w);
+
+/* The words of a counter as a list of at most so many symbols. */
+MUST_USE ErrCode bpecounter_list(const BpeCounter *c, uint64_t max_symbols, WordList *list, Err *err);
 
 /* A word so many times more; and how much text the words are of. */
 MUST_USE ErrCode bpecounter_add(BpeCounter *c, Span word, uint64_t count, Err *err);

@@ -3,6 +3,7 @@
 #include "core/store.h"
 #include "tests/alloc_fault.h"
 #include "tests/check.h"
+#include "tokenize/bpe_count.h"
 #include "tokenize/bpe_input.h"
 #include "tokenize/bpe_model.h"
 #include "tokenize/bytelevel.h"
@@ -98,6 +99,22 @@ static void random_text(Buf *text, uint64_t seed, const char *const *unit, size_
     for (size_t i = 0; i < n; i++) buf_puts(text, unit[mix64(seed * 1000 + i) % n_units]);
 }
 
+static ErrCode learn(const BpeParams *p, const BpeCounter *counts, BpeModel *model, Buf *store, Err *err)
+{
+    BpeTask task = {.params = p, .threads = 1 + (int)(p->vocab_size % 3), .memory = p->vocab_size % 2};
+    WordList words = {0};
+    ErrCode rc = bpecounter_list(counts, UINT64_MAX, &words, err);
+
+    if (rc == ERR_OK) {
+        bpe_alphabet(p, &words, model);
+        rc = bpe_learn(&task, &words, store, err);
+    }
+    wordlist_clear(&words);
+    model->merges = (const Merge *)(const void *)store->p;
+    model->n_merges = (uint32_t)(store->n / sizeof(Merge));
+    return rc;
+}
+
 static void check_round(Span text, const BpeParams *p)
 {
     static Slow slow;
@@ -109,7 +126,7 @@ static void check_round(Span text, const BpeParams *p)
 
     CHECK_OK(bpecounter_new(&words, &pretokenizer_deepseek_llm, &err), &err);
     CHECK_OK(bpecounter_feed(words, text, &err), &err);
-    CHECK_OK(bpe_learn(p, words, &model, &store, &err), &err);
+    CHECK_OK(learn(p, words, &model, &store, &err), &err);
     slow_start(&slow, text, p->all_bytes, &want);
     CHECK_SPAN(span(want.alphabet, want.n_alphabet), span(model.alphabet, model.n_alphabet));
     uint32_t n = 0;
@@ -159,7 +176,7 @@ TEST(all_bytes_come_first_in_the_order_of_their_characters)
 
     CHECK_OK(bpecounter_new(&words, &pretokenizer_deepseek_llm, &err), &err);
     CHECK_OK(bpecounter_feed(words, SPAN_LIT("ab ab ab"), &err), &err);
-    CHECK_OK(bpe_learn(&p, words, &model, &store, &err), &err);
+    CHECK_OK(learn(&p, words, &model, &store, &err), &err);
     CHECK_INT(256, model.n_alphabet);
     CHECK_INT('!', model.alphabet[0]);
     CHECK_INT(0, model.alphabet[188]); /* NUL is U+0100, behind the 188 bytes that are themselves */
@@ -218,7 +235,7 @@ TEST(merging_heeds_a_signal)
     if (pid == 0) {
         interrupt_install();
         raise(SIGTERM);
-        _exit(bpe_learn(&p, words, &model, &store, &err) == ERR_INTR ? 0 : 1);
+        _exit(learn(&p, words, &model, &store, &err) == ERR_INTR ? 0 : 1);
     }
     CHECK(pid > 0 && waitpid(pid, &status, 0) == pid);
     CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
