@@ -54,7 +54,7 @@ bool added_put(AddedTrie *trie, Span content, uint32_t id)
         }
         node = child;
     }
-    trie->first[content.p[0]] = true;
+    byteset_add(&trie->first, content.p[0]);
     trie->node[node].id = id;
     return true;
 }
@@ -155,9 +155,8 @@ bool added_next(AddedScan *s, AddedHit *hit)
 {
     const Span text = s->text;
 
-    for (size_t n; s->at < text.n; s->at += n) {
+    for (size_t n; (s->at = byteset_find(&s->trie->first, text, s->at)) < text.n; s->at += n) {
         n = 1;
-        if (!s->trie->first[text.p[s->at]]) continue;
         uint32_t id = added_match(s->trie, text, s->at, &n);
         if (id == NO_ID) continue;
         unsigned flags = s->t->flags[id];

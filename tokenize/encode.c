@@ -10,7 +10,11 @@
 
 #include <stdlib.h>
 
-enum { BATCH_WORDS = 64 };
+enum {
+    BATCH_WORDS = 64,                 /* pretokens that are asked for at once */
+    BATCH_PIECES = 32,                /* of one pretoken, at once */
+    MAX_KEYED = 2 * BATCH_WORDS + 64, /* words on their way */
+};
 
 #if defined(__GNUC__)
 #define PREFETCH(p) __builtin_prefetch(p)
@@ -18,12 +22,13 @@ enum { BATCH_WORDS = 64 };
 #define PREFETCH(p) ((void)(p))
 #endif
 
-/* A word on its way. Long ones have the key of no word. */
+/* A word on its way, and its line of the cache. A long one has the length as lo and a hi that no word has. */
 typedef struct {
     uint64_t lo, hi;
     CacheLine *line;
+    size_t at; /* where it begins */
 } KeyedWord;
-#define LONG_WORD UINT64_MAX /* as lo and hi */
+#define LONG_WORD UINT64_MAX
 
 struct Encoder {
     WordMerger merger;
@@ -65,13 +70,19 @@ static const uint32_t *ids_from(const Buf *ids, size_t before)
     return (const uint32_t *)(const void *)(ids->p + before);
 }
 
-/* Merges a word; *n_ids is how many ids it may be remembered by, 0 when it may not. */
+/* Encodes a word that is not known; *n_ids is how many ids it may be remembered by, 0 when it may not. */
 static ErrCode merge_word(Encoder *e, Span word, Buf *ids, size_t *n_ids, Err *err)
 {
+    const Tokenizer *t = e->merger.t;
     size_t before = ids->n;
     uint64_t lost = e->merger.n_lost;
-    ErrCode rc = word_encode(&e->merger, word, ids, err);
+    uint32_t whole = t->whole ? wholewords_find(t->whole, t, word) : NO_ID;
+    ErrCode rc = ERR_OK;
 
+    if (whole == NO_ID)
+        rc = word_encode(&e->merger, word, ids, err);
+    else
+        put_id(ids, whole);
     *n_ids = rc != ERR_OK || ids->oom || e->merger.n_lost != lost ? 0 : (ids->n - before) / sizeof(uint32_t);
     return rc;
 }
@@ -81,7 +92,7 @@ static ErrCode encode_long(Encoder *e, Span word, Buf *ids, Err *err)
     size_t before = ids->n, n_ids;
     ErrCode rc;
 
-    if (word.n > LONG_BYTES) return word_encode(&e->merger, word, ids, err);
+    if (word.n > LONG_BYTES) return merge_word(e, word, ids, &n_ids, err);
     LongWord *place = wordcache_long(&e->cache, word);
     if (place->n_ids) {
         buf_put(ids, place->ids, place->n_ids * sizeof *place->ids);
@@ -93,90 +104,103 @@ static ErrCode encode_long(Encoder *e, Span word, Buf *ids, Err *err)
 }
 
 /* A word that is not in its line. */
-static ErrCode encode_missed(Encoder *e, Span word, const KeyedWord *key, Buf *ids, Err *err)
+static ErrCode encode_missed(Encoder *e, Span text, const KeyedWord *w, Buf *ids, Err *err)
 {
-    size_t before = ids->n, n_ids;
+    size_t before = ids->n, n_ids, n = (size_t)(w->hi == LONG_WORD ? w->lo : w->hi >> 56);
+    Span word = {text.p + w->at, n};
 
-    if (key->hi == LONG_WORD) return encode_long(e, word, ids, err);
+    if (w->hi == LONG_WORD) return encode_long(e, word, ids, err);
     ErrCode rc = merge_word(e, word, ids, &n_ids, err);
-    if (n_ids && n_ids <= CACHE_IDS) wordcache_put(key->line, key->lo, key->hi, ids_from(ids, before), n_ids);
+    if (n_ids && n_ids <= CACHE_IDS) wordcache_put(w->line, w->lo, w->hi, ids_from(ids, before), n_ids);
     return rc;
 }
 
-static void find_lines(const Encoder *e, Span text, size_t at, const size_t *end, size_t n, KeyedWord *key)
+/* Encodes w[0, n) and makes *n 0. */
+static ErrCode encode_keyed(Encoder *e, Span text, const KeyedWord *w, size_t *n, Buf *ids, Err *err)
 {
-    for (size_t i = 0; i < n; at = end[i++]) {
-        KeyedWord k = {LONG_WORD, LONG_WORD, e->cache.line};
-        if (end[i] - at <= WORD_KEY_MAX) {
-            word_key(text, at, end[i] - at, &k.lo, &k.hi);
-            k.line = wordcache_line(&e->cache, k.lo, k.hi);
-            PREFETCH(k.line);
-        }
-        key[i] = k;
-    }
-}
-
-/* Encodes the words that end at end[0, n); the first begins at `at`. */
-static ErrCode encode_batch(Encoder *e, Span text, size_t at, const size_t *end, size_t n, Buf *ids, Err *err)
-{
-    KeyedWord key[BATCH_WORDS];
+    const KeyedWord *end = w + *n;
     ErrCode rc;
 
-    find_lines(e, text, at, end, n, key);
-    if (!buf_reserve(ids, n * sizeof(uint32_t[CACHE_IDS]))) return ERR_OK;
+    *n = 0;
+    if (!buf_reserve(ids, (size_t)(end - w) * sizeof(uint32_t[CACHE_IDS]))) return ERR_OK;
     uint8_t *to = ids->p + ids->n;
-    for (size_t i = 0; i < n; at = end[i++]) {
-        const CachedWord *word = key[i].line->word;
-        bool in_front = word[0].lo == key[i].lo && word[0].hi == key[i].hi;
-        bool behind = word[1].lo == key[i].lo && word[1].hi == key[i].hi;
-        if (in_front | behind) {
-            uint32_t made[CACHE_IDS];
-            word += behind;
-            for (int k = 0; k < CACHE_IDS; k++) made[k] = word->ids[k] & CACHE_ID_MASK;
-            memcpy(to, made, sizeof made); /* all four; those past n are overwritten by what comes next */
-            to += (word->ids[0] >> 24) * sizeof *made;
+    for (; w < end; w++) {
+        const CachedWord *word = w->line->word;
+        uint64_t front = (word[0].lo ^ w->lo) | (word[0].hi ^ w->hi),
+                 back = (word[1].lo ^ w->lo) | (word[1].hi ^ w->hi);
+        if (front && back) {
+            ids->n = (size_t)(to - ids->p);
+            if ((rc = encode_missed(e, text, w, ids, err)) != ERR_OK) return rc;
+            if (!buf_reserve(ids, (size_t)(end - w) * sizeof(uint32_t[CACHE_IDS]))) return ERR_OK;
+            to = ids->p + ids->n;
             continue;
         }
-        ids->n = (size_t)(to - ids->p);
-        if ((rc = encode_missed(e, (Span){text.p + at, end[i] - at}, &key[i], ids, err)) != ERR_OK) return rc;
-        if (!buf_reserve(ids, (n - i) * sizeof(uint32_t[CACHE_IDS]))) return ERR_OK;
-        to = ids->p + ids->n;
+        uint32_t made[CACHE_IDS];
+        word += !back;
+        for (int k = 0; k < CACHE_IDS; k++) made[k] = word->ids[k] & CACHE_ID_MASK;
+        memcpy(to, made, sizeof made); /* all four; those past n are overwritten by what comes next */
+        to += (word->ids[0] >> 24) * sizeof *made;
     }
     ids->n = (size_t)(to - ids->p);
     return ERR_OK;
 }
 
-/* Is it worth looking for seams? Short words of alphabets recur, and have few. */
-static inline bool may_have_seams(Span text, size_t at, size_t end)
+/* A word of text[at, at + n), n <= WORD_KEY_MAX. */
+static inline KeyedWord key_short(const Encoder *e, Span text, size_t at, size_t n)
 {
-    return end - at > WORD_KEY_MAX || (end - at > 3 && (text.p[at] >= 0xE0 || text.p[at + 1] >= 0xE0));
+    KeyedWord w = {.at = at};
+
+    word_key(text, at, n, &w.lo, &w.hi);
+    w.line = wordcache_line(&e->cache, w.lo, w.hi);
+    PREFETCH(w.line);
+    return w;
+}
+
+/* Short words of alphabets recur and have few seams. */
+static inline bool may_have_seams(const KeyedWord *w)
+{
+    return ((w->lo | w->hi) & 0x8080808080808080u) && w->hi >> 56 > 3;
+}
+
+/* A pretoken text[at, end) that is long or may have seams, into w[*n, …), where there is room for BATCH_PIECES more than what
+ * may still come of short ones. */
+static ErrCode cut_pretoken(Encoder *e, Span text, size_t at, size_t end, KeyedWord *w, size_t *n, Buf *ids, Err *err)
+{
+    const Seams *seams = e->merger.t->seams;
+    size_t piece[BATCH_PIECES] = {end}, n_pieces = 1;
+    ErrCode rc;
+
+    while (at < end) {
+        if (*n > MAX_KEYED - BATCH_WORDS - BATCH_PIECES && (rc = encode_keyed(e, text, w, n, ids, err)) != ERR_OK)
+            return rc;
+        if (seams) seams_cut(seams, text, at, end, piece, BATCH_PIECES, &n_pieces);
+        for (size_t i = 0; i < n_pieces; at = piece[i++])
+            w[(*n)++] = piece[i] - at <= WORD_KEY_MAX ? key_short(e, text, at, piece[i] - at)
+                                                      : (KeyedWord){piece[i] - at, LONG_WORD, e->cache.line, at};
+    }
+    return ERR_OK;
 }
 
 /* Text without added tokens. */
 static ErrCode encode_words(Encoder *e, Span text, Buf *ids, Err *err)
 {
-    const Seams *seams = e->merger.t->seams;
-    size_t end[BATCH_WORDS], cut[BATCH_WORDS], n, n_cut = 0, n_more, first = 0,
-                                                  at = 0; /* words: from `first` on, cut */
+    KeyedWord w[MAX_KEYED];
+    size_t end[BATCH_WORDS], n_ends, n = 0, at = 0;
     ErrCode rc;
 
     pretokenscan_begin(e->scan, text);
-    while ((rc = pretokenscan_next(e->scan, end, BATCH_WORDS, &n, err)) == ERR_OK && n) {
-        for (size_t i = 0; i < n; i += at == end[i]) {
-            if (seams && may_have_seams(text, at, end[i])) {
-                seams_cut(seams, text, at, end[i], cut + n_cut, BATCH_WORDS - n_cut, &n_more);
-                n_cut += n_more;
-            } else {
-                cut[n_cut++] = end[i];
-            }
-            at = cut[n_cut - 1];
-            if (n_cut < BATCH_WORDS - 1) continue;
-            if ((rc = encode_batch(e, text, first, cut, n_cut, ids, err)) != ERR_OK) return rc;
-            first = at;
-            n_cut = 0;
+    while ((rc = pretokenscan_next(e->scan, end, BATCH_WORDS, &n_ends, err)) == ERR_OK && n_ends) {
+        for (size_t i = 0; i < n_ends; at = end[i++]) {
+            bool is_short = end[i] - at <= WORD_KEY_MAX;
+            if (is_short) w[n] = key_short(e, text, at, end[i] - at);
+            if (is_short && !may_have_seams(&w[n]))
+                n++;
+            else if ((rc = cut_pretoken(e, text, at, end[i], w, &n, ids, err)) != ERR_OK)
+                return rc;
         }
+        if (n > BATCH_WORDS && (rc = encode_keyed(e, text, w, &n, ids, err)) != ERR_OK) return rc;
     }
-    return rc == ERR_OK && n_cut ? encode_batch(e, text, first, cut, n_cut, ids, err) : rc;
+    return rc == ERR_OK ? encode_keyed(e, text, w, &n, ids, err) : rc;
 }
 
 /* Cuts the text at the added tokens of pass 0, what is left at those of pass 1; what is left then is words. */

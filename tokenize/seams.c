@@ -1,7 +1,6 @@
 #include "tokenize/seams.h"
 
 #include "core/utf8.h"
-#include "tokenize/bytelevel.h"
 #include "tokenize/tokenizer.h"
 #include "tokenize/word_merge.h"
 
@@ -17,7 +16,7 @@ static inline size_t pair_bit(const Seams *s, uint32_t first, uint32_t second)
     return (size_t)((first << 16 | second) * 0x9e3779b1u >> (32 - s->pair_bits));
 }
 
-/* Calls on every two characters that stand side by side in the bytes. */
+/* Counts the pairs of characters that stand side by side in the bytes, and keeps them in s unless it is NULL. */
 static size_t join_chars(Seams *s, Span bytes)
 {
     size_t n_pairs = 0;
@@ -34,30 +33,24 @@ static size_t join_chars(Seams *s, Span bytes)
     return n_pairs;
 }
 
-/* The bytes of a token that merging can make: bytes[id] may be other ones, of an added token. */
-static bool bytes_of(const Tokenizer *t, uint32_t id, Buf *bytes)
-{
-    buf_reset(bytes);
-    return (t->flags[id] & TOKEN_USED) && bytelevel_read(bytes, t->spelling[id]);
-}
-
-static unsigned choose_bits(const Tokenizer *t, Buf *bytes)
+static unsigned choose_bits(const Tokenizer *t)
 {
     size_t n_pairs = 0;
     unsigned bits = LEAST_PAIR_BITS;
 
     for (uint32_t id = 0; id < t->n_ids; id++)
-        if (bytes_of(t, id, bytes)) n_pairs += join_chars(NULL, buf_span(bytes));
-    while (bits < MOST_PAIR_BITS && (size_t)1 << bits < 8 * n_pairs) bits++;
+        if (t->flags[id] & TOKEN_BYTELEVEL) n_pairs += join_chars(NULL, t->bytes[id]);
+    while (bits < MOST_PAIR_BITS && (size_t)1 << bits < 4 * n_pairs) bits++;
     return bits;
 }
 
-static void fill(Seams *s, const Tokenizer *t, Buf *bytes)
+static void fill(Seams *s, const Tokenizer *t)
 {
     for (uint32_t id = 0; id < t->n_ids; id++) {
-        if (!bytes_of(t, id, bytes)) continue;
-        join_chars(s, buf_span(bytes));
-        for (size_t i = 1; i < bytes->n; i++) set_bit(s->joined_bytes, (size_t)bytes->p[i - 1] << 8 | bytes->p[i]);
+        Span bytes = t->bytes[id];
+        if (!(t->flags[id] & TOKEN_BYTELEVEL)) continue;
+        join_chars(s, bytes);
+        for (size_t i = 1; i < bytes.n; i++) set_bit(s->joined_bytes, (size_t)bytes.p[i - 1] << 8 | bytes.p[i]);
     }
     for (size_t pair = 0; pair < 0x10000; pair++) {
         if (t->byte_id[pair >> 8] == NO_ID || t->byte_id[pair & 255] == NO_ID) set_bit(s->joined_bytes, pair);
@@ -67,24 +60,14 @@ static void fill(Seams *s, const Tokenizer *t, Buf *bytes)
 
 ErrCode seams_new(Seams **out, const Tokenizer *t, Err *err)
 {
-    Buf bytes = {0};
-    unsigned pair_bits = choose_bits(t, &bytes);
+    unsigned pair_bits = choose_bits(t);
     Seams *s = calloc(1, sizeof *s + ((size_t)1 << pair_bits) / 8);
 
-    *out = NULL;
-    if (!s) {
-        buf_clear(&bytes);
-        return err_nomem(err, "the tokenizer");
-    }
+    *out = s;
+    if (!s) return err_nomem(err, "the tokenizer");
     s->pair_bits = pair_bits;
-    fill(s, t, &bytes);
-    ErrCode rc = buf_ok(&bytes, "the tokenizer", err);
-    buf_clear(&bytes);
-    if (rc == ERR_OK)
-        *out = s;
-    else
-        seams_free(s);
-    return rc;
+    fill(s, t);
+    return ERR_OK;
 }
 
 void seams_free(Seams *s) { free(s); }

@@ -7,7 +7,7 @@
  *
  * The first helps where a vocabulary has few tokens of a script. The second is for Chinese, whose runs between punctuation are
  * unique: cut so, most of their pieces are characters and words of two or three. Pairs of characters are kept in a filter of one
- * hashed bit each; one pair in sixteen or so is taken for joined when it is not, which costs time only.
+ * hashed bit each; a pair in twenty or so is taken for joined when it is not, which costs time only.
  *
  * A byte that has no token is left out (word_merge.h), which brings its neighbours together; so there is no seam at it. */
 #ifndef TAMIS_TOKENIZE_SEAMS_H
@@ -23,7 +23,7 @@ typedef struct {
     uint64_t joined_chars[]; /* 2^pair_bits bits */
 } Seams;
 
-/* Of the merges of t, whose char_id is there. NULL in *s where t may not be cut. */
+/* Of the tokens of t, whose char_id is there. */
 MUST_USE ErrCode seams_new(Seams **s, const Tokenizer *t, Err *err);
 void seams_free(Seams *s);
 

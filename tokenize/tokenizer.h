@@ -2,10 +2,12 @@
 #ifndef TAMIS_TOKENIZE_TOKENIZER_H
 #define TAMIS_TOKENIZE_TOKENIZER_H
 
+#include "tokenize/byte_set.h"
 #include "tokenize/merge_rank.h"
 #include "tokenize/pretoken.h"
 #include "tokenize/seams.h"
 #include "tokenize/tokenize.h"
+#include "tokenize/whole_words.h"
 
 enum {
     TOKENIZER_MAX_BYTES = 256 << 20,  /* of the file */
@@ -33,7 +35,7 @@ typedef struct {
     TrieNode *node;
     uint32_t n_nodes;
     size_t cap;
-    bool first[256]; /* bytes that begin a content */
+    ByteSet first; /* bytes that begin a content */
 } AddedTrie;
 
 /* Of a token. The last three say how an added token is found in a text: only between characters that are no part of a word, with
@@ -44,7 +46,8 @@ enum {
     TOKEN_SPECIAL = 4,
     TOKEN_SINGLE_WORD = 8,
     TOKEN_LSTRIP = 16,
-    TOKEN_RSTRIP = 32
+    TOKEN_RSTRIP = 32,
+    TOKEN_BYTELEVEL = 64 /* of the vocabulary, spelt in letters of bytes: merging or ignore_merges may give it */
 };
 
 struct Tokenizer {
@@ -64,6 +67,7 @@ struct Tokenizer {
     uint32_t *char_id;  /* by code point below CHAR_IDS: the token that its bytes are in every word, or NO_ID */
     MergeRanks ranks;   /* the merges again, for speed */
     Seams *seams;       /* where words may be cut; NULL: nowhere */
+    WholeWords *whole;  /* pretokens that are not merged; NULL: none */
     AddedTrie added[2]; /* searched one after the other: the tokens with normalized false, then those with true */
     Arena arena;        /* the bytes and spellings */
 };

@@ -156,7 +156,7 @@ static ErrCode keep_token(Reader *r, uint32_t id, Span spelling, bool bytelevel,
     t->spelling[id] = arena_copy(&t->arena, spelling);
     t->bytes[id] = bytelevel ? arena_copy(&t->arena, buf_span(&r->scratch)) : t->spelling[id];
     if (r->scratch.oom || !t->spelling[id].p || !t->bytes[id].p) return err_nomem(err, "the tokenizer");
-    t->flags[id] |= TOKEN_USED;
+    t->flags[id] |= TOKEN_USED | (bytelevel ? TOKEN_BYTELEVEL : 0);
     if (bytelevel && t->bytes[id].n == 1) t->byte_id[t->bytes[id].p[0]] = id;
     return ERR_OK;
 }
