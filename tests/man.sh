@@ -38,7 +38,9 @@ same_options() { # HELP PAGE
 tamis --help >tamis.help
 sed -n 's/^  \([a-z]*\)  *\(.*\)$/\1 \2/p' tamis.help >verbs
 [ "$(wc -l <verbs)" -ge 2 ] || fail "tamis --help lists no verbs"
-{ echo tamis.1.md; sed 's/\([a-z]*\) .*/tamis-\1.1.md/' verbs; } | sort >pages.want
+# What a verb does by another word behind it: `tamis bpe convert` has the page tamis-bpe-convert.1.md.
+words="bpe-convert bpe-decode"
+{ echo tamis.1.md; sed 's/\([a-z]*\) .*/tamis-\1.1.md/' verbs; for word in $words; do echo "tamis-$word.1.md"; done; } | sort >pages.want
 for f in "$docs"/tamis*.1.md; do echo "${f##*/}"; done | sort >pages.have
 diff -U 0 -L "tamis --help" -L docs/ pages.want pages.have || bad "verbs and pages differ"
 sed -n 's/^| \[`tamis \([a-z]*\)`\](\(.*\)) | \(.*\) |$/\1 \3/p' "$docs/tamis.1.md" >verbs.page
@@ -49,17 +51,19 @@ done <pages.want
 
 # --- sections, options, links
 n_options=0
+{ cat verbs; for word in $words; do echo "$word"; done; } >verbs.all
 while read -r verb _; do
     page=$(page_of "$verb")
     [ -r "$page" ] || continue
-    tamis "$verb" --help >"$verb.help" || fail "tamis $verb --help: status $?"
+    # shellcheck disable=SC2046 # two words
+    tamis $(echo "$verb" | tr - ' ') --help >"$verb.help" || fail "tamis $verb --help: status $?"
     same_options "$verb.help" "$page" || bad "${page##*/}: options differ from tamis $verb --help"
     n_options=$((n_options + $(wc -l <options.help)))
     head -n 1 "$page" | grep -qx "# tamis-$verb(1)" || bad "${page##*/}: the title is not tamis-$verb(1)"
     printf '## %s\n' NAME SYNOPSIS DESCRIPTION OPTIONS FILES 'EXIT STATUS' EXAMPLE 'SEE ALSO' >sections.want
     grep '^## ' "$page" >sections.have
     diff -U 0 -L wanted -L "${page##*/}" sections.want sections.have || bad "${page##*/}: sections"
-done <verbs
+done <verbs.all
 for f in "$docs"/*.md; do
     grep -o ']([^)#]*' "$f" | sed 's/](//' >links || :
     while read -r link; do
@@ -99,8 +103,8 @@ $(tail -n 20 "$1.log")"
 }
 mkdir crawl
 mkcrawl -n 300 -f 3 -b crawl >/dev/null
-for verb in ingest dedup filter remix bpe tokenize shards train docs status commit run plan alarms report events; do run_example $verb; done
-[ $n_examples -eq "$(wc -l <verbs)" ] || fail "$n_examples examples of $(wc -l <verbs) verbs"
+for verb in ingest dedup filter remix bpe bpe-convert bpe-decode tokenize shards train docs status commit run plan alarms report events; do run_example $verb; done
+[ $n_examples -eq "$(wc -l <verbs.all)" ] || fail "$n_examples examples of $(wc -l <verbs) verbs"
 mkdir alone
 cd alone
 ln -s ../crawl crawl

@@ -3,7 +3,7 @@
 #include "core/json.h"
 #include "tokenize/bpe_model.h"
 #include "tokenize/bytelevel.h"
-#include "tokenize/pretoken.h"
+#include "tokenize/tokenizer.h"
 
 #include <stdlib.h>
 
@@ -93,8 +93,7 @@ static void new_line(Buf *out, unsigned depth)
     for (unsigned i = 0; i < depth; i++) buf_puts(out, "  ");
 }
 
-/* Lays JSON without white space out over lines; empty arrays and objects stay as they are. */
-static void lay_out_json(Span json, Buf *out)
+void tokenizer_lay_out(Span json, Buf *out)
 {
     unsigned depth = 0;
     bool in_string = false;
@@ -144,7 +143,7 @@ ErrCode bpe_model_json(const BpeModel *model, const BpeParams *params, Buf *out,
     put_model(&b, model, tokens);
     buf_putc(&b, '}');
     if ((rc = buf_ok(&b, "tokenizer.json", err)) != ERR_OK) goto out;
-    lay_out_json(buf_span(&b), out);
+    tokenizer_lay_out(buf_span(&b), out);
     rc = buf_ok(out, "tokenizer.json", err);
 out:
     buf_clear(&b);

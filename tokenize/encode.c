@@ -61,6 +61,7 @@ void encoder_free(Encoder *e)
     free(e);
 }
 
+const Tokenizer *encoder_tokenizer(const Encoder *e) { return e->merger.t; }
 uint64_t encoder_n_lost(const Encoder *e) { return e->merger.n_lost; }
 
 /* --- words */

@@ -30,6 +30,7 @@ bool tokenizer_is_special(const Tokenizer *t, uint32_t id);
 typedef struct Encoder Encoder;
 MUST_USE ErrCode encoder_new(Encoder **e, const Tokenizer *t, Err *err);
 void encoder_free(Encoder *e);
+const Tokenizer *encoder_tokenizer(const Encoder *e);
 /* Replaces *ids (an array of uint32_t in a Buf; count = ids->n / 4). Text of any size and content. Added tokens in the text
  * are recognised, as the reference does, unless plain is true. */
 MUST_USE ErrCode encode(Encoder *e, Span text, bool plain, Buf *ids, Err *err);
@@ -51,6 +52,29 @@ MUST_USE ErrCode decode(const Tokenizer *t, const uint32_t *ids, size_t n, bool 
  * FC), and what is then no UTF-8 becomes U+FFFD. */
 MUST_USE ErrCode decode_as_reference(const Tokenizer *t, const uint32_t *ids, size_t n, bool skip_special, Buf *out,
                                      Err *err);
+
+/* The same token by token: what comes out are whole characters, held back until their last byte is there, and all of it together is
+ * what decoding at once gives. */
+typedef struct {
+    const Tokenizer *t;
+    bool lossless, skip_special;
+    uint8_t held[4]; /* the beginning of a character */
+    size_t n_held, n_tokens;
+} DecodeStream;
+/* lossless: as decode(), without replacing what is no UTF-8; else as decode_as_reference(). */
+DecodeStream decodestream(const Tokenizer *t, bool lossless, bool skip_special);
+/* Appends what is complete with this token. */
+MUST_USE ErrCode decodestream_put(DecodeStream *s, uint32_t id, Buf *out, Err *err);
+/* Appends what is held back: a character that was cut off. The stream may be used anew. */
+void decodestream_end(DecodeStream *s, Buf *out);
+
+/* What a token of a text stands for: bytes [begin, end) and the characters [char_begin, char_end) that these belong to; a character cut
+ * into several tokens belongs to each. Offsets are not trimmed (post_processor's trim_offsets). */
+typedef struct {
+    size_t begin, end, char_begin, char_end;
+} TokenOffset;
+/* Encodes as encode_as() and replaces *offsets by an array of TokenOffset, one a token. */
+MUST_USE ErrCode encode_offsets(Encoder *e, Span text, EncodeMode mode, Buf *ids, Buf *offsets, Err *err);
 
 /* --- training: text is fed, counted, then merged. */
 typedef struct Pretokenizer Pretokenizer; /* tokenize/pretoken.h */
@@ -81,5 +105,7 @@ MUST_USE ErrCode bpe_train(const BpeParams *params, const BpeCounter *words, Buf
 
 /* `tamis bpe` */
 int bpe_verb(int argc, char **argv);
+/* The same, or what another word behind it says: `tamis bpe convert`, `decode` … */
+int bpe_words(int argc, char **argv);
 
 #endif

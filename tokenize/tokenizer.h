@@ -98,6 +98,9 @@ MUST_USE ErrCode tokenizer_from_json(Tokenizer **t, const Json *root, const char
 MUST_USE ErrCode tokenizer_read_frame(Tokenizer *t, const Json *root, const char *name, Err *err);
 ErrCode tokenizer_refuse(const char *name, Err *err, const char *what);
 
+/* Appends JSON without white space, laid out over lines with two spaces a level; empty arrays and objects stay as they are. */
+void tokenizer_lay_out(Span json, Buf *out);
+
 /* Makes what only speed needs of a tokenizer whose tokens, merges and flags are there: char_id … */
 MUST_USE ErrCode tokenizer_index(Tokenizer *t, Err *err);
 void tokenizer_index_clear(Tokenizer *t);

@@ -1,7 +1,6 @@
 /* Reading tokenizer.json (huggingface/tokenizers): a byte-level BPE with a pre-tokenizer of tokenize/pretoken.h. What the
  * encoder would not honour to the letter is refused by name, never ignored. */
 #include "core/json.h"
-#include "core/store.h"
 #include "tokenize/bytelevel.h"
 #include "tokenize/pretoken.h"
 #include "tokenize/tokenizer.h"
@@ -376,17 +375,6 @@ ErrCode tokenizer_parse(Tokenizer **out, Span json, const char *name, Err *err)
     ErrCode rc = json_parse(&tree, json, name, &root, err);
     if (rc == ERR_OK) rc = tokenizer_from_json(out, root, name, err);
     arena_clear(&tree);
-    return rc;
-}
-
-ErrCode tokenizer_load(Tokenizer **out, const char *path, Err *err)
-{
-    Buf json = {0};
-
-    *out = NULL;
-    ErrCode rc = store_read(path, TOKENIZER_MAX_BYTES, &json, err);
-    if (rc == ERR_OK) rc = tokenizer_parse(out, buf_span(&json), path, err);
-    buf_clear(&json);
     return rc;
 }
 

@@ -24,7 +24,7 @@ static const Verb verbs[] = {
     {"dedup", dedup_verb, "drop exact and near duplicates"},
     {"filter", filter_verb, "drop what quality rules reject"},
     {"remix", remix_verb, "mixture domains and their weights"},
-    {"bpe", bpe_verb, "train a byte-level BPE tokenizer"},
+    {"bpe", bpe_words, "train a byte-level BPE tokenizer"},
     {"tokenize", tokenize_verb, "documents into token shards"},
     {"shards", shards_verb, "look into token shards, verify them"},
     {"train", train_verb, "pretrain a model from token shards (tamis-train)"},

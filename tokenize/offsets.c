@@ -1,0 +1,88 @@
+/* Which bytes and characters of a text each token stands for. The text is cut at added tokens as the encoder does; what lies between
+ * is encoded, and its tokens laid along its bytes: they are these bytes in order, but for bytes that have no token. */
+#include "core/utf8.h"
+#include "tokenize/tokenizer.h"
+
+#include <assert.h>
+
+typedef struct {
+    Encoder *e;
+    const Tokenizer *t;
+    Span text;
+    EncodeMode mode;
+    Buf *ids, *offsets, piece;
+    size_t char_at, char_next, char_index; /* the character looked at last */
+} Walk;
+
+/* Number of the character that byte `at` belongs to. Bytes that are no UTF-8 count as utf8_repair() replaces them. */
+static size_t char_of(Walk *w, size_t at)
+{
+    uint32_t cp;
+
+    if (at < w->char_at) w->char_at = w->char_next = w->char_index = 0;
+    while (at >= w->char_next && w->char_next < w->text.n) {
+        w->char_index += w->char_next > 0;
+        w->char_at = w->char_next;
+        w->char_next += utf8_next(w->text.p + w->char_at, w->text.n - w->char_at, &cp);
+    }
+    return w->char_index;
+}
+
+static void put_token(Walk *w, uint32_t id, size_t begin, size_t end)
+{
+    TokenOffset o = {.begin = begin, .end = end};
+
+    if (begin < end) {
+        o.char_begin = char_of(w, begin);
+        o.char_end = char_of(w, end - 1) + 1;
+    }
+    buf_put(w->ids, &id, sizeof id);
+    buf_put(w->offsets, &o, sizeof o);
+}
+
+static ErrCode walk_words(Walk *w, size_t begin, size_t end, Err *err)
+{
+    ErrCode rc = encode_as(w->e, (Span){w->text.p + begin, end - begin}, ENCODE_PLAIN, &w->piece, err);
+    const uint32_t *id = (const uint32_t *)(const void *)w->piece.p;
+    size_t at = begin;
+
+    for (size_t i = 0; rc == ERR_OK && i < w->piece.n / sizeof *id; i++) {
+        Span bytes = w->t->bytes[id[i]];
+        size_t first = at;
+        for (size_t k = 0; k < bytes.n; k++, at++) {
+            while (at < end && w->t->byte_id[w->text.p[at]] == NO_ID) at++;
+            assert(at < end && w->text.p[at] == bytes.p[k]);
+            if (k == 0) first = at;
+        }
+        put_token(w, id[i], first, at);
+    }
+    return rc;
+}
+
+static ErrCode walk(Walk *w, size_t begin, size_t end, int pass, Err *err)
+{
+    if (pass == 2) return walk_words(w, begin, end, err);
+    AddedScan scan = added_scan(w->t, pass, (Span){w->text.p + begin, end - begin}, w->mode);
+    AddedHit hit;
+    size_t done = begin;
+    ErrCode rc = ERR_OK;
+
+    while (rc == ERR_OK && added_next(&scan, &hit)) {
+        if (begin + hit.begin > done) rc = walk(w, done, begin + hit.begin, pass + 1, err);
+        put_token(w, hit.id, begin + hit.begin, begin + hit.end);
+        done = begin + hit.end;
+    }
+    return rc == ERR_OK && done < end ? walk(w, done, end, pass + 1, err) : rc;
+}
+
+ErrCode encode_offsets(Encoder *e, Span text, EncodeMode mode, Buf *ids, Buf *offsets, Err *err)
+{
+    Walk w = {.e = e, .t = encoder_tokenizer(e), .text = text, .mode = mode, .ids = ids, .offsets = offsets};
+
+    buf_reset(ids);
+    buf_reset(offsets);
+    ErrCode rc = walk(&w, 0, text.n, mode == ENCODE_PLAIN ? 2 : 0, err);
+    buf_clear(&w.piece);
+    if (rc == ERR_OK) rc = buf_ok(ids, "token ids", err);
+    return rc == ERR_OK ? buf_ok(offsets, "offsets", err) : rc;
+}
