@@ -1,0 +1,218 @@
+#!/usr/bin/env python3
+"""Vocabularies in all formats against the packages that define them, on text and tables made from a seed: added tokens and their
+flags, offsets and decoding against HuggingFace `tokenizers`; tiktoken files against `tiktoken`; GGUF against `gguf`.
+
+usage: formats_hf.py BUILD_DIR [ROUNDS [TOKENIZER_JSON [TEXT]]]
+
+With TOKENIZER_JSON a vocabulary of the field is taken instead of a trained one, with TEXT its lines instead of random ones.
+"""
+
+import json
+import os
+import random
+import subprocess
+import sys
+import tempfile
+
+import gguf
+import tiktoken
+from tiktoken.load import load_tiktoken_bpe
+from tokenizers import Tokenizer
+
+CHARS = " \t\u00a0\u3000\u2028aab  bB_-,.!?'0129éüø中文的龥。！アשا\u0301😀\U00010400\u200d"
+CONTENTS = ["<s>", "<s><e>", "<|x|>", "ab", "b", "B", "é", "ü", "中", "中文", "a b", "_", "aab", "<|", "0", "的。", " a", "b "]
+
+
+def fail(what):
+    print("FAILED:", what)
+    sys.exit(1)
+
+
+def run(*args, text=None):
+    return subprocess.run(args, input=text, stdout=subprocess.PIPE, check=True).stdout
+
+
+class Programs:
+    def __init__(self, build, work):
+        self.tamis, self.link, self.work, self.n = os.path.join(build, "tamis"), os.path.join(build, "tokenize_link"), work, 0
+
+    def path(self, suffix):
+        self.n += 1
+        return os.path.join(self.work, "%d%s" % (self.n, suffix))
+
+    def ids(self, tokenizer, texts):
+        out = run(self.tamis, "tokenize", "--ids", "-t", tokenizer, text="".join(t + "\n" for t in texts).encode())
+        return [json.loads(line) for line in out.splitlines()]
+
+    def offsets(self, tokenizer, texts):
+        out = run(self.link, tokenizer, text="".join(t + "\n" for t in texts).encode())
+        return [json.loads(line) for line in out.splitlines()]
+
+    def convert(self, source, suffix, *options):
+        path = self.path(suffix)
+        run(self.tamis, "bpe", "convert", "-q", *options, "-o", path, source)
+        return path
+
+    def decode(self, tokenizer, ids, *options):
+        out = run(self.tamis, "bpe", "decode", "--json", *options, tokenizer, text="".join(json.dumps(i) + "\n" for i in ids).encode())
+        return [json.loads(line)["text"] for line in out.splitlines()]
+
+
+def random_texts(rnd, n):
+    def one():
+        parts = [rnd.choice(CHARS) if rnd.random() < 0.7 else rnd.choice(CONTENTS) for _ in range(rnd.randint(0, 30))]
+        return "".join(parts)
+    return [one() for _ in range(n)]
+
+
+def same(what, texts, mine, theirs):
+    for text, a, b in zip(texts, mine, theirs):
+        if a != b:
+            fail("%s: %r: %s, %s" % (what, text, a, b))
+    if len(mine) != len(texts):
+        fail("%s: %d of %d" % (what, len(mine), len(texts)))
+
+
+def with_added(base, rnd):
+    """The same vocabulary with other added tokens and flags."""
+    d = json.loads(json.dumps(base))
+    vocab = d["model"]["vocab"]
+    contents = rnd.sample(CONTENTS, rnd.randint(1, 8))
+    d["added_tokens"] = []
+    number = len(vocab)
+    for content in contents:
+        if content in vocab:
+            number_of = vocab[content]
+        else:
+            number_of, number = number, number + 1
+        flags = {key: rnd.random() < 0.3 for key in ("single_word", "lstrip", "rstrip", "normalized", "special")}
+        if content[0] == " " or content[-1] == " ":
+            flags["lstrip"] = flags["rstrip"] = False  # the reference panics where two tokens take the same white space
+        d["added_tokens"].append(dict(id=number_of, content=content, **flags))
+    if any(" " in c[:1] + c[-1:] for c in contents):
+        for token in d["added_tokens"]:
+            token["lstrip"] = token["rstrip"] = False
+    return d
+
+
+def check_added(p, base, rnd, rounds):
+    n = 0
+    for _ in range(rounds):
+        d = with_added(base, rnd)
+        path = p.path(".json")
+        with open(path, "w", encoding="utf-8") as f:
+            json.dump(d, f)
+        theirs, texts = Tokenizer.from_file(path), random_texts(rnd, 150)
+        encoded = theirs.encode_batch([t + "\n" for t in texts], add_special_tokens=False)
+        same("added tokens %s" % d["added_tokens"], texts, p.ids(path, texts), [e.ids for e in encoded])
+        same("offsets %s" % d["added_tokens"], texts, p.offsets(path, texts),
+             [[[i, a, b] for i, (a, b) in zip(e.ids, e.offsets)] for e in encoded])
+        n += len(texts)
+    print("ok added tokens: %d vocabularies, %d texts" % (rounds, n))
+
+
+def check_decode(p, path, rnd):
+    theirs = Tokenizer.from_file(path)
+    size = theirs.get_vocab_size()
+    known = [i for i in range(size) if theirs.id_to_token(i) is not None]
+    ids = [[rnd.choice(known) for _ in range(rnd.randint(0, 30))] for _ in range(1000)]
+    same("decode", ids, p.decode(path, ids), theirs.decode_batch(ids))
+    same("decode", ids, p.decode(path, ids, "--keep-special"), theirs.decode_batch(ids, skip_special_tokens=False))
+    print("ok decode: %d sequences" % len(ids))
+
+
+def check_gguf(p, path, texts):
+    theirs = Tokenizer.from_file(path)
+    want = [e.ids for e in theirs.encode_batch([t + "\n" for t in texts], add_special_tokens=False)]
+    file = p.convert(path, ".gguf", "-f", "gguf")
+    fields = gguf.GGUFReader(file).fields
+    with open(path, encoding="utf-8") as f:
+        d = json.load(f)
+    tokens = fields["tokenizer.ggml.tokens"].contents()
+    merges = [m.split(" ", 1) for m in fields["tokenizer.ggml.merges"].contents()]
+    if merges != [m.split(" ") if isinstance(m, str) else m for m in d["model"]["merges"]]:
+        fail("GGUF: the merges differ")
+    if tokens != [theirs.id_to_token(i) for i in range(len(tokens))]:
+        fail("GGUF: the tokens differ")
+    same("ids by GGUF", texts, p.ids(file, texts), want)
+    back = p.convert(file, ".json")
+    same("ids by HF behind GGUF", texts, [e.ids for e in Tokenizer.from_file(back).encode_batch([t + "\n" for t in texts], add_special_tokens=False)], want)
+
+    other = p.path(".gguf")  # written by the package
+    w = gguf.GGUFWriter(other, "llama")
+    w.add_tokenizer_model("gpt2")
+    w.add_tokenizer_pre(fields["tokenizer.ggml.pre"].contents())
+    w.add_token_list(tokens)
+    w.add_token_types(fields["tokenizer.ggml.token_type"].contents())
+    w.add_token_merges([" ".join(m) for m in merges])
+    w.write_header_to_file()
+    w.write_kv_data_to_file()
+    w.close()
+    same("ids by the package's GGUF", texts, p.ids(other, texts), want)
+    print("ok gguf: %d tokens, %d texts" % (len(tokens), len(texts)))
+
+
+def check_tiktoken(p, path, texts):
+    theirs = Tokenizer.from_file(path)
+    file = p.convert(path, ".tiktoken", "-f", "tiktoken")
+    ranks = load_tiktoken_bpe(file)
+    plain = json.loads(theirs.to_str())
+    plain["added_tokens"] = []
+    theirs = Tokenizer.from_str(json.dumps(plain))
+    enc = tiktoken.Encoding("ours", pat_str=r"[\s\S]+", mergeable_ranks=ranks, special_tokens={})
+    back = p.convert(file, ".json", "--pre-tokenizer", "deepseek-llm")
+    for text, mine in zip(texts, p.ids(back, texts)):
+        want = []
+        for _, (a, b) in theirs.pre_tokenizer.pre_tokenize_str(text + "\n"):
+            want += enc._encode_single_piece((text + "\n")[a:b])
+        if mine != want:
+            fail("tiktoken: %r: %s, %s" % (text, mine, want))
+    print("ok tiktoken: %d ranks, %d texts" % (len(ranks), len(texts)))
+
+
+def check_ranks(p, rnd, rounds):
+    """Ranks of no training, so that words are met that no merge makes."""
+    n = 0
+    for _ in range(rounds):
+        words = {bytes([c]) for c in range(256)}
+        while len(words) < 300:
+            words.add(bytes(rnd.choice(b"abc ") for _ in range(rnd.randint(2, 6))))
+        order = rnd.sample(sorted(words), len(words))
+        ranks = {word: i for i, word in enumerate(order)}
+        file = p.path(".tiktoken")
+        with open(file, "w", encoding="ascii") as f:
+            f.writelines("%s %d\n" % (tiktoken.load.base64.b64encode(w).decode(), i) for w, i in ranks.items())
+        enc = tiktoken.Encoding("ours", pat_str=r"[\s\S]+", mergeable_ranks=ranks, special_tokens={})
+        texts = ["".join(rnd.choice("abc") for _ in range(rnd.randint(1, 25))) for _ in range(100)]
+        mine = p.ids(p.convert(file, ".json", "--pre-tokenizer", "deepseek-llm"), texts)
+        same("ranks", texts, [m[:-1] for m in mine], [enc._encode_single_piece(t) for t in texts])
+        n += len(texts)
+    print("ok ranks: %d vocabularies, %d words" % (rounds, n))
+
+
+def main():
+    rounds = int(sys.argv[2]) if len(sys.argv) > 2 else 12
+    rnd = random.Random(rounds)
+    with tempfile.TemporaryDirectory() as work:
+        p = Programs(sys.argv[1], work)
+        if len(sys.argv) > 3:
+            path = sys.argv[3]
+        else:
+            text, path = p.path(".txt"), p.path(".json")
+            with open(text, "w", encoding="utf-8") as f:
+                f.writelines(t + "\n" for t in random_texts(rnd, 3000))
+            run(p.tamis, "bpe", "-q", "--text", "--vocab-size", "600", "-o", path, text)
+        if len(sys.argv) > 4:
+            with open(sys.argv[4], encoding="utf-8", errors="replace", newline="") as f:
+                texts = [line.rstrip("\n") for line in f]
+        else:
+            texts = random_texts(rnd, 1500)
+        with open(path, encoding="utf-8") as f:
+            check_added(p, json.load(f), rnd, rounds)
+        check_decode(p, path, rnd)
+        check_gguf(p, path, texts)
+        check_tiktoken(p, path, texts)
+        check_ranks(p, rnd, rounds)
+
+
+main()
