@@ -136,6 +136,8 @@ static ErrCode convert(const Options *o, const char *in, Err *err)
         uint32_t n_added = count_added(t);
         log_info("bpe convert: %" PRIu32 " ids, %" PRIu32 " merges, %" PRIu32 " added tokens", t->n_ids, t->n_merges,
                  n_added);
+        if (o->to != TO_JSON && t->nfc)
+            log_warn("bpe convert: %s has no place for the normalizer NFC", to_names[o->to]);
         if (o->to == TO_TIKTOKEN && n_added)
             log_warn("bpe convert: a tiktoken file has no place for the %" PRIu32 " added tokens", n_added);
     }

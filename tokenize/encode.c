@@ -3,6 +3,7 @@
  * (tokenize/word_merge.h). Words are taken in batches: their places in the cache are asked for when they are cut and looked at
  * when the batch is full, so that the memory answers meanwhile. What is written for a word that is found does not depend on how many ids it
  * has, nor on where in its line it is: both are as good as random, and a branch on them costs more than the rest. */
+#include "tokenize/nfc.h"
 #include "tokenize/pretoken.h"
 #include "tokenize/tokenizer.h"
 #include "tokenize/word_cache.h"
@@ -34,6 +35,7 @@ struct Encoder {
     WordMerger merger;
     PretokenScan *scan;
     WordCache cache;
+    Buf normalized; /* what the normalizer made of the piece in work */
 };
 
 ErrCode encoder_new(Encoder **out, const Tokenizer *t, Err *err)
@@ -58,6 +60,7 @@ void encoder_free(Encoder *e)
     pretokenscan_free(e->scan);
     wordcache_clear(&e->cache);
     wordmerger_clear(&e->merger);
+    buf_clear(&e->normalized);
     free(e);
 }
 
@@ -204,10 +207,14 @@ static ErrCode encode_words(Encoder *e, Span text, Buf *ids, Err *err)
     return rc == ERR_OK ? encode_keyed(e, text, w, &n, ids, err) : rc;
 }
 
-/* Cuts the text at the added tokens of pass 0, what is left at those of pass 1; what is left then is words. */
+/* Cuts the text at the added tokens of pass 0, what is left, normalized, at those of pass 1; what is left then is words. */
 static ErrCode encode_pass(Encoder *e, Span text, int pass, EncodeMode mode, Buf *ids, Err *err)
 {
-    if (pass == 2) return encode_words(e, text, ids, err);
+    if (pass == 1 && e->merger.t->nfc) {
+        ErrCode rc = nfc_text(text, &e->normalized, &text, err);
+        if (rc != ERR_OK) return rc;
+    }
+    if (pass == 2 || mode == ENCODE_PLAIN) return encode_words(e, text, ids, err);
     AddedScan scan = added_scan(e->merger.t, pass, text, mode);
     AddedHit hit;
     size_t done = 0;
@@ -224,7 +231,7 @@ static ErrCode encode_pass(Encoder *e, Span text, int pass, EncodeMode mode, Buf
 ErrCode encode_as(Encoder *e, Span text, EncodeMode mode, Buf *ids, Err *err)
 {
     buf_reset(ids);
-    ErrCode rc = encode_pass(e, text, mode == ENCODE_PLAIN ? 2 : 0, mode, ids, err);
+    ErrCode rc = encode_pass(e, text, mode == ENCODE_PLAIN ? 1 : 0, mode, ids, err);
     return rc == ERR_OK ? buf_ok(ids, "token ids", err) : rc;
 }
 

@@ -1,6 +1,7 @@
 /* Which bytes and characters of a text each token stands for. The text is cut at added tokens as the encoder does; what lies between
  * is encoded, and its tokens laid along its bytes: they are these bytes in order, but for bytes that have no token. */
 #include "core/utf8.h"
+#include "tokenize/nfc.h"
 #include "tokenize/tokenizer.h"
 
 #include <assert.h>
@@ -81,6 +82,9 @@ ErrCode encode_offsets(Encoder *e, Span text, EncodeMode mode, Buf *ids, Buf *of
 
     buf_reset(ids);
     buf_reset(offsets);
+    if (w.t->nfc && nfc_first(text) < text.n)
+        return err_set(err, ERR_LIMIT, "no offsets: the normalizer NFC may change the text at byte %zu",
+                       nfc_first(text));
     ErrCode rc = walk(&w, 0, text.n, mode == ENCODE_PLAIN ? 2 : 0, err);
     buf_clear(&w.piece);
     if (rc == ERR_OK) rc = buf_ok(ids, "token ids", err);

@@ -73,7 +73,8 @@ void decodestream_end(DecodeStream *s, Buf *out);
 typedef struct {
     size_t begin, end, char_begin, char_end;
 } TokenOffset;
-/* Encodes as encode_as() and replaces *offsets by an array of TokenOffset, one a token. */
+/* Encodes as encode_as() and replaces *offsets by an array of TokenOffset, one a token. ERR_LIMIT for a text that the tokenizer's
+ * normalizer may change. */
 MUST_USE ErrCode encode_offsets(Encoder *e, Span text, EncodeMode mode, Buf *ids, Buf *offsets, Err *err);
 
 /* --- training: text is fed, counted, then merged. */

@@ -55,6 +55,7 @@ struct Tokenizer {
     uint32_t eos, bos;       /* NO_ID: none */
     bool adds_bos, adds_eos; /* what post_processor puts around a text; encoding does not */
     Hash128 id;
+    bool nfc; /* normalizer: text is put into Normalization Form C, behind the first search for added tokens */
     const Pretokenizer *pretokenizer;
     Span *bytes;           /* by id: what it stands for */
     Span *spelling;        /* by id: as tokenizer.json writes it */

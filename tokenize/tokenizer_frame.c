@@ -46,8 +46,9 @@ static ErrCode each_step(Tokenizer *t, const Json *j, const char *steps, Step *s
 
 static ErrCode read_normalizer(Tokenizer *t, const Json *j, const char *name, Err *err)
 {
-    (void)t;
-    return refuse_step(name, err, "normalizer", j);
+    if (!is_type(j, "NFC")) return refuse_step(name, err, "normalizer", j);
+    t->nfc = true;
+    return ERR_OK;
 }
 
 /* --- post_processor: what is put around a text when the reference is asked for special tokens */

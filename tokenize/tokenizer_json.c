@@ -2,6 +2,7 @@
  * encoder would not honour to the letter is refused by name, never ignored. */
 #include "core/json.h"
 #include "tokenize/bytelevel.h"
+#include "tokenize/nfc.h"
 #include "tokenize/pretoken.h"
 #include "tokenize/tokenizer.h"
 
@@ -293,7 +294,9 @@ static ErrCode read_added(Reader *r, const Json *j, uint32_t *next, Err *err)
         *spelling_slot(r, content->string) = id;
     }
     t->flags[id] |= TOKEN_ADDED;
-    return added_put(&t->added[normalized], content->string, id) ? ERR_OK : err_nomem(err, "the added tokens");
+    Span searched = content->string;
+    if (t->nfc && normalized && (rc = nfc_text(searched, &r->scratch, &searched, err)) != ERR_OK) return rc;
+    return added_put(&t->added[normalized], searched, id) ? ERR_OK : err_nomem(err, "the added tokens");
 }
 
 /* The added token of the first name that there is. */

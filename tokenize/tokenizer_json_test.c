@@ -109,7 +109,7 @@ static void check_refused(Parts p, const char *why)
 
 TEST(refuses_what_it_would_not_honour)
 {
-    check_refused((Parts){.normalizer = "{\"type\":\"NFC\"}"}, "normalizer");
+    check_refused((Parts){.normalizer = "{\"type\":\"NFKC\"}"}, "normalizer");
     check_refused((Parts){.pre = "null"}, "pre_tokenizer");
     check_refused(
         (Parts){.pre =
