@@ -146,6 +146,7 @@ static bool added_follow(const TokenizerDraft *d)
 
     while (n < d->n_ids && d->token[n].kind == DRAFT_TOKEN) n++;
     while (n < d->n_ids && d->token[n].kind >= DRAFT_ADDED) n++;
+    while (n < d->n_ids && d->token[n].kind == DRAFT_NONE) n++;
     return n == d->n_ids;
 }
 
