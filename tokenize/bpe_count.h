@@ -7,8 +7,11 @@
 #include "tokenize/tokenize.h"
 #include "tokenize/word_list.h"
 
+typedef struct CountChunk CountChunk;
 typedef struct {
     const BpeCounter *counter;
+    bool in_long;
+    const CountChunk *chunk;
     size_t at;
     uint8_t bytes[16]; /* a short word is unpacked here */
     Span word;         /* valid until the next call */
@@ -24,6 +27,9 @@ MUST_USE ErrCode bpecounter_list(const BpeCounter *c, uint64_t max_symbols, Word
 /* A word so many times more; and how much text the words are of. */
 MUST_USE ErrCode bpecounter_add(BpeCounter *c, Span word, uint64_t count, Err *err);
 void bpecounter_set_bytes(BpeCounter *c, uint64_t text_bytes);
+/* What it takes; forgetting the words, not the size of the text. */
+uint64_t bpecounter_memory(const BpeCounter *c);
+MUST_USE ErrCode bpecounter_empty(BpeCounter *c, Err *err);
 
 typedef struct {
     uint64_t memory; /* for words under way, here */

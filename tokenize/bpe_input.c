@@ -31,7 +31,7 @@ struct BpeInput {
     size_t n_chunks;
     BpeCounter **counter; /* one a thread */
     uint64_t *n_docs;
-    Buf *scratch;
+    Buf *raw, *repaired; /* one a thread */
 };
 
 /* --- opening */
@@ -85,8 +85,9 @@ ErrCode bpeinput_open(BpeInput **out, const BpeSource *source, Err *err)
     in->source = *source;
     in->counter = calloc(threads, sizeof *in->counter);
     in->n_docs = calloc(threads, sizeof *in->n_docs);
-    in->scratch = calloc(threads, sizeof *in->scratch);
-    if (!in->counter || !in->n_docs || !in->scratch) rc = err_nomem(err, "the input");
+    in->raw = calloc(threads, sizeof *in->raw);
+    in->repaired = calloc(threads, sizeof *in->repaired);
+    if (!in->counter || !in->n_docs || !in->raw || !in->repaired) rc = err_nomem(err, "the input");
     if (rc == ERR_OK && source->text) rc = open_files(in, err);
     if (rc == ERR_OK && !source->text) {
         rc = datasetset_open(&in->set, source->path, source->n, err);
@@ -105,7 +106,8 @@ void bpeinput_close(BpeInput *in)
     if (!in) return;
     for (int i = 0; i < in->source.par->threads; i++) {
         if (in->counter) bpecounter_free(in->counter[i]);
-        if (in->scratch) buf_clear(&in->scratch[i]);
+        if (in->raw) buf_clear(&in->raw[i]);
+        if (in->repaired) buf_clear(&in->repaired[i]);
     }
     for (size_t i = 0; in->file && i < in->source.n; i++) infile_close(in->file[i]);
     datasetset_close(in->set);
@@ -113,7 +115,8 @@ void bpeinput_close(BpeInput *in)
     buf_clear(&in->mixture);
     free(in->counter);
     free(in->n_docs);
-    free(in->scratch);
+    free(in->raw);
+    free(in->repaired);
     free(in->file);
     free(in->chunk);
     free(in);
@@ -187,10 +190,18 @@ static ErrCode line_start(InFile *f, uint64_t from, uint64_t *start, Err *err)
     return ERR_OK;
 }
 
+static uint64_t n_lines(Span text)
+{
+    uint64_t n = text.n && text.p[text.n - 1] != '\n';
+
+    for (size_t i = 0; i < text.n; i++) n += text.p[i] == '\n';
+    return n;
+}
+
 /* Feeds the lines that begin in a chunk, each with its '\n'. What is no UTF-8 becomes U+FFFD, as when the reference reads a file. */
 static ErrCode count_chunk(BpeInput *in, const Chunk *c, int thread, Err *err)
 {
-    Buf raw = {0}, *text = &in->scratch[thread];
+    Buf *raw = &in->raw[thread], *repaired = &in->repaired[thread];
     uint64_t begin, end;
     ErrCode rc;
 
@@ -199,17 +210,19 @@ static ErrCode count_chunk(BpeInput *in, const Chunk *c, int thread, Err *err)
     if (begin >= end || begin >= c->end) return ERR_OK;
     if (end - c->end > LINE_MAX_BYTES)
         return err_set(err, ERR_LIMIT, "%s: a line of more than %d bytes", infile_path(c->file), LINE_MAX_BYTES);
-    if (!buf_reserve(&raw, (size_t)(end - begin))) return err_nomem(err, "a piece of text");
-    raw.n = (size_t)(end - begin);
-    if ((rc = infile_read(c->file, begin, raw.p, raw.n, err)) != ERR_OK) goto out;
-    buf_reset(text);
-    utf8_repair(text, buf_span(&raw));
-    if ((rc = buf_ok(text, "a piece of text", err)) != ERR_OK) goto out;
-    for (size_t i = 0; i < text->n; i++) in->n_docs[thread] += text->p[i] == '\n' || i + 1 == text->n;
-    rc = bpecounter_feed(in->counter[thread], buf_span(text), err);
-out:
-    buf_clear(&raw);
-    return rc;
+    buf_recycle(raw);
+    if (!buf_reserve(raw, (size_t)(end - begin))) return err_nomem(err, "a piece of text");
+    raw->n = (size_t)(end - begin);
+    if ((rc = infile_read(c->file, begin, raw->p, raw->n, err)) != ERR_OK) return rc;
+    Span text = buf_span(raw);
+    if (utf8_valid_prefix(text) < text.n) {
+        buf_recycle(repaired);
+        utf8_repair(repaired, text);
+        if ((rc = buf_ok(repaired, "a piece of text", err)) != ERR_OK) return rc;
+        text = buf_span(repaired);
+    }
+    in->n_docs[thread] += n_lines(text);
+    return bpecounter_feed(in->counter[thread], text, err);
 }
 
 static ErrCode count_files(BpeInput *in, Progress *progress, Err *err)

@@ -188,9 +188,11 @@ static ErrCode count(const BpeRun *run, BpeInput *in, BpeCounter **words, BpeTot
     BpeGather how = {.memory = run->memory / 4,
                      .pretokenizer = run->bpe.pretokenizer,
                      .scratch = slash ? arena_str(&arena, span(run->out, (size_t)(slash - run->out) + 1)) : "."};
+    const double began = cpu_seconds();
     EventSpan counting = event_begin("count words", NULL, 0);
     ErrCode rc = bpeinput_count(in, words, &totals->n_docs, err);
 
+    log_debug("bpe: counted in %.2f s of the processor", cpu_seconds() - began);
     if (rc == ERR_OK && !how.scratch) rc = err_nomem(err, "a path");
     rc = par_agree(par, rc, err);
     par_sum_u64(par, &totals->n_docs, 1);
