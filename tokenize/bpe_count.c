@@ -248,8 +248,6 @@ ErrCode bpecounter_add(BpeCounter *c, Span word, uint64_t count, Err *err)
     return short_add(&c->few, word_key_hash(lo, hi), lo, hi, count, err);
 }
 
-void bpecounter_set_bytes(BpeCounter *c, uint64_t text_bytes) { c->text_bytes = text_bytes; }
-
 typedef struct {
     uint64_t hash[BATCH_WORDS], lo[BATCH_WORDS], hi[BATCH_WORDS]; /* short words */
     Span word[BATCH_WORDS];                                       /* long ones */

@@ -24,28 +24,18 @@ bool wordcursor_next(WordCursor *w);
 /* The words of a counter as a list of at most so many symbols. */
 MUST_USE ErrCode bpecounter_list(const BpeCounter *c, uint64_t max_symbols, WordList *list, Err *err);
 
-/* A word so many times more; and how much text the words are of. */
+/* A word so many times more. */
 MUST_USE ErrCode bpecounter_add(BpeCounter *c, Span word, uint64_t count, Err *err);
-void bpecounter_set_bytes(BpeCounter *c, uint64_t text_bytes);
 /* What it takes; forgetting the words, not the size of the text. */
 uint64_t bpecounter_memory(const BpeCounter *c);
 MUST_USE ErrCode bpecounter_empty(BpeCounter *c, Err *err);
-
-typedef struct {
-    uint64_t memory; /* for words under way, here */
-    const Pretokenizer *pretokenizer;
-    const char *scratch; /* directory for what does not fit */
-} BpeGather;
-/* *c, this rank's counts, become those of all ranks on rank 0 and empty on the others, all with the text's whole size.
- * Collective. */
-MUST_USE ErrCode bpecounter_gather(BpeCounter **c, const BpeGather *how, const Par *par, Err *err);
 
 enum { BPE_LISTEN = 1 << 20 }; /* steps between two looks, a power of two: far less than a second */
 /* Step i of a long walk: ERR_INTR after a signal. What was walked over is then in pieces and can only be freed. */
 static inline ErrCode bpe_listen(size_t i, Err *err)
 {
     if ((i & (BPE_LISTEN - 1)) != 0 || !interrupt_seen()) return ERR_OK;
-    return err_set(err, ERR_INTR, "interrupted; a rerun starts again");
+    return err_set(err, ERR_INTR, "interrupted; a rerun goes on from what is kept");
 }
 
 #endif

@@ -1,179 +1,335 @@
-/* Word counts of all ranks, brought to rank 0: words meet by their hash on some rank, which adds up their counts, and go on from
- * there; so rank 0 receives every distinct word once. */
-#include "tokenize/bpe_count.h"
+#include "tokenize/bpe_gather.h"
 
 #include "core/exchange.h"
 
+#include <omp.h>
 #include <stdlib.h>
 
-enum { PARTITIONS = 4096, COUNT_BYTES = 8, WORD_MAX = EXCHANGE_MAX_VALUE - COUNT_BYTES };
+enum { PARTITIONS = 4096, COUNT_BYTES = 8, WORD_MAX = EXCHANGE_MAX_VALUE - 64 };
 
-/* A value: the count, then the word. Longer words, of which there are few if any, go by themselves: see put_giant(). */
+struct WordGather {
+    GatherSpec spec;
+    const Par *par;
+    BpeCounter **counter; /* one a thread */
+    Buf *value;           /* one a thread */
+    Exchange *x;          /* words with their counts, from every thread */
+    Exchange *to_first;   /* the same, added up, to rank 0 */
+    BpeCounter *giants;   /* words that no value of the exchange can hold */
+    WordBuilder builder;  /* of rank 0 */
+    bool spilled;
+};
+
+static ErrCode open_exchange(Exchange **x, const WordGather *g, Err *err)
+{
+    const ExchangeSpec spec = {.name = "words",
+                               .partitions = PARTITIONS,
+                               .value_bytes = UINT32_MAX,
+                               .memory = g->spec.memory / 4,
+                               .scratch = g->spec.scratch};
+
+    return par_agree(g->par, exchange_open(x, &spec, g->par, err), err);
+}
+
+ErrCode wordgather_open(WordGather **out, const GatherSpec *spec, const Par *par, Err *err)
+{
+    WordGather *g = *out = calloc(1, sizeof *g);
+    ErrCode rc = g ? ERR_OK : err_nomem(err, "word counts");
+
+    if (rc == ERR_OK) {
+        g->spec = *spec;
+        g->par = par;
+        g->counter = calloc((size_t)par->threads, sizeof(BpeCounter *));
+        g->value = calloc((size_t)par->threads, sizeof *g->value);
+        if (!g->counter || !g->value) rc = err_nomem(err, "word counts");
+        if (rc == ERR_OK) rc = bpecounter_new(&g->giants, spec->pretokenizer, err);
+        for (int i = 0; i < par->threads && rc == ERR_OK; i++)
+            rc = bpecounter_new(&g->counter[i], spec->pretokenizer, err);
+    }
+    rc = par_agree(par, rc, err);
+    return rc == ERR_OK ? open_exchange(&g->x, g, err) : rc;
+}
+
+static void drop_counters(WordGather *g)
+{
+    for (int i = 0; g->counter && i < g->par->threads; i++) {
+        bpecounter_free(g->counter[i]);
+        g->counter[i] = NULL;
+    }
+}
+
+void wordgather_close(WordGather *g)
+{
+    if (!g) return;
+    drop_counters(g);
+    for (int i = 0; g->value && i < g->par->threads; i++) buf_clear(&g->value[i]);
+    exchange_close(g->x);
+    exchange_close(g->to_first);
+    bpecounter_free(g->giants);
+    wordbuilder_clear(&g->builder);
+    free(g->counter);
+    free(g->value);
+    free(g);
+}
+
+/* --- sending */
+
+/* A value: the count, then the word. */
 static ErrCode put_word(Exchange *x, int lane, const uint8_t key[EXCHANGE_KEY], Span word, uint64_t count, Buf *value,
                         Err *err)
 {
     uint8_t head[COUNT_BYTES];
 
     le64_put(head, count);
-    buf_reset(value);
+    buf_recycle(value);
     buf_put(value, head, sizeof head);
     buf_put_span(value, word);
     if (value->oom) return err_nomem(err, "word counts");
     return exchange_put(x, lane, key, value->p, (uint32_t)value->n, err);
 }
 
-/* u64 count, u64 bytes, the word. */
-static void put_giant(Buf *giants, Span word, uint64_t count)
+static ErrCode keep_giant(WordGather *g, Span word, uint64_t count, Err *err)
 {
-    uint8_t head[16];
+    ErrCode rc;
 
-    le64_put(head, count);
-    le64_put(head + 8, word.n);
-    buf_put(giants, head, sizeof head);
-    buf_put_span(giants, word);
+#pragma omp critical(bpe_giants)
+    rc = bpecounter_add(g->giants, word, count, err);
+    return rc;
 }
 
-static ErrCode send_words(const BpeCounter *c, Exchange *x, Buf *giants, Err *err)
+static ErrCode send_words(WordGather *g, int thread, Err *err)
 {
-    WordCursor w = wordcursor(c);
+    WordCursor w = wordcursor(g->counter[thread]);
     uint8_t key[EXCHANGE_KEY];
-    Buf value = {0};
     ErrCode rc = ERR_OK;
 
     for (size_t i = 0; rc == ERR_OK && wordcursor_next(&w); i++) {
         if ((rc = bpe_listen(i, err)) != ERR_OK) break;
         if (w.word.n > WORD_MAX) {
-            put_giant(giants, w.word, w.count);
+            rc = keep_giant(g, w.word, w.count, err);
         } else {
             hash128_put(key, hash128(w.word));
-            rc = put_word(x, 0, key, w.word, w.count, &value, err);
+            rc = put_word(g->x, thread, key, w.word, w.count, &g->value[thread], err);
         }
     }
-    buf_clear(&value);
-    return rc ? rc : buf_ok(giants, "word counts", err);
+    return rc;
 }
 
-typedef struct {
-    Exchange *to;
-    Buf *value; /* one a thread */
-    BpeCounter *into;
-} Gathering;
-
-/* Two words of one hash, if there ever are such, are told apart: the sum so far goes on when another word comes. The hash with zeros
- * above it is a key of partition 0, rank 0's. */
-static ErrCode add_up(void *ctx, int thread, uint32_t partition, ExchangeGroups *g, Err *err)
+ErrCode wordgather_counter(WordGather *g, int thread, BpeCounter **c, Err *err)
 {
-    const Gathering *to = ctx;
+    ErrCode rc = ERR_OK;
+
+    *c = g->counter[thread];
+    if (bpecounter_memory(*c) <= g->spec.memory / 3 / (uint64_t)g->par->threads) return ERR_OK;
+    rc = send_words(g, thread, err);
+    if (rc == ERR_OK) rc = bpecounter_empty(*c, err);
+#pragma omp atomic write
+    g->spilled = true;
+    return rc;
+}
+
+static ErrCode send_all(WordGather *g, Err *err)
+{
+    int threads = g->par->threads;
+    ErrCode *rc_of = calloc((size_t)threads, sizeof *rc_of), rc;
+    Err *err_of = calloc((size_t)threads, sizeof *err_of);
+
+    if (!rc_of || !err_of) {
+        rc = err_nomem(err, "word counts");
+    } else {
+#pragma omp parallel for schedule(static, 1) num_threads(threads)
+        for (int i = 0; i < threads; i++) {
+            rc_of[i] = send_words(g, i, &err_of[i]);
+            bpecounter_free(g->counter[i]);
+            g->counter[i] = NULL;
+        }
+        rc = par_first_error(rc_of, err_of, (size_t)threads, err);
+    }
+    free(rc_of);
+    free(err_of);
+    return rc;
+}
+
+/* --- receiving. What goes to rank 0 has a key of partition 0: two zero bytes, a kind, the rest of the hash. */
+enum { KIND_WORD, KIND_GIANT };
+
+static void first_key(uint8_t key[EXCHANGE_KEY], uint8_t kind) { key[0] = key[1] = 0, key[2] = kind; }
+
+/* A word with its count, from a partition's only thread. */
+static ErrCode pass_on(WordGather *g, int thread, uint8_t key[EXCHANGE_KEY], Span word, uint64_t count, Err *err)
+{
+    ErrCode rc;
+
+    if (g->to_first) {
+        first_key(key, KIND_WORD);
+        return put_word(g->to_first, thread, key, word, count, &g->value[thread], err);
+    }
+#pragma omp critical(bpe_builder)
+    rc = wordbuilder_add(&g->builder, word, count, err);
+    return rc;
+}
+
+/* Two words of one hash, if there ever are such, are told apart: the sum so far goes on when another word comes. */
+static ErrCode add_up(void *ctx, int thread, uint32_t partition, ExchangeGroups *groups, Err *err)
+{
+    WordGather *g = ctx;
     uint8_t key[EXCHANGE_KEY];
-    uint64_t count = 0;
     Buf word = {0};
     Span value;
     bool end;
     ErrCode rc;
 
     (void)partition;
-    while ((rc = exchange_next_group(g, key, &end, err)) == ERR_OK && !end) {
-        key[0] = key[1] = 0;
-        for (count = 0; (rc = exchange_next_value(g, &value, &end, err)) == ERR_OK && !end;) {
+    while ((rc = exchange_next_group(groups, key, &end, err)) == ERR_OK && !end) {
+        uint64_t count = 0;
+        /* values are sorted by their counts: equal words of equal counts stand together, others need not */
+        while ((rc = exchange_next_value(groups, &value, &end, err)) == ERR_OK && !end) {
             Span this = span_from(value, COUNT_BYTES);
             if (count && !span_eq(this, buf_span(&word))) {
-                if ((rc = put_word(to->to, thread, key, buf_span(&word), count, &to->value[thread], err)) != ERR_OK)
-                    break;
+                if ((rc = pass_on(g, thread, key, buf_span(&word), count, err)) != ERR_OK) break;
                 count = 0;
             }
-            buf_reset(&word);
+            buf_recycle(&word);
             buf_put_span(&word, this);
             count += le64_get(value.p);
             if ((rc = buf_ok(&word, "word counts", err)) != ERR_OK) break;
         }
-        if (rc == ERR_OK) rc = put_word(to->to, thread, key, buf_span(&word), count, &to->value[thread], err);
+        if (rc == ERR_OK) rc = pass_on(g, thread, key, buf_span(&word), count, err);
         if (rc) break;
     }
     buf_clear(&word);
     return rc;
 }
 
-static ErrCode take_words(void *ctx, int thread, uint32_t partition, ExchangeGroups *g, Err *err)
+/* Pieces of long words: be64 rank << 32 | number of the word there, be64 number of the piece, le64 count, bytes. */
+enum { PIECE_HEAD = 24 };
+
+static ErrCode send_giants(WordGather *g, Err *err)
 {
-    const Gathering *to = ctx;
+    WordCursor w = wordcursor(g->giants);
+    uint8_t key[EXCHANGE_KEY], head[PIECE_HEAD];
+    Buf *value = &g->value[0];
+    ErrCode rc = ERR_OK;
+
+    for (uint32_t i = 0; rc == ERR_OK && wordcursor_next(&w); i++) {
+        hash128_put(key, hash128(w.word));
+        first_key(key, KIND_GIANT);
+        be64_put(head, (uint64_t)g->par->rank << 32 | i);
+        le64_put(head + 16, w.count);
+        for (size_t at = 0; at < w.word.n && rc == ERR_OK; at += WORD_MAX) {
+            be64_put(head + 8, at / WORD_MAX);
+            buf_recycle(value);
+            buf_put(value, head, sizeof head);
+            buf_put(value, w.word.p + at, w.word.n - at < WORD_MAX ? w.word.n - at : WORD_MAX);
+            if ((rc = buf_ok(value, "word counts", err)) != ERR_OK) return rc;
+            rc = exchange_put(g->to_first, 0, key, value->p, (uint32_t)value->n, err);
+        }
+    }
+    return rc;
+}
+
+/* The pieces of one group, which come in order; equal words of several ranks meet in the counter. */
+static ErrCode take_giants(WordGather *g, ExchangeGroups *groups, Err *err)
+{
+    uint8_t head[PIECE_HEAD];
+    Buf word = {0};
+    Span value;
+    bool end;
+    ErrCode rc;
+
+    while ((rc = exchange_next_value(groups, &value, &end, err)) == ERR_OK && !end) {
+        if (word.n && memcmp(head, value.p, 8) != 0) { /* another rank's, or word */
+            if ((rc = bpecounter_add(g->giants, buf_span(&word), le64_get(head + 16), err)) != ERR_OK) break;
+            buf_reset(&word);
+        }
+        memcpy(head, value.p, sizeof head);
+        buf_put_span(&word, span_from(value, PIECE_HEAD));
+        if ((rc = buf_ok(&word, "word counts", err)) != ERR_OK) break;
+    }
+    if (rc == ERR_OK && word.n) rc = bpecounter_add(g->giants, buf_span(&word), le64_get(head + 16), err);
+    buf_clear(&word);
+    return rc;
+}
+
+static ErrCode take_words(void *ctx, int thread, uint32_t partition, ExchangeGroups *groups, Err *err)
+{
+    WordGather *g = ctx;
     uint8_t key[EXCHANGE_KEY];
     Span value;
     bool end;
     ErrCode rc;
 
     (void)thread, (void)partition;
-    while ((rc = exchange_next_group(g, key, &end, err)) == ERR_OK && !end) {
-        while ((rc = exchange_next_value(g, &value, &end, err)) == ERR_OK && !end)
-            if ((rc = bpecounter_add(to->into, span_from(value, COUNT_BYTES), le64_get(value.p), err)) != ERR_OK)
+    while ((rc = exchange_next_group(groups, key, &end, err)) == ERR_OK && !end) {
+        if (key[2] == KIND_GIANT) {
+            if ((rc = take_giants(g, groups, err)) != ERR_OK) return rc;
+            continue;
+        }
+        while ((rc = exchange_next_value(groups, &value, &end, err)) == ERR_OK && !end)
+            if ((rc = wordbuilder_add(&g->builder, span_from(value, COUNT_BYTES), le64_get(value.p), err)) != ERR_OK)
                 return rc;
         if (rc) return rc;
     }
     return rc;
 }
 
-static ErrCode take_giants(BpeCounter *into, Span giants, Err *err)
-{
-    ErrCode rc = ERR_OK;
+/* --- all of it */
 
-    while (giants.n && rc == ERR_OK) {
-        Span word = span(giants.p + 16, (size_t)le64_get(giants.p + 8));
-        rc = bpecounter_add(into, word, le64_get(giants.p), err);
-        giants = span_from(giants, 16 + word.n);
-    }
-    return rc;
+static ErrCode send_to_first(WordGather *g, Err *err)
+{
+    const Par *par = g->par;
+    ErrCode rc = open_exchange(&g->to_first, g, err);
+
+    if (rc == ERR_OK) rc = exchange_each(g->x, add_up, g, err);
+    exchange_close(g->x);
+    g->x = NULL;
+    if (rc == ERR_OK) rc = par_agree(par, send_giants(g, err), err);
+    if (rc == ERR_OK) rc = par_agree(par, bpecounter_empty(g->giants, err), err);
+    if (rc == ERR_OK) rc = par_agree(par, exchange_flip(g->to_first, err), err);
+    return rc == ERR_OK ? exchange_each(g->to_first, take_words, g, err) : rc;
 }
 
-static ErrCode open_exchange(Exchange **x, const BpeGather *how, const Par *par, Err *err)
+static ErrCode through_exchange(WordGather *g, Err *err)
 {
-    const ExchangeSpec spec = {.name = "words",
-                               .partitions = PARTITIONS,
-                               .value_bytes = UINT32_MAX,
-                               .memory = how->memory / 2,
-                               .scratch = how->scratch};
+    const Par *par = g->par;
+    ErrCode rc = par_agree(par, send_all(g, err), err);
 
-    return par_agree(par, exchange_open(x, &spec, par, err), err);
-}
-
-/* From every rank's counter to that of rank 0, which `to->into` is there. */
-static ErrCode run(BpeCounter **own, Gathering *to, const BpeGather *how, const Par *par, Buf *giants, Err *err)
-{
-    Exchange *x = NULL;
-    ErrCode rc = open_exchange(&x, how, par, err);
-
-    if (rc == ERR_OK) rc = par_agree(par, send_words(*own, x, giants, err), err);
-    bpecounter_free(*own);
-    *own = NULL;
-    if (rc == ERR_OK) rc = par_agree(par, exchange_flip(x, err), err);
-    if (rc == ERR_OK) rc = open_exchange(&to->to, how, par, err);
-    if (rc == ERR_OK) rc = exchange_each(x, add_up, to, err);
-    exchange_close(x);
-    if (rc == ERR_OK) rc = par_agree(par, exchange_flip(to->to, err), err);
-    if (rc == ERR_OK) rc = exchange_each(to->to, take_words, to, err);
-    if (rc == ERR_OK) rc = par_gather(par, giants, err);
-    if (rc == ERR_OK && par->rank == 0) rc = take_giants(to->into, buf_span(giants), err);
+    if (rc == ERR_OK) rc = par_agree(par, exchange_flip(g->x, err), err);
+    if (rc == ERR_OK) rc = par->n_ranks > 1 ? send_to_first(g, err) : exchange_each(g->x, add_up, g, err);
+    WordCursor w = wordcursor(g->giants);
+    while (rc == ERR_OK && wordcursor_next(&w)) rc = wordbuilder_add(&g->builder, w.word, w.count, err);
     return par_agree(par, rc, err);
 }
 
-ErrCode bpecounter_gather(BpeCounter **c, const BpeGather *how, const Par *par, Err *err)
+/* One process, all in memory. */
+static ErrCode merge_here(WordGather *g, Err *err)
 {
-    uint64_t bytes = bpecounter_bytes(*c);
-    Gathering to = {0};
-    Buf giants = {0};
+    WordCursor w;
     ErrCode rc = ERR_OK;
 
-    if (par->n_ranks == 1) return ERR_OK;
-    par_sum_u64(par, &bytes, 1);
-    to.value = calloc((size_t)par->threads, sizeof *to.value);
-    if (!to.value) rc = err_nomem(err, "word counts");
-    if (rc == ERR_OK) rc = bpecounter_new(&to.into, how->pretokenizer, err);
-    rc = par_agree(par, rc, err);
-    if (rc == ERR_OK) rc = run(c, &to, how, par, &giants, err);
-    for (int i = 0; to.value && i < par->threads; i++) buf_clear(&to.value[i]);
-    free(to.value);
-    exchange_close(to.to);
-    buf_clear(&giants);
-    bpecounter_free(*c);
-    *c = to.into;
-    if (*c) bpecounter_set_bytes(*c, bytes);
+    for (int i = 1; i < g->par->threads && rc == ERR_OK; i++) {
+        rc = bpecounter_merge(g->counter[0], g->counter[i], err);
+        bpecounter_free(g->counter[i]);
+        g->counter[i] = NULL;
+    }
+    w = wordcursor(g->counter[0]);
+    for (size_t i = 0; rc == ERR_OK && wordcursor_next(&w); i++) {
+        rc = bpe_listen(i, err);
+        if (rc == ERR_OK) rc = wordbuilder_add(&g->builder, w.word, w.count, err);
+    }
+    drop_counters(g);
     return rc;
+}
+
+ErrCode wordgather_finish(WordGather *g, WordList *list, Err *err)
+{
+    const Par *par = g->par;
+    uint64_t bytes = 0;
+
+    for (int i = 0; i < par->threads; i++) bytes += bpecounter_bytes(g->counter[i]);
+    par_sum_u64(par, &bytes, 1);
+    ErrCode rc = par_agree(par, wordbuilder_init(&g->builder, g->spec.max_symbols, err), err);
+    if (rc == ERR_OK) rc = par->n_ranks > 1 || g->spilled ? through_exchange(g, err) : merge_here(g, err);
+    if (rc == ERR_OK) rc = wordbuilder_finish(&g->builder, list, err);
+    if (rc == ERR_OK) list->corpus_bytes = bytes;
+    return par_agree(par, rc, err);
 }

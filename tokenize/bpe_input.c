@@ -29,7 +29,7 @@ struct BpeInput {
     InFile **file;
     Chunk *chunk;
     size_t n_chunks;
-    BpeCounter **counter; /* one a thread */
+    WordGather *words;
     uint64_t *n_docs;
     Buf *raw, *repaired; /* one a thread */
 };
@@ -83,11 +83,10 @@ ErrCode bpeinput_open(BpeInput **out, const BpeSource *source, Err *err)
     *out = NULL;
     if (!in) return err_nomem(err, "the input");
     in->source = *source;
-    in->counter = calloc(threads, sizeof *in->counter);
     in->n_docs = calloc(threads, sizeof *in->n_docs);
     in->raw = calloc(threads, sizeof *in->raw);
     in->repaired = calloc(threads, sizeof *in->repaired);
-    if (!in->counter || !in->n_docs || !in->raw || !in->repaired) rc = err_nomem(err, "the input");
+    if (!in->n_docs || !in->raw || !in->repaired) rc = err_nomem(err, "the input");
     if (rc == ERR_OK && source->text) rc = open_files(in, err);
     if (rc == ERR_OK && !source->text) {
         rc = datasetset_open(&in->set, source->path, source->n, err);
@@ -105,7 +104,6 @@ void bpeinput_close(BpeInput *in)
 {
     if (!in) return;
     for (int i = 0; i < in->source.par->threads; i++) {
-        if (in->counter) bpecounter_free(in->counter[i]);
         if (in->raw) buf_clear(&in->raw[i]);
         if (in->repaired) buf_clear(&in->repaired[i]);
     }
@@ -113,7 +111,6 @@ void bpeinput_close(BpeInput *in)
     datasetset_close(in->set);
     sampling_clear(&in->sampling);
     buf_clear(&in->mixture);
-    free(in->counter);
     free(in->n_docs);
     free(in->raw);
     free(in->repaired);
@@ -157,6 +154,14 @@ void bpeinput_describe(const BpeInput *in, Buf *inputs, Buf *contents)
 
 /* --- counting */
 
+static ErrCode count_text(BpeInput *in, int thread, Span text, Err *err)
+{
+    BpeCounter *c;
+    ErrCode rc = wordgather_counter(in->words, thread, &c, err);
+
+    return rc == ERR_OK ? bpecounter_feed(c, text, err) : rc;
+}
+
 static ErrCode count_document(void *ctx, int thread, const Doc *doc, const DocPlace *place, Err *err)
 {
     BpeInput *in = ctx;
@@ -164,7 +169,7 @@ static ErrCode count_document(void *ctx, int thread, const Doc *doc, const DocPl
     (void)place;
     if (!sampling_takes(&in->sampling, doc)) return ERR_OK;
     in->n_docs[thread]++;
-    return bpecounter_feed(in->counter[thread], doc->text, err);
+    return count_text(in, thread, doc->text, err);
 }
 
 /* Offset of the first byte behind a '\n' at or after `from - 1`: where the first line begins that starts at or after `from`. */
@@ -222,7 +227,7 @@ static ErrCode count_chunk(BpeInput *in, const Chunk *c, int thread, Err *err)
         text = buf_span(repaired);
     }
     in->n_docs[thread] += n_lines(text);
-    return bpecounter_feed(in->counter[thread], text, err);
+    return count_text(in, thread, text, err);
 }
 
 static ErrCode count_files(BpeInput *in, Progress *progress, Err *err)
@@ -240,7 +245,7 @@ static ErrCode count_files(BpeInput *in, Progress *progress, Err *err)
 #pragma omp parallel for schedule(dynamic, 1) num_threads(par->threads)
     for (size_t i = begin; i < end; i++) { /* slot i belongs to chunk i */
         if (interrupt_seen())
-            rc_of[i] = err_set(&err_of[i], ERR_INTR, "interrupted; a rerun starts again");
+            rc_of[i] = err_set(&err_of[i], ERR_INTR, "interrupted; a rerun counts again");
         else
             rc_of[i] = count_chunk(in, &in->chunk[i], omp_get_thread_num(), &err_of[i]);
         progress_add(progress, 0, in->chunk[i].end - in->chunk[i].begin);
@@ -262,26 +267,17 @@ static uint64_t input_bytes(const BpeInput *in)
     return n;
 }
 
-ErrCode bpeinput_count(BpeInput *in, BpeCounter **words, uint64_t *n_docs, Err *err)
+ErrCode bpeinput_count(BpeInput *in, WordGather *words, uint64_t *n_docs, Err *err)
 {
     const Par *par = in->source.par;
-    int threads = par->threads;
     Progress *progress = NULL;
-    ErrCode rc = ERR_OK;
+    ErrCode rc = progress_start(&progress, "bpe: counting words", input_bytes(in), err);
 
-    *words = NULL;
+    in->words = words;
     *n_docs = 0;
-    for (int i = 0; i < threads && rc == ERR_OK; i++)
-        rc = bpecounter_new(&in->counter[i], in->source.pretokenizer, err);
-    if (rc == ERR_OK) rc = progress_start(&progress, "bpe: counting words", input_bytes(in), err);
     if (rc == ERR_OK)
         rc = in->set ? docscan(in->set, par, count_document, in, progress, err) : count_files(in, progress, err);
     progress_stop(progress);
-    for (int i = 0; i < threads; i++) {
-        if (rc == ERR_OK && i) rc = bpecounter_merge(in->counter[0], in->counter[i], err);
-        if (i) bpecounter_free(in->counter[i]), in->counter[i] = NULL;
-        *n_docs += in->n_docs[i];
-    }
-    if (rc == ERR_OK) *words = in->counter[0], in->counter[0] = NULL;
+    for (int i = 0; i < par->threads; i++) *n_docs += in->n_docs[i];
     return rc;
 }

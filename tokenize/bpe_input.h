@@ -4,14 +4,13 @@
 
 #include "core/hash.h"
 #include "core/par.h"
-#include "tokenize/tokenize.h"
+#include "tokenize/bpe_gather.h"
 
 typedef struct {
     const char *const *path; /* datasets, or text files */
     size_t n;
     bool text;
     uint64_t sample_bytes;
-    const Pretokenizer *pretokenizer;
     const Par *par; /* borrowed: outlives the BpeInput */
 } BpeSource;
 
@@ -23,6 +22,6 @@ void bpeinput_close(BpeInput *in);
 void bpeinput_describe(const BpeInput *in, Buf *inputs, Buf *contents);
 /* Counts the words of this rank's share of all text, or of the sample, of which *n_docs documents (text files: lines) were taken.
  * Not collective. */
-MUST_USE ErrCode bpeinput_count(BpeInput *in, BpeCounter **words, uint64_t *n_docs, Err *err);
+MUST_USE ErrCode bpeinput_count(BpeInput *in, WordGather *words, uint64_t *n_docs, Err *err);
 
 #endif

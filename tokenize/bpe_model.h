@@ -39,4 +39,8 @@ uint64_t bpe_max_symbols(uint64_t memory);
 /* Appends tokenizer.json as HuggingFace `tokenizers` saves it with pretty=True. */
 MUST_USE ErrCode bpe_model_json(const BpeModel *model, const BpeParams *params, Buf *out, Err *err);
 
+/* Appends the tokenizer.json `base`, parsed as `t`, with more merges, whose ids follow those of t; all else stays. */
+MUST_USE ErrCode bpe_extended_json(Span base, const Tokenizer *t, const char *name, const Buf *merges, Buf *out,
+                                   Err *err);
+
 #endif

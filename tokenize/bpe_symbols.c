@@ -66,7 +66,7 @@ static ErrCode put_words(Symbols *s, const WordList *words, const BpeStart *star
     return rc;
 }
 
-uint64_t symbols_bytes(uint64_t n) { return n * sizeof(uint32_t) + (n >> BLOCK_BITS) * sizeof(uint32_t) + (4 << 20); }
+uint64_t symbols_bytes(uint64_t n) { return n * sizeof(uint32_t) + (n >> BLOCK_BITS) * sizeof(uint32_t); }
 
 ErrCode symbols_lay_out(Symbols *s, const WordList *words, const BpeStart *start, Err *err)
 {

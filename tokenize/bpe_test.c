@@ -266,9 +266,11 @@ static ErrCode count_text(void *ctx, Err *err)
 {
     const char *const path = ctx;
     const Par par = par_alone(2);
-    BpeSource source = {.path = &path, .n = 1, .text = true, .pretokenizer = &pretokenizer_deepseek_llm, .par = &par};
+    BpeSource source = {.path = &path, .n = 1, .text = true, .par = &par};
+    GatherSpec spec = {.memory = 1 << 30, .max_symbols = 1 << 20, .pretokenizer = &pretokenizer_deepseek_llm};
     Buf inputs = {0}, contents = {0};
-    BpeCounter *words = NULL;
+    WordGather *g = NULL;
+    WordList words = {0};
     BpeInput *in = NULL;
     uint64_t n_lines = 0;
     ErrCode rc = bpeinput_open(&in, &source, err);
@@ -278,8 +280,11 @@ static ErrCode count_text(void *ctx, Err *err)
         rc = buf_ok(&inputs, "inputs", err);
     }
     if (rc == ERR_OK) rc = buf_ok(&contents, "inputs", err);
-    if (rc == ERR_OK && (rc = bpeinput_count(in, &words, &n_lines, err)) == ERR_OK) CHECK_INT(3, n_lines);
-    bpecounter_free(words);
+    if (rc == ERR_OK) rc = wordgather_open(&g, &spec, &par, err);
+    if (rc == ERR_OK && (rc = bpeinput_count(in, g, &n_lines, err)) == ERR_OK) CHECK_INT(3, n_lines);
+    if (rc == ERR_OK && (rc = wordgather_finish(g, &words, err)) == ERR_OK) CHECK_INT(4, words.n_words);
+    wordgather_close(g);
+    wordlist_clear(&words);
     bpeinput_close(in);
     buf_clear(&inputs);
     buf_clear(&contents);

@@ -11,13 +11,16 @@ enum {
     REPORT_SECONDS = 10
 };
 
-/* What training takes for a symbol: itself, in a list of words at first, then positions. */
+/* What training takes for a symbol: itself, beside it the list of words at first, then positions. */
 enum { SYMBOL_BYTES = 6, FIXED_BYTES = 96 << 20 };
 
-uint64_t bpe_max_symbols(uint64_t memory)
+/* Without what training takes however little text there is. */
+static uint64_t memory_for_text(uint64_t memory)
 {
-    return memory > 2 * (uint64_t)FIXED_BYTES ? (memory - FIXED_BYTES) / SYMBOL_BYTES : FIXED_BYTES / SYMBOL_BYTES;
+    return memory - (memory / 4 < FIXED_BYTES ? memory / 4 : FIXED_BYTES);
 }
+
+uint64_t bpe_max_symbols(uint64_t memory) { return memory_for_text(memory) / SYMBOL_BYTES; }
 
 void bpe_alphabet(const BpeParams *params, const WordList *words, BpeModel *model)
 {
@@ -57,8 +60,41 @@ static ErrCode trainer_start(Trainer *t, const BpeTask *task, uint32_t n_ids, ui
     return ERR_OK;
 }
 
+/* A base may have come about in another way than ours and hold what would be merged again. */
+static ErrCode know_base(Trainer *t, const BpeTask *task, Err *err)
+{
+    ErrCode rc = tokenset_init(&t->taken, err);
+
+    if (rc != ERR_OK) return rc;
+    t->bytes = calloc((size_t)(task->params->vocab_size > t->n_ids ? task->params->vocab_size : t->n_ids) + 1,
+                      sizeof *t->bytes);
+    if (!t->bytes) return err_nomem(err, "the trainer");
+    for (uint32_t id = 0; id < t->n_ids && rc == ERR_OK; id++) {
+        t->bytes[id] = tokenizer_bytes(task->base, id);
+        rc = tokenset_add(&t->taken, t->bytes[id], err);
+    }
+    return rc;
+}
+
+/* Gives the token that would be made its bytes; *taken: there is one of these bytes. */
+static ErrCode spell(Trainer *t, Merge m, bool *taken, Err *err)
+{
+    Span left = t->bytes[m.left], right = t->bytes[m.right];
+    uint8_t *p = arena_alloc(&t->arena, left.n + right.n);
+
+    if (!p) return err_nomem(err, "the trainer");
+    memcpy(p, left.p, left.n);
+    memcpy(p + left.n, right.p, right.n);
+    t->bytes[t->n_ids] = span(p, left.n + right.n);
+    *taken = tokenset_has(&t->taken, t->bytes[t->n_ids]);
+    return *taken ? ERR_OK : tokenset_add(&t->taken, t->bytes[t->n_ids], err);
+}
+
 static void trainer_clear(Trainer *t)
 {
+    free(t->bytes);
+    tokenset_clear(&t->taken);
+    arena_clear(&t->arena);
     pairs_clear(t);
     symbols_clear(&t->text);
     free(t->token_bytes);
@@ -77,8 +113,8 @@ static ErrCode lay_out(Trainer *t, const BpeTask *task, WordList *words, const B
     for (uint32_t id = 0; id < model->n_alphabet; id++) id_of[model->alphabet[id]] = (uint8_t)id;
     ErrCode rc = symbols_lay_out(&t->text, words, &start, err);
     wordlist_clear(words);
-    uint64_t taken = symbols_bytes(t->text.n) + FIXED_BYTES;
-    t->pool_most = task->memory > taken ? task->memory - taken : 0;
+    uint64_t taken = symbols_bytes(t->text.n), most = memory_for_text(task->memory);
+    t->pool_most = most > taken ? most - taken : 0;
     if (task->memory == 0) t->pool_most = UINT64_MAX;
     return rc;
 }
@@ -136,11 +172,14 @@ static ErrCode next_epoch(Trainer *t, bool *end, Err *err)
 static ErrCode run_epoch(Trainer *t, const BpeTask *task, Talk *talk, Buf *merges, bool *done, Err *err)
 {
     HeapEntry best;
+    bool taken = false;
     ErrCode rc;
 
     while (t->n_ids < task->params->vocab_size) {
         if (!heap_pop(t, &best)) return ERR_OK;
         Merge m = {(uint32_t)(best.pair >> 32), (uint32_t)best.pair};
+        if (t->bytes && (rc = spell(t, m, &taken, err)) != ERR_OK) return rc;
+        if (taken) continue;
         uint32_t id = t->n_ids++;
         buf_put(merges, &m, sizeof m);
         if ((rc = buf_ok(merges, "merges", err)) != ERR_OK) return rc;
@@ -187,6 +226,7 @@ ErrCode bpe_learn(const BpeTask *task, WordList *words, Buf *merges, Err *err)
     if (!task->base) bpe_alphabet(p, words, &model);
     ErrCode rc = trainer_start(&t, task, task->base ? tokenizer_vocab_size(task->base) : model.n_alphabet,
                                model.n_alphabet, err);
+    if (rc == ERR_OK && task->base) rc = know_base(&t, task, err);
     if (rc == ERR_OK) rc = lay_out(&t, task, words, &model, err);
     if (rc == ERR_OK) rc = learn(&t, task, merges, err);
     trainer_clear(&t);

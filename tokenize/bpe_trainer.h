@@ -23,6 +23,7 @@
 #include "tokenize/bpe_count.h"
 #include "tokenize/bpe_model.h"
 #include "tokenize/leb128.h"
+#include "tokenize/token_set.h"
 #include "tokenize/word_list.h"
 
 #include <stdlib.h>
@@ -103,6 +104,9 @@ typedef struct {
     uint32_t n_left, n_right;
     uint32_t n_ids;
     uint64_t max_bytes; /* a merged token has fewer bytes */
+    Span *bytes; /* by id, where training goes on from a base: no new token is spelled like another; else NULL */
+    TokenSet taken;
+    Arena arena;
     int threads;
 } Trainer;
 

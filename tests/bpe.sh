@@ -1,0 +1,125 @@
+#!/bin/sh
+# `tamis bpe`: a run that is killed or stopped goes on and ends with the same bytes; --extend keeps every id and finds the merges of
+# a tokenizer trained to that size at once; less --memory changes nothing as long as the distinct words fit it, and is spoken of when
+# they do not; ranks change nothing.
+#   tests/bpe.sh BIN_DIR
+set -eu
+BIN=$(CDPATH='' cd -- "$1" && pwd)
+. "$(dirname -- "$0")/lib.sh"
+cd "$tmp"
+
+# Words of four scripts by something like Zipf's law, and a long line of a script without a class.
+awk 'BEGIN {
+    srand(4)
+    n[0] = split("a e i o u th st er in on re ing tion l m d", latin, " ")
+    n[1] = split("的 是 不 我 人 在 有 中 国 大 学 这 那 就", han, " ")
+    n[2] = split("п р и в е т с о м с ь м й م س ل ا _ ( ) { } ;", other, " ")
+    for (w = 0; w < 30000; w++) {
+        word[w] = ""
+        kind = w % 5 < 2 ? 0 : w % 5 < 4 ? 1 : 2
+        for (k = int(rand() * 8) + 1; k > 0; k--) {
+            u = int(rand() * n[kind]) + 1
+            word[w] = word[w] (kind == 0 ? latin[u] : kind == 1 ? han[u] : other[u])
+        }
+    }
+    for (line = 0; line < 9000; line++) {
+        text = ""
+        for (k = int(rand() * 25) + 1; k > 0; k--) text = text word[int(30000 * rand() ^ 2)] (rand() < 0.8 ? " " : "")
+        print text
+    }
+    for (k = 0; k < 4000; k++) printf "سلام "
+    print ""
+}' >text
+vocab=6000
+train() { tamis bpe -q --text -n $vocab --checkpoint-seconds 0 "$@" text; }
+train -j 1 -o want.json || fail "status $?"
+{ [ ! -e want.json.merges ] && [ ! -e want.json.words ]; } || fail "what was kept is still there"
+[ "$(field want.json.manifest.json exact)" = true ] || fail "the manifest says that it is not exact"
+
+# --- killed, stopped
+for sig in KILL TERM; do
+    # Run by itself, since a function in the background is a shell that would be killed in its place.
+    tamis bpe -q --text -n $vocab --checkpoint-seconds 0 -j 2 -o again.json text 2>log &
+    pid=$!
+    until [ -e again.json.merges ] || ! kill -0 $pid 2>/dev/null; do sleep 0.01; done
+    kill -$sig $pid 2>/dev/null || :
+    status=0
+    wait $pid 2>/dev/null || status=$?
+    [ ! -e again.json ] || fail "SIG$sig: the tokenizer was there before the signal: too little text"
+    [ $sig = KILL ] || [ $status -eq 6 ] || fail "SIG$sig: status $status, $(cat log)"
+    [ -e again.json.words ] || fail "SIG$sig: the words are not kept"
+    tamis bpe --text -n $vocab --checkpoint-seconds 0 -j 1 -o again.json text 2>log || fail "resumed after SIG$sig: status $?"
+    grep -q 'goes on from [1-9]' log || fail "resumed after SIG$sig: it began anew: $(cat log)"
+    cmp want.json again.json || fail "SIG$sig: another tokenizer"
+    rm again.json*
+    echo "SIG$sig: the same tokenizer"
+done
+
+# A checkpoint that is damaged is named, one of another run is nobody's.
+tamis bpe -q --text -n $vocab --checkpoint-seconds 0 -o again.json text & pid=$!
+until [ -e again.json.merges ] || ! kill -0 $pid 2>/dev/null; do sleep 0.01; done
+kill -KILL $pid 2>/dev/null || :
+wait $pid 2>/dev/null || :
+cp again.json.words words
+cp again.json.merges merges
+printf x | dd of=again.json.words bs=1 seek=$(($(wc -c <words) - 5)) conv=notrunc 2>/dev/null
+status=0
+train -o again.json 2>log || status=$?
+{ [ $status -eq 4 ] && grep -q 'again.json.words is damaged' log; } || fail "damaged words: status $status, $(cat log)"
+cp words again.json.words
+head -c $(($(wc -c <merges) - 8)) merges >again.json.merges
+status=0
+train -o again.json 2>log || status=$?
+{ [ $status -eq 4 ] && grep -q 'again.json.merges is damaged' log; } || fail "merges cut off: status $status, $(cat log)"
+cp merges again.json.merges
+tamis bpe -q --text -n 3000 -o again.json text || fail "another run's checkpoint: status $?"
+tamis bpe -q --text -n 3000 -o third.json text || fail "status $?"
+cmp again.json third.json || fail "another run's checkpoint was taken"
+rm again.json*
+
+# --- extended
+tamis bpe -q --text -n 2000 -o small.json text
+tamis bpe -q --text -n $((vocab + 15)) --extend small.json -o more.json text || fail "--extend: status $?"
+# lines of model.vocab, of model.merges
+vocab_of() { awk '/^    "vocab": / { on = 1; next } /^    },/ { on = 0 } on' "$1" | sed 's/,$//' | sort; }
+merges_of() { awk '/^    "merges": / { on = 1 } on' "$1"; }
+added_of() { awk '/"added_tokens"/ { on = 1 } /"normalizer"/ { on = 0 } on' "$1"; }
+merges_of want.json >merges.want
+merges_of more.json | cmp - merges.want || fail "--extend: other merges than those of one training"
+vocab_of small.json >vocab.small
+vocab_of more.json >vocab.more
+comm -23 vocab.small vocab.more >lost
+[ ! -s lost ] || fail "--extend: ids that changed: $(head -n 3 lost)"
+added_of small.json >added.small
+added_of more.json | cmp - added.small || fail "--extend: added tokens changed"
+for f in small more; do
+    printf 'the <|pad|> 中国 привет <|end_of_text|>\n' | tamis tokenize --ids -t $f.json >ids.$f || fail "tokenize with $f.json"
+done
+[ "$(head -c 40 ids.small | wc -c)" -gt 5 ] || fail "no ids"
+status=0
+tamis bpe -q --text -n 2015 --extend small.json -o none.json text 2>log || status=$?
+{ [ $status -eq 2 ] && grep -q 'has 2015 ids already' log; } || fail "--extend by nothing: status $status, $(cat log)"
+echo "--extend: $((vocab - 2000)) merges more, every id as it was"
+
+# --- memory
+for memory in 16M 4M; do
+    train --memory $memory -j 4 -o memory.json || fail "--memory $memory: status $?"
+    cmp want.json memory.json || fail "--memory $memory: another tokenizer"
+    rm memory.json*
+done
+for threads in 1 3; do
+    tamis bpe -q --text -n $vocab --memory 800K -j $threads -o capped-$threads.json text 2>log || fail "--memory 800K: status $?"
+    grep -q 'not exact: the [0-9]* rarest words' log || fail "--memory 800K: nothing said: $(cat log)"
+    [ "$(field capped-$threads.json.manifest.json exact)" = false ] || fail "--memory 800K: exact, says the manifest"
+    [ "$(field capped-$threads.json.manifest.json words_left_out)" -gt 0 ] || fail "--memory 800K: no words left out"
+done
+cmp capped-1.json capped-3.json || fail "what is left out depends on threads"
+! cmp -s want.json capped-1.json || fail "--memory 800K: the words all fit"
+echo "--memory: the same, or said"
+
+# --- ranks
+if command -v mpirun >/dev/null && tamis --version | grep -q 'Open MPI'; then
+    mpirun -n 3 tamis bpe -q --text -n $vocab --memory 16M -j 2 -o ranks.json text || fail "3 ranks: status $?"
+    cmp want.json ranks.json || fail "3 ranks: another tokenizer"
+    echo "3 ranks: the same"
+fi

@@ -1,0 +1,27 @@
+/* tokenize/bpe_keep.h - what a run of `tamis bpe` keeps beside its output until that is there, so that one that was ended goes on
+ * where it was: the words, when counting them took long, and now and then the merges so far. The two are all there is to know
+ * (tokenize/bpe_trainer.h). docs/formats-tokenize.md has the formats. */
+#ifndef TAMIS_TOKENIZE_BPE_KEEP_H
+#define TAMIS_TOKENIZE_BPE_KEEP_H
+
+#include "core/hash.h"
+#include "tokenize/word_list.h"
+
+typedef struct {
+    const char *words, *merges; /* paths */
+    Hash128 key;                /* of the run */
+} BpeKeep;
+
+MUST_USE ErrCode bpekeep_save_words(const BpeKeep *k, const WordList *l, uint64_t n_docs, uint64_t max_symbols,
+                                    Err *err);
+/* *found false, and no list: there are none, or they are another run's, or words were left out for want of other memory. */
+MUST_USE ErrCode bpekeep_load_words(const BpeKeep *k, WordList *l, uint64_t *n_docs, uint64_t max_symbols,
+                                    bool *found, Err *err);
+/* Merges found in this list of words: pairs of u32. */
+MUST_USE ErrCode bpekeep_save_merges(const BpeKeep *k, const WordList *l, const Buf *merges, Err *err);
+/* Empty when there are none for this list. */
+MUST_USE ErrCode bpekeep_load_merges(const BpeKeep *k, const WordList *l, Buf *merges, Err *err);
+/* The output is there. */
+MUST_USE ErrCode bpekeep_delete(const BpeKeep *k, Err *err);
+
+#endif
