@@ -93,7 +93,9 @@ ErrCode format_load_json(const char *path, const FormatHints *hints, Buf *json, 
 
     if (rc == ERR_OK && format_of(buf_span(&bytes)) == FORMAT_JSON) {
         *json = bytes;
-        return ERR_OK;
+        if (!hints->pre_tokenizer && !hints->encoding && !hints->n_special) return ERR_OK;
+        return err_set(err, ERR_USAGE,
+                       "%s: a tokenizer.json says itself what --pre-tokenizer, --encoding and --special say", path);
     }
     if (rc == ERR_OK) rc = format_to_json(path, buf_span(&bytes), hints, json, err);
     buf_clear(&bytes);

@@ -1,9 +1,19 @@
-/* tokenize/tokenize.h - byte-level BPE: train, encode, decode, and tokenizer.json. A program of any kind may link
- * against it for encode and decode.
+/* tokenize/tokenize.h - byte-level BPE: encode, decode, train. A program of any kind may link against it for encode and decode; what is
+ * installed for that is this header, the few of core that it includes, two static libraries and `pkg-config tamis-tokenize`:
  *
- * The pre-tokenizer is the seven-stage chain of the DeepSeek-LLM tokenizer as one scan; the trainer follows the merge rule
- * of HuggingFace `tokenizers` (highest pair count, ties to the smaller pair of ids); the encoder applies the lowest merge
- * rank first, leftmost on ties. Bytes that are no UTF-8 are encoded one by one. */
+ *     Tokenizer *t;
+ *     Encoder *e;
+ *     Buf ids = {0}, text = {0};
+ *     Err err;
+ *     if (tokenizer_load(&t, "tokenizer.json", &err) == ERR_OK && encoder_new(&e, t, &err) == ERR_OK &&
+ *         encode(e, SPAN_LIT("Water, water."), false, &ids, &err) == ERR_OK &&
+ *         decode(t, (const uint32_t *)ids.p, ids.n / 4, false, &text, &err) == ERR_OK) …
+ *     else fprintf(stderr, "%s\n", err.msg);
+ *     buf_clear(&ids), buf_clear(&text), encoder_free(e), tokenizer_free(t);
+ *
+ * The trainer follows the merge rule of HuggingFace `tokenizers` (highest pair count, ties to the smaller pair of ids); the encoder
+ * applies the lowest merge rank first, leftmost on ties, in the words that the pre-tokenizer cuts (tokenize/pretoken.h). Bytes that are
+ * no UTF-8 are encoded one by one. */
 #ifndef TAMIS_TOKENIZE_TOKENIZE_H
 #define TAMIS_TOKENIZE_TOKENIZE_H
 
@@ -12,7 +22,10 @@
 
 /* --- a tokenizer: immutable once loaded, shared by any number of threads. */
 typedef struct Tokenizer Tokenizer;
-MUST_USE ErrCode tokenizer_load(Tokenizer **t, const char *path, Err *err); /* tokenizer.json */
+/* A tokenizer.json, a GGUF file, vocab.json with merges.txt beside it, a tiktoken file of a known encoding: told by content. ERR_DATA
+ * names what is wrong or cannot be followed. */
+MUST_USE ErrCode tokenizer_load(Tokenizer **t, const char *path, Err *err);
+/* A tokenizer.json; `name` is for messages. */
 MUST_USE ErrCode tokenizer_parse(Tokenizer **t, Span json, const char *name, Err *err);
 void tokenizer_free(Tokenizer *t);
 uint32_t tokenizer_vocab_size(const Tokenizer *t); /* highest id + 1 */
