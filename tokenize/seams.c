@@ -70,25 +70,64 @@ ErrCode seams_new(Seams **out, const Tokenizer *t, Err *err)
     return ERR_OK;
 }
 
-void seams_free(Seams *s) { free(s); }
+/* Where cutting is, and what it has found. */
+typedef struct {
+    size_t at;
+    uint32_t before; /* the whole character in front of it, or 0 */
+    size_t *end_of, n;
+} Cut;
 
-void seams_cut(const Seams *s, Span text, size_t at, size_t end, size_t *end_of, size_t cap, size_t *n_out)
+/* A cut or none at c->at: it is kept if it is one, since no branch on it could be foreseen. */
+static inline void put_cut(Cut *c, bool is_cut)
 {
-    size_t begin = at, n = 0;
-    uint32_t before = 0; /* the whole character in front */
-
-    while (at < end && n + 1 < cap) {
-        const uint8_t *p = text.p + at;
-        uint32_t cp = *p < 0x80 ? 0 : short_sequence(p, end - at);
-        bool cut = at > begin && !bit_of(s->joined_bytes, (size_t)p[-1] << 8 | *p);
-        size_t length = cp >= 0x800 ? 3 : cp ? 2 : 1;
-        if (cp && !bit_of(s->whole, cp)) cp = 0;
-        if (before && cp) cut |= !bit_of(s->joined_chars, pair_bit(s, before, cp));
-        end_of[n] = at; /* kept if it is a cut: no branch that could be foreseen */
-        n += cut;
-        before = cp;
-        at += length;
-    }
-    if (at == end) end_of[n++] = end;
-    *n_out = n;
+    c->end_of[c->n] = c->at;
+    c->n += is_cut;
 }
+
+/* Goes over whole characters of three bytes behind such a character, at most `most`, while a fourth byte can be read. */
+static inline void cut_whole(const Seams *s, Span text, size_t end, size_t most, Cut *c)
+{
+    size_t room = (end < text.n ? end : text.n - 1) - c->at;
+    Cut now = *c;
+
+    if (most > room / 3) most = room / 3;
+    for (size_t i = 0; i < most; i++) {
+        uint32_t w = le32_get(text.p + now.at);
+        uint32_t cp = (w & 15) << 12 | (w >> 2 & 0xFC0) | (w >> 16 & 63);
+        if ((w & 0xC0C0F0) != 0x8080E0 || cp < 0x800 || !bit_of(s->whole, cp)) break;
+        put_cut(&now, !bit_of(s->joined_chars, pair_bit(s, now.before, cp)));
+        now.before = cp;
+        now.at += 3;
+    }
+    *c = now;
+}
+
+/* Goes over one character, whatever it is. */
+static void cut_any(const Seams *s, Span text, size_t begin, size_t end, Cut *c)
+{
+    const uint8_t *p = text.p + c->at;
+    uint32_t cp = *p < 0x80 ? 0 : short_sequence(p, end - c->at);
+    size_t length = cp >= 0x800 ? 3 : cp ? 2 : 1;
+
+    if (!bit_of(s->whole, cp)) cp = 0; /* as U+0000 is not */
+    if (c->before && cp)               /* two bytes that are in no token are in no pair of characters */
+        put_cut(c, !bit_of(s->joined_chars, pair_bit(s, c->before, cp)));
+    else
+        put_cut(c, c->at > begin && !bit_of(s->joined_bytes, (size_t)p[-1] << 8 | *p));
+    c->before = cp;
+    c->at += length;
+}
+
+void seams_cut(const Seams *s, Span text, size_t at, size_t end, size_t *end_of, size_t cap, size_t *n)
+{
+    Cut c = {.at = at, .end_of = end_of};
+
+    while (c.at < end && c.n + 1 < cap) {
+        if (c.before >= 0x800) cut_whole(s, text, end, cap - 1 - c.n, &c);
+        if (c.at < end && c.n + 1 < cap) cut_any(s, text, at, end, &c);
+    }
+    if (c.at == end) end_of[c.n++] = end;
+    *n = c.n;
+}
+
+void seams_free(Seams *s) { free(s); }

@@ -7,29 +7,34 @@
 
 enum { WORD_KEY_MAX = 15 };
 
+/* The key of fewer bytes than 16 at the end of a text. */
+static inline void word_key_at_end(const uint8_t *p, size_t n, uint64_t *lo, uint64_t *hi)
+{
+    uint8_t copy[16] = {0};
+
+    memcpy(copy, p, n);
+    *lo = le64_get(copy);
+    *hi = le64_get(copy + 8) | (uint64_t)n << 56;
+}
+
 /* The key of text[at, at + n), 1 <= n <= WORD_KEY_MAX. Lengths are as good as random: no branch on n. */
 static inline void word_key(Span text, size_t at, size_t n, uint64_t *lo, uint64_t *hi)
 {
-    uint8_t copy[16] = {0};
-    const uint8_t *p = text.p + at;
-    unsigned bits = 8 * (unsigned)n, past = bits & 63; /* of the half in which the word ends */
+    static const uint8_t keep[32] = {255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255};
+    const uint8_t *p = text.p + at, *mask = keep + 16 - n;
 
     if (text.n - at < 16) {
-        memcpy(copy, p, n);
-        p = copy;
+        word_key_at_end(p, n, lo, hi);
+        return;
     }
-    uint64_t keep = ((uint64_t)1 << past) - 1, low = le64_get(p), high = le64_get(p + 8),
-             is_long = 0 - (uint64_t)(bits >> 6);
-    *lo = low & (keep | is_long);
-    *hi = (high & keep & is_long) | (uint64_t)n << 56;
+    *lo = le64_get(p) & le64_get(mask);
+    *hi = (le64_get(p + 8) & le64_get(mask + 8)) | (uint64_t)n << 56;
 }
 
 /* Use the top bits. */
 static inline uint64_t word_key_hash(uint64_t lo, uint64_t hi)
 {
-    uint64_t h = (lo ^ hi * 0x9e3779b97f4a7c15u) * 0xbf58476d1ce4e5b9u;
-
-    return (h ^ h >> 32) * 0x94d049bb133111ebu;
+    return (lo ^ hi * 0x9e3779b97f4a7c15u) * 0xbf58476d1ce4e5b9u;
 }
 
 #endif
