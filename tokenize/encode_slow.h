@@ -9,7 +9,7 @@
 #include <stdlib.h>
 
 /* Appends the ids of one pretoken. */
-static void slow_word(const Tokenizer *t, Span word, Buf *ids)
+static inline void slow_word(const Tokenizer *t, Span word, Buf *ids)
 {
     uint32_t *id = malloc((word.n + 1) * sizeof *id);
     size_t n = 0;
@@ -33,7 +33,7 @@ static void slow_word(const Tokenizer *t, Span word, Buf *ids)
 }
 
 /* Replaces *ids. Added tokens are not looked for. */
-static void slow_encode(const Tokenizer *t, Span text, Buf *ids)
+static inline void slow_encode(const Tokenizer *t, Span text, Buf *ids)
 {
     buf_reset(ids);
     for (size_t at = 0, end; at < text.n; at = end) {

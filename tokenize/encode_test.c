@@ -1,67 +1,11 @@
 /* Encoding against the obvious way: look at all neighbours, merge the pair of lowest rank, again. */
 #include "core/utf8.h"
 #include "tests/alloc_fault.h"
-#include "tests/check.h"
-#include "tokenize/bpe_model.h"
-#include "tokenize/encode_slow.h"
+#include "tokenize/encode_cases.h"
 #include "tokenize/pretoken.h"
 #include "tokenize/word_merge.h"
 
 #include <stdlib.h>
-
-static const char *const unit[] = {"a",
-                                   "b",
-                                   "ab",
-                                   " ",
-                                   "  ",
-                                   "\n",
-                                   "the",
-                                   " the",
-                                   "ing",
-                                   "\xc3\xa9",
-                                   "\xe4\xb8\xad",
-                                   "\xe6\x96\x87",
-                                   "\xe5\xad\x97",
-                                   "\xe3\x80\x82",
-                                   "\xd7\xa9\xd7\x9c",
-                                   "\xf0\x9f\x98\x80",
-                                   "1",
-                                   "!!",
-                                   "\xc3\xbc",
-                                   "<|end_of_text|>",
-                                   "<|pad|>",
-                                   "\xe0\x83\xa9", /* an overlong é */
-                                   "\xa9\xe4",
-                                   "\xed\xa0\x80"};
-enum { N_UNITS = sizeof unit / sizeof *unit };
-
-static void random_text(Buf *text, uint64_t seed, size_t n)
-{
-    buf_reset(text);
-    for (size_t i = 0; i < n; i++) buf_puts(text, unit[mix64(seed << 20 | i) % N_UNITS]);
-}
-
-static Tokenizer *trained(const char *preset, uint32_t vocab_size)
-{
-    BpeParams p = *bpe_preset(preset);
-    BpeCounter *words;
-    Tokenizer *t;
-    Buf text = {0}, json = {0};
-    Err err = {0};
-
-    p.vocab_size = vocab_size;
-    CHECK_OK(bpecounter_new(&words, &pretokenizer_deepseek_llm, &err), &err);
-    for (uint64_t seed = 0; seed < 200; seed++) {
-        random_text(&text, seed, 80);
-        CHECK_OK(bpecounter_feed(words, buf_span(&text), &err), &err);
-    }
-    CHECK_OK(bpe_train(&p, words, &json, &err), &err);
-    CHECK_OK(tokenizer_parse(&t, buf_span(&json), "trained", &err), &err);
-    bpecounter_free(words);
-    buf_clear(&text);
-    buf_clear(&json);
-    return t;
-}
 
 TEST(encoder_equals_lowest_rank_first)
 {
@@ -91,40 +35,6 @@ TEST(encoder_equals_lowest_rank_first)
     buf_clear(&text);
     buf_clear(&ids);
     buf_clear(&want);
-}
-
-/* Merges at random instead of trained ones, over the bytes of a few characters: most cross characters. */
-static Tokenizer *random_merges(uint64_t seed)
-{
-    static const uint8_t alphabet[] = {'a',  0xA9, 0xAD, 0xC3,
-                                       0xE4, 0x96, 0xB8}; /* by their characters, U+0096 being U+0118 */
-    enum { N_ALPHABET = sizeof alphabet, N_MERGES = 40 };
-    Merge merge[N_MERGES];
-    uint8_t spelt[N_ALPHABET + N_MERGES][12];
-    size_t n_bytes[N_ALPHABET + N_MERGES];
-    BpeModel model = {.n_alphabet = N_ALPHABET, .merges = merge};
-    Tokenizer *t = NULL;
-    Buf json = {0};
-    Err err = {0};
-    uint32_t n = N_ALPHABET;
-
-    memcpy(model.alphabet, alphabet, N_ALPHABET);
-    for (uint32_t i = 0; i < n; i++) spelt[i][0] = alphabet[i], n_bytes[i] = 1;
-    for (uint64_t draw = 0; draw < 400 && model.n_merges < N_MERGES; draw++) {
-        uint32_t a = (uint32_t)(mix64(seed * 1000 + 2 * draw) % n),
-                 b = (uint32_t)(mix64(seed * 1000 + 2 * draw + 1) % n);
-        bool fresh = n_bytes[a] + n_bytes[b] <= 12;
-        if (!fresh) continue;
-        memcpy(spelt[n], spelt[a], n_bytes[a]);
-        memcpy(spelt[n] + n_bytes[a], spelt[b], n_bytes[b]);
-        n_bytes[n] = n_bytes[a] + n_bytes[b];
-        for (uint32_t i = 0; i < n; i++) fresh &= !span_eq(span(spelt[i], n_bytes[i]), span(spelt[n], n_bytes[n]));
-        if (fresh) merge[model.n_merges++] = (Merge){a, b}, n++;
-    }
-    CHECK_OK(bpe_model_json(&model, &(BpeParams){.pretokenizer = &pretokenizer_deepseek_llm}, &json, &err), &err);
-    CHECK_OK(tokenizer_parse(&t, buf_span(&json), "random", &err), &err);
-    buf_clear(&json);
-    return t;
 }
 
 /* The text as one word, in pieces of every small size, whatever was there before. */
@@ -394,6 +304,78 @@ TEST(long_words_are_not_quadratic)
     buf_clear(&text);
     buf_clear(&ids);
     buf_clear(&back);
+}
+
+/* What it costs is counted, not timed: twice the word, twice the steps. */
+TEST(long_words_cost_what_they_are_long)
+{
+    static const char *const runs[] = {"a", " ", "abcdefghij", "\xd7\xa9 ", "\xe4\xb8\xad", "\xf0\x9f\x98\x80"};
+    Tokenizer *t = trained("tamis", 500);
+    Buf text = {0}, ids = {0};
+    Err err = {0};
+
+    for (size_t i = 0; i < sizeof runs / sizeof *runs; i++) {
+        uint64_t steps[2];
+        for (int twice = 0; twice < 2; twice++) {
+            WordMerger w = {.t = t, .piece_bytes = 4096};
+            buf_reset(&text), buf_reset(&ids);
+            while (text.n < (size_t)40000 << twice) buf_puts(&text, runs[i]);
+            CHECK_OK(word_encode(&w, buf_span(&text), &ids, &err), &err);
+            steps[twice] = w.n_steps;
+            CHECK(w.n_steps < 5 * text.n);
+            wordmerger_clear(&w);
+        }
+        CHECK(steps[0] > 5000 && 10 * steps[1] < 22 * steps[0]);
+    }
+    tokenizer_free(t);
+    buf_clear(&text), buf_clear(&ids);
+}
+
+/* "abc" is a token that merging does not make, since "bc" comes first; "ab" is one that it makes. */
+static Tokenizer *with_stubborn_token(bool ignore_merges)
+{
+    Tokenizer *t = NULL;
+    Buf json = {0};
+    Err err = {0};
+
+    buf_puts(
+        &json,
+        "{\"version\":\"1.0\",\"truncation\":null,\"padding\":null,\"added_tokens\":[{\"id\":6,\"content\":\"cab\","
+        "\"single_word\":false,\"lstrip\":false,\"rstrip\":false,\"normalized\":false,\"special\":true}],"
+        "\"normalizer\":null,\"pre_tokenizer\":");
+    buf_put_span(&json, pretoken_spec());
+    buf_printf(
+        &json,
+        ",\"post_processor\":null,\"decoder\":{\"type\":\"ByteLevel\",\"add_prefix_space\":true,"
+        "\"trim_offsets\":true,\"use_regex\":true},\"model\":{\"type\":\"BPE\",\"dropout\":null,\"unk_token\":null,"
+        "\"continuing_subword_prefix\":null,\"end_of_word_suffix\":null,\"fuse_unk\":false,\"byte_fallback\":false,"
+        "\"ignore_merges\":%s,\"vocab\":{\"a\":0,\"b\":1,\"c\":2,\"bc\":3,\"ab\":4,\"abc\":5},"
+        "\"merges\":[[\"b\",\"c\"],[\"a\",\"b\"],[\"ab\",\"c\"]]}}",
+        ignore_merges ? "true" : "false");
+    CHECK_OK(tokenizer_parse(&t, buf_span(&json), "stubborn", &err), &err);
+    buf_clear(&json);
+    return t;
+}
+
+TEST(ignore_merges_takes_whole_pretokens_only)
+{
+    for (int ignore = 0; ignore < 2; ignore++) {
+        Tokenizer *t = with_stubborn_token(ignore);
+        Encoder *e = NULL;
+        Err err = {0};
+
+        CHECK_OK(encoder_new(&e, t, &err), &err);
+        CHECK((t->whole != NULL) == ignore);
+        for (int again = 0; again < 2; again++) { /* from the cache as well */
+            check_ids(e, "abc", ENCODE_PLAIN, ignore ? (uint32_t[]){5, NO_ID} : (uint32_t[]){0, 3, NO_ID});
+            check_ids(e, "abcabc", ENCODE_PLAIN, (uint32_t[]){0, 3, 0, 3, NO_ID}); /* not a token: merged */
+            check_ids(e, "cab", ENCODE_PLAIN,
+                      (uint32_t[]){2, 4, NO_ID}); /* an added token is not of the vocabulary */
+            check_ids(e, "cab", ENCODE_ALL, (uint32_t[]){6, NO_ID});
+        }
+        encoder_free(e);
+        tokenizer_free(t);
+    }
 }
 
 static ErrCode train_and_read(void *ctx, Err *err)

@@ -51,7 +51,7 @@ static inline CacheLine *wordcache_line(const WordCache *c, uint64_t lo, uint64_
 /* Puts a word in front of its line; n_ids <= CACHE_IDS. */
 void wordcache_put(CacheLine *line, uint64_t lo, uint64_t hi, const uint32_t *ids, size_t n_ids);
 
-/* The place of a word of at most LONG_BYTES; n_ids is 0 unless the word is there. */
+/* The place of a word of at most LONG_BYTES, which it now has: n_ids is 0 unless the word was there. */
 LongWord *wordcache_long(const WordCache *c, Span word);
 /* n_ids <= LONG_IDS */
 void longword_put(LongWord *place, Span word, const uint32_t *ids, size_t n_ids);

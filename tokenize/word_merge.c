@@ -98,6 +98,7 @@ static void heap_push(WordMerger *w, uint64_t v)
 {
     size_t i = w->n_heap++;
 
+    w->n_steps++;
     for (; i && v < w->heap[(i - 1) / 2]; i = (i - 1) / 2) w->heap[i] = w->heap[(i - 1) / 2];
     w->heap[i] = v;
 }
@@ -162,6 +163,7 @@ static ErrCode encode_piece(WordMerger *w, Span piece, Buf *ids, Err *err)
 
     if (rc != ERR_OK) return rc;
     uint32_t n = start_tokens(w, piece, w->id);
+    w->n_steps += n;
     if (n > MERGE_FEW) {
         merge_many(w, n, ids);
     } else {

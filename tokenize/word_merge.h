@@ -34,6 +34,7 @@ typedef struct {
     size_t cap;     /* of the three, in bytes of the word */
     size_t n_heap;
     uint64_t n_lost;       /* bytes without a token, so far */
+    uint64_t n_steps;      /* tokens to start from and merges queued, so far: what long words cost, for the test */
     size_t piece_bytes;    /* 0: MERGE_PIECE; tests want less */
     Buf bytes, next, seam; /* of a word in pieces: text about the seam, ids of the next piece, of the seam */
 } WordMerger;
