@@ -12,7 +12,11 @@ enum { BATCH = 1024 };
 static const struct {
     const char *name;
     const PretokenScanners *scanners;
-} chains[] = {{"deepseek-llm", &pretoken_deepseek_llm}};
+} chains[] = {{"deepseek-llm", &pretoken_deepseek_llm},
+              {"gpt2", &pretoken_gpt2},
+              {"deepseek-v3", &pretoken_v3},
+              {"cl100k", &pretoken_cl100k},
+              {"qwen2", &pretoken_qwen2}};
 
 static double now(void)
 {

@@ -30,9 +30,10 @@ typedef struct {
     uint64_t blank, tab, newline;  /* ' '; \t \v \f; \r \n */
     uint64_t quote;                /* ', which is in punct too */
     uint64_t high;                 /* bytes above 127 */
-    /* Of these all bytes of the most frequent characters of Chinese text: U+4000..U+9F7F; FF01..FF0F and FF1A..FF20; 3001 and 3002. A
+    /* Of these all bytes of the most frequent characters of Chinese text: U+4E00..U+9F7F; FF01..FF0F and FF1A..FF20; 3001 and 3002. A
      * character that the block cuts in two is in none. */
     uint64_t han, wide_punct, cjk_stop;
+    uint64_t tail; /* continuation bytes */
 } ByteMasks;
 
 /* Bits of length len from bit i on. */
@@ -83,10 +84,12 @@ static inline uint64_t three_bytes(uint64_t lead) { return lead | lead << 1 | le
 
 PRETOKEN_AVX2 void find_chinese(ByteMasks *m, Bytes64 b)
 {
-    uint64_t tail = bytes_within(b, 0x80, 0x40), two_tails = tail >> 1 & tail >> 2;
+    m->tail = bytes_within(b, 0x80, 0x40);
+    uint64_t two_tails = m->tail >> 1 & m->tail >> 2;
 
-    m->han = three_bytes((bytes_within(b, 0xE4, 5) | (bytes_equal(b, 0xE9) & ~(bytes_within(b, 0xBE, 2) >> 1))) &
-                         two_tails);
+    uint64_t before_4e00 = bytes_equal(b, 0xE4) & ~(bytes_within(b, 0xB8, 8) >> 1);
+    uint64_t after_9f7f = bytes_equal(b, 0xE9) & bytes_within(b, 0xBE, 2) >> 1;
+    m->han = three_bytes(bytes_within(b, 0xE4, 6) & ~before_4e00 & ~after_9f7f & two_tails);
     if (!(m->high & ~m->han)) return;
     uint64_t wide = bytes_equal(b, 0xEF) & bytes_equal(b, 0xBC) >> 1,
              cjk = bytes_equal(b, 0xE3) & bytes_equal(b, 0x80) >> 1;

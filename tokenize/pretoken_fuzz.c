@@ -26,6 +26,16 @@ static size_t scan_characters(Span text, size_t at, size_t *end, size_t cap)
     return 1;
 }
 
+/* A chain's two scans are the same. */
+static void check_pair(const PretokenScanners *chain, Span text)
+{
+    size_t end[64], n, one;
+
+    for (size_t at = 0; (n = pretoken_fastest(chain)(text, at, end, 1 + text.n % 64)) > 0;)
+        for (size_t k = 0; k < n; at = end[k++])
+            if (chain->portable(text, at, &one, 1) != 1 || one <= at || one != end[k]) abort();
+}
+
 /* The scanners cut where the seven stages cut, and nowhere else. */
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 {
@@ -36,6 +46,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
     check_scan(scan_characters, text, &cuts);
     check_scan(pretoken_deepseek_llm.portable, text, &cuts);
     check_scan(pretoken_fastest(&pretoken_deepseek_llm), text, &cuts);
+    check_pair(&pretoken_gpt2, text);
+    check_pair(&pretoken_cl100k, text);
+    check_pair(&pretoken_qwen2, text);
+    check_pair(&pretoken_v3, text);
     buf_clear(&cuts);
     return 0;
 }

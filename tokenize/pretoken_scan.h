@@ -24,7 +24,7 @@ typedef struct {
     }
 #endif
 
-extern const PretokenScanners pretoken_deepseek_llm;
+extern const PretokenScanners pretoken_deepseek_llm, pretoken_gpt2, pretoken_cl100k, pretoken_qwen2, pretoken_v3;
 
 /* The faster one that this machine can run. */
 PretokenScanner pretoken_fastest(const PretokenScanners *s);

@@ -112,8 +112,7 @@ TEST(refuses_what_it_would_not_honour)
     check_refused((Parts){.normalizer = "{\"type\":\"NFKC\"}"}, "normalizer");
     check_refused((Parts){.pre = "null"}, "pre_tokenizer");
     check_refused(
-        (Parts){.pre =
-                    "{\"type\":\"ByteLevel\",\"add_prefix_space\":false,\"trim_offsets\":true,\"use_regex\":true}"},
+        (Parts){.pre = "{\"type\":\"ByteLevel\",\"add_prefix_space\":true,\"trim_offsets\":true,\"use_regex\":true}"},
         "pre_tokenizer");
     check_refused((Parts){.normalizer = "{\"type\":\"Sequence\",\"normalizers\":[{\"type\":\"Lowercase\"}]}"},
                   "normalizer Lowercase");

@@ -1,12 +1,16 @@
 #!/usr/bin/env python3
-"""Writes tokenize/pretoken_tables.inc: the character classes of the DeepSeek-LLM pre-tokenizer.
+"""Writes the character classes of the pre-tokenizers: tokenize/pretoken_tables.inc, those of DeepSeek-LLM; and
+tokenize/pretoken_unicode.inc, those of the chains that speak of \\p{L} and the like, from tools/pretoken_unicode.txt.
 
 usage: tools/gen_pretoken.py > tokenize/pretoken_tables.inc
+       tools/gen_pretoken.py unicode > tokenize/pretoken_unicode.inc
 
 The classes are frozen: a tokenizer means the same text for ever, whatever later Unicode versions add. LETTERS, PUNCT
 and CJK are the character classes of its three Split patterns (deepseek-ai/deepseek-llm-7b-base, tokenizer.json);
 SPACE is \\s of Oniguruma in Unicode mode without CR and LF, which stand alone before \\s is looked for; NUMERIC is char::is_numeric (Nd, Nl, No) as `tokenizers` 0.23.2 has it.
 """
+import os
+import sys
 
 LETTERS = """41-5A 61-7A B5 C0-D6 D8-F6 F8-1BA 1BC-1BF 1C4-293 295-2AF 370-373 376-377 37B-37D 37F 386 388-38A 38C 38E-3A1
 3A3-3F5 3F7-481 48A-52F 531-556 10A0-10C5 13A0-13F5 13F8-13FD 1C90-1CBA 1CBD-1CBF 1D00-1D2B 1D6B-1D77 1D79-1D9A
@@ -36,6 +40,8 @@ A9F0-A9F9 AA50-AA59 ABF0-ABF9 FF10-FF19 10107-10133 10140-10178 1018A-1018B 102E
 BITS = [("LETTER", LETTERS), ("PUNCT", PUNCT), ("CJK", CJK), ("SPACE", SPACE), ("NUMERIC", NUMERIC), ("NEWLINE", "A D")]
 PAGE = 64         # code points a page
 LIMIT = 0x20000   # nothing above has a class
+CATEGORIES = ["L ", "M ", "N ", "P ", "S "]
+UNI_LIMIT = 0xE0200
 
 
 def ranges(text):
@@ -74,15 +80,40 @@ def put_numbers(name, ctype, values, form="%d"):
     print("};")
 
 
+def paged(table):
+    pages, index = {}, []
+    for at in range(0, len(table), PAGE):
+        index.append(pages.setdefault(tuple(table[at:at + PAGE]), len(pages)))
+    return pages, index
+
+
+def unicode_classes():
+    """A category a code point, in the order of UNI_ in tokenize/pretoken_unicode.h; 8 is added for the CJK of DeepSeek-V3's second split."""
+    table, category = [0] * UNI_LIMIT, 0
+    for line in open(os.path.join(os.path.dirname(__file__), "pretoken_unicode.txt"), encoding="ascii"):
+        if line[:2] in CATEGORIES:
+            category = CATEGORIES.index(line[:2]) + 1
+        elif line[0] != "#":
+            for lo, hi in ranges(line):
+                table[lo:hi + 1] = [category] * (hi + 1 - lo)
+    for lo, hi in ranges(SPACE + " A D"):
+        table[lo:hi + 1] = [len(CATEGORIES) + 1] * (hi + 1 - lo)
+    for lo, hi in ranges("3040-30FF 4E00-9FA5"):
+        table[lo:hi + 1] = [8 + c for c in table[lo:hi + 1]]
+    pages, index = paged(table)
+    print("/* Written by tools/gen_pretoken.py; not to be edited. clang-format off */")
+    print("enum { UNI_PAGE = %d, UNI_LIMIT = 0x%x };" % (PAGE, UNI_LIMIT))
+    put_numbers("uni_page[UNI_LIMIT / UNI_PAGE]", "uint16_t", index)
+    put_numbers("uni_category[%d]" % (len(pages) * PAGE), "uint8_t", [c for page in pages for c in page])
+
+
 def main():
     table = [0] * LIMIT
     for bit, (_, text) in enumerate(BITS):
         for lo, hi in ranges(text):
             for cp in range(lo, hi + 1):
                 table[cp] |= 1 << bit
-    pages, index = {}, []
-    for at in range(0, LIMIT, PAGE):
-        index.append(pages.setdefault(tuple(table[at:at + PAGE]), len(pages)))
+    pages, index = paged(table)
     assert len(pages) <= 256
 
     print("/* Written by tools/gen_pretoken.py; not to be edited. clang-format off */")
@@ -102,4 +133,7 @@ def main():
         print('    "%s"%s' % ("".join(units[at:at + 20]), ";" if at + 20 >= len(units) else ""))
 
 
-main()
+if sys.argv[1:] == ["unicode"]:
+    unicode_classes()
+else:
+    main()
