@@ -1,14 +1,18 @@
 /* tokenize/pretoken.h - where a text is cut before BPE: chains of splits, each as one scan.
  *
- * A chain is what the member "pre_tokenizer" of tokenizer.json describes (huggingface/tokenizers). The chain of DeepSeek-LLM
- *   1 [\r\n] alone   2 \s?[LETTERS]+   3 \s?[PUNCT]+   4 \s+$   5 [CJK]+   6 every numeric character alone   7 (maps bytes)
- * has stages of which every one cuts what all earlier ones left; none protects anything from a later one. A pretoken ends where any
- * stage cuts. That depends on the character before the cut, at most three behind it and, for stage 4, on the rest of a run of white
- * space that is looked through once: so one pass does it, linear on every input. PUNCT holds all ASCII letters (its range :-~), so
- * "café" is caf|é; U+3000 is white space, PUNCT and CJK at once.
+ * A chain is what the member "pre_tokenizer" of tokenizer.json describes (huggingface/tokenizers): stages of which every one cuts what
+ * all earlier ones left; none protects anything from a later one. Five are written by hand, linear on every input: those of
+ * DeepSeek-LLM (pretoken.c), GPT-2, cl100k with Llama 3 and Qwen 2, DeepSeek-V3 (pretoken_*.c, where their patterns stand). Any other one
+ * goes through PCRE2 (pretoken_regex.h), which may take more than linear time, within limits.
  *
- * Bytes that are not well-formed UTF-8 count as characters of no class: they stick to their unclassified neighbours and are cut
- * from everything else. */
+ * Bytes that are not well-formed UTF-8, which no pattern speaks of, are characters of no class in the chains written by hand, as
+ * unassigned characters are: they stick to their like. In the others a run of them is a pretoken.
+ *
+ * DeepSeek-LLM's is
+ *   1 [\r\n] alone   2 \s?[LETTERS]+   3 \s?[PUNCT]+   4 \s+$   5 [CJK]+   6 every numeric character alone   7 (maps bytes)
+ * A pretoken ends where any stage cuts. That depends on the character before the cut, at most three behind it and, for stage 4, on the
+ * rest of a run of white space that is looked through once. PUNCT holds all ASCII letters (its range :-~), so "café" is caf|é; U+3000
+ * is white space, PUNCT and CJK at once. */
 #ifndef TAMIS_TOKENIZE_PRETOKEN_H
 #define TAMIS_TOKENIZE_PRETOKEN_H
 
@@ -31,7 +35,8 @@ MUST_USE ErrCode pretokenscan_new(PretokenScan **s, const Pretokenizer *p, Err *
 void pretokenscan_free(PretokenScan *s); /* NULL is fine */
 /* The text stays the caller's and must outlive the scan of it. */
 void pretokenscan_begin(PretokenScan *s, Span text);
-/* Where the next pretokens end, at most `cap` >= 1, as ascending offsets in the text; *n is 0 when the text is done. */
+/* Where the next pretokens end, at most `cap` >= 1, as ascending offsets in the text; *n is 0 when the text is done. The chains
+ * written by hand cannot fail; of the others ERR_LIMIT names the pattern and the place at which it went too far. */
 MUST_USE ErrCode pretokenscan_next(PretokenScan *s, size_t *end, size_t cap, size_t *n, Err *err);
 
 /* --- DeepSeek-LLM's chain */

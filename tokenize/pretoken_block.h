@@ -116,13 +116,13 @@ PRETOKEN_AVX2 ByteMasks byte_masks(const uint8_t *p)
     return m;
 }
 
-/* Appends base + i for the bits i of cuts, as far as there is room: four at a time where there is room for any block; what is then
- * written behind the last one does not count. Bit 0 is not set, so there are at most 63. */
+/* Appends base + i for the bits i of cuts, as far as there is room: four at a time where three more would fit, since what is written
+ * behind the last one does not count. */
 PRETOKEN_AVX2 size_t put_ends(uint64_t cuts, size_t base, size_t *end, size_t room)
 {
     size_t all = (size_t)__builtin_popcountll(cuts), n = 0;
 
-    if (room < 64) {
+    if (room < all + 3) {
         for (; cuts && n < room; cuts &= cuts - 1) end[n++] = base + lowest_bit(cuts);
         return n;
     }
