@@ -7,7 +7,8 @@
 static const struct {
     const char *word;
     int (*run)(int argc, char **argv);
-} words[] = {{"convert", bpe_convert}, {"decode", bpe_decode}};
+} words[] = {{"convert", bpe_convert}, {"decode", bpe_decode},   {"verify", bpe_verify},
+             {"stats", bpe_stats},     {"compare", bpe_compare}, {"inspect", bpe_inspect}};
 
 int bpe_words(int argc, char **argv)
 {

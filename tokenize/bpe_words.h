@@ -5,5 +5,9 @@
 
 int bpe_convert(int argc, char **argv); /* a vocabulary from one format to another */
 int bpe_decode(int argc, char **argv);  /* ids to text */
+int bpe_verify(int argc, char **argv);  /* whether two are the same */
+int bpe_stats(int argc, char **argv);   /* what a tokenizer makes of texts */
+int bpe_compare(int argc, char **argv); /* two vocabularies side by side */
+int bpe_inspect(int argc, char **argv); /* a token, or a text token by token */
 
 #endif

@@ -1,0 +1,89 @@
+#!/bin/sh
+# What `tamis bpe stats`, compare, verify and inspect say of a tokenizer trained on seeded text, against a slow count.
+#   tests/bpe_look.sh BIN_DIR
+set -eu
+BIN=$(CDPATH='' cd -- "$1" && pwd)
+here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
+. "$here/lib.sh"
+command -v python3 >/dev/null 2>&1 || skip "no python3"
+cd "$tmp"
+slow() { PYTHONUTF8=1 python3 "$here/bpe_look.py" "$@"; }
+slow make .
+tamis ingest -q -o docs docs.jsonl
+tamis bpe -q -n 700 -o a.json docs
+tamis bpe -q -n 500 -o b.json --text part.txt
+
+# --- stats: documents, lines, standard input; any number of threads
+for j in 1 2 7; do tamis bpe stats -q --json -j $j a.json docs >stats.$j; done
+slow stats a.json docs.jsonl stats.1
+cmp stats.1 stats.2 && cmp stats.1 stats.7 || fail "other stats with other threads"
+for j in 1 2 7; do tamis bpe stats -q --json -j $j a.json --text part.txt >lines.$j; done
+slow stats a.json part.txt lines.1 part.txt
+cmp lines.1 lines.2 && cmp lines.1 lines.7 || fail "other stats of lines with other threads"
+tamis bpe stats -q --json --text a.json - <part.txt | sed 's/"stdin"/"part.txt"/' | cmp - lines.1 || fail "other stats of standard input"
+tamis bpe stats -q a.json docs >table
+for name in en zh-Hans code other a 域 default all; do grep -q "^$name  " table || fail "no row for $name: $(cat table)"; done
+# Lines reach over blocks of 4 MiB: as many bytes, documents and tokens as the same text many times.
+i=0
+while [ $i -lt 9 ]; do cat part.txt && echo; i=$((i + 1)); done >nine.txt
+head -c 1500000 nine.txt | tr -d '\n' >long.txt
+for i in 1 2 3 4 5 6 7 8; do cat long.txt && echo; done >longer.txt
+tamis bpe stats -q --json -j 3 --text a.json longer.txt >long.3
+tamis bpe stats -q --json -j 1 --text a.json longer.txt >long.1
+cmp long.1 long.3 || fail "other stats of long lines with other threads"
+[ "$(field long.1 n_docs)" -eq 8 ] || fail "$(field long.1 n_docs) lines, not 8"
+[ "$(field long.1 text_bytes)" -eq "$(wc -c <longer.txt)" ] || fail "bytes of long lines"
+tamis bpe stats -q --json --text a.json long.txt >one
+[ "$(field long.1 n_tokens)" -eq $((8 * ($(field one n_tokens) + 1))) ] || fail "tokens of long lines"
+
+# --- compare
+tamis bpe compare -q a.json b.json docs >compared
+slow compare a.json b.json docs.jsonl compared
+
+# --- verify
+verify() { status=0 && tamis bpe verify -q "$@" >verified 2>&1 || status=$?; }
+tamis bpe convert -q -f gguf -o a.gguf a.json
+for same in a.json a.gguf; do
+    verify a.json $same docs
+    [ $status -eq 0 ] && grep -q '^120 texts: the same' verified || fail "verify $same: status $status: $(cat verified)"
+done
+tamis bpe stats -q --json a.gguf docs | sed 's/"tokenizer_id":"[^"]*"//' >gguf.stats
+sed 's/"tokenizer_id":"[^"]*"//' stats.1 | cmp - gguf.stats || fail "other stats by another format"
+spoilt() { # KIND, what verify must say
+    slow spoil "$1" a.json other.json
+    verify a.json other.json
+    [ $status -eq 1 ] && grep -q "$2" verified || fail "verify of $1: status $status: $(cat verified)"
+    [ "$(wc -l <verified)" -eq "$3" ] || fail "verify of $1 says more: $(cat verified)"
+}
+spoilt swap '^merge 7: .* in a.json, .* in other.json' 3
+spoilt flag '^added token 702 "<|pad|>": rstrip in other.json, not in a.json' 2
+spoilt added '^token 714: "<|reserved_1|>" in a.json, none in other.json' 3
+spoilt ignore '^ignore_merges: only in other.json' 2
+verify a.json b.json docs
+[ $status -eq 1 ] || fail "verify of another tokenizer: status $status"
+grep -q '^[0-9]* of 120 texts have other ids in b.json than in a.json; the first is local/docs.jsonl#' verified ||
+    fail "the texts that differ: $(cat verified)"
+mv verified before
+verify -j 7 a.json b.json docs
+cmp before verified || fail "other differences with other threads"
+verify a.json missing.json
+[ $status -eq 3 ] || fail "verify of a missing file: status $status"
+
+# --- inspect
+for id in 300 450 699; do
+    tamis bpe inspect a.json $id >card
+    case $id in 699) slow tree a.json $id card ;; esac
+done
+longest=$(tamis bpe inspect a.json | sed -n 's/^longest token *\([0-9]*\) .*/\1/p')
+tamis bpe inspect a.json "$longest" >card
+slow tree a.json "$longest" card
+tamis bpe inspect --ids --color never --text part.txt a.json >view
+slow view a.json part.txt view
+tamis bpe inspect --color never --text - a.json <part.txt >view
+[ "$(tr -d '│\n' <view | sed 's/\\n/\n/g' | cksum)" = "$(cksum <part.txt)" ] || fail "the text is not what is shown"
+printf 'a\033[31mb<|pad|>\377' | tamis bpe inspect --color never --text - a.json >view
+[ "$(cat view)" = 'a│\x1b│[│3│1│m│b│<|pad|>│\xff' ] || fail "controls are shown as $(cat view)"
+[ "$(tamis bpe inspect a.json '\x3c|pad|>' | head -n 1)" = '702  "<|pad|>"' ] || fail "a token by its text"
+status=0
+tamis bpe inspect -q a.json 715 2>/dev/null || status=$?
+[ $status -eq 1 ] || fail "an id that is not there: status $status"
