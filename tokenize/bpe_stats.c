@@ -147,7 +147,9 @@ static ErrCode print_json(const Tokenizer *t, const TokenCounts *c, Err *err)
 
     buf_puts(&b, "{\"format\":\"tamis-bpe-stats\",\"version\":1,\"tokenizer_id\":");
     json_put_hash(&b, t->id);
-    buf_printf(&b, ",\"n_ids\":%" PRIu32 ",\"vocab_tokens\":%" PRIu32 ",\"vocab_unused\":%" PRIu32 ",\"lost_bytes\":%" PRIu64,
+    buf_printf(&b,
+               ",\"n_ids\":%" PRIu32 ",\"vocab_tokens\":%" PRIu32 ",\"vocab_unused\":%" PRIu32
+               ",\"lost_bytes\":%" PRIu64,
                t->n_ids, v.n_tokens, v.n_unused, c->n_lost);
     put_table(&b, "languages", &c->by_lang);
     put_table(&b, "domains", &c->by_domain);
