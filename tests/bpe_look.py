@@ -1,7 +1,7 @@
 """Slow twin of `tamis bpe stats`, `compare`, `verify` and `inspect`: reads tokenizer.json by itself, encodes by the definition of BPE,
 counts character by character.
   make DIR                 writes DIR/docs.jsonl and DIR/part.txt, seeded
-  spoil KIND IN OUT        another tokenizer.json: swap | flag | added | ignore
+  spoil KIND IN OUT        another tokenizer.json: swap | flag | added | nfc | ignore
   stats TOKENIZER DOCS STATS_JSON     DOCS: JSON Lines of documents, or text whose lines they are (domain given as a fourth argument)
   compare A B DOCS OUTPUT
   tree TOKENIZER ID OUTPUT
@@ -96,6 +96,8 @@ def spoil(kind, src, dst):
         t["added_tokens"][2]["rstrip"] = True
     elif kind == "added":
         t["added_tokens"].pop()
+    elif kind == "nfc":
+        t["normalizer"] = {"type": "NFC"}
     elif kind == "ignore":
         t["model"]["ignore_merges"] = True
     with open(dst, "w", encoding="utf-8") as f:

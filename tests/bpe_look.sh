@@ -61,6 +61,11 @@ spoilt() { # KIND, what verify must say, in how many lines
 spoilt swap '^merge 7: .* in a.json, .* in other.json' 3
 spoilt flag '^added token 702 "<|pad|>": rstrip in other.json, not in a.json' 2
 spoilt added '^token 714: "<|reserved_1|>" in a.json, none in other.json' 3
+spoilt nfc '^normalizer: NFC only in other.json' 2
+printf 'cafe\314\201' | tamis bpe inspect --color never --ids --text - other.json >view
+printf 'caf\303\251' | tamis bpe inspect --color never --ids --text - a.json | cmp - view || fail "a text is not normalized"
+printf 'cafe\314\201' | tamis bpe stats -q --json --text other.json - >nfc.stats
+[ "$(field nfc.stats n_words)-$(field nfc.stats text_bytes)" = 1-6 ] || fail "stats of a text that is normalized: $(cat nfc.stats)"
 spoilt ignore '^ignore_merges: only in other.json' 2
 differ='^[0-9]* of 120 texts have other ids in b.json than in a.json; the first is local/docs.jsonl#'
 verify 1 "$differ" a.json b.json docs

@@ -2,6 +2,8 @@
 
 #include "core/unicode.h"
 #include "core/utf8.h"
+#include "tokenize/nfc.h"
+#include "tokenize/tokenizer.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -134,7 +136,7 @@ static ErrCode tokencounts_merge(TokenCounts *to, const TokenCounts *from, Err *
 /* Of one thread and one tokenizer. */
 typedef struct {
     Encoder *encoder;
-    Buf ids, offsets;
+    Buf ids, offsets, normalized;
     TokenCounts counts;
 } TextCounter;
 
@@ -146,8 +148,10 @@ typedef struct {
 static ErrCode count_text(TextCounter *c, const SourceText *text, Err *err)
 {
     const Tokenizer *t = encoder_tokenizer(c->encoder);
-    ErrCode rc = encode_offsets(c->encoder, text->text, ENCODE_DOCUMENT, &c->ids, &c->offsets, err);
+    Span seen = text->text; /* what the tokens lie in */
+    ErrCode rc = t->nfc ? nfc_text(text->text, &c->normalized, &seen, err) : ERR_OK;
 
+    if (rc == ERR_OK) rc = encode_offsets(c->encoder, seen, ENCODE_DOCUMENT, &c->ids, &c->offsets, err);
     if (rc != ERR_OK) return rc;
     const uint32_t *id = (const uint32_t *)(const void *)c->ids.p;
     TokenCount one = {.n_docs = 1, .text_bytes = text->text.n, .n_tokens = c->ids.n / sizeof *id};
@@ -155,7 +159,7 @@ static ErrCode count_text(TextCounter *c, const SourceText *text, Err *err)
         c->counts.seen[id[i]]++;
         one.n_single += tokenizer_bytes(t, id[i]).n == 1;
     }
-    count_units(text->text, (const TokenOffset *)(const void *)c->offsets.p, one.n_tokens, &one);
+    count_units(seen, (const TokenOffset *)(const void *)c->offsets.p, one.n_tokens, &one);
     add(&c->counts.all, &one);
     rc = table_add(&c->counts.by_lang, text->lang, &one, err);
     return rc == ERR_OK ? table_add(&c->counts.by_domain, text->domain, &one, err) : rc;
@@ -192,6 +196,7 @@ ErrCode tokencounts_make(TokenCounts *out, Tokenizer *const *t, size_t n, const 
         encoder_free(w.counter[i].encoder);
         buf_clear(&w.counter[i].ids);
         buf_clear(&w.counter[i].offsets);
+        buf_clear(&w.counter[i].normalized);
         tokencounts_clear(&w.counter[i].counts);
     }
     free(w.counter);

@@ -1,6 +1,8 @@
 #include "tokenize/token_view.h"
 
+#include "tokenize/nfc.h"
 #include "tokenize/token_text.h"
+#include "tokenize/tokenizer.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -103,10 +105,11 @@ static ErrCode put_tokens(Line *l, Span text, const uint32_t *id, const TokenOff
 ErrCode token_view(const TokenView *v, const Tokenizer *t, Span text, Err *err)
 {
     Line l = {.view = v};
-    Buf ids = {0}, offsets = {0};
+    Buf ids = {0}, offsets = {0}, normalized = {0};
     Encoder *e = NULL;
     ErrCode rc = encoder_new(&e, t, err);
 
+    if (rc == ERR_OK && t->nfc) rc = nfc_text(text, &normalized, &text, err);
     if (rc == ERR_OK) rc = encode_offsets(e, text, ENCODE_ALL, &ids, &offsets, err);
     if (rc == ERR_OK)
         rc = put_tokens(&l, text, (const uint32_t *)(const void *)ids.p, (const TokenOffset *)(const void *)offsets.p,
@@ -114,6 +117,7 @@ ErrCode token_view(const TokenView *v, const Tokenizer *t, Span text, Err *err)
     encoder_free(e);
     buf_clear(&ids);
     buf_clear(&offsets);
+    buf_clear(&normalized);
     buf_clear(&l.tokens);
     buf_clear(&l.ids);
     buf_clear(&l.cell);

@@ -12,7 +12,8 @@ typedef struct {
 #define TOKEN_VIEW_BAR "\u2502"
 
 /* Writes the text to stdout, encoded as a whole, added tokens recognised. Bytes are escaped as token_escape() does, and a bar in the text
- * too; a new line begins behind a token that ends one. Bytes that have no token show as one whose id is "-". */
+ * too; a new line begins behind a token that ends one. Bytes that have no token show as one whose id is
+ * "-". Where the tokenizer normalizes, the normalized text is shown. */
 MUST_USE ErrCode token_view(const TokenView *v, const Tokenizer *t, Span text, Err *err);
 
 #endif

@@ -131,6 +131,8 @@ static void compare_frame(const Tokenizer *a, const Tokenizer *b, Differences *d
             buf_put_span(&d->shown, chain[i]);
             buf_putc(&d->shown, '\n');
         }
+    if (a->nfc != b->nfc && differ(d, DIFF_FRAME))
+        buf_printf(&d->shown, "normalizer: NFC only in %s\n", d->name[b->nfc]);
     if (a->ignore_merges != b->ignore_merges && differ(d, DIFF_FRAME))
         buf_printf(&d->shown, "ignore_merges: only in %s\n", d->name[b->ignore_merges]);
     if ((a->adds_bos != b->adds_bos || (a->adds_bos && a->bos != b->bos)) && differ(d, DIFF_FRAME))
