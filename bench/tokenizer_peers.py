@@ -19,7 +19,6 @@ import importlib.metadata
 import json
 import os
 import re
-import resource
 import shutil
 import statistics
 import struct
@@ -125,7 +124,7 @@ def fastokens(chain, path):
     import fastokens as module
 
     t = module.Tokenizer.from_file(path)
-    return lambda docs: [t.encode_ordinary(d) for d in docs], lambda out: [e.ids for e in out]
+    return lambda docs: [t.encode(d) for d in docs], lambda out: [e.ids for e in out]  # encode_ordinary knows no added tokens
 
 
 PEERS = {
@@ -149,6 +148,12 @@ def digest(ids):
     return hashlib.sha256(flat.tobytes()).hexdigest()
 
 
+def peak_mb():
+    """Of this process; getrusage counts in what its parent held when it began."""
+    with open("/proc/self/status", encoding="ascii") as file:
+        return next(int(line.split()[1]) for line in file if line.startswith("VmHWM")) / 1e3
+
+
 def child_encode(peer, chain, path, text, n, check):
     """One run of a peer, in its own process."""
     docs = documents(text, int(n))
@@ -159,7 +164,7 @@ def child_encode(peer, chain, path, text, n, check):
     began = time.process_time()
     out = encode(docs)
     seconds = time.process_time() - began
-    answer = {"seconds": seconds, "bytes": size, "peak": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3}
+    answer = {"seconds": seconds, "bytes": size, "peak": peak_mb()}
     if check == "check":
         answer["digest"] = digest(lists(out) if lists else out)
     print(json.dumps(answer))
@@ -199,10 +204,9 @@ def child_train(peer, path, text, vocab):
         t = Tokenizer(models.BPE())
         t.pre_tokenizer = deepseek_chain(path)
         run = lambda: t.train_from_iterator(open(text, encoding="utf-8", newline="\n"), trainers.BpeTrainer(vocab_size=vocab, show_progress=False))
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     began = time.process_time()
     run()
-    print(json.dumps({"seconds": time.process_time() - began, "before": before / 1e3, "peak": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3}))
+    print(json.dumps({"seconds": time.process_time() - began, "peak": peak_mb()}))
 
 
 def child(*words):
@@ -246,7 +250,7 @@ class Table:
 
     def show(self):
         for row, runs in self.rows.items():
-            cells = [f"{statistics.median(c):.4g} ({min(c):.4g}-{max(c):.4g})" for c in zip(*runs)]
+            cells = ["-" if c[0] is None else f"{statistics.median(c):.4g} ({min(c):.4g}-{max(c):.4g})" for c in zip(*runs)]
             print(f"| {row} | " + " | ".join(cells) + f" | {len(runs)} | {self.notes[row]} |", flush=True)
 
 
@@ -282,9 +286,9 @@ def encode_chain(args, work, chain, text):
     for _ in range(args.runs):
         if mine is not None:
             rates = our_rates(args, tokenizer, piece)
-            table.add(f"{chain}, {name}: ours, cold", rates["cold"], 0, note=f"{size / 1e6:.0f} MB")
-            table.add(f"{chain}, {name}: ours, warm", rates["warm"], 0)
-            table.add(f"{chain}, {name}: ours, scan alone", rates["scan alone"], 0)
+            table.add(f"{chain}, {name}: ours, cold", rates["cold"], None, note=f"{size / 1e6:.0f} MB")
+            table.add(f"{chain}, {name}: ours, warm", rates["warm"], None)
+            table.add(f"{chain}, {name}: ours, scan alone", rates["scan alone"], None)
         for peer, (n, note) in share.items():
             got = child("encode", peer, chain, tokenizer, piece, n, "")
             if not isinstance(got, str):
@@ -316,12 +320,11 @@ def lines(args, work):
 def our_training(args, work, text, vocab):
     """Seconds on the processor and peak MB of the whole process."""
     out = os.path.join(work, "ours.json")
-    command = [os.path.join(args.bin, "tamis"), "bpe", "-q", "--force", "--text", "--preset", "deepseek-llm", "-j", "1", "-n", str(vocab), "-o", out, text]
-    pid = os.posix_spawn(command[0], command, os.environ)
-    _, status, used = os.wait4(pid, 0)
-    if status:
-        sys.exit("tamis bpe failed")
-    return used.ru_utime + used.ru_stime, used.ru_maxrss / 1e3
+    command = [os.path.join(args.bin, "tamis"), "bpe", "-q", "--force", "--text", "--preset", "deepseek-llm", "-j", "1"]
+    command += ["-n", str(vocab), "-o", out, text]
+    run = subprocess.run(["/usr/bin/time", "-f", "%U %S %M", *command], capture_output=True, text=True, check=True)
+    user, system, peak = map(float, run.stderr.split()[-3:])
+    return user + system, peak / 1e3
 
 
 def train(args, work):
