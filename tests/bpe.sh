@@ -102,7 +102,7 @@ tamis bpe -q --text -n 2015 --extend small.json -o none.json text 2>log || statu
 echo "--extend: $((vocab - 2000)) merges more, every id as it was"
 
 # --- memory
-for memory in 16M 4M; do
+for memory in 16M 5M; do
     train --memory $memory -j 4 -o memory.json || fail "--memory $memory: status $?"
     cmp want.json memory.json || fail "--memory $memory: another tokenizer"
     rm memory.json*

@@ -334,6 +334,32 @@ static unsigned sketch_bits(const Trainer *t)
     return bits;
 }
 
+/* Tables of the threads and that of all, each half as full as large and grown by doubling; places that pairs share count for three. */
+static uint64_t most_candidates(const Trainer *t)
+{
+    return t->pool_most / 2 / (((uint64_t)t->threads + 1) * 3 * 3 * sizeof(FoundPair));
+}
+
+/* A least count that leaves no more candidates than there is memory to count. */
+static void fit_candidates(const Epoch *e)
+{
+    Trainer *t = e->t;
+    uint64_t n_of[33] = {0}, n = 0, least = 0; /* by number of bits */
+    unsigned bits = 32;
+
+    for (size_t i = 0; i < (size_t)1 << e->sketch_bits; i++) {
+        unsigned k = 0;
+        for (uint32_t v = e->sketch[0][i]; v; v >>= 1) k++;
+        n_of[k]++;
+    }
+    while (bits > 1 && n_of[bits] == 0) bits--;
+    for (n = n_of[bits]; bits > 1 && n + n_of[bits - 1] <= most_candidates(t); n += n_of[--bits]) {
+    }
+    least = (uint64_t)1 << (bits - 1);
+    if (least > t->least_most) least = t->least_most;
+    if (least > t->least) t->least = least;
+}
+
 static ErrCode run(Epoch *e, uint64_t *most, Err *err)
 {
     Trainer *t = e->t;
@@ -350,6 +376,7 @@ static ErrCode run(Epoch *e, uint64_t *most, Err *err)
     *most = add_sketches(e);
     if (*most == 0) return ERR_OK;
     if (t->least == 0 || t->least > *most / 2) t->least = *most / 64 > t->floor ? *most / 64 : t->floor;
+    fit_candidates(e);
     if ((rc = on_all(e, count_share, err)) != ERR_OK) return rc;
     if ((rc = join_found(e, err)) != ERR_OK) return rc;
     if ((rc = track(e, err)) != ERR_OK) return rc;

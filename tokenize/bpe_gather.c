@@ -24,7 +24,7 @@ static ErrCode open_exchange(Exchange **x, const WordGather *g, Err *err)
     const ExchangeSpec spec = {.name = "words",
                                .partitions = PARTITIONS,
                                .value_bytes = UINT32_MAX,
-                               .memory = g->spec.memory / 4,
+                               .memory = g->spec.memory / 8,
                                .scratch = g->spec.scratch};
 
     return par_agree(g->par, exchange_open(x, &spec, g->par, err), err);
@@ -119,7 +119,7 @@ ErrCode wordgather_counter(WordGather *g, int thread, BpeCounter **c, Err *err)
     ErrCode rc = ERR_OK;
 
     *c = g->counter[thread];
-    if (bpecounter_memory(*c) <= g->spec.memory / 3 / (uint64_t)g->par->threads) return ERR_OK;
+    if (bpecounter_memory(*c) <= g->spec.memory / 4 / (uint64_t)g->par->threads) return ERR_OK;
     rc = send_words(g, thread, err);
     if (rc == ERR_OK) rc = bpecounter_empty(*c, err);
 #pragma omp atomic write

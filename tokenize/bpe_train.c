@@ -11,8 +11,9 @@ enum {
     REPORT_SECONDS = 10
 };
 
-/* What training takes for a symbol: itself, beside it the list of words at first, then positions. */
-enum { SYMBOL_BYTES = 6, FIXED_BYTES = 96 << 20 };
+/* What training takes for a symbol: itself, beside it the list of words at first, then positions; and what was freed before, which the
+ * allocator keeps. */
+enum { SYMBOL_BYTES = 8, FIXED_BYTES = 96 << 20 };
 
 /* Without what training takes however little text there is. */
 static uint64_t memory_for_text(uint64_t memory)
@@ -46,6 +47,7 @@ static ErrCode trainer_start(Trainer *t, const BpeTask *task, uint32_t n_ids, ui
     *t = (Trainer){.max_bytes = p->max_token_length ? p->max_token_length : UINT64_MAX,
                    .floor = p->min_frequency ? p->min_frequency : 1,
                    .n_ids = n_ids,
+                   .least_most = UINT64_MAX,
                    .threads = task->threads};
     t->token_bytes = calloc(n, sizeof *t->token_bytes);
     t->slots = calloc(n, sizeof *t->slots);
@@ -113,9 +115,6 @@ static ErrCode lay_out(Trainer *t, const BpeTask *task, WordList *words, const B
     for (uint32_t id = 0; id < model->n_alphabet; id++) id_of[model->alphabet[id]] = (uint8_t)id;
     ErrCode rc = symbols_lay_out(&t->text, words, &start, err);
     wordlist_clear(words);
-    uint64_t taken = symbols_bytes(t->text.n), most = memory_for_text(task->memory);
-    t->pool_most = most > taken ? most - taken : 0;
-    if (task->memory == 0) t->pool_most = UINT64_MAX;
     return rc;
 }
 
@@ -151,7 +150,16 @@ static ErrCode look_up(Talk *k, uint32_t n, const Buf *merges, Err *err)
 
 /* --- the loop */
 
-static ErrCode next_epoch(Trainer *t, bool *end, Err *err)
+/* What the text leaves of the memory. */
+static void settle_pool(Trainer *t, const BpeTask *task)
+{
+    uint64_t taken = symbols_bytes(t->text.n), most = memory_for_text(task->memory);
+
+    t->pool_most = most > taken ? most - taken : 0;
+    if (task->memory == 0) t->pool_most = UINT64_MAX;
+}
+
+static ErrCode next_epoch(Trainer *t, const BpeTask *task, bool *end, Err *err)
 {
     uint64_t most = 0;
     double began = clock_seconds();
@@ -161,10 +169,13 @@ static ErrCode next_epoch(Trainer *t, bool *end, Err *err)
     pairs_clear(t);
     ErrCode rc = symbols_compact(&t->text, t->slots, err);
     for (uint32_t id = 0; id < t->n_ids; id++) t->slots[id] = 1;
+    settle_pool(t, task);
     if (rc == ERR_OK) rc = epoch_begin(t, &most, err);
     *end = most < t->floor;
-    log_debug("bpe: %" PRIu32 " ids, %zu symbols: %zu pairs of %" PRIu64 " and more, %.1f MB of positions, %.2f s",
-              t->n_ids, t->text.n, t->n_pairs, t->least, (double)t->pool_bytes / 1e6, clock_seconds() - began);
+    log_debug("bpe: %" PRIu32 " ids, %zu symbols: %zu pairs of %" PRIu64
+              " and more, %.1f MB of positions, %.2f s, peak %.0f MB",
+              t->n_ids, t->text.n, t->n_pairs, t->least, (double)t->pool_bytes / 1e6, clock_seconds() - began,
+              (double)peak_memory_bytes() / 1e6);
     return rc;
 }
 
@@ -201,10 +212,11 @@ static ErrCode learn(Trainer *t, const BpeTask *task, Buf *merges, Err *err)
     ErrCode rc = ERR_OK;
 
     while (!done && rc == ERR_OK) {
-        if ((rc = next_epoch(t, &done, err)) != ERR_OK || done) break;
+        if ((rc = next_epoch(t, task, &done, err)) != ERR_OK || done) break;
         rc = run_epoch(t, task, &talk, merges, &done, err);
         if (done || t->n_heap) continue; /* out of memory for positions: the next epoch tracks the same counts */
         done = t->least <= t->floor;
+        t->least_most = t->least / 2;
         t->least = t->least / EPOCH_FALL > t->floor ? t->least / EPOCH_FALL : t->floor;
     }
     if (rc == ERR_INTR && task->save) {

@@ -99,6 +99,7 @@ typedef struct {
     uint8_t *pool_at;
     size_t pool_left;
     uint64_t pool_bytes, pool_most; /* taken; beyond this the epoch ends */
+    uint64_t least_most; /* the memory for counting may not raise `least` beyond it, so that it falls in the end */
     Neighbour *left, *right;        /* by id */
     uint32_t *left_ids, *right_ids; /* ids met in this step */
     uint32_t n_left, n_right;
