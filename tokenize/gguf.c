@@ -342,8 +342,7 @@ static const char *pre_of(const Tokenizer *t)
 {
     for (int i = 0; i < N_CHAINS; i++) {
         const Pretokenizer *p = pretokenizer_named(chains[i].chain);
-        if (p && chains[i].ignore_merges == t->ignore_merges &&
-            span_eq(pretokenizer_spec(p), pretokenizer_spec(t->pretokenizer)))
+        if (p && chains[i].ignore_merges == t->ignore_merges && pretokenizer_same(p, t->pretokenizer))
             return chains[i].pre;
     }
     return NULL;

@@ -28,6 +28,8 @@ MUST_USE ErrCode pretokenizer_read(const Pretokenizer **p, const Json *pre_token
 void pretokenizer_free(const Pretokenizer *p); /* what pretokenizer_read() gave; NULL is fine */
 /* The member "pre_tokenizer", canonical JSON; lives as long as p. */
 Span pretokenizer_spec(const Pretokenizer *p);
+/* Do both cut every text alike? Known of chains with a name and of equal specs. */
+bool pretokenizer_same(const Pretokenizer *a, const Pretokenizer *b);
 
 /* --- a scan: one a thread */
 typedef struct PretokenScan PretokenScan;

@@ -69,6 +69,11 @@ const Pretokenizer *pretokenizer_named(const char *chain)
 
 Span pretokenizer_spec(const Pretokenizer *p) { return p == &pretokenizer_deepseek_llm ? pretoken_spec() : p->spec; }
 
+bool pretokenizer_same(const Pretokenizer *a, const Pretokenizer *b)
+{
+    return (a->scanners && a->scanners == b->scanners) || span_eq(pretokenizer_spec(a), pretokenizer_spec(b));
+}
+
 /* Is it one of those with a name? *known is NULL when not. */
 static ErrCode find_known(const PretokenChain *chain, const Pretokenizer **known, Err *err)
 {
