@@ -27,7 +27,7 @@ static ErrCode flush_line(Line *l, Err *err)
         buf_putc(&l->tokens, '\n');
         if (l->view->ids) buf_putc(&l->ids, '\n');
         fwrite(l->tokens.p, 1, l->tokens.n, stdout);
-        fwrite(l->ids.p, 1, l->ids.n, stdout);
+        if (l->ids.n) fwrite(l->ids.p, 1, l->ids.n, stdout);
         if (ferror(stdout)) rc = err_sys(err, "cannot write to standard output");
     }
     buf_reset(&l->tokens);
