@@ -23,6 +23,12 @@ for j in 2 7; do cmp lines.1 lines.$j || fail "other stats of lines with $j thre
 tamis bpe stats -q --json --text a.json - <part.txt | sed 's/"stdin"/"part.txt"/' | cmp - lines.1 || fail "other stats of standard input"
 tamis bpe stats -q a.json docs >table
 for name in en zh-Hans code other a 域 default all; do grep -q "^$name  " table || fail "no row for $name: $(cat table)"; done
+mkdir run
+cp -R docs run
+cp stats.1 run/tokenizer-stats.json
+tamis report -q run
+n=$(grep -o '"name":"zh-Hans","n_docs.*' stats.1 | sed 's/.*zh-Hans//; s/}.*//; s/.*"bytes_per_token":\([0-9]*\.[0-9][0-9][0-9]\).*/\1/')
+grep -A 20 'Bytes per token, by language' run/report.html | grep -q "$(echo "$n" | cut -c1-4)" || fail "the report does not show $n bytes a token"
 # Lines reach over blocks of 4 MiB: as many bytes, documents and tokens as the same text many times.
 i=0
 while [ $i -lt 9 ]; do cat part.txt && echo; i=$((i + 1)); done >nine.txt

@@ -293,6 +293,28 @@ static void put_domains(Buf *b, const RunDir *r)
     }
 }
 
+/* Where `tamis bpe stats` has been asked. */
+static void put_compression(Buf *b, const RunDir *r)
+{
+    const Json *languages = json_get(r->tokenizer_stats, "languages");
+    Bars l = {0};
+    char note[REPORT_NOTE];
+
+    for (const Json *v = languages && languages->type == JSON_ARRAY ? languages->child : NULL; v; v = v->next) {
+        const Json *name = json_get(v, "name");
+        const double bytes = rundir_number(v, "bytes_per_token");
+        if (!name || name->type != JSON_STRING || !(bytes > 0)) continue;
+        const double word = rundir_number(v, "tokens_per_word"), han = rundir_number(v, "tokens_per_han");
+        int n = snprintf(note, sizeof note, "%.3f", bytes);
+        if (word > 0) n += snprintf(note + n, sizeof note - (size_t)n, ", %.3g tokens a word", word);
+        if (han > 0) snprintf(note + n, sizeof note - (size_t)n, ", %.3g a Han character", han);
+        bars_add(&l, name->string, bytes, 0, note);
+    }
+    if (!l.n) return;
+    heading(b, "Bytes per token, by language", NULL);
+    bars_put(b, "bytes per token by language", &l);
+}
+
 static ErrCode split_points(Arena *a, const RunPoint *p, size_t n, double **x, double **y, Err *err)
 {
     *x = arena_array(a, n + 1, sizeof **x);
@@ -470,6 +492,7 @@ static ErrCode put_page(Buf *b, RunDir *r, Err *err)
     put_drops(b, r);
     put_languages(b, r);
     put_domains(b, r);
+    put_compression(b, r);
     if ((rc = put_loss(b, r, err)) != ERR_OK) return rc;
     if ((rc = put_samples(b, r, err)) != ERR_OK) return rc;
     if ((rc = put_times(b, r, err)) != ERR_OK) return rc;

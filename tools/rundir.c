@@ -204,6 +204,7 @@ ErrCode rundir_load(RunDir *r, const char *dir, Err *err)
     if ((rc = load_json(&r->arena, ckpt, "result.json", &r->result, err)) != ERR_OK) return rc;
     if ((rc = load_json(&r->arena, rundir_stage(r, "remix")->dir, "mixture.json", &r->mixture, err)) != ERR_OK)
         return rc;
+    if ((rc = load_json(&r->arena, dir, "tokenizer-stats.json", &r->tokenizer_stats, err)) != ERR_OK) return rc;
     if ((rc = load_log(r, ckpt, err)) != ERR_OK) return rc;
     if (n_found == 0 && !r->result) return err_set(err, ERR_SYS, "%s: no finished stage of a run here", dir);
     return ERR_OK;

@@ -36,6 +36,7 @@ typedef struct {
     RunStage stage[RECIPE_STAGES]; /* in the order of the chain, all of them */
     const Json *result;            /* ckpt/result.json */
     const Json *mixture;           /* mixed/mixture.json */
+    const Json *tokenizer_stats;   /* tokenizer-stats.json, what `tamis bpe stats --json` wrote */
     RunPoint *train, *heldout;     /* of ckpt/log.jsonl, by step */
     size_t n_train, n_heldout;
 } RunDir;
