@@ -38,6 +38,8 @@ def documents(path, n):
     """As encode_bench cuts them: at the first line end behind DOC bytes."""
     with open(path, "rb") as file:
         data = file.read(n)
+        if file.read(1):
+            data = data[: data.rfind(b"\n") + 1]  # not within a character, which str and bytes would hold differently
     docs, at = [], 0
     while at < len(data):
         end = data.find(b"\n", at + DOC) + 1 if at + DOC < len(data) else len(data)
