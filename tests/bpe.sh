@@ -118,8 +118,9 @@ cmp capped-1.json capped-3.json || fail "what is left out depends on threads"
 echo "--memory: the same, or said"
 
 # --- ranks
-if command -v mpirun >/dev/null && tamis --version | grep -q 'Open MPI'; then
-    mpirun -n 3 tamis bpe -q --text -n $vocab --memory 16M -j 2 -o ranks.json text || fail "3 ranks: status $?"
+if tamis --version | grep -q 'MPI [0-9]' && command -v mpirun >/dev/null 2>&1; then
+    ASAN_OPTIONS=detect_leaks=0 \
+        mpirun -q -n 3 tamis bpe -q --text -n $vocab --memory 16M -j 2 -o ranks.json text || fail "3 ranks: status $?"
     cmp want.json ranks.json || fail "3 ranks: another tokenizer"
     echo "3 ranks: the same"
 fi
