@@ -76,6 +76,21 @@ tamis bpe -q --text -n 3000 -o again.json text || fail "another run's checkpoint
 tamis bpe -q --text -n 3000 -o third.json text || fail "status $?"
 cmp again.json third.json || fail "another run's checkpoint was taken"
 rm again.json*
+for kept in words merges; do
+    echo mine >own.json.$kept
+    for force in "" --force; do
+        status=0
+        # shellcheck disable=SC2086 # none or one
+        tamis bpe -q --text -n 300 $force -o own.json text 2>log || status=$?
+        { [ $status -eq 4 ] && grep -q "own.json.$kept is there and is not bpe's" log; } || fail "own.json.$kept: status $status, $(cat log)"
+        [ "$(cat own.json.$kept)" = mine ] || fail "own.json.$kept was replaced"
+    done
+    rm own.json.$kept
+done
+cp words want.json.words
+cp merges want.json.merges
+train -o want.json || fail "up to date: status $?"
+{ [ ! -e want.json.merges ] && [ ! -e want.json.words ]; } || fail "what was kept is left beside a tokenizer that is there"
 
 # --- extended
 tamis bpe -q --text -n 2000 -o small.json text

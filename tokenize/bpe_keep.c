@@ -7,6 +7,8 @@
 
 enum { VERSION = 1, WORDS_HEAD = 32 + 11 * 8 + 8, GROUP_BYTES = 24, MERGES_HEAD = 32 + 5 * 8 + 8, MERGE_BYTES = 8 };
 
+static const char WORDS_MAGIC[] = "TAMISWRD", MERGES_MAGIC[] = "TAMISMRG";
+
 /* --- words */
 
 /* Fields of a header, eight bytes each, behind magic, version and key. */
@@ -73,7 +75,7 @@ ErrCode bpekeep_save_words(const BpeKeep *k, const WordList *l, uint64_t n_docs,
                                  [F_MOST] = l->left_out ? max_symbols : 0,
                                  [F_GROUP_SUM] = hash64(span(groups, l->n_groups * GROUP_BYTES)),
                                  [F_TEXT_SUM] = hash64(span(l->text, l->text_bytes))};
-    put_fields(head, "TAMISWRD", k->key, field, F_N);
+    put_fields(head, WORDS_MAGIC, k->key, field, F_N);
     if ((rc = outfile_open(&f, k->words, err)) != ERR_OK) goto out;
     if ((rc = outfile_put(f, head, sizeof head, err)) != ERR_OK) goto out;
     if ((rc = outfile_put(f, groups, l->n_groups * GROUP_BYTES, err)) != ERR_OK) goto out;
@@ -142,7 +144,7 @@ ErrCode bpekeep_load_words(const BpeKeep *k, WordList *l, uint64_t *n_docs, uint
     if ((rc = infile_open(&f, k->words, err)) != ERR_OK) return rc;
     if (infile_size(f) < WORDS_HEAD) goto out;
     if ((rc = infile_read(f, 0, head, sizeof head, err)) != ERR_OK) goto out;
-    if (!get_fields(head, "TAMISWRD", k->key, field, F_N)) goto out;
+    if (!get_fields(head, WORDS_MAGIC, k->key, field, F_N)) goto out;
     if (field[F_LEFT] ? field[F_MOST] != max_symbols : field[F_SYMBOLS] > max_symbols) goto out;
     rc = read_list(f, field, l, err);
     *n_docs = field[F_DOCS];
@@ -179,7 +181,7 @@ ErrCode bpekeep_save_merges(const BpeKeep *k, const WordList *l, const Buf *merg
         buf_put(&body, pair, sizeof pair);
     }
     merge_fields(field, l, buf_span(&body));
-    if (buf_reserve(&all, MERGES_HEAD)) put_fields(all.p, "TAMISMRG", k->key, field, M_N), all.n = MERGES_HEAD;
+    if (buf_reserve(&all, MERGES_HEAD)) put_fields(all.p, MERGES_MAGIC, k->key, field, M_N), all.n = MERGES_HEAD;
     buf_put_span(&all, buf_span(&body));
     ErrCode rc = body.oom ? err_nomem(err, "the merges to keep") : buf_ok(&all, "the merges to keep", err);
     if (rc == ERR_OK) rc = store_write(k->merges, buf_span(&all), err);
@@ -198,7 +200,7 @@ ErrCode bpekeep_load_merges(const BpeKeep *k, const WordList *l, Buf *merges, Er
     buf_reset(merges);
     if (rc != ERR_OK || !there) return rc;
     if ((rc = store_read(k->merges, 1 << 30, &all, err)) != ERR_OK) goto out;
-    if (all.n < MERGES_HEAD || !get_fields(all.p, "TAMISMRG", k->key, field, M_N)) goto out;
+    if (all.n < MERGES_HEAD || !get_fields(all.p, MERGES_MAGIC, k->key, field, M_N)) goto out;
     Span body = span_from(buf_span(&all), MERGES_HEAD);
     merge_fields(want, l, body);
     if (field[M_WORDS] != want[M_WORDS] || field[M_SYMBOLS] != want[M_SYMBOLS] || field[M_LEFT] != want[M_LEFT])
@@ -215,6 +217,31 @@ ErrCode bpekeep_load_merges(const BpeKeep *k, const WordList *l, Buf *merges, Er
 out:
     buf_clear(&all);
     return rc;
+}
+
+/* --- both */
+
+static ErrCode check_ours(const char *path, const char *magic, Err *err)
+{
+    uint8_t head[8];
+    InFile *f = NULL;
+    bool there, ours = false;
+    ErrCode rc = store_exists(path, &there, err);
+
+    if (rc != ERR_OK || !there) return rc;
+    if ((rc = infile_open(&f, path, err)) != ERR_OK) return rc;
+    if (infile_size(f) >= sizeof head && (rc = infile_read(f, 0, head, sizeof head, err)) == ERR_OK)
+        ours = memcmp(head, magic, sizeof head) == 0;
+    infile_close(f);
+    if (rc != ERR_OK || ours) return rc;
+    return err_set(err, ERR_DATA, "%s is there and is not bpe's: choose another name", path);
+}
+
+ErrCode bpekeep_check(const BpeKeep *k, Err *err)
+{
+    ErrCode rc = check_ours(k->words, WORDS_MAGIC, err);
+
+    return rc == ERR_OK ? check_ours(k->merges, MERGES_MAGIC, err) : rc;
 }
 
 ErrCode bpekeep_delete(const BpeKeep *k, Err *err)

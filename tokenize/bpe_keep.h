@@ -21,6 +21,8 @@ MUST_USE ErrCode bpekeep_load_words(const BpeKeep *k, WordList *l, uint64_t *n_d
 MUST_USE ErrCode bpekeep_save_merges(const BpeKeep *k, const WordList *l, const Buf *merges, Err *err);
 /* Empty when there are none for this list. */
 MUST_USE ErrCode bpekeep_load_merges(const BpeKeep *k, const WordList *l, Buf *merges, Err *err);
+/* ERR_DATA when one of the two is there and is something else, which is neither replaced nor deleted. */
+MUST_USE ErrCode bpekeep_check(const BpeKeep *k, Err *err);
 /* The output is there. */
 MUST_USE ErrCode bpekeep_delete(const BpeKeep *k, Err *err);
 

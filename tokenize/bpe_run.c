@@ -155,6 +155,7 @@ static ErrCode look(const BpePlan *p, const BpeRun *run, bool *done, Err *err)
     ErrCode rc;
 
     *done = false;
+    if ((rc = bpekeep_check(&p->keep, err)) != ERR_OK) return rc;
     if ((rc = store_exists(run->out, &have_out, err)) != ERR_OK) return rc;
     if ((rc = store_exists(p->manifest, &have_manifest, err)) != ERR_OK) return rc;
     if (!have_manifest)
@@ -171,7 +172,7 @@ static ErrCode look(const BpePlan *p, const BpeRun *run, bool *done, Err *err)
     if (!hash128_eq(is, content))
         return err_set(err, ERR_DATA, "%s was changed since it was made: --force makes it anew", run->out);
     *done = true;
-    return ERR_OK;
+    return bpekeep_delete(&p->keep, err); /* of a run that was ended just before it would have */
 }
 
 /* --- the manifest */
