@@ -111,6 +111,19 @@ for f in small more; do
     printf 'the <|pad|> 中国 привет <|end_of_text|>\n' | tamis tokenize --ids -t $f.json >ids.$f || fail "tokenize with $f.json"
 done
 [ "$(head -c 40 ids.small | wc -c)" -gt 5 ] || fail "no ids"
+# The tokenizer of the checkpoint has the added tokens in model.vocab, where ü reads as a byte and ÐŁ as П: neither may matter.
+tamis bpe -q --text -n 2000 --initial-alphabet seen --special ü --special þ -o accents.json text || fail "--special ü: status $?"
+tamis bpe -q --text -n $vocab --extend accents.json -o whole.json text || fail "--extend with ü: status $?"
+tamis bpe -q --text -n $vocab --checkpoint-seconds 0 --extend accents.json -o cut.json text & pid=$!
+until [ -e cut.json.merges ] || ! kill -0 $pid 2>/dev/null; do sleep 0.01; done
+kill -KILL $pid 2>/dev/null || :
+wait $pid 2>/dev/null || :
+tamis bpe --text -n $vocab --extend accents.json -o cut.json text 2>log || fail "--extend resumed: status $?"
+grep -q 'goes on from [1-9]' log || fail "--extend resumed: it began anew: $(cat log)"
+cmp whole.json cut.json || fail "--extend resumed: another tokenizer"
+printf 'ü þ\n' >accents
+tamis tokenize --ids -t whole.json <accents | tamis bpe decode --lossless whole.json >back || fail "decode: status $?"
+cmp accents back || fail "decode --lossless: other bytes"
 status=0
 tamis bpe -q --text -n 2015 --extend small.json -o none.json text 2>log || status=$?
 { [ $status -eq 2 ] && grep -q 'has 2015 ids already' log; } || fail "--extend by nothing: status $status, $(cat log)"

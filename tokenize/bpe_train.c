@@ -63,8 +63,19 @@ static ErrCode trainer_start(Trainer *t, const BpeTask *task, uint32_t n_ids, ui
 }
 
 /* A base may have come about in another way than ours and hold what would be merged again. */
+/* What may not be made: the bytes of a token, and those that its spelling reads as, since a vocabulary has a spelling once. */
+static ErrCode take_token(Trainer *t, const Tokenizer *base, uint32_t id, Buf *read, Err *err)
+{
+    ErrCode rc = tokenset_add(&t->taken, t->bytes[id], err);
+
+    buf_reset(read);
+    if (rc == ERR_OK && bytelevel_read(read, base->spelling[id])) rc = tokenset_add(&t->taken, buf_span(read), err);
+    return rc == ERR_OK ? buf_ok(read, "a token", err) : rc;
+}
+
 static ErrCode know_base(Trainer *t, const BpeTask *task, Err *err)
 {
+    Buf read = {0};
     ErrCode rc = tokenset_init(&t->taken, err);
 
     if (rc != ERR_OK) return rc;
@@ -73,8 +84,9 @@ static ErrCode know_base(Trainer *t, const BpeTask *task, Err *err)
     if (!t->bytes) return err_nomem(err, "the trainer");
     for (uint32_t id = 0; id < t->n_ids && rc == ERR_OK; id++) {
         t->bytes[id] = tokenizer_bytes(task->base, id);
-        rc = tokenset_add(&t->taken, t->bytes[id], err);
+        rc = take_token(t, task->base, id, &read, err);
     }
+    buf_clear(&read);
     return rc;
 }
 

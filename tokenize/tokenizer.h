@@ -47,8 +47,13 @@ enum {
     TOKEN_SINGLE_WORD = 8,
     TOKEN_LSTRIP = 16,
     TOKEN_RSTRIP = 32,
-    TOKEN_BYTELEVEL = 64 /* of the vocabulary, spelt in letters of bytes: merging or ignore_merges may give it */
+    TOKEN_BYTELEVEL = 64, /* of the vocabulary, spelt in letters of bytes: merging or ignore_merges may give it */
+    TOKEN_MERGED = 128    /* a merge takes or makes it */
 };
+
+/* The invariant of bytes[]: a token that merging, ignore_merges or a byte of UTF-8 can give has TOKEN_BYTELEVEL, and its bytes are what
+ * its spelling reads as. All others, so every added token that a text gives by its content, stand for their content. A file in which one
+ * id would be both, of different bytes, is refused. */
 
 struct Tokenizer {
     uint32_t n_ids;          /* highest id + 1 */

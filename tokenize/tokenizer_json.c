@@ -1,6 +1,7 @@
 /* Reading tokenizer.json (huggingface/tokenizers): a byte-level BPE with a pre-tokenizer of tokenize/pretoken.h. What the
  * encoder would not honour to the letter is refused by name, never ignored. */
 #include "core/json.h"
+#include "core/utf8.h"
 #include "tokenize/bytelevel.h"
 #include "tokenize/nfc.h"
 #include "tokenize/pretoken.h"
@@ -219,6 +220,9 @@ static ErrCode read_merge(Reader *r, const Json *j, uint32_t merge_rank, Err *er
             return err_set(err, ERR_DATA, "%s: model.merges: merge %u repeats merge %u", r->name, merge_rank,
                            t->merges[at].merge_rank);
     t->merges[at] = m;
+    t->flags[m.left] |= TOKEN_MERGED;
+    t->flags[m.right] |= TOKEN_MERGED;
+    t->flags[m.id] |= TOKEN_MERGED;
     return ERR_OK;
 }
 
@@ -271,6 +275,29 @@ static ErrCode check_added_id(const Reader *r, Span content, uint32_t id, uint32
     return ERR_OK;
 }
 
+/* Bytes that no UTF-8 has. */
+static bool never_in_text(uint8_t byte) { return byte == 0xC0 || byte == 0xC1 || byte >= 0xF5; }
+
+/* A token of the vocabulary that is added too. Where its content also reads as other bytes, it stands for the content alone. */
+static ErrCode keep_content(Reader *r, uint32_t id, Span content, Err *err)
+{
+    Tokenizer *t = r->t;
+    Span bytes = t->bytes[id];
+
+    if (!(t->flags[id] & TOKEN_BYTELEVEL) || span_eq(bytes, content)) return ERR_OK;
+    if ((t->flags[id] & TOKEN_MERGED) || (bytes.n == 1 && !never_in_text(bytes.p[0])) ||
+        (t->ignore_merges && utf8_valid(bytes)))
+        return err_set(
+            err, ERR_DATA,
+            "%s: not a tokenizer this program can follow: added_tokens: token %u is %.*s and, to the model, "
+            "bytes that this spells",
+            r->name, id, (int)(content.n < 100 ? content.n : 100), (const char *)content.p);
+    if (bytes.n == 1) t->byte_id[bytes.p[0]] = NO_ID;
+    t->bytes[id] = t->spelling[id];
+    t->flags[id] &= (uint8_t)~TOKEN_BYTELEVEL;
+    return ERR_OK;
+}
+
 static ErrCode read_added(Reader *r, const Json *j, uint32_t *next, Err *err)
 {
     Tokenizer *t = r->t;
@@ -292,6 +319,8 @@ static ErrCode read_added(Reader *r, const Json *j, uint32_t *next, Err *err)
     if (!(t->flags[id] & TOKEN_USED)) {
         if ((rc = keep_token(r, id, content->string, false, err)) != ERR_OK) return rc;
         *spelling_slot(r, content->string) = id;
+    } else if ((rc = keep_content(r, id, content->string, err)) != ERR_OK) {
+        return rc;
     }
     t->flags[id] |= TOKEN_ADDED;
     Span searched = content->string;

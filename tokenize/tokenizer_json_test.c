@@ -223,6 +223,30 @@ TEST(added_token_may_be_a_token_of_the_vocabulary)
     tokenizer_free(t);
 }
 
+/* Added tokens of the vocabulary whose content also reads as bytes: FC is in no text, so ü is ü; C3 is, and so are merged bytes. */
+TEST(added_token_stands_for_its_content)
+{
+    static const char vocab[] =
+        "{\"a\":0,\"b\":1,\"ab\":2,\"\u00fc\":3,\"\u00c3\":4,\"\u00a4\u00a4\":5,\"\u00c3a\":6}";
+    static const char added[] = "[{\"id\":3,\"content\":\"\u00fc\"},{\"id\":5,\"content\":\"\u00a4\u00a4\"}]";
+    uint32_t ids[] = {3, 5, 4};
+    Buf out = {0};
+    Tokenizer *t;
+    Err err = {0};
+
+    CHECK_OK(parse(&(Parts){.vocab = vocab, .added = added}, &t, &err), &err);
+    CHECK_OK(decode(t, ids, 3, false, &out, &err), &err);
+    CHECK_STR("\xc3\xbc\xc2\xa4\xc2\xa4\xc3", buf_cstr(&out));
+    CHECK_INT(NO_ID, t->byte_id[0xfc]);
+    CHECK_INT(4, t->byte_id[0xc3]);
+    tokenizer_free(t);
+    buf_clear(&out);
+    check_refused((Parts){.vocab = vocab, .added = "[{\"id\":4,\"content\":\"\u00c3\"}]"}, "token 4 is");
+    check_refused(
+        (Parts){.vocab = vocab, .merges = "[[\"\u00c3\",\"a\"]]", .added = "[{\"id\":6,\"content\":\"\u00c3a\"}]"},
+        "token 6 is");
+}
+
 TEST(cut_files_are_refused)
 {
     Buf b = {0};
