@@ -127,6 +127,20 @@ cmp accents back || fail "decode --lossless: other bytes"
 status=0
 tamis bpe -q --text -n 2015 --extend small.json -o none.json text 2>log || status=$?
 { [ $status -eq 2 ] && grep -q 'has 2015 ids already' log; } || fail "--extend by nothing: status $status, $(cat log)"
+
+# Text that the base normalizes, and words that it does not merge, are trained on as its encoder meets them.
+sed 's/"normalizers": \[\]/"normalizers": [{"type":"NFC"}]/' small.json >nfc.json
+awk 'BEGIN { for (i = 0; i < 50; i++) print "cafe\314\201 re\314\201sume\314\201" }' >decomposed
+awk 'BEGIN { for (i = 0; i < 50; i++) print "caf\303\251 r\303\251sum\303\251" }' >composed
+tamis bpe -q --text -n 2020 --extend nfc.json -o from-nfc.json decomposed || fail "--extend of NFC: status $?"
+tamis bpe -q --text -n 2020 --extend small.json -o from-small.json composed || fail "--extend: status $?"
+merges_of from-nfc.json >merges.nfc
+merges_of from-small.json | cmp - merges.nfc || fail "--extend of a normalizer: other merges than of the text normalized"
+[ "$(wc -l <merges.nfc)" -gt "$(merges_of small.json | wc -l)" ] || fail "--extend of a normalizer: no merges"
+sed 's/"ignore_merges": false/"ignore_merges": true/; s/"vocab": {/"vocab": { "qxzj": '$((vocab + 15))',/' more.json >whole.json
+awk 'BEGIN { for (i = 0; i < 50; i++) print "qxzj" }' >one-word
+tamis bpe -q --text -n $((vocab + 20)) --extend whole.json -o from-whole.json one-word 2>log || fail "--extend of ignore_merges: status $?, $(cat log)"
+merges_of from-whole.json | cmp - merges.want || fail "--extend of ignore_merges: merges inside a word that is never merged"
 echo "--extend: $((vocab - 2000)) merges more, every id as it was"
 
 # --- memory

@@ -6,6 +6,7 @@
 #include "core/par.h"
 #include "core/store.h"
 #include "core/utf8.h"
+#include "tokenize/nfc.h"
 #include "tokenize/sampling.h"
 
 #include <omp.h>
@@ -31,7 +32,8 @@ struct BpeInput {
     size_t n_chunks;
     WordGather *words;
     uint64_t *n_docs;
-    Buf *raw, *repaired; /* one a thread */
+    bool nfc;
+    Buf *raw, *repaired, *normalized; /* one a thread */
 };
 
 /* --- opening */
@@ -86,7 +88,8 @@ ErrCode bpeinput_open(BpeInput **out, const BpeSource *source, Err *err)
     in->n_docs = calloc(threads, sizeof *in->n_docs);
     in->raw = calloc(threads, sizeof *in->raw);
     in->repaired = calloc(threads, sizeof *in->repaired);
-    if (!in->n_docs || !in->raw || !in->repaired) rc = err_nomem(err, "the input");
+    in->normalized = calloc(threads, sizeof *in->normalized);
+    if (!in->n_docs || !in->raw || !in->repaired || !in->normalized) rc = err_nomem(err, "the input");
     if (rc == ERR_OK && source->text) rc = open_files(in, err);
     if (rc == ERR_OK && !source->text) {
         rc = datasetset_open(&in->set, source->path, source->n, err);
@@ -106,6 +109,7 @@ void bpeinput_close(BpeInput *in)
     for (int i = 0; i < in->source.par->threads; i++) {
         if (in->raw) buf_clear(&in->raw[i]);
         if (in->repaired) buf_clear(&in->repaired[i]);
+        if (in->normalized) buf_clear(&in->normalized[i]);
     }
     for (size_t i = 0; in->file && i < in->source.n; i++) infile_close(in->file[i]);
     datasetset_close(in->set);
@@ -114,6 +118,7 @@ void bpeinput_close(BpeInput *in)
     free(in->n_docs);
     free(in->raw);
     free(in->repaired);
+    free(in->normalized);
     free(in->file);
     free(in->chunk);
     free(in);
@@ -159,6 +164,7 @@ static ErrCode count_text(BpeInput *in, int thread, Span text, Err *err)
     BpeCounter *c;
     ErrCode rc = wordgather_counter(in->words, thread, &c, err);
 
+    if (rc == ERR_OK && in->nfc) rc = nfc_text(text, &in->normalized[thread], &text, err);
     return rc == ERR_OK ? bpecounter_feed(c, text, err) : rc;
 }
 
@@ -267,13 +273,14 @@ static uint64_t input_bytes(const BpeInput *in)
     return n;
 }
 
-ErrCode bpeinput_count(BpeInput *in, WordGather *words, uint64_t *n_docs, Err *err)
+ErrCode bpeinput_count(BpeInput *in, WordGather *words, bool nfc, uint64_t *n_docs, Err *err)
 {
     const Par *par = in->source.par;
     Progress *progress = NULL;
     ErrCode rc = progress_start(&progress, "bpe: counting words", input_bytes(in), err);
 
     in->words = words;
+    in->nfc = nfc;
     *n_docs = 0;
     if (rc == ERR_OK)
         rc = in->set ? docscan(in->set, par, count_document, in, progress, err) : count_files(in, progress, err);

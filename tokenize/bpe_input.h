@@ -21,7 +21,7 @@ void bpeinput_close(BpeInput *in);
 /* JSON array of {path, content}, and of what identifies the inputs without their paths. */
 void bpeinput_describe(const BpeInput *in, Buf *inputs, Buf *contents);
 /* Counts the words of this rank's share of all text, or of the sample, of which *n_docs documents (text files: lines) were taken.
- * Not collective. */
-MUST_USE ErrCode bpeinput_count(BpeInput *in, WordGather *words, uint64_t *n_docs, Err *err);
+ * nfc: of the text in Normalization Form C.  * Not collective. */
+MUST_USE ErrCode bpeinput_count(BpeInput *in, WordGather *words, bool nfc, uint64_t *n_docs, Err *err);
 
 #endif

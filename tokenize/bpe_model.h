@@ -19,8 +19,9 @@ typedef struct {
 
 typedef struct {
     const BpeParams *params;
-    const Tokenizer *base; /* goes on from its merges: the first new id is its vocab size; NULL: from bytes */
-    uint64_t memory;       /* for all that training takes; 0: what there is */
+    const Tokenizer *base;     /* goes on from its merges: the first new id is its vocab size; NULL: from bytes */
+    const Tokenizer *extended; /* whose ignore_merges holds, also where training goes on; NULL: none */
+    uint64_t memory;           /* for all that training takes; 0: what there is */
     int threads;
     ErrCode (*save)(void *ctx, const Buf *merges,
                     Err *err); /* called now and then, and after a signal; NULL: never */

@@ -71,6 +71,8 @@ static void put_params(BpePlan *p, const BpeRun *run)
     if (run->extend) {
         buf_puts(b, ",\"extend\":");
         json_put_hash(b, hash128(buf_span(&p->base_json)));
+        if (p->base->nfc) buf_puts(b, ",\"normalizer\":\"NFC\"");
+        if (p->base->ignore_merges) buf_puts(b, ",\"ignore_merges\":true");
     }
     buf_putc(b, '}');
 }
@@ -223,6 +225,7 @@ static ErrCode count(const BpeRun *run, const BpePlan *plan, BpeInput *in, WordL
 {
     const Par *par = run->source.par;
     Arena arena = {0};
+    const bool nfc = plan->base && plan->base->nfc;
     const char *slash = strrchr(run->out, '/');
     GatherSpec spec = {.memory = run->memory,
                        .max_symbols = bpe_max_symbols(run->memory),
@@ -236,7 +239,7 @@ static ErrCode count(const BpeRun *run, const BpePlan *plan, BpeInput *in, WordL
     const double began = cpu_seconds();
     ErrCode rc = par_agree(par, spec.scratch ? ERR_OK : err_nomem(err, "a path"), err);
     if (rc == ERR_OK) rc = wordgather_open(&g, &spec, par, err);
-    if (rc == ERR_OK) rc = par_agree(par, bpeinput_count(in, g, &totals->n_docs, err), err);
+    if (rc == ERR_OK) rc = par_agree(par, bpeinput_count(in, g, nfc, &totals->n_docs, err), err);
     par_sum_u64(par, &totals->n_docs, 1);
     log_debug("bpe: counted in %.2f s of the processor", cpu_seconds() - began);
     if (rc == ERR_OK) rc = wordgather_finish(g, words, err);
@@ -338,6 +341,7 @@ static ErrCode learn(Training *t, WordList *words, Err *err)
     if (!t->plan->base) bpe_alphabet(&t->run->bpe, words, &t->model);
     if ((rc = resume(t, err)) != ERR_OK) return rc;
     task.base = t->upto ? t->upto : t->plan->base;
+    task.extended = t->plan->base;
     if ((rc = bpe_learn(&task, words, &t->merges, err)) != ERR_OK) return rc;
     return make_json(t, false, err);
 }

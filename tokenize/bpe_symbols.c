@@ -36,6 +36,12 @@ static ErrCode merged_word(WordMerger *merger, Span word, Buf *ids, Err *err)
     return rc == ERR_OK ? buf_ok(ids, "a word", err) : rc;
 }
 
+/* A pretoken that is one token without merging. */
+static bool is_whole(const Tokenizer *t, Span word)
+{
+    return t && t->whole && wholewords_find(t->whole, t, word) != NO_ID;
+}
+
 static ErrCode put_words(Symbols *s, const WordList *words, const BpeStart *start, Err *err)
 {
     WordMerger merger = {.t = start->base};
@@ -47,6 +53,7 @@ static ErrCode put_words(Symbols *s, const WordList *words, const BpeStart *star
     s->sym[s->n++] = SEPARATOR;
     for (size_t i = 0; rc == ERR_OK && wordwalk_next(&w); i++) {
         if ((rc = bpe_listen(i, err)) != ERR_OK) break;
+        if (is_whole(start->extended, w.word)) continue;
         size_t n = w.word.n;
         uint32_t *to = s->sym + s->n;
         if (start->base) {

@@ -281,7 +281,7 @@ static ErrCode count_text(void *ctx, Err *err)
     }
     if (rc == ERR_OK) rc = buf_ok(&contents, "inputs", err);
     if (rc == ERR_OK) rc = wordgather_open(&g, &spec, &par, err);
-    if (rc == ERR_OK && (rc = bpeinput_count(in, g, &n_lines, err)) == ERR_OK) CHECK_INT(3, n_lines);
+    if (rc == ERR_OK && (rc = bpeinput_count(in, g, false, &n_lines, err)) == ERR_OK) CHECK_INT(3, n_lines);
     if (rc == ERR_OK && (rc = wordgather_finish(g, &words, err)) == ERR_OK) CHECK_INT(4, words.n_words);
     wordgather_close(g);
     wordlist_clear(&words);

@@ -122,7 +122,7 @@ static void trainer_clear(Trainer *t)
 static ErrCode lay_out(Trainer *t, const BpeTask *task, WordList *words, const BpeModel *model, Err *err)
 {
     uint8_t id_of[256] = {0};
-    BpeStart start = {.id_of_byte = id_of, .base = task->base};
+    BpeStart start = {.id_of_byte = id_of, .base = task->base, .extended = task->extended};
 
     for (uint32_t id = 0; id < model->n_alphabet; id++) id_of[model->alphabet[id]] = (uint8_t)id;
     ErrCode rc = symbols_lay_out(&t->text, words, &start, err);

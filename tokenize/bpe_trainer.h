@@ -115,6 +115,7 @@ typedef struct {
 typedef struct {
     const uint8_t *id_of_byte; /* words of single bytes, or else */
     const Tokenizer *base;     /* words as this one merges them; NULL: none */
+    const Tokenizer *extended; /* words that are tokens of it by ignore_merges have no pairs; NULL: none */
 } BpeStart;
 /* Takes the text of the list, word by word; words of one symbol have no pairs and are left out. */
 MUST_USE ErrCode symbols_lay_out(Symbols *s, const WordList *words, const BpeStart *start, Err *err);
