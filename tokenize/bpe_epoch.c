@@ -324,13 +324,15 @@ static ErrCode track(Epoch *e, Err *err)
 
 /* --- all of it */
 
-/* Four places for each pair there may be, but no more than half the symbols. */
+/* Four places for each pair there may be, but no more than half the symbols and, all threads together, half of what positions may take. */
 static unsigned sketch_bits(const Trainer *t)
 {
     uint64_t pairs = (uint64_t)t->n_ids * t->n_ids;
     unsigned bits = SKETCH_MIN_BITS;
 
-    while (bits < SKETCH_MAX_BITS && (uint64_t)1 << bits < 4 * pairs && (size_t)2 << bits < t->text.n) bits++;
+    while (bits < SKETCH_MAX_BITS && (uint64_t)1 << bits < 4 * pairs && (size_t)2 << bits < t->text.n &&
+           ((uint64_t)t->threads * sizeof(uint32_t) << (bits + 1)) <= t->pool_most / 2)
+        bits++;
     return bits;
 }
 
