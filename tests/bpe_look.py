@@ -1,7 +1,7 @@
 """Slow twin of `tamis bpe stats`, `compare`, `verify` and `inspect`: reads tokenizer.json by itself, encodes by the definition of BPE,
 counts character by character.
   make DIR                 writes DIR/docs.jsonl and DIR/part.txt, seeded
-  spoil KIND IN OUT        another tokenizer.json: swap | flag | added | nfc | ignore
+  spoil KIND IN OUT        another tokenizer.json: swap | flag | added | nfc | ignore | template, bos, eos
   stats TOKENIZER DOCS STATS_JSON     DOCS: JSON Lines of documents, or text whose lines they are (domain given as a fourth argument)
   compare A B DOCS OUTPUT
   tree TOKENIZER ID OUTPUT
@@ -100,6 +100,13 @@ def spoil(kind, src, dst):
         t["normalizer"] = {"type": "NFC"}
     elif kind == "ignore":
         t["model"]["ignore_merges"] = True
+    else:  # a template, or that with another token before or behind a text
+        bos, eos = (["<|pad|>"] if kind == "bos" else []), "<|pad|>" if kind == "eos" else "<|end_of_text|>"
+        tokens = ["<|end_of_text|>", *bos, "", eos]
+        t["post_processor"] = {
+            "type": "TemplateProcessing", "pair": [],
+            "single": [{"SpecialToken": {"id": s, "type_id": 0}} if s else {"Sequence": {"id": "A", "type_id": 0}} for s in tokens],
+            "special_tokens": {a["content"]: {"id": a["content"], "ids": [a["id"]], "tokens": [a["content"]]} for a in t["added_tokens"]}}
     with open(dst, "w", encoding="utf-8") as f:
         json.dump(t, f, ensure_ascii=False)
 

@@ -73,6 +73,12 @@ printf 'caf\303\251' | tamis bpe inspect --color never --ids --text - a.json | c
 printf 'cafe\314\201' | tamis bpe stats -q --json --text other.json - >nfc.stats
 [ "$(field nfc.stats n_words)-$(field nfc.stats text_bytes)" = 1-6 ] || fail "stats of a text that is normalized: $(cat nfc.stats)"
 spoilt ignore '^ignore_merges: only in other.json' 2
+slow spoil template a.json template.json
+for put in bos:before eos:behind; do
+    slow spoil ${put%:*} a.json other.json
+    verify 1 "^post_processor: the tokens put ${put#*:} a text" template.json other.json
+    [ "$(wc -l <verified)" -eq 2 ] || fail "verify of $put says more: $(cat verified)"
+done
 differ='^[0-9]* of 120 texts have other ids in b.json than in a.json; the first is local/docs.jsonl#'
 verify 1 "$differ" a.json b.json docs
 mv verified before

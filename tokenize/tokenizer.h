@@ -59,6 +59,7 @@ struct Tokenizer {
     uint32_t n_ids;          /* highest id + 1 */
     uint32_t eos, bos;       /* NO_ID: none */
     bool adds_bos, adds_eos; /* what post_processor puts around a text; encoding does not */
+    Buf before, behind;      /* the ids that it puts there, u32 */
     Hash128 id;
     bool nfc; /* normalizer: text is put into Normalization Form C, behind the first search for added tokens */
     const Pretokenizer *pretokenizer;

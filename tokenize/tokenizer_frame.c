@@ -53,16 +53,25 @@ static ErrCode read_normalizer(Tokenizer *t, const Json *j, const char *name, Er
 
 /* --- post_processor: what is put around a text when the reference is asked for special tokens */
 
-static bool special_id(const Json *post, const Json *special, uint32_t *id)
+static bool add_id(const Json *j, Buf *ids)
+{
+    uint64_t v;
+
+    if (!j || j->type != JSON_NUMBER || !span_to_u64(j->string, &v) || v >= TOKENIZER_MAX_IDS) return false;
+    buf_put(ids, &(uint32_t){(uint32_t)v}, sizeof(uint32_t));
+    return true;
+}
+
+/* The ids of a template's token, at least one. */
+static bool put_special(const Json *post, const Json *special, Buf *to)
 {
     const Json *tokens = json_get(post, "special_tokens"), *key = json_get(special, "id");
-    uint64_t v;
 
     if (!key || key->type != JSON_STRING || !tokens) return false;
     const Json *ids = json_get(json_get(tokens, (const char *)key->string.p), "ids");
-    if (!ids || ids->type != JSON_ARRAY || ids->n == 0 || ids->child->type != JSON_NUMBER) return false;
-    if (!span_to_u64(ids->child->string, &v) || v >= TOKENIZER_MAX_IDS) return false;
-    *id = (uint32_t)v;
+    if (!ids || ids->type != JSON_ARRAY || ids->n == 0) return false;
+    for (const Json *j = ids->child; j; j = j->next)
+        if (!add_id(j, to)) return false;
     return true;
 }
 
@@ -71,7 +80,6 @@ static ErrCode read_template(Tokenizer *t, const Json *post, const char *name, E
 {
     const Json *single = json_get(post, "single");
     bool text_seen = false;
-    uint32_t id;
 
     if (!single || single->type != JSON_ARRAY)
         return tokenizer_refuse(name, err, "post_processor.single is no array");
@@ -80,14 +88,17 @@ static ErrCode read_template(Tokenizer *t, const Json *post, const char *name, E
             text_seen = true;
             continue;
         }
-        if (!special_id(post, json_get(j, "SpecialToken"), &id))
+        if (!put_special(post, json_get(j, "SpecialToken"), text_seen ? &t->behind : &t->before))
             return tokenizer_refuse(name, err, "post_processor.single has a token that special_tokens has not");
-        if (text_seen)
-            t->adds_eos = true;
-        else if (!t->adds_bos)
-            t->bos = id, t->adds_bos = true;
+        *(text_seen ? &t->adds_eos : &t->adds_bos) = true;
     }
     return ERR_OK;
+}
+
+/* ["<s>", 0] */
+static bool put_pair(const Json *pair, Buf *to)
+{
+    return pair && pair->type == JSON_ARRAY && pair->n == 2 && add_id(pair->child->next, to);
 }
 
 static ErrCode read_post(Tokenizer *t, const Json *j, const char *name, Err *err)
@@ -96,12 +107,10 @@ static ErrCode read_post(Tokenizer *t, const Json *j, const char *name, Err *err
     if (is_type(j, "TemplateProcessing")) return read_template(t, j, name, err);
     if (!is_type(j, "RobertaProcessing") && !is_type(j, "BertProcessing"))
         return refuse_step(name, err, "post_processor", j);
-    const Json *cls = json_get(j, "cls"); /* ["<s>", 0] */
-    uint64_t id;
-    if (!cls || cls->type != JSON_ARRAY || cls->n != 2 || cls->child->next->type != JSON_NUMBER ||
-        !span_to_u64(cls->child->next->string, &id) || id >= TOKENIZER_MAX_IDS)
+    if (!put_pair(json_get(j, "cls"), &t->before))
         return tokenizer_refuse(name, err, "post_processor.cls is not a token and its id");
-    t->bos = (uint32_t)id;
+    if (!put_pair(json_get(j, "sep"), &t->behind))
+        return tokenizer_refuse(name, err, "post_processor.sep is not a token and its id");
     t->adds_bos = t->adds_eos = true;
     return ERR_OK;
 }
@@ -121,6 +130,8 @@ ErrCode tokenizer_read_frame(Tokenizer *t, const Json *root, const char *name, E
     if (!is_null(json_get(root, "padding"))) return tokenizer_refuse(name, err, "padding is not null");
     rc = each_step(t, json_get(root, "normalizer"), "normalizers", read_normalizer, name, err);
     if (rc == ERR_OK) rc = each_step(t, post, "processors", read_post, name, err);
+    if (rc == ERR_OK && (t->before.oom || t->behind.oom)) rc = err_nomem(err, "a tokenizer");
+    if (rc == ERR_OK && t->adds_bos) memcpy(&t->bos, t->before.p, sizeof t->bos);
     if (rc == ERR_OK) rc = each_step(t, json_get(root, "decoder"), "decoders", read_decoder, name, err);
     if (rc == ERR_OK) rc = pretokenizer_read(&t->pretokenizer, json_get(root, "pre_tokenizer"), name, err);
     return rc;

@@ -421,6 +421,8 @@ void tokenizer_free(Tokenizer *t)
     pretokenizer_free(t->pretokenizer);
     free(t->added[0].node);
     free(t->added[1].node);
+    buf_clear(&t->before);
+    buf_clear(&t->behind);
     arena_clear(&t->arena);
     free(t);
 }

@@ -135,10 +135,10 @@ static void compare_frame(const Tokenizer *a, const Tokenizer *b, Differences *d
         buf_printf(&d->shown, "normalizer: NFC only in %s\n", d->name[b->nfc]);
     if (a->ignore_merges != b->ignore_merges && differ(d, DIFF_FRAME))
         buf_printf(&d->shown, "ignore_merges: only in %s\n", d->name[b->ignore_merges]);
-    if ((a->adds_bos != b->adds_bos || (a->adds_bos && a->bos != b->bos)) && differ(d, DIFF_FRAME))
-        buf_puts(&d->shown, "post_processor: the token put before a text\n");
-    if (a->adds_eos != b->adds_eos && differ(d, DIFF_FRAME))
-        buf_puts(&d->shown, "post_processor: the token put behind a text\n");
+    if (!span_eq(buf_span(&a->before), buf_span(&b->before)) && differ(d, DIFF_FRAME))
+        buf_puts(&d->shown, "post_processor: the tokens put before a text\n");
+    if (!span_eq(buf_span(&a->behind), buf_span(&b->behind)) && differ(d, DIFF_FRAME))
+        buf_puts(&d->shown, "post_processor: the tokens put behind a text\n");
 }
 
 ErrCode tokenizer_differences(const Tokenizer *a, const Tokenizer *b, Differences *d, Err *err)
