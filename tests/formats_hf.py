@@ -21,7 +21,7 @@ from tokenizers import Tokenizer
 
 CHARS = " \t\u00a0\u3000\u2028aab  bB_-,.!?'0129éüø中文的龥。！アשا\u0301😀\U00010400\u200d"
 MARKED = ["e\u0301", "s\u0323\u0307", "s\u0307\u0323", "\u1e0b\u0323", "\u1100\u1161\u11a8", "\u212b", "\u0344", "\u0958", "\u0301", "\u0327", "a\u05b0"]
-CONTENTS = ["<s>", "<s><e>", "<|x|>", "ab", "b", "B", "éé", "ü", "中", "中文", "a b", "_", "aab", "<|", "0", "的。", " a", "b ", "\u212b", "e\u0301"]
+CONTENTS = ["<s>", "<s><e>", "<|x|>", "ab", "b", "B", "éé", "ü", "中", "中文", "a b", "_", "aab", "<|", "0", "的。", " a", "b ", " ", "\u212b", "e\u0301"]
 
 
 def fail(what):
@@ -87,33 +87,40 @@ def with_added(base, rnd):
         else:
             number_of, number = number, number + 1
         flags = {key: rnd.random() < 0.3 for key in ("single_word", "lstrip", "rstrip", "normalized", "special")}
-        if content[0] == " " or content[-1] == " ":
-            flags["lstrip"] = flags["rstrip"] = False  # the reference panics where two tokens take the same white space
         d["added_tokens"].append(dict(id=number_of, content=content, **flags))
-    if any(" " in c[:1] + c[-1:] for c in contents):
-        for token in d["added_tokens"]:
-            token["lstrip"] = token["rstrip"] = False
     if rnd.random() < 0.4:
         d["normalizer"] = {"type": "NFC"}
     return d
 
 
+def encode_or_panic(theirs, text):
+    """None where the reference panics: two tokens take the same white space."""
+    try:
+        return theirs.encode(text + "\n", add_special_tokens=False)
+    except BaseException as e:
+        if type(e).__name__ != "PanicException":
+            raise
+        return None
+
+
 def check_added(p, base, rnd, rounds):
-    n = 0
+    n = panics = 0
     for _ in range(rounds):
         d = with_added(base, rnd)
         path = p.path(".json")
         with open(path, "w", encoding="utf-8") as f:
             json.dump(d, f)
-        theirs, texts = Tokenizer.from_file(path), random_texts(rnd, 150)
+        theirs = Tokenizer.from_file(path)
+        both = [(t, encode_or_panic(theirs, t)) for t in random_texts(rnd, 150)]
+        texts, encoded = [t for t, e in both if e is not None], [e for _, e in both if e is not None]
         n += len(texts)
-        encoded = theirs.encode_batch([t + "\n" for t in texts], add_special_tokens=False)
+        panics += len(both) - len(texts)
         same("added tokens %s" % d["added_tokens"], texts, p.ids(path, texts), [e.ids for e in encoded])
         if d["normalizer"] and d["normalizer"]["type"] == "NFC":
             continue
         same("offsets %s" % d["added_tokens"], texts, p.offsets(path, texts),
              [[[i, a, b] for i, (a, b) in zip(e.ids, e.offsets)] for e in encoded])
-    print("ok added tokens: %d vocabularies, %d texts" % (rounds, n))
+    print("ok added tokens: %d vocabularies, %d texts, %d more on which the reference panics" % (rounds, n, panics))
 
 
 def check_decode(p, path, rnd):

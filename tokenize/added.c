@@ -137,7 +137,8 @@ AddedScan added_scan(const Tokenizer *t, int pass, Span text, EncodeMode mode)
                        .at = trie->n_nodes ? 0 : text.n};
 }
 
-static AddedHit take(AddedScan *s, uint32_t id, size_t begin, size_t end)
+/* False when white space that an earlier token took leaves nothing of it: the reference drops empty pieces. */
+static bool take(AddedScan *s, uint32_t id, size_t begin, size_t end, AddedHit *hit)
 {
     unsigned flags = s->t->flags[id];
 
@@ -147,8 +148,10 @@ static AddedHit take(AddedScan *s, uint32_t id, size_t begin, size_t end)
         if (end >= s->run_end) s->run_end = space_end(s->text, end); /* else it lies in that run: no second look */
         end = s->run_end;
     }
+    if (begin >= end) return false;
     s->done = end;
-    return (AddedHit){id, begin, end};
+    *hit = (AddedHit){id, begin, end};
+    return true;
 }
 
 bool added_next(AddedScan *s, AddedHit *hit)
@@ -162,7 +165,7 @@ bool added_next(AddedScan *s, AddedHit *hit)
         unsigned flags = s->t->flags[id];
         if (s->skip_special && (flags & TOKEN_SPECIAL)) continue;
         if ((flags & TOKEN_SINGLE_WORD) && !stands_alone(text, s->at, s->at + n)) continue;
-        *hit = take(s, id, s->at, s->at + n);
+        if (!take(s, id, s->at, s->at + n, hit)) continue;
         s->at += n;
         return true;
     }

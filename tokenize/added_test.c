@@ -79,6 +79,17 @@ TEST(white_space_may_be_taken_twice)
     tokenizer_free(t);
 }
 
+/* A token that strips to the left does not reach back into what was taken; when nothing is left of it, it is not there. */
+TEST(tokens_of_taken_white_space_are_dropped)
+{
+    Tokenizer *t = with_added((const Added[]){{"A", "r"}, {" ", "l"}}, 2);
+
+    check_ids(t, ENCODE_ALL, "A b", "4 1");
+    check_ids(t, ENCODE_ALL, "A  b", "4 1"); /* the reference panics */
+    check_ids(t, ENCODE_ALL, "a b A b", "0 5 1 5 4 1");
+    tokenizer_free(t);
+}
+
 TEST(two_searches_and_the_longest)
 {
     Tokenizer *t = with_added((const Added[]){{"<a>", "n"}, {"<a><b", "ns"}}, 2);
