@@ -9,6 +9,8 @@
 
 #include <stdlib.h>
 
+enum { MAX_STEPS = 1 << 30 }; /* of merging all tokens alone: a second or so; cl100k_base takes a few million */
+
 typedef struct {
     const Span *bytes;
     uint32_t *slot; /* ids by hash of their bytes; NO_ID: empty */
@@ -53,15 +55,21 @@ static DraftMerge parts_of(const Ranks *r, uint32_t id)
     return (DraftMerge){rank_of(r, token, 0, begin[1]), rank_of(r, token, begin[1], begin[2])};
 }
 
-ErrCode merges_of_ranks(const Span *bytes, uint32_t n_ids, DraftMerge *made, Err *err)
+ErrCode merges_of_ranks(const char *name, const Span *bytes, uint32_t n_ids, DraftMerge *made, Err *err)
 {
     Ranks r = {.bytes = bytes};
     size_t n_slots = 16, longest = 2;
+    uint64_t steps = 0;
 
     while (n_slots < 2 * (size_t)n_ids) n_slots *= 2;
     r.mask = n_slots - 1;
-    for (uint32_t id = 0; id < n_ids; id++)
+    for (uint32_t id = 0; id < n_ids; id++) {
         if (bytes[id].n > longest) longest = bytes[id].n;
+        steps += (uint64_t)bytes[id].n * bytes[id].n;
+    }
+    if (steps > MAX_STEPS)
+        return err_set(err, ERR_LIMIT, "%s: too many long tokens: the squares of their lengths come to more than %d",
+                       name, MAX_STEPS);
     r.slot = malloc(n_slots * sizeof *r.slot);
     r.begin = malloc((longest + 1) * sizeof *r.begin);
     r.rank = malloc(longest * sizeof *r.rank);

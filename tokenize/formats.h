@@ -70,7 +70,7 @@ MUST_USE ErrCode draft_pretokenizer(TokenizerDraft *d, const char *chain, Err *e
 
 /* --- the merges that make tokens of given bytes, as byte pair encoding by rank (lower ids first) has them: the two parts that the
  * token's own bytes come to. NO_ID where they do not. */
-MUST_USE ErrCode merges_of_ranks(const Span *bytes, uint32_t n_ids, DraftMerge *made, Err *err);
+MUST_USE ErrCode merges_of_ranks(const char *name, const Span *bytes, uint32_t n_ids, DraftMerge *made, Err *err);
 /* The merges of a tokenizer by rank; three numbers each: left, right, what they make. t->n_merges * 3 numbers. */
 void tokenizer_list_merges(const Tokenizer *t, uint32_t *out);
 

@@ -140,7 +140,7 @@ static ErrCode find_merges(TokenizerDraft *d, const Span *bytes, uint32_t n_rank
     DraftMerge *made = arena_array(&d->arena, n_ranks, sizeof *made);
 
     if (!made) return err_nomem(err, "a vocabulary");
-    ErrCode rc = merges_of_ranks(bytes, n_ranks, made, err);
+    ErrCode rc = merges_of_ranks(d->name, bytes, n_ranks, made, err);
     for (uint32_t id = 0; rc == ERR_OK && id < n_ranks; id++) {
         if (made[id].left != NO_ID)
             d->merge[d->n_merges++] = made[id];
@@ -286,7 +286,7 @@ ErrCode tiktoken_write(const Tokenizer *t, Buf *out, Err *err)
         bytes[id] = t->bytes[id];
         if (bytes[id].n > FORMAT_MAX_TOKEN) rc = not_ranked(err, id, "is too long");
     }
-    if (rc == ERR_OK) rc = merges_of_ranks(bytes, t->n_ids, made, err);
+    if (rc == ERR_OK) rc = merges_of_ranks("tiktoken", bytes, t->n_ids, made, err);
     if (rc == ERR_OK) {
         tokenizer_list_merges(t, list);
         rc = check_ranks(t, made, list, err);
