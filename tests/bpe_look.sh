@@ -100,6 +100,19 @@ sed 's/│//g; s/\\n$//' view | cmp - plain.txt || fail "the text is not what is
 printf 'a\033[31mb<|pad|>\377' | tamis bpe inspect --color never --text - a.json >view
 [ "$(cat view)" = 'a│\x1b│[│3│1│m│b│<|pad|>│\xff' ] || fail "controls are shown as $(cat view)"
 [ "$(tamis bpe inspect a.json '\x3c|pad|>' | head -n 1)" = '702  "<|pad|>"' ] || fail "a token by its text"
+head -c 65536 /dev/zero | tr '\0' a >aaa
+tamis bpe -q -n 270 -o doubled.json --text aaa
+tamis bpe inspect doubled.json 268 >card
+{ grep -q 'and more$' card && [ "$(wc -l <card)" -lt 4120 ]; } || fail "a tree of 16383 nodes: $(wc -l <card) lines"
+python3 - >long.tiktoken <<'END'
+import base64
+for rank in range(556):
+    token = bytes([rank]) if rank < 256 else rank.to_bytes(2, "big") * 1024
+    print(base64.b64encode(token).decode(), rank)
+END
+status=0
+tamis bpe convert -q --encoding r50k_base -o long.json long.tiktoken 2>log || status=$?
+{ [ $status -eq 4 ] && grep -q 'long.tiktoken: too many long tokens' log; } || fail "long tokens: status $status, $(cat log)"
 status=0
 tamis bpe inspect -q a.json 715 2>/dev/null || status=$?
 [ $status -eq 1 ] || fail "an id that is not there: status $status"

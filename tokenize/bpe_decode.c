@@ -15,6 +15,8 @@ static const char after[] =
     "The text is what HuggingFace `tokenizers` decodes: special tokens left out, what is no UTF-8 "
     "replaced by U+FFFD.";
 
+enum { LINE_MAX_BYTES = 256 << 20 };
+
 typedef struct {
     const char *ids;
     bool lossless, keep_special, json;
@@ -114,22 +116,35 @@ static ErrCode write_line(Decoder *d, Err *err)
     return fwrite(out->p, 1, out->n, stdout) == out->n ? ERR_OK : err_sys(err, "cannot write to stdout");
 }
 
+/* The next line with its '\n'; empty at the end. */
+static ErrCode next_line(Decoder *d, FILE *f, Buf *line, Err *err)
+{
+    int c = 0;
+
+    buf_reset(line);
+    d->line++;
+    while (c != '\n' && (c = getc_unlocked(f)) != EOF) {
+        if (line->n == LINE_MAX_BYTES)
+            return err_set(err, ERR_LIMIT, "%s: line %" PRIu64 " has more than %d bytes", d->path, d->line,
+                           LINE_MAX_BYTES);
+        buf_putc(line, (char)c);
+    }
+    return buf_ok(line, "a line", err);
+}
+
 static ErrCode decode_lines(Decoder *d, FILE *f, Err *err)
 {
-    char *line = NULL;
-    size_t cap = 0;
-    ssize_t n;
-    ErrCode rc = ERR_OK;
+    Buf line = {0};
+    ErrCode rc;
 
-    while (rc == ERR_OK && (n = getline(&line, &cap, f)) >= 0) {
-        Span s = span_trim((Span){(const uint8_t *)line, (size_t)n});
-        d->line++;
+    while ((rc = next_line(d, f, &line, err)) == ERR_OK && line.n) {
+        Span s = span_trim(buf_span(&line));
         if (s.n == 0) continue;
         /* The id's span is into the line, which stands until the next one. */
-        if ((rc = read_line(d, s, err)) == ERR_OK) rc = write_line(d, err);
+        if ((rc = read_line(d, s, err)) != ERR_OK || (rc = write_line(d, err)) != ERR_OK) break;
     }
     if (rc == ERR_OK && ferror(f)) rc = err_sys(err, "cannot read %s", d->path);
-    free(line);
+    buf_clear(&line);
     return rc;
 }
 

@@ -23,7 +23,8 @@ static const char *const color_names[] = {"auto", "always", "never", NULL};
 
 enum {
     QUOTED_CHARS = 60,
-    TREE_DEPTH = 40, /* levels drawn: a trained token of 128 bytes has less */
+    TREE_LINES = 4096, /* a tree that shares its parts may have 2^40 */
+    TREE_DEPTH = 40,   /* levels drawn: a trained token of 128 bytes has less */
     VIEW_MAX_BYTES = 64 << 20,
     VIEW_COLUMNS = 100
 };
@@ -42,6 +43,8 @@ typedef struct {
     uint32_t *merges;  /* by merge rank: left, right, what they make */
     uint32_t *made_by; /* by id: merge rank of the first merge that makes it, or NO_ID */
     Encoder *encoder;
+    unsigned n_drawn; /* lines of the tree in work */
+    bool cut;         /* it has more */
     Buf out, ids;
 } Inspector;
 
@@ -55,11 +58,16 @@ static void put_tree(Inspector *in, uint32_t id, Buf *lead, int depth)
     const uint32_t *m = in->made_by[id] == NO_ID ? NULL : in->merges + 3 * (size_t)in->made_by[id];
     const size_t n = lead->n;
 
+    in->n_drawn++;
     put_quoted(in, id);
     buf_printf(&in->out, " %" PRIu32, id);
     if (m) buf_printf(&in->out, ", merge %" PRIu32, in->made_by[id]);
     buf_puts(&in->out, m && depth == TREE_DEPTH ? ", of more\n" : "\n");
     for (int side = 0; m && side < 2 && depth < TREE_DEPTH; side++) {
+        if (in->n_drawn == TREE_LINES) {
+            in->cut = true;
+            return;
+        }
         buf_put_span(&in->out, buf_span(lead));
         buf_puts(&in->out, side ? "\u2514\u2500 " : "\u251c\u2500 ");
         buf_puts(lead, side ? "   " : "\u2502  ");
@@ -146,7 +154,10 @@ static ErrCode put_token(Inspector *in, uint32_t id, Err *err)
     if (in->made_by[id] != NO_ID) {
         buf_puts(&in->out, "  tree     ");
         buf_puts(&lead, "           ");
+        in->n_drawn = 0;
+        in->cut = false;
         put_tree(in, id, &lead, 0);
+        if (in->cut) buf_puts(&in->out, "           \u2026 and more\n");
     }
     put_users(in, id);
     if (rc == ERR_OK) rc = buf_ok(&lead, "a tree", err);
