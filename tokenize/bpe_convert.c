@@ -15,7 +15,9 @@ static const char *const to_names[] = {"tokenizer.json", "tiktoken", "gguf", NUL
 static const char after[] =
     "IN: tokenizer.json, a tiktoken file, vocab.json with merges.txt beside it, or a GGUF file; told by content.\n"
     "A tiktoken file names neither its pre-tokenizer nor its special tokens: --encoding gives both, --pre-tokenizer\n"
-    "and --special one by one. Nothing is written that would not come back the same.";
+    "and --special one by one. What a format cannot say is refused, but for\n"
+    "the normalizer (in neither), the flag normalized (not in GGUF), added tokens and pre-tokenizer (not in "
+    "tiktoken).";
 
 typedef struct {
     const char *out;

@@ -9,16 +9,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char after[] =
-    "With a mixture.json in DATASET its weights are the shares of text that are counted. The "
-    "added tokens of a preset\n"
-    "come behind the last merge: 100000 + 15. Presets: tamis starts from all 256 bytes and "
-    "adds <|end_of_text|> (the end\n"
-    "of a document) and 14 more special tokens; deepseek-llm starts from the bytes seen and "
-    "adds what DeepSeek-LLM adds.\n"
-    "With --extend, ids and tokens of that file stay as they are, and --vocab-size is of all "
-    "ids.\n"
-    "`tamis bpe convert`, `tamis bpe decode` do other things with a tokenizer: see their --help.";
+static const char after[] = "With a mixture.json in DATASET its weights are the shares of text that are counted. The "
+                            "added tokens of a preset\n"
+                            "come behind the last merge: 100000 + 15. Presets: tamis starts from all 256 bytes and "
+                            "adds <|end_of_text|> (the end\n"
+                            "of a document) and 14 more special tokens; deepseek-llm starts from the bytes seen and "
+                            "adds what DeepSeek-LLM adds.\n"
+                            "With --extend, ids and tokens of that file stay as they are, and --vocab-size is of all "
+                            "ids.\n"
+                            "`tamis bpe convert`, decode, inspect, stats, compare and verify do other things with a "
+                            "tokenizer: see their --help.";
 
 static const char *const presets[] = {"tamis", "deepseek-llm", NULL};
 enum { ALPHABET_PRESET, ALPHABET_ALL, ALPHABET_SEEN };
