@@ -178,7 +178,8 @@ static ErrCode count_document(void *ctx, int thread, const Doc *doc, const DocPl
     return count_text(in, thread, doc->text, err);
 }
 
-/* Offset of the first byte behind a '\n' at or after `from - 1`: where the first line begins that starts at or after `from`. */
+/* Offset of the first byte behind a '\n' at or after `from - 1`: where the first line begins that starts at or after `from`.
+ * ERR_LIMIT when the line before is too long. */
 static ErrCode line_start(InFile *f, uint64_t from, uint64_t *start, Err *err)
 {
     uint8_t block[4096];
@@ -187,6 +188,8 @@ static ErrCode line_start(InFile *f, uint64_t from, uint64_t *start, Err *err)
     *start = 0;
     if (from == 0) return ERR_OK;
     while (at < size) {
+        if (at - from > LINE_MAX_BYTES && at > from)
+            return err_set(err, ERR_LIMIT, "%s: a line of more than %d bytes", infile_path(f), LINE_MAX_BYTES);
         size_t n = size - at < sizeof block ? (size_t)(size - at) : sizeof block;
         ErrCode rc = infile_read(f, at, block, n, err);
         if (rc != ERR_OK) return rc;
@@ -219,8 +222,6 @@ static ErrCode count_chunk(BpeInput *in, const Chunk *c, int thread, Err *err)
     if ((rc = line_start(c->file, c->begin, &begin, err)) != ERR_OK) return rc;
     if ((rc = line_start(c->file, c->end, &end, err)) != ERR_OK) return rc;
     if (begin >= end || begin >= c->end) return ERR_OK;
-    if (end - c->end > LINE_MAX_BYTES)
-        return err_set(err, ERR_LIMIT, "%s: a line of more than %d bytes", infile_path(c->file), LINE_MAX_BYTES);
     buf_recycle(raw);
     if (!buf_reserve(raw, (size_t)(end - begin))) return err_nomem(err, "a piece of text");
     raw->n = (size_t)(end - begin);
@@ -243,6 +244,7 @@ static ErrCode count_files(BpeInput *in, Progress *progress, Err *err)
     size_t begin = in->n_chunks * rank / ranks, end = in->n_chunks * (rank + 1) / ranks;
     ErrCode *rc_of = calloc(in->n_chunks + 1, sizeof *rc_of), rc;
     Err *err_of = calloc(in->n_chunks + 1, sizeof *err_of);
+    bool failed = false;
 
     if (!rc_of || !err_of) {
         rc = err_nomem(err, "a list of chunks");
@@ -250,10 +252,18 @@ static ErrCode count_files(BpeInput *in, Progress *progress, Err *err)
     }
 #pragma omp parallel for schedule(dynamic, 1) num_threads(par->threads)
     for (size_t i = begin; i < end; i++) { /* slot i belongs to chunk i */
+        bool stop;
+#pragma omp atomic read
+        stop = failed;
+        if (stop) continue; /* the run ends with the error of another chunk */
         if (interrupt_seen())
             rc_of[i] = err_set(&err_of[i], ERR_INTR, "interrupted; a rerun counts again");
         else
             rc_of[i] = count_chunk(in, &in->chunk[i], omp_get_thread_num(), &err_of[i]);
+        if (rc_of[i] != ERR_OK) {
+#pragma omp atomic write
+            failed = true;
+        }
         progress_add(progress, 0, in->chunk[i].end - in->chunk[i].begin);
         progress_tick(progress);
     }
