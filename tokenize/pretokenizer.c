@@ -144,7 +144,8 @@ void pretokenizer_free(const Pretokenizer *p)
 PretokenScanner pretoken_fastest(const PretokenScanners *s)
 {
 #if defined(__x86_64__) && defined(__GNUC__)
-    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi2") && __builtin_cpu_supports("popcnt"))
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2") &&
+        __builtin_cpu_supports("popcnt"))
         return s->avx2;
 #endif
     return s->portable;
