@@ -312,8 +312,9 @@ TEST(behaviors_of_splits)
 
 TEST(patterns_that_are_not_followed)
 {
-    static const char *const pattern[] = {"(?m:a.)", "\\\\b", "[a[bc]]", "[a&&b]", "a{1,3}+",
-                                          "[\\\\W]", "(",     "a**)",    "[]a]",   ""};
+    static const char *const pattern[] = {"(?m:a.)", "\\\\b", "[a[bc]]", "[a&&b]", "a{1,3}+", "[\\\\W]",
+                                          "(",       "a**)",  "[]a]",    "",       "a\\\\C",  "\\\\Qa\\\\E",
+                                          "\\\\pL",  "a{,3}", "a{2}?",   "(?s)a",  "(?U:a)",  "(*ACCEPT)"};
     const Pretokenizer *p;
     PretokenScan *s;
     Buf json = {0};

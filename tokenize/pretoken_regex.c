@@ -68,6 +68,8 @@ static void translate_escape(Translation *t)
 
     t->at += 2;
     if (c == 'b' || c == 'B') t->why = "a word boundary";
+    if (c == 'Q' || c == 'E') t->why = "\\Q or \\E";
+    if ((c == 'p' || c == 'P') && (t->at >= t->in.n || t->in.p[t->at] != '{')) t->why = "\\p without braces";
     if (members && t->in_class && c < 'a') t->why = "\\S, \\W or \\H in a class";
     if (!members) {
         buf_putc(t->out, '\\');
@@ -82,11 +84,26 @@ static void translate_escape(Translation *t)
     }
 }
 
-static bool has_option_m(Span s, size_t at)
+/* Options of a group, (?im-x: or (?i), that both read alike; `at` is behind "(?". What is no option is for PCRE2 to judge. */
+static const char *refused_option(Span s, size_t at)
 {
-    for (; at < s.n && (ascii_is_alpha(s.p[at]) || s.p[at] == '-'); at++)
-        if (s.p[at] == 'm') return true;
-    return false;
+    const char *why = NULL;
+    size_t i = at;
+
+    for (; i < s.n && (ascii_is_alpha(s.p[i]) || s.p[i] == '-'); i++)
+        if (s.p[i] == 'm')
+            return "the option m";
+        else if (!strchr("ix-", s.p[i]))
+            why = "an option other than i and x";
+    return i > at && i < s.n && (s.p[i] == ':' || s.p[i] == ')') ? why : NULL;
+}
+
+/* What `{` begins: {,n} and {n}? are other things to Oniguruma. */
+static const char *refused_braces(Span s, size_t at)
+{
+    if (++at < s.n && s.p[at] == ',') return "{,n}";
+    while (at < s.n && ascii_is_digit(s.p[at])) at++;
+    return at + 1 < s.n && s.p[at] == '}' && s.p[at + 1] == '?' ? "? behind {n}" : NULL;
 }
 
 static void translate_character(Translation *t)
@@ -104,8 +121,12 @@ static void translate_character(Translation *t)
         if (left > 1 && p[1] == '^') buf_putc(t->out, '^'), t->at++;
         if (t->at < t->in.n && t->in.p[t->at] == ']') t->why = "] as the first in a class";
         return;
-    } else if (left > 2 && p[0] == '(' && p[1] == '?' && has_option_m(t->in, t->at + 2)) {
-        t->why = "the option m";
+    } else if (left > 1 && p[0] == '(' && p[1] == '*') {
+        t->why = "(*";
+    } else if (left > 2 && p[0] == '(' && p[1] == '?') {
+        t->why = refused_option(t->in, t->at + 2);
+    } else if (*p == '{') {
+        t->why = refused_braces(t->in, t->at);
     } else if (left > 1 && p[0] == '}' && p[1] == '+') {
         t->why = "+ behind {n,m}";
     }
@@ -131,7 +152,8 @@ static const char *translate(Span pattern, Buf *out)
 static ErrCode compile(RegexStep *step, const PretokenStep *from, Span pattern, const char *name, Err *err)
 {
     pcre2_compile_context *context = pcre2_compile_context_create(NULL);
-    uint32_t flags = PCRE2_UTF | (from->literal ? PCRE2_LITERAL : PCRE2_UCP | PCRE2_MULTILINE);
+    uint32_t flags =
+        PCRE2_UTF | (from->literal ? PCRE2_LITERAL : PCRE2_UCP | PCRE2_MULTILINE | PCRE2_NEVER_BACKSLASH_C);
     PCRE2_SIZE at;
     int why;
 

@@ -1,9 +1,9 @@
 /* tokenize/pretoken_regex.h - any chain of splits, one regular expression after the other through PCRE2, each on the pieces that the
  * one before left; private to pretokenizer.c.
  *
- * Patterns are written for Oniguruma in Ruby's syntax. What PCRE2 reads otherwise is translated (\s \w \h), or refused by name: (?m),
- * \b, classes in classes and &&, {n,m}+, \W and the like inside a class. Known to differ: categories are those of PCRE2's Unicode,
- * and ignoring case does not take one character for two.
+ * Patterns are written for Oniguruma in Ruby's syntax. What PCRE2 reads otherwise is translated (\s \w \h), or refused by name: options
+ * other than i and x, \b, \C, \Q, \pL, (*, {n,m}+, {,n}, {n}?, classes in classes and &&, \W and the like inside a class. Known to
+ * differ: categories are those of PCRE2's Unicode, and ignoring case does not take one character for two.
  *
  * A run of bytes that are no UTF-8 is a pretoken of its own, since no pattern can say anything about it. A pattern that backtracks
  * past the limits is an error that names it and the place: no other cut would be the reference's. */
