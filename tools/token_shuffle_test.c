@@ -29,18 +29,15 @@ static void make_text(Buf *text, uint32_t n)
     for (uint64_t i = 0; i < units; i++) buf_puts(text, unit[mix64(n * 1000003ull + i) % 6]);
 }
 
-static bool many_domains;          /* 50 of them */
+static bool many_domains; /* 50 of them: */
+static char many_names[50][8];
 static uint32_t n_made = PER_PART; /* of each part, documents that are made */
 
 static Span domain_of(uint32_t n)
 {
     static const char *const domain[] = {"web-en", "web/zh", "code"};
-    static char name[50][8];
 
-    if (many_domains) {
-        snprintf(name[n % 50], sizeof name[0], "d%" PRIu32, n % 50);
-        return span_str(name[n % 50]);
-    }
+    if (many_domains) return span_str(many_names[n % 50]);
     return n % 10 == 9 ? (Span){NULL, 0} : span_str(domain[n % 3]);
 }
 
@@ -273,6 +270,7 @@ TEST(more_streams_than_files_may_be_open)
     Err err = {0};
 
     many_domains = true;
+    for (unsigned i = 0; i < 50; i++) snprintf(many_names[i], sizeof many_names[0], "d%u", i);
     DatasetSet *set = make_set(check_tmpdir());
     ShuffleSpec spec = {
         .set = set, .tokenizer = t, .out_dir = check_tmpdir(), .n_shards = 4, .seed = 3, .memory = 64 << 20};
