@@ -77,7 +77,7 @@ CONF
     export SLURM_CONF
     slurmctld -i -f "$SLURM_CONF" || skip "slurmctld does not start here: $(tail -n 1 "$c/log/slurmctld")"
     for n in 1 2 3; do slurmd -N n$n -f "$SLURM_CONF" || skip "slurmd does not start here: $(tail -n 1 "$c/log/n$n")"; done
-    for _ in $(seq 100); do
+    for _ in $(seq 300); do
         [ "$(sinfo --noheader --format='%t %D' 2>/dev/null)" != "idle 3" ] || return 0
         sleep 0.1
     done
