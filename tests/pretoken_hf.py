@@ -33,7 +33,9 @@ CHAINS = [("gpt2", GPT2), ("cl100k", sequence(split(CL100K))), ("qwen2", sequenc
 # Of no known name: through PCRE2.
 OTHERS = [sequence(split("\\s?\\p{L}+|\\d{2}(?=\\w)|^ |\\s+$")), sequence(split("[\\s,]+", "Contiguous"), split("e", "MergedWithNext", kind="String")),
           sequence({"type": "Digits", "individual_digits": False}, {"type": "Punctuation", "behavior": "Isolated"}),
-          sequence(split("a*", "MergedWithPrevious", True), {"type": "Digits", "individual_digits": True})]
+          sequence(split("a*", "MergedWithPrevious", True), {"type": "Digits", "individual_digits": True}),
+          sequence(split("\\p{Han}+|(?<k>[^\\s\\p{Han}]{2,}(?#?))|(?i:'s|(?:'t)+)|[\\P{^Katakana}]|(?>\\p{Lu}*?)\\p{Ll}")),
+          sequence(split("[^\r\n\\p{L}\\p{N}]?[\\p{Lu}\\p{Lo}\\p{M}]*[\\p{Ll}\\p{Lo}\\p{M}]+(?i:'s|'t|'re|'ve|'m|'ll|'d)?|\\p{N}{1,3}| ?[^\\s\\p{L}\\p{N}]+[\r\n/]*|\\s*[\r\n]+|\\s+(?!\\S)|\\s+"))]
 EDGES = (" \t\r\n\n\n    \u00a0\u2003\u3000\u2028\u0085\u1680aZst!-_~'''019\u00b2\u00bd\u3007\u2167\uff11\u00e9\u00dc\u1ec7\u03b1中龥龦ーが・゠\u3099\u3097、。，：！"
          "\u201c\u2014Ａａｶשا\u0301😀\U00020000\U00010400\U0001d7ceա\u00aa\u00a9\u0e31\u093e\u200b\ufeff\x00\x01\x1f\x7f\u0378\u017f\u212a\u4dc0\u4000\u4e00\u9f7f\u9fa5\ue000+$<")
 PHRASES = ["'s", "'S", "'ll", "'RE", "'ſ", "'x", " '", "I'm", "'t's", "12345", " 12", "the ", " word", "\n\n", "\r\n", "  \n ", " \n \n", "!\n", "!\n \n", "\t\t", "中文，", "。\n",

@@ -300,6 +300,9 @@ TEST(behaviors_of_splits)
                   "the-|final--|countdown");
     check_pattern(SPLIT("\"Regex\":\"\\\\h+\"", "\"Isolated\""), "xyz0aFg", "xyz|0aF|g");
     check_pattern(SPLIT("\"Regex\":\"x*\"", "\"Isolated\""), "abxx\xe4\xb8\xad", "a|b|xx|\xe4\xb8\xad");
+    /* a script without what it has in common with others */
+    check_pattern(SPLIT("\"Regex\":\"\\\\p{Han}+|[\\\\P{^Latin}]+\"", "\"Isolated\""),
+                  "\xe4\xb8\xad\xe3\x80\x81\xe6\x96\x87x", "\xe4\xb8\xad|\xe3\x80\x81|\xe6\x96\x87|x");
     check_pattern("{\"type\":\"Digits\",\"individual_digits\":false}", "a12b", "a|12|b");
     check_pattern("{\"type\":\"Punctuation\",\"behavior\":\"Contiguous\"}", "a!?b\xe3\x80\x82$",
                   "a|!?|b|\xe3\x80\x82$");
@@ -312,13 +315,15 @@ TEST(behaviors_of_splits)
 
 TEST(patterns_that_are_not_followed)
 {
-    static const char *const pattern[] = {"(?m:a.)", "\\\\b", "[a[bc]]", "[a&&b]", "a{1,3}+", "[\\\\W]",
-                                          "(",       "a**)",  "[]a]",    "",       "a\\\\C",  "\\\\Qa\\\\E",
-                                          "\\\\pL",  "a{,3}", "a{2}?",   "(?s)a",  "(?U:a)",  "(*ACCEPT)"};
+    static const char *const pattern[] = {
+        "(?m:a.)", "\\\\b", "[a[bc]]", "[a&&b]", "a{1,3}+", "[\\\\W]", "(", "a**)", "[]a]", "", "a\\\\C",
+        "\\\\Qa\\\\E", "\\\\pL", "a{,3}", "a{2}?", "(?s)a", "(?U:a)", "(*ACCEPT)",
+        /* as Oniguruma reads them they are errors or something else */
+        "(?P<n>a)", "(?<n>a)(?P=n)", "(?|a|b)", "(a)(?1)", "(a)(?-1)", "(?<n>a)(?&n)", "(?C1)a", "(?^:a)",
+        "(?(?=a)a|b)", "(?xx:a)", "(?~a)", "\\\\v", "[\\\\v]", "\\\\X", "\\\\N{U+41}", "\\\\xe4", "[\\\\xE4]",
+        "(?<n>a)\\\\k{n}", "(a)\\\\g1", "\\\\p{Script=Latin}", "\\\\p{L&}", "\\\\p{Xan}", "\\\\u0041"};
     const Pretokenizer *p;
-    PretokenScan *s;
     Buf json = {0};
-    size_t end, n;
 
     for (size_t i = 0; i < sizeof pattern / sizeof *pattern; i++) {
         Err err = {0};
@@ -330,19 +335,64 @@ TEST(patterns_that_are_not_followed)
         CHECK_INT(ERR_DATA, read_json(buf_cstr(&json), &p, &err));
         CHECK(strstr(err.msg, "pattern") != NULL);
     }
-    buf_reset(&json);
-    buf_puts(&json, "{\"type\":\"Sequence\",\"pretokenizers\":[" SPLIT(
-                        "\"Regex\":\"(a+)+b|(a|a)*c\"",
-                        "\"Isolated\"") ",{\"type\":\"ByteLevel\",\"add_prefix_space\":false}]}");
-    Err err = {0};
-    CHECK_OK(read_json(buf_cstr(&json), &p, &err), &err);
-    CHECK_OK(pretokenscan_new(&s, p, &err), &err);
-    pretokenscan_begin(s, SPAN_LIT("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"));
-    CHECK_INT(ERR_LIMIT, pretokenscan_next(s, &end, 1, &n, &err));
-    CHECK(strstr(err.msg, "(a+)+b") != NULL);
-    pretokenscan_free(s);
-    pretokenizer_free(p);
     buf_clear(&json);
+}
+
+/* What the reference does by backtracking of 2^n or n^2 steps is given up, short texts aside; the scan serves on. */
+TEST(texts_of_too_many_steps)
+{
+    static const struct {
+        const char *pattern, *unit, *end;
+        size_t few, many; /* units: cut, given up */
+    } cases[] = {
+        {"(a+)+b|(a|a)*c", "a", "", 5, 55},
+        {"(?=.*y)a|x", "a", "x", 300, 5000},  /* from every character to the last one */
+        {"(?=.*+y)a|x", "a", "x", 300, 5000}, /* the same without a step back */
+        {"(?:ab)+c|x", "ab", "x", 300, 5000},
+        {"(?:\\\\s*+y|\\\\s)*z|x", " ", "x", 20, 1000}, /* within one match */
+    };
+
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const Pretokenizer *p;
+        PretokenScan *s;
+        Buf json = {0}, text = {0};
+        size_t end, n, lengths[] = {cases[i].few, cases[i].many, cases[i].few};
+        Err err = {0};
+        buf_printf(&json,
+                   "{\"type\":\"Sequence\",\"pretokenizers\":[" SPLIT(
+                       "\"Regex\":\"%s\"", "\"Isolated\"") ",{\"type\":\"ByteLevel\",\"add_prefix_space\":false}]}",
+                   cases[i].pattern);
+        CHECK_OK(read_json(buf_cstr(&json), &p, &err), &err);
+        CHECK_OK(pretokenscan_new(&s, p, &err), &err);
+        for (size_t k = 0; k < sizeof lengths / sizeof *lengths; k++) {
+            buf_reset(&text);
+            for (size_t u = 0; u < lengths[k]; u++) buf_puts(&text, cases[i].unit);
+            buf_puts(&text, cases[i].end);
+            pretokenscan_begin(s, buf_span(&text));
+            CHECK_INT(k == 1 ? ERR_LIMIT : ERR_OK, pretokenscan_next(s, &end, 1, &n, &err));
+            if (k == 1) CHECK(strstr(err.msg, "steps a byte") && strncmp(err.msg, "pattern ", 8) == 0);
+        }
+        pretokenscan_free(s);
+        pretokenizer_free(p);
+        buf_clear(&json);
+        buf_clear(&text);
+    }
+}
+
+/* A run of any length of what a pattern takes is no hostile text. */
+TEST(long_runs_take_few_steps)
+{
+    enum { N = 1 << 18 };
+    static const char *const pattern[] = {"a+", "[^b]*", "\\\\p{L}+(?!\\\\S)|\\\\p{L}+", "\\\\s?[a-z]{2,}|a"};
+
+    for (size_t i = 0; i < sizeof pattern / sizeof *pattern; i++) {
+        Buf step = {0}, text = {0};
+        for (int k = 0; k < N; k++) buf_putc(&text, 'a');
+        buf_printf(&step, SPLIT("\"Regex\":\"%s\"", "\"Isolated\""), pattern[i]);
+        check_pattern(buf_cstr(&step), buf_cstr(&text), buf_cstr(&text));
+        buf_clear(&step);
+        buf_clear(&text);
+    }
 }
 
 TEST(chains_that_cannot_be_followed)

@@ -2,24 +2,21 @@
 #include "tokenize/pretoken_regex.h"
 
 #include "core/utf8.h"
+#include "tokenize/pretoken_syntax.h"
 
+#include <inttypes.h>
 #include <pcre2.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* PCRE2 is met here only. Patterns come from files: one that backtracks more than this in one match is refused, not waited for. */
+/* PCRE2 is met here only. Texts are hostile: one that takes more than so many steps of matching for each of its bytes is given up. Real text
+ * takes 1 to 6; at some nanoseconds each the worst text costs about five microseconds a byte. */
 enum {
-    MATCH_LIMIT = 10000000,
-    DEPTH_LIMIT = 100000,
-    HEAP_LIMIT_KIB = 64 << 10,
+    STEPS_PER_BYTE = 1024,
+    HEAP_LIMIT_KIB = 64 << 10, /* where there is no JIT */
     JIT_STACK_MAX = 8 << 20,
-    MAX_PATTERN_BYTES = 1 << 16
+    MAX_PATTERN_BYTES = 1 << 16,
 };
-
-/* \s, \w and \h of Oniguruma, as members of a class. */
-static const char space_members[] =
-    "\\x09-\\x0d\\x20\\x{85}\\x{a0}\\x{1680}\\x{2000}-\\x{200a}\\x{2028}\\x{2029}\\x{202f}\\x{205f}\\x{3000}";
-static const char word_members[] = "\\p{L}\\p{M}\\p{N}\\p{Pc}", hex_members[] = "0-9A-Fa-f";
 
 typedef struct {
     pcre2_code *code;
@@ -33,119 +30,20 @@ struct PretokenRegex {
     size_t n;
 };
 
+/* What matching has cost so far. */
+typedef struct {
+    uint64_t n, most;
+    size_t start, at; /* of the match in work, and where it was seen last */
+} Steps;
+
 struct RegexScan {
     const PretokenRegex *regex;
+    Steps steps;
     pcre2_match_context *context;
     pcre2_match_data *data;
     pcre2_jit_stack *stack;
     Buf ends, before; /* size_t each: of the pieces of this step, and of the one before */
 };
-
-/* --- from Oniguruma's syntax */
-
-typedef struct {
-    Span in;
-    size_t at;
-    bool in_class;
-    Buf *out;
-    const char *why; /* what is refused */
-} Translation;
-
-static const char *members_of(uint8_t c)
-{
-    switch (c | 0x20) {
-    case 's': return space_members;
-    case 'w': return word_members;
-    case 'h': return hex_members;
-    default: return NULL;
-    }
-}
-
-static void translate_escape(Translation *t)
-{
-    uint8_t c = t->at + 1 < t->in.n ? t->in.p[t->at + 1] : 0;
-    const char *members = members_of(c);
-
-    t->at += 2;
-    if (c == 'b' || c == 'B') t->why = "a word boundary";
-    if (c == 'Q' || c == 'E') t->why = "\\Q or \\E";
-    if ((c == 'p' || c == 'P') && (t->at >= t->in.n || t->in.p[t->at] != '{')) t->why = "\\p without braces";
-    if (members && t->in_class && c < 'a') t->why = "\\S, \\W or \\H in a class";
-    if (!members) {
-        buf_putc(t->out, '\\');
-        if (c) buf_putc(t->out, c);
-        if (c && strchr("pPxkg", c) && t->at < t->in.n &&
-            t->in.p[t->at] == '{') /* \p{L}: its braces repeat nothing */
-            while (t->at < t->in.n && t->in.p[t->at - 1] != '}') buf_putc(t->out, t->in.p[t->at++]);
-    } else if (t->in_class) {
-        buf_puts(t->out, members);
-    } else {
-        buf_printf(t->out, "[%s%s]", c < 'a' ? "^" : "", members);
-    }
-}
-
-/* Options of a group, (?im-x: or (?i), that both read alike; `at` is behind "(?". What is no option is for PCRE2 to judge. */
-static const char *refused_option(Span s, size_t at)
-{
-    const char *why = NULL;
-    size_t i = at;
-
-    for (; i < s.n && (ascii_is_alpha(s.p[i]) || s.p[i] == '-'); i++)
-        if (s.p[i] == 'm')
-            return "the option m";
-        else if (!strchr("ix-", s.p[i]))
-            why = "an option other than i and x";
-    return i > at && i < s.n && (s.p[i] == ':' || s.p[i] == ')') ? why : NULL;
-}
-
-/* What `{` begins: {,n} and {n}? are other things to Oniguruma. */
-static const char *refused_braces(Span s, size_t at)
-{
-    if (++at < s.n && s.p[at] == ',') return "{,n}";
-    while (at < s.n && ascii_is_digit(s.p[at])) at++;
-    return at + 1 < s.n && s.p[at] == '}' && s.p[at + 1] == '?' ? "? behind {n}" : NULL;
-}
-
-static void translate_character(Translation *t)
-{
-    const uint8_t *p = t->in.p + t->at;
-    size_t left = t->in.n - t->at;
-
-    if (t->in_class) {
-        if (*p == '[') t->why = "a class in a class";
-        if (left > 1 && p[0] == '&' && p[1] == '&') t->why = "&& in a class";
-        if (*p == ']') t->in_class = false;
-    } else if (*p == '[') {
-        t->in_class = true;
-        buf_putc(t->out, *p), t->at++;
-        if (left > 1 && p[1] == '^') buf_putc(t->out, '^'), t->at++;
-        if (t->at < t->in.n && t->in.p[t->at] == ']') t->why = "] as the first in a class";
-        return;
-    } else if (left > 1 && p[0] == '(' && p[1] == '*') {
-        t->why = "(*";
-    } else if (left > 2 && p[0] == '(' && p[1] == '?') {
-        t->why = refused_option(t->in, t->at + 2);
-    } else if (*p == '{') {
-        t->why = refused_braces(t->in, t->at);
-    } else if (left > 1 && p[0] == '}' && p[1] == '+') {
-        t->why = "+ behind {n,m}";
-    }
-    buf_putc(t->out, *p), t->at++;
-}
-
-/* Appends the pattern as PCRE2 is to have it; NULL, or what stands in the way. */
-static const char *translate(Span pattern, Buf *out)
-{
-    Translation t = {.in = pattern, .out = out};
-
-    while (t.at < pattern.n && !t.why) {
-        if (pattern.p[t.at] == '\\')
-            translate_escape(&t);
-        else
-            translate_character(&t);
-    }
-    return t.why;
-}
 
 /* --- compiling */
 
@@ -173,6 +71,17 @@ static ErrCode compile(RegexStep *step, const PretokenStep *from, Span pattern, 
     return ERR_OK;
 }
 
+static bool compiles(const char *pattern)
+{
+    int why;
+    PCRE2_SIZE at;
+    pcre2_code *code =
+        pcre2_compile((PCRE2_SPTR)pattern, PCRE2_ZERO_TERMINATED, PCRE2_UTF | PCRE2_UCP, &why, &at, NULL);
+
+    pcre2_code_free(code);
+    return code != NULL;
+}
+
 static ErrCode make_step(RegexStep *step, const PretokenStep *from, const char *name, Err *err)
 {
     Buf pattern = {0};
@@ -191,7 +100,7 @@ static ErrCode make_step(RegexStep *step, const PretokenStep *from, const char *
     if (from->literal)
         buf_put_span(&pattern, from->pattern);
     else
-        why = translate(from->pattern, &pattern);
+        why = pretoken_translate(from->pattern, compiles, &pattern);
     if ((rc = buf_ok(&pattern, "a pattern", err)) == ERR_OK)
         rc = why ? err_set(err, ERR_DATA,
                            "%s: not a tokenizer this program can follow: pre_tokenizer: pattern %.200s has %s", name,
@@ -228,6 +137,18 @@ void pretokenregex_free(PretokenRegex *r)
 
 /* --- matching */
 
+/* At every callout: the way since the last one, which a match that begins anew begins at its first byte. */
+static int count_step(pcre2_callout_block *b, void *ctx)
+{
+    Steps *s = ctx;
+    const size_t from = b->start_match == s->start ? s->at : b->start_match, at = b->current_position;
+
+    s->n += 1 + (at > from ? at - from : from - at);
+    s->start = b->start_match;
+    s->at = at;
+    return s->n > s->most ? PCRE2_ERROR_CALLOUT : 0;
+}
+
 ErrCode regexscan_new(RegexScan **out, const PretokenRegex *r, Err *err)
 {
     RegexScan *s = calloc(1, sizeof *s);
@@ -242,8 +163,9 @@ ErrCode regexscan_new(RegexScan **out, const PretokenRegex *r, Err *err)
         regexscan_free(s);
         return err_nomem(err, "a scan");
     }
-    pcre2_set_match_limit(s->context, MATCH_LIMIT);
-    pcre2_set_depth_limit(s->context, DEPTH_LIMIT);
+    pcre2_set_callout(s->context, count_step, &s->steps);
+    pcre2_set_match_limit(s->context, UINT32_MAX); /* the steps are counted */
+    pcre2_set_depth_limit(s->context, UINT32_MAX);
     pcre2_set_heap_limit(s->context, HEAP_LIMIT_KIB);
     if (s->stack) pcre2_jit_stack_assign(s->context, NULL, s->stack);
     *out = s;
@@ -298,6 +220,10 @@ static ErrCode match_failed(const Cutter *c, int rc, size_t at, Err *err)
     PCRE2_UCHAR text[120];
 
     if (rc == PCRE2_ERROR_NOMEMORY) return err_nomem(err, "matching a pattern");
+    if (rc == PCRE2_ERROR_CALLOUT)
+        return err_set(err, ERR_LIMIT,
+                       "pattern %.200s at byte %zu of a text of %" PRIu64 ": more than %d steps a byte",
+                       c->step->pattern, c->begin + at, c->scan->steps.most / STEPS_PER_BYTE, STEPS_PER_BYTE);
     pcre2_get_error_message(rc, text, sizeof text);
     return err_set(err, ERR_LIMIT, "pattern %.200s at byte %zu of a text: %s", c->step->pattern, c->begin + at,
                    (const char *)text);
@@ -310,6 +236,7 @@ static ErrCode cut_piece(Cutter *c, Span piece, Err *err)
     const PCRE2_SIZE *v = pcre2_get_ovector_pointer(c->scan->data);
 
     while (from <= piece.n) {
+        c->scan->steps.start = SIZE_MAX;
         int rc =
             pcre2_match(c->step->code, piece.p, piece.n, from, PCRE2_NO_UTF_CHECK, c->scan->data, c->scan->context);
         if (rc == PCRE2_ERROR_NOMATCH) break;
@@ -377,6 +304,7 @@ ErrCode regexscan_run(RegexScan *s, Span text, const size_t **end, size_t *n, Er
 
     buf_reset(&s->ends);
     buf_reset(&s->before);
+    s->steps = (Steps){.most = (uint64_t)text.n * STEPS_PER_BYTE};
     cut_bad(&s->ends, text);
     for (size_t i = 0; i < s->regex->n && rc == ERR_OK; i++) rc = run_step(s, &s->regex->step[i], text, err);
     if (rc == ERR_OK) rc = buf_ok(&s->ends, "the ends of pretokens", err);

@@ -1,12 +1,11 @@
 /* tokenize/pretoken_regex.h - any chain of splits, one regular expression after the other through PCRE2, each on the pieces that the
  * one before left; private to pretokenizer.c.
  *
- * Patterns are written for Oniguruma in Ruby's syntax. What PCRE2 reads otherwise is translated (\s \w \h), or refused by name: options
- * other than i and x, \b, \C, \Q, \pL, (*, {n,m}+, {,n}, {n}?, classes in classes and &&, \W and the like inside a class. Known to
- * differ: categories are those of PCRE2's Unicode, and ignoring case does not take one character for two.
+ * Patterns are written for Oniguruma; what becomes of them says pretoken_syntax.h. Known to differ: categories are those of PCRE2's Unicode,
+ * and ignoring case does not take one character for two.
  *
- * A run of bytes that are no UTF-8 is a pretoken of its own, since no pattern can say anything about it. A pattern that backtracks
- * past the limits is an error that names it and the place: no other cut would be the reference's. */
+ * A run of bytes that are no UTF-8 is a pretoken of its own, since no pattern can say anything about it. Steps of matching are counted, and a text
+ * that takes more than some thousands a byte of it is an error that names the pattern and the place: no other cut would be the reference's. */
 #ifndef TAMIS_TOKENIZE_PRETOKEN_REGEX_H
 #define TAMIS_TOKENIZE_PRETOKEN_REGEX_H
 
@@ -20,7 +19,8 @@ void pretokenregex_free(PretokenRegex *r); /* NULL is fine */
 typedef struct RegexScan RegexScan; /* one a thread; keeps 16 bytes a pretoken of the largest text */
 MUST_USE ErrCode regexscan_new(RegexScan **s, const PretokenRegex *r, Err *err);
 void regexscan_free(RegexScan *s); /* NULL is fine */
-/* All ends of the pretokens of a text, an array that lives until the next call. */
+/* All ends of the pretokens of a text, an array that lives until the next call. ERR_LIMIT: this text takes too many steps, or too deep a stack;
+ * the scan is as good as before. */
 MUST_USE ErrCode regexscan_run(RegexScan *s, Span text, const size_t **end, size_t *n, Err *err);
 
 #endif
