@@ -124,6 +124,7 @@ typedef struct {
     const char *name;
     uint32_t n_shards;
     uint64_t n_docs, n_tokens; /* that went into it; 0 documents: not known */
+    uint64_t n_dropped;        /* documents of it that were not tokenized, for too many steps */
 } StreamPlan;
 MUST_USE ErrCode tokensdir_commit(const char *dir, Hash128 key, Span params, Span inputs, Span mixture,
                                   const StreamPlan *streams, uint32_t n_streams, Err *err);

@@ -10,7 +10,7 @@ typedef struct {
     const Vocab *vocab;
     Hash128 key;
     HashStream *content;
-    uint64_t n_tokens, n_docs;
+    uint64_t n_tokens, n_docs, n_dropped;
     Buf streams; /* the manifest's array, as it grows */
 } Commit;
 
@@ -71,6 +71,7 @@ static ErrCode add_stream(Commit *c, const StreamPlan *plan, bool first, Err *er
     arena_clear(&arena);
     c->n_tokens += n_tokens;
     c->n_docs += n_docs;
+    c->n_dropped += plan->n_dropped;
     return rc;
 }
 
@@ -87,7 +88,11 @@ static void put_manifest(const Commit *c, Buf *b, Span params, Span inputs)
     buf_printf(b, ",\"vocab_size\":%" PRIu32 ",\"eos_id\":%" PRIu32 ",\"tokenizer_id\":", vocab_size(c->vocab),
                vocab_eos(c->vocab));
     json_put_hash(b, vocab_tokenizer_id(c->vocab));
-    buf_printf(b, ",\"n_tokens\":%" PRIu64 ",\"n_docs\":%" PRIu64 ",\"streams\":[", c->n_tokens, c->n_docs);
+    buf_printf(b, ",\"n_tokens\":%" PRIu64 ",\"n_docs\":%" PRIu64, c->n_tokens, c->n_docs);
+    if (c->n_dropped)
+        buf_printf(b, ",\"n_in\":%" PRIu64 ",\"dropped\":{\"too_many_steps\":%" PRIu64 "}", c->n_docs + c->n_dropped,
+                   c->n_dropped);
+    buf_puts(b, ",\"streams\":[");
     buf_put_span(b, buf_span(&c->streams));
     buf_puts(b, "],\"content\":");
     json_put_hash(b, hashstream_digest(c->content));

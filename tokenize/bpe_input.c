@@ -31,7 +31,7 @@ struct BpeInput {
     Chunk *chunk;
     size_t n_chunks;
     WordGather *words;
-    uint64_t *n_docs;
+    BpeDocs *docs; /* one a thread */
     bool nfc;
     Buf *raw, *repaired, *normalized; /* one a thread */
 };
@@ -85,11 +85,11 @@ ErrCode bpeinput_open(BpeInput **out, const BpeSource *source, Err *err)
     *out = NULL;
     if (!in) return err_nomem(err, "the input");
     in->source = *source;
-    in->n_docs = calloc(threads, sizeof *in->n_docs);
+    in->docs = calloc(threads, sizeof *in->docs);
     in->raw = calloc(threads, sizeof *in->raw);
     in->repaired = calloc(threads, sizeof *in->repaired);
     in->normalized = calloc(threads, sizeof *in->normalized);
-    if (!in->n_docs || !in->raw || !in->repaired || !in->normalized) rc = err_nomem(err, "the input");
+    if (!in->docs || !in->raw || !in->repaired || !in->normalized) rc = err_nomem(err, "the input");
     if (rc == ERR_OK && source->text) rc = open_files(in, err);
     if (rc == ERR_OK && !source->text) {
         rc = datasetset_open(&in->set, source->path, source->n, err);
@@ -115,7 +115,7 @@ void bpeinput_close(BpeInput *in)
     datasetset_close(in->set);
     sampling_clear(&in->sampling);
     buf_clear(&in->mixture);
-    free(in->n_docs);
+    free(in->docs);
     free(in->raw);
     free(in->repaired);
     free(in->normalized);
@@ -168,14 +168,37 @@ static ErrCode count_text(BpeInput *in, int thread, Span text, Err *err)
     return rc == ERR_OK ? bpecounter_feed(c, text, err) : rc;
 }
 
+/* A document or line: what the pre-tokenizer gives up is left out, all of it. */
+static ErrCode count_one(BpeInput *in, int thread, Span text, Err *err)
+{
+    ErrCode rc = count_text(in, thread, text, err);
+
+    if (rc == ERR_OK) in->docs[thread].n_taken++;
+    if (rc != ERR_LIMIT) return rc;
+    log_debug("bpe: a text of %zu bytes is left out: %s", text.n, err->msg);
+    in->docs[thread].n_dropped++;
+    return ERR_OK;
+}
+
+static ErrCode count_lines(BpeInput *in, int thread, Span text, Err *err)
+{
+    ErrCode rc = ERR_OK;
+
+    for (size_t n; text.n && rc == ERR_OK; text = span_from(text, n)) {
+        size_t lf = span_find(text, '\n');
+        n = lf < text.n ? lf + 1 : text.n;
+        rc = count_one(in, thread, span(text.p, n), err);
+    }
+    return rc;
+}
+
 static ErrCode count_document(void *ctx, int thread, const Doc *doc, const DocPlace *place, Err *err)
 {
     BpeInput *in = ctx;
 
     (void)place;
     if (!sampling_takes(&in->sampling, doc)) return ERR_OK;
-    in->n_docs[thread]++;
-    return count_text(in, thread, doc->text, err);
+    return count_one(in, thread, doc->text, err);
 }
 
 /* Offset of the first byte behind a '\n' at or after `from - 1`: where the first line begins that starts at or after `from`.
@@ -233,8 +256,9 @@ static ErrCode count_chunk(BpeInput *in, const Chunk *c, int thread, Err *err)
         if ((rc = buf_ok(repaired, "a piece of text", err)) != ERR_OK) return rc;
         text = buf_span(repaired);
     }
-    in->n_docs[thread] += n_lines(text);
-    return count_text(in, thread, text, err);
+    rc = count_text(in, thread, text, err);
+    if (rc == ERR_OK) in->docs[thread].n_taken += n_lines(text);
+    return rc == ERR_LIMIT ? count_lines(in, thread, text, err) : rc; /* for the sake of the others */
 }
 
 static ErrCode count_files(BpeInput *in, Progress *progress, Err *err)
@@ -283,7 +307,7 @@ static uint64_t input_bytes(const BpeInput *in)
     return n;
 }
 
-ErrCode bpeinput_count(BpeInput *in, WordGather *words, bool nfc, uint64_t *n_docs, Err *err)
+ErrCode bpeinput_count(BpeInput *in, WordGather *words, bool nfc, BpeDocs *docs, Err *err)
 {
     const Par *par = in->source.par;
     Progress *progress = NULL;
@@ -291,10 +315,13 @@ ErrCode bpeinput_count(BpeInput *in, WordGather *words, bool nfc, uint64_t *n_do
 
     in->words = words;
     in->nfc = nfc;
-    *n_docs = 0;
+    *docs = (BpeDocs){0};
     if (rc == ERR_OK)
         rc = in->set ? docscan(in->set, par, count_document, in, progress, err) : count_files(in, progress, err);
     progress_stop(progress);
-    for (int i = 0; i < par->threads; i++) *n_docs += in->n_docs[i];
+    for (int i = 0; i < par->threads; i++) {
+        docs->n_taken += in->docs[i].n_taken;
+        docs->n_dropped += in->docs[i].n_dropped;
+    }
     return rc;
 }

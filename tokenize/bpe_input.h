@@ -14,14 +14,19 @@ typedef struct {
     const Par *par; /* borrowed: outlives the BpeInput */
 } BpeSource;
 
+typedef struct {
+    uint64_t n_taken;   /* documents, of text files lines */
+    uint64_t n_dropped; /* those beside them that the pre-tokenizer gave up */
+} BpeDocs;
+
 typedef struct BpeInput BpeInput;
 /* Opens everything, reads no text yet. Text files are taken whole: sample_bytes is not for them. */
 MUST_USE ErrCode bpeinput_open(BpeInput **in, const BpeSource *source, Err *err);
 void bpeinput_close(BpeInput *in);
 /* JSON array of {path, content}, and of what identifies the inputs without their paths. */
 void bpeinput_describe(const BpeInput *in, Buf *inputs, Buf *contents);
-/* Counts the words of this rank's share of all text, or of the sample, of which *n_docs documents (text files: lines) were taken.
- * nfc: of the text in Normalization Form C.  * Not collective. */
-MUST_USE ErrCode bpeinput_count(BpeInput *in, WordGather *words, bool nfc, uint64_t *n_docs, Err *err);
+/* Counts the words of this rank's share of all text, or of the sample, nfc: of the text in
+ * Normalization Form C. Not collective. */
+MUST_USE ErrCode bpeinput_count(BpeInput *in, WordGather *words, bool nfc, BpeDocs *docs, Err *err);
 
 #endif

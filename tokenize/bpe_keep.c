@@ -5,7 +5,7 @@
 
 #include <stdlib.h>
 
-enum { VERSION = 1, WORDS_HEAD = 32 + 11 * 8 + 8, GROUP_BYTES = 24, MERGES_HEAD = 32 + 5 * 8 + 8, MERGE_BYTES = 8 };
+enum { VERSION = 2, WORDS_HEAD = 32 + 12 * 8 + 8, GROUP_BYTES = 24, MERGES_HEAD = 32 + 5 * 8 + 8, MERGE_BYTES = 8 };
 
 static const char WORDS_MAGIC[] = "TAMISWRD", MERGES_MAGIC[] = "TAMISMRG";
 
@@ -39,6 +39,7 @@ enum {
     F_LEFT_SYMBOLS,
     F_CORPUS,
     F_DOCS,
+    F_DROPPED,
     F_MOST,
     F_GROUP_SUM,
     F_TEXT_SUM,
@@ -57,7 +58,7 @@ static uint8_t *pack_groups(const WordList *l)
     return p;
 }
 
-ErrCode bpekeep_save_words(const BpeKeep *k, const WordList *l, uint64_t n_docs, uint64_t max_symbols, Err *err)
+ErrCode bpekeep_save_words(const BpeKeep *k, const WordList *l, BpeDocs docs, uint64_t max_symbols, Err *err)
 {
     uint8_t head[WORDS_HEAD], *groups = pack_groups(l);
     OutFile *f = NULL;
@@ -71,7 +72,8 @@ ErrCode bpekeep_save_words(const BpeKeep *k, const WordList *l, uint64_t n_docs,
                                  [F_LEFT] = l->left_out,
                                  [F_LEFT_SYMBOLS] = l->left_out_symbols,
                                  [F_CORPUS] = l->corpus_bytes,
-                                 [F_DOCS] = n_docs,
+                                 [F_DOCS] = docs.n_taken,
+                                 [F_DROPPED] = docs.n_dropped,
                                  [F_MOST] = l->left_out ? max_symbols : 0,
                                  [F_GROUP_SUM] = hash64(span(groups, l->n_groups * GROUP_BYTES)),
                                  [F_TEXT_SUM] = hash64(span(l->text, l->text_bytes))};
@@ -130,8 +132,7 @@ static ErrCode read_list(InFile *f, const uint64_t *field, WordList *l, Err *err
     return rc;
 }
 
-ErrCode bpekeep_load_words(const BpeKeep *k, WordList *l, uint64_t *n_docs, uint64_t max_symbols, bool *found,
-                           Err *err)
+ErrCode bpekeep_load_words(const BpeKeep *k, WordList *l, BpeDocs *docs, uint64_t max_symbols, bool *found, Err *err)
 {
     uint8_t head[WORDS_HEAD];
     uint64_t field[F_N];
@@ -147,7 +148,7 @@ ErrCode bpekeep_load_words(const BpeKeep *k, WordList *l, uint64_t *n_docs, uint
     if (!get_fields(head, WORDS_MAGIC, k->key, field, F_N)) goto out;
     if (field[F_LEFT] ? field[F_MOST] != max_symbols : field[F_SYMBOLS] > max_symbols) goto out;
     rc = read_list(f, field, l, err);
-    *n_docs = field[F_DOCS];
+    *docs = (BpeDocs){field[F_DOCS], field[F_DROPPED]};
     *found = rc == ERR_OK;
     if (rc != ERR_OK) wordlist_clear(l);
 out:

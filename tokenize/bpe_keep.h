@@ -5,6 +5,7 @@
 #define TAMIS_TOKENIZE_BPE_KEEP_H
 
 #include "core/hash.h"
+#include "tokenize/bpe_input.h"
 #include "tokenize/word_list.h"
 
 typedef struct {
@@ -12,11 +13,11 @@ typedef struct {
     Hash128 key;                /* of the run */
 } BpeKeep;
 
-MUST_USE ErrCode bpekeep_save_words(const BpeKeep *k, const WordList *l, uint64_t n_docs, uint64_t max_symbols,
+MUST_USE ErrCode bpekeep_save_words(const BpeKeep *k, const WordList *l, BpeDocs docs, uint64_t max_symbols,
                                     Err *err);
 /* *found false, and no list: there are none, or they are another run's, or words were left out for want of other memory. */
-MUST_USE ErrCode bpekeep_load_words(const BpeKeep *k, WordList *l, uint64_t *n_docs, uint64_t max_symbols,
-                                    bool *found, Err *err);
+MUST_USE ErrCode bpekeep_load_words(const BpeKeep *k, WordList *l, BpeDocs *docs, uint64_t max_symbols, bool *found,
+                                    Err *err);
 /* Merges found in this list of words: pairs of u32. */
 MUST_USE ErrCode bpekeep_save_merges(const BpeKeep *k, const WordList *l, const Buf *merges, Err *err);
 /* Empty when there are none for this list. */

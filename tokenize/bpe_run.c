@@ -180,7 +180,8 @@ static ErrCode look(const BpePlan *p, const BpeRun *run, bool *done, Err *err)
 /* --- the manifest */
 
 typedef struct {
-    uint64_t n_docs, text_bytes, n_words;
+    BpeDocs docs;
+    uint64_t text_bytes, n_words;
     uint64_t left_out, left_out_bytes; /* distinct words that did not fit, and their bytes */
     uint32_t n_ids;
     Hash128 content, tokenizer_id;
@@ -203,7 +204,9 @@ static ErrCode write_manifest(const BpePlan *p, const BpeTotals *totals, bool do
     if (done) {
         buf_printf(&b,
                    ",\"n_docs\":%" PRIu64 ",\"text_bytes\":%" PRIu64 ",\"n_words\":%" PRIu64 ",\"n_ids\":%" PRIu32,
-                   totals->n_docs, totals->text_bytes, totals->n_words, totals->n_ids);
+                   totals->docs.n_taken, totals->text_bytes, totals->n_words, totals->n_ids);
+        if (totals->docs.n_dropped)
+            buf_printf(&b, ",\"dropped\":{\"too_many_steps\":%" PRIu64 "}", totals->docs.n_dropped);
         buf_printf(&b, ",\"exact\":%s,\"words_left_out\":%" PRIu64 ",\"bytes_left_out\":%" PRIu64,
                    totals->left_out ? "false" : "true", totals->left_out, totals->left_out_bytes);
         buf_puts(&b, ",\"tokenizer_id\":");
@@ -239,12 +242,13 @@ static ErrCode count(const BpeRun *run, const BpePlan *plan, BpeInput *in, WordL
     const double began = cpu_seconds();
     ErrCode rc = par_agree(par, spec.scratch ? ERR_OK : err_nomem(err, "a path"), err);
     if (rc == ERR_OK) rc = wordgather_open(&g, &spec, par, err);
-    if (rc == ERR_OK) rc = par_agree(par, bpeinput_count(in, g, nfc, &totals->n_docs, err), err);
-    par_sum_u64(par, &totals->n_docs, 1);
+    if (rc == ERR_OK) rc = par_agree(par, bpeinput_count(in, g, nfc, &totals->docs, err), err);
+    par_sum_u64(par, &totals->docs.n_taken, 1);
+    par_sum_u64(par, &totals->docs.n_dropped, 1);
     log_debug("bpe: counted in %.2f s of the processor", cpu_seconds() - began);
     if (rc == ERR_OK) rc = wordgather_finish(g, words, err);
     wordgather_close(g);
-    if (rc == ERR_OK) event_end(counting, totals->n_docs, words->corpus_bytes);
+    if (rc == ERR_OK) event_end(counting, totals->docs.n_taken, words->corpus_bytes);
     arena_clear(&arena);
     return rc;
 }
@@ -260,8 +264,7 @@ static ErrCode words_of(const BpeRun *run, const BpePlan *plan, BpeInput *in, Wo
     ErrCode rc = ERR_OK;
 
     if (par->rank == 0 && run->force) rc = bpekeep_delete(&plan->keep, err);
-    if (par->rank == 0 && rc == ERR_OK)
-        rc = bpekeep_load_words(&plan->keep, words, &totals->n_docs, most, &found, err);
+    if (par->rank == 0 && rc == ERR_OK) rc = bpekeep_load_words(&plan->keep, words, &totals->docs, most, &found, err);
     if ((rc = par_believe(par, rc, &found, err)) != ERR_OK) return rc;
     if (found) {
         log_info("bpe: the words are counted already");
@@ -269,7 +272,7 @@ static ErrCode words_of(const BpeRun *run, const BpePlan *plan, BpeInput *in, Wo
     }
     if ((rc = count(run, plan, in, words, totals, err)) != ERR_OK) return rc;
     if (par->rank == 0 && words->n_words && clock_seconds() - began >= run->save_seconds / 8.0)
-        rc = bpekeep_save_words(&plan->keep, words, totals->n_docs, most, err);
+        rc = bpekeep_save_words(&plan->keep, words, totals->docs, most, err);
     return rc;
 }
 
@@ -375,8 +378,12 @@ static ErrCode train(Training *t, WordList *words, BpeTotals *totals, Err *err)
     totals->left_out = words->left_out;
     totals->left_out_bytes = words->left_out_symbols - words->left_out;
     log_info("bpe: %" PRIu64 " documents, %.1f MB of text, %" PRIu64 " distinct words, %.1f MB of them",
-             totals->n_docs, (double)totals->text_bytes / 1e6, totals->n_words,
+             totals->docs.n_taken, (double)totals->text_bytes / 1e6, totals->n_words,
              (double)(words->n_symbols - words->n_words) / 1e6);
+    if (totals->docs.n_dropped)
+        log_warn("bpe: %" PRIu64
+                 " texts are left out (too_many_steps): the pre-tokenizer's patterns backtrack on them",
+                 totals->docs.n_dropped);
     if (totals->left_out)
         log_warn("bpe: not exact: the %" PRIu64
                  " rarest words, %.1f MB of them, are left out, since --memory does not "

@@ -272,7 +272,7 @@ static ErrCode count_text(void *ctx, Err *err)
     WordGather *g = NULL;
     WordList words = {0};
     BpeInput *in = NULL;
-    uint64_t n_lines = 0;
+    BpeDocs docs = {0};
     ErrCode rc = bpeinput_open(&in, &source, err);
 
     if (rc == ERR_OK) {
@@ -281,7 +281,7 @@ static ErrCode count_text(void *ctx, Err *err)
     }
     if (rc == ERR_OK) rc = buf_ok(&contents, "inputs", err);
     if (rc == ERR_OK) rc = wordgather_open(&g, &spec, &par, err);
-    if (rc == ERR_OK && (rc = bpeinput_count(in, g, false, &n_lines, err)) == ERR_OK) CHECK_INT(3, n_lines);
+    if (rc == ERR_OK && (rc = bpeinput_count(in, g, false, &docs, err)) == ERR_OK) CHECK_INT(3, docs.n_taken);
     if (rc == ERR_OK && (rc = wordgather_finish(g, &words, err)) == ERR_OK) CHECK_INT(4, words.n_words);
     wordgather_close(g);
     wordlist_clear(&words);

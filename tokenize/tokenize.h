@@ -54,7 +54,8 @@ typedef enum {
                         reference's encode_special_tokens = true */
     ENCODE_PLAIN     /* none is recognised */
 } EncodeMode;
-/* The same, naming what happens to added tokens. */
+/* The same, naming what happens to added tokens. ERR_LIMIT: this text takes too many steps of the patterns of the tokenizer's pre_tokenizer,
+ * which none of the chains with a name does; the encoder serves on. */
 MUST_USE ErrCode encode_as(Encoder *e, Span text, EncodeMode mode, Buf *ids, Err *err);
 /* Bytes left out so far because the vocabulary has no token for them, as the reference leaves them out. Always 0 for a
  * vocabulary with all 256 bytes; for one trained on UTF-8 only ill-formed text loses bytes. */
@@ -110,7 +111,8 @@ const BpeParams *bpe_preset(const char *name);
 typedef struct BpeCounter BpeCounter; /* word counts of one thread */
 MUST_USE ErrCode bpecounter_new(BpeCounter **c, const Pretokenizer *p, Err *err);
 void bpecounter_free(BpeCounter *c);
-MUST_USE ErrCode bpecounter_feed(BpeCounter *c, Span text, Err *err); /* one document */
+/* One document. ERR_LIMIT, and nothing is counted: it takes too many steps, as in encode_as(). */
+MUST_USE ErrCode bpecounter_feed(BpeCounter *c, Span text, Err *err);
 /* Adds the words of `from` to `into`. */
 MUST_USE ErrCode bpecounter_merge(BpeCounter *into, const BpeCounter *from, Err *err);
 uint64_t bpecounter_words(const BpeCounter *c); /* distinct */

@@ -117,19 +117,20 @@ TEST(kept_and_found_again)
                     .key = hash128(SPAN_LIT("a run"))};
     WordList l, back = {0};
     Buf merges = {0}, found_merges = {0};
-    uint64_t n_docs = 0;
+    BpeDocs docs = {0};
     bool found;
     Err err = {0};
 
     build(&l, 100000, 1);
     CHECK(l.left_out > 0);
-    CHECK_OK(bpekeep_save_words(&keep, &l, 17, 100000, &err), &err);
-    CHECK_OK(bpekeep_load_words(&keep, &back, &n_docs, 100000, &found, &err), &err);
-    CHECK(found && n_docs == 17 && back.n_words == l.n_words && back.left_out == l.left_out);
+    CHECK_OK(bpekeep_save_words(&keep, &l, (BpeDocs){17, 3}, 100000, &err), &err);
+    CHECK_OK(bpekeep_load_words(&keep, &back, &docs, 100000, &found, &err), &err);
+    CHECK(found && docs.n_taken == 17 && docs.n_dropped == 3 && back.n_words == l.n_words &&
+          back.left_out == l.left_out);
     CHECK_SPAN(span(l.text, l.text_bytes), span(back.text, back.text_bytes));
     CHECK(memcmp(l.group, back.group, l.n_groups * sizeof *l.group) == 0);
     wordlist_clear(&back);
-    CHECK_OK(bpekeep_load_words(&keep, &back, &n_docs, 100001, &found, &err), &err);
+    CHECK_OK(bpekeep_load_words(&keep, &back, &docs, 100001, &found, &err), &err);
     CHECK(!found); /* more memory: fewer would be left out */
     buf_put(&merges, (const uint32_t[]){1, 2, 3, 4}, 16);
     CHECK_OK(bpekeep_save_merges(&keep, &l, &merges, &err), &err);
@@ -139,7 +140,7 @@ TEST(kept_and_found_again)
     CHECK_OK(bpekeep_load_merges(&keep, &l, &found_merges, &err), &err);
     CHECK_INT(0, found_merges.n);
     keep.key.lo++;
-    CHECK_OK(bpekeep_load_words(&keep, &back, &n_docs, 100000, &found, &err), &err);
+    CHECK_OK(bpekeep_load_words(&keep, &back, &docs, 100000, &found, &err), &err);
     CHECK(!found);
     CHECK_OK(bpekeep_delete(&keep, &err), &err);
     buf_clear(&merges);

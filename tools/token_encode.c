@@ -126,8 +126,14 @@ static ErrCode encode_document(void *ctx, int thread, const Doc *doc, const DocP
     if (doc->id.n > DOC_MAX_ID || doc->lang.n > UINT16_MAX || domain.n > STREAM_NAME_MAX)
         return err_set(err, ERR_LIMIT, "document %.*s: its id, language or domain is too long", shown(doc->id),
                        (const char *)doc->id.p);
-    if ((rc = encode_as(me->encoder, doc->text, ENCODE_DOCUMENT, &me->ids, err)) != ERR_OK) return rc;
     if ((rc = domainset_at(&me->domains, domain, &count, err)) != ERR_OK) return rc;
+    rc = encode_as(me->encoder, doc->text, ENCODE_DOCUMENT, &me->ids, err);
+    if (rc == ERR_LIMIT) {
+        log_debug("document %.*s is dropped: %s", shown(doc->id), (const char *)doc->id.p, err->msg);
+        count->n_dropped++;
+        return ERR_OK;
+    }
+    if (rc != ERR_OK) return rc;
     count->n_docs++;
     count->text_bytes += doc->text.n;
     count->n_tokens += me->ids.n / sizeof(uint32_t) + 1;

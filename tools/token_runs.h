@@ -12,7 +12,7 @@
  *                 from the segment's beginning, u64 XXH3-64 of the bucket's bytes (of the end: 0)}
  *      list       per segment u64 offset of its table of buckets
  *      domains    as domainset_put() has them
- *      tail       88 bytes: "TAMISENC", u32 version 1, u32 buckets, u32 B, u32 E, 16 bytes key of the job, u64 bytes without a token,
+ *      tail       88 bytes: "TAMISENC", u32 version 2, u32 buckets, u32 B, u32 E, 16 bytes key of the job, u64 bytes without a token,
  *                 u64 segments, u64 bytes of domains, u64 offset of the list, u64 W, u64 XXH3-64 of list, domains and the tail before it */
 #ifndef TAMIS_TOOLS_TOKEN_RUNS_H
 #define TAMIS_TOOLS_TOKEN_RUNS_H

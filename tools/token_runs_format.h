@@ -8,7 +8,7 @@
 
 #define RUN_MAGIC "TAMISENC"
 enum {
-    RUN_VERSION = 1,
+    RUN_VERSION = 2,
     RUN_TAIL = 88,
     RUN_RECORD = 4 + EXCHANGE_KEY, /* bytes before a value */
     RUN_BUCKET = 16,               /* an entry of a segment's table */

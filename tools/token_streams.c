@@ -64,11 +64,12 @@ ErrCode domainset_merge(DomainSet *into, const DomainSet *from, Err *err)
         d->n_docs += from->v[i].n_docs;
         d->text_bytes += from->v[i].text_bytes;
         d->n_tokens += from->v[i].n_tokens;
+        d->n_dropped += from->v[i].n_dropped;
     }
     return ERR_OK;
 }
 
-enum { TOLD_HEAD = 4, TOLD_NUMBERS = 24 };
+enum { TOLD_HEAD = 4, TOLD_NUMBERS = 32 };
 
 void domainset_put(const DomainSet *s, Buf *out)
 {
@@ -79,6 +80,7 @@ void domainset_put(const DomainSet *s, Buf *out)
         le64_put(numbers, d->n_docs);
         le64_put(numbers + 8, d->text_bytes);
         le64_put(numbers + 16, d->n_tokens);
+        le64_put(numbers + 24, d->n_dropped);
         buf_put(out, head, sizeof head);
         buf_put_span(out, d->domain);
         buf_put(out, numbers, sizeof numbers);
@@ -98,6 +100,7 @@ ErrCode domainset_add(DomainSet *s, Span bytes, const char *path, Err *err)
         d->n_docs += le64_get(numbers);
         d->text_bytes += le64_get(numbers + 8);
         d->n_tokens += le64_get(numbers + 16);
+        d->n_dropped += le64_get(numbers + 24);
         bytes = span_from(bytes, TOLD_HEAD + domain.n + TOLD_NUMBERS);
     }
     return ERR_OK;

@@ -10,6 +10,7 @@ typedef struct {
     Span domain;
     uint64_t n_docs, text_bytes;
     uint64_t n_tokens;              /* with the end of each document */
+    uint64_t n_dropped;             /* documents beside n_docs that the pre-tokenizer gave up */
     char name[STREAM_NAME_MAX + 1]; /* after domainset_name() */
 } DomainCount;
 
@@ -25,7 +26,8 @@ MUST_USE ErrCode domainset_at(DomainSet *s, Span domain, DomainCount **out, Err 
 /* The index of a domain that is there, or SIZE_MAX. */
 size_t domainset_find(const DomainSet *s, Span domain);
 MUST_USE ErrCode domainset_merge(DomainSet *into, const DomainSet *from, Err *err);
-/* As bytes, for files and other ranks: of each u32 bytes of the domain, the domain, u64 n_docs, text_bytes, n_tokens. */
+/* As bytes, for files and other ranks: of each u32 bytes of the domain, the domain, u64 n_docs, text_bytes, n_tokens,
+ * n_dropped. */
 void domainset_put(const DomainSet *s, Buf *out);
 /* Adds what such bytes say; they come out of `path`. */
 MUST_USE ErrCode domainset_add(DomainSet *s, Span bytes, const char *path, Err *err);

@@ -7,6 +7,7 @@ TEST(domains_are_counted_and_sorted)
 {
     static const char *const met[] = {"web-zh", "code", "web-en", "code", "code", "a", "web-zh"};
     DomainSet a = {0}, b = {0};
+    Buf told = {0};
     DomainCount *d;
     Err err = {0};
 
@@ -20,7 +21,14 @@ TEST(domains_are_counted_and_sorted)
     for (size_t i = 1; i < a.n; i++) CHECK(span_cmp(a.v[i - 1].domain, a.v[i].domain) < 0);
     CHECK_INT(3, a.v[domainset_find(&a, SPAN_LIT("code"))].n_docs);
     CHECK_INT(1 + 3 + 4, a.v[domainset_find(&a, SPAN_LIT("code"))].text_bytes);
+    a.v[0].n_dropped = 2, a.v[0].n_tokens = 5;
+    domainset_put(&a, &told);
+    CHECK_OK(domainset_add(&a, buf_span(&told), "told", &err), &err); /* once more of all */
+    CHECK(a.n == 4 && a.v[0].n_dropped == 4 && a.v[0].n_tokens == 10);
+    CHECK_INT(16, a.v[domainset_find(&a, SPAN_LIT("code"))].text_bytes);
+    CHECK_INT(ERR_DATA, domainset_add(&a, span(told.p, told.n - 1), "told", &err));
     CHECK(domainset_find(&a, SPAN_LIT("web")) == SIZE_MAX);
+    buf_clear(&told);
     domainset_clear(&a);
     domainset_clear(&b);
 }

@@ -293,16 +293,21 @@ static ErrCode write_stats(TokenizePlan *p, const TokenizeRun *run, const Domain
 
 static void summarize(const DomainSet *domains, uint64_t n_lost, double seconds)
 {
-    uint64_t n_docs = 0, text = 0, tokens = 0;
+    uint64_t n_docs = 0, text = 0, tokens = 0, n_dropped = 0;
 
     for (size_t i = 0; i < domains->n; i++) {
         const DomainCount *d = &domains->v[i];
-        n_docs += d->n_docs, text += d->text_bytes, tokens += d->n_tokens;
+        n_docs += d->n_docs, text += d->text_bytes, tokens += d->n_tokens, n_dropped += d->n_dropped;
         log_info("  %-24s %10" PRIu64 " documents %14" PRIu64 " tokens  %.3f bytes a token", d->name, d->n_docs,
-                 d->n_tokens, (double)d->text_bytes / (double)d->n_tokens);
+                 d->n_tokens, (double)d->text_bytes / (double)(d->n_tokens ? d->n_tokens : 1));
     }
     log_info("tokenize: %" PRIu64 " documents, %.1f MB of text, %" PRIu64 " tokens in %.1f s", n_docs,
              (double)text / 1e6, tokens, seconds);
+    if (n_dropped)
+        log_warn("tokenize: %" PRIu64
+                 " documents are dropped (too_many_steps): the tokenizer's patterns backtrack on "
+                 "them; --verbose names them",
+                 n_dropped);
     if (n_lost) log_warn("tokenize: %" PRIu64 " bytes have no token in this vocabulary and were left out", n_lost);
 }
 
@@ -313,7 +318,8 @@ static ErrCode commit(TokenizePlan *p, const TokenizeRun *run, const DomainSet *
 
     if (!plan) return err_nomem(err, "streams");
     for (size_t i = 0; i < domains->n; i++)
-        plan[i] = (StreamPlan){domains->v[i].name, run->n_shards, domains->v[i].n_docs, domains->v[i].n_tokens};
+        plan[i] = (StreamPlan){domains->v[i].name, run->n_shards, domains->v[i].n_docs, domains->v[i].n_tokens,
+                               domains->v[i].n_dropped};
     rc = tokensdir_commit(run->out, p->key, buf_span(&p->params), buf_span(&p->inputs), buf_span(&p->mixture), plan,
                           (uint32_t)domains->n, err);
     free(plan);

@@ -1,0 +1,48 @@
+#!/bin/sh
+# Hostile texts and tokenizers. Documents that the patterns of a pre-tokenizer backtrack on are left out by `tamis tokenize` and `tamis bpe`
+# and counted; what is made is as if they were not there. A tokenizer.json that is damaged or not to be followed: one line that
+# names what is wrong, status 4, no output.
+#   tests/hostile.sh BIN_DIR
+set -eu
+BIN=$(CDPATH='' cd -- "$1" && pwd)
+. "$(dirname -- "$0")/lib.sh"
+cd "$tmp"
+
+awk 'BEGIN { for (i = 0; i < 60; i++) print "the cat sat on a mat and ate what the rat had left", i % 7 }' >good.txt
+awk 'BEGIN { for (i = 0; i < 8000; i++) printf "a"; print "" }' >evil.txt
+tamis bpe -q --text -n 280 -o base.json good.txt
+
+# --- texts
+# From every a to the end of its line and back: n^2 steps.
+awk '/^  "pre_tokenizer"/ {
+    skip = 1
+    print "  \"pre_tokenizer\": {\"type\": \"Sequence\", \"pretokenizers\": [{\"type\": \"Split\", \"pattern\": {\"Regex\": \"(?=.*y)a|[a-z]|\\\\n\"},"
+    print "    \"behavior\": \"Isolated\", \"invert\": false}, {\"type\": \"ByteLevel\", \"add_prefix_space\": false, \"use_regex\": false}]},"
+}
+/^  "post_processor"/ { skip = 0 }
+!skip' base.json >slow.json
+docs() { awk '{ gsub(/\\/, "\\\\"); printf "{\"id\":\"%s-%d\",\"text\":\"%s\",\"lang\":\"en\",\"domain\":\"%s\"}\n", FILENAME, FNR, $0, FILENAME ~ /evil/ ? "e" : "g" }' "$@"; }
+docs good.txt >good.jsonl
+{ head -n 20 good.jsonl; docs evil.txt; tail -n +21 good.jsonl; docs evil.txt; } >mixed.jsonl
+for f in good mixed; do tamis ingest -q -o $f $f.jsonl; done
+tamis tokenize -q -o good.tokens -t slow.json good 2>log || fail "good: status $?, $(cat log)"
+[ ! -s log ] || fail "good: $(cat log)"
+! grep -q '"dropped"' good.tokens/manifest.json || fail "nothing was dropped"
+for j in 1 3; do
+    tamis tokenize -q -j $j -o mixed.$j -t slow.json mixed 2>log || fail "mixed: status $?, $(cat log)"
+    grep -q 'tokenize: 2 documents are dropped (too_many_steps)' log || fail "mixed: $(cat log)"
+    grep -q '"n_docs":60,"n_in":62,"dropped":{"too_many_steps":2}' mixed.$j/manifest.json || fail "mixed: $(cat mixed.$j/manifest.json)"
+    [ "$(field mixed.$j/manifest.json n_tokens)" -eq "$(field good.tokens/manifest.json n_tokens)" ] || fail "mixed: other tokens"
+    tamis shards verify -q mixed.$j >log || fail "mixed: $(cat log)"
+done
+[ "$(last_field mixed.1/manifest.json content)" = "$(last_field mixed.3/manifest.json content)" ] || fail "mixed: threads matter"
+tamis bpe -q -n 300 --extend slow.json -o good.json good
+tamis bpe -q -n 300 --extend slow.json -o mixed.json mixed 2>log || fail "bpe: status $?, $(cat log)"
+grep -q 'bpe: 2 texts are left out (too_many_steps)' log || fail "bpe: $(cat log)"
+grep -q '"dropped":{"too_many_steps":2}' mixed.json.manifest.json || fail "bpe: $(cat mixed.json.manifest.json)"
+cmp good.json mixed.json || fail "bpe: another tokenizer"
+cat evil.txt good.txt evil.txt >mixed.txt
+tamis bpe -q --text -n 300 --extend slow.json -o lines.json mixed.txt 2>log || fail "bpe of lines: status $?, $(cat log)"
+cmp good.json lines.json || fail "bpe of lines: another tokenizer"
+[ "$(field lines.json.manifest.json n_docs)-$(field lines.json.manifest.json too_many_steps)" = 60-2 ] || fail "bpe of lines: $(cat lines.json.manifest.json)"
+echo "hostile texts: left out and counted"
