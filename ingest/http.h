@@ -6,7 +6,7 @@
 #ifndef TAMIS_INGEST_HTTP_H
 #define TAMIS_INGEST_HTTP_H
 
-#include "ingest/gzip_in.h"
+#include "core/gzip_in.h"
 
 enum {
     HTTP_MAX_HEAD = 64 << 10,

@@ -1,7 +1,7 @@
 #include "ingest/http.h"
 
-#include "ingest/packing.h"
 #include "tests/check.h"
+#include "tests/packing.h"
 
 static Span body_of(const char *head, Span stored, Buf scratch[2], BodyStatus *result)
 {

@@ -2,9 +2,9 @@
 #include "ingest/ingest.h"
 
 #include "core/store.h"
-#include "ingest/packing.h"
 #include "tests/alloc_fault.h"
 #include "tests/check.h"
+#include "tests/packing.h"
 
 #include <zstd.h>
 

@@ -2,8 +2,8 @@
 #include "ingest/ingest.h"
 
 #include "core/store.h"
-#include "ingest/packing.h"
 #include "tests/check.h"
+#include "tests/packing.h"
 
 #include <stdio.h>
 

@@ -7,7 +7,7 @@
 #ifndef TAMIS_INGEST_WARC_H
 #define TAMIS_INGEST_WARC_H
 
-#include "ingest/bytestream.h"
+#include "core/bytestream.h"
 #include "ingest/ingest.h"
 
 enum {

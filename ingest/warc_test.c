@@ -1,7 +1,7 @@
 #include "ingest/warc.h"
 
-#include "ingest/packing.h"
 #include "tests/check.h"
+#include "tests/packing.h"
 
 #include <stdio.h>
 

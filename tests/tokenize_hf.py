@@ -105,6 +105,13 @@ def check(tamis, work, seed, preset, vocab_size, more):
             fail("%s: ids of %r: %s, %s" % (preset, text, mine, want.ids))
         if preset == "tamis" and loaded.decode(mine, skip_special_tokens=False) != text:
             fail("%s: %r does not come back" % (preset, text))
+    lines = [json.dumps({"text": text, "id": n, "domain": "d"}, ensure_ascii=n % 2 == 0) for n, text in enumerate(texts)]
+    got = subprocess.run([tamis, "tokenize", "--ids", "-t", ours, "-j", "3", "-"], input="\n".join(lines).encode(), stdout=subprocess.PIPE, check=True)
+    for n, (line, mine) in enumerate(zip(got.stdout.splitlines(), ids)):
+        if json.loads(line) != {"id": n, "ids": mine}:
+            fail("%s: JSON line %d gives %s" % (preset, n, line))
+    if len(got.stdout.splitlines()) != len(texts):
+        fail("%s: %d documents of %d JSON lines" % (preset, len(got.stdout.splitlines()), len(texts)))
     print("ok %s, %d merges, %d strings %s" % (preset, len(a["merges"]), len(texts), more or ""))
 
 

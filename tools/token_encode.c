@@ -1,8 +1,6 @@
 /* Documents become tokens: parts that no file holds yet, file by file (tools/token_runs.h). */
 #include "tools/token_encode.h"
 
-#include "core/dataset_mixture.h"
-#include "core/docscan.h"
 #include "core/events.h"
 #include "core/log.h"
 #include "core/scratch.h"
@@ -29,10 +27,11 @@ typedef struct {
     const TokenRuns *runs;
     const Par *par;
     TokenRunWriter *run;
-    Sender *sender;       /* one a thread */
-    uint64_t *part_place; /* bytes of text before each part, then all */
-    uint64_t n_lost;      /* by the files so far */
-    uint64_t file_text;   /* bytes of text in a file, unless a part is larger */
+    Sender *sender;     /* one a thread */
+    uint64_t all_text;  /* bytes */
+    uint64_t n_lost;    /* bytes, by the files so far */
+    uint64_t file_text; /* bytes of text in a file, unless a part is larger */
+    LineDrops drops;    /* by the files so far */
     bool checked_room;
 } Encoding;
 
@@ -41,25 +40,17 @@ static int shown(Span id) { return id.n < 200 ? (int)id.n : 200; }
 
 /* --- a document */
 
-static uint64_t input_place(const Encoding *s, const DocPlace *at)
+static void document_key(const Encoding *s, const TokenDoc *doc, uint8_t key[EXCHANGE_KEY])
 {
-    uint32_t n_parts = datasetset_n_parts(s->spec->set);
-    uint64_t begin = s->part_place[at->part], all = s->part_place[n_parts];
-    uint64_t step = (s->part_place[at->part + 1] - begin) / (at->part_records ? at->part_records : 1);
-
-    return all ? UINT64_MAX / all * (begin + step * at->record) : 0;
-}
-
-static void document_key(const Encoding *s, const DocPlace *at, Span domain, uint8_t key[EXCHANGE_KEY])
-{
-    uint64_t low = token_domain_bits(s->spec->n_shards);
+    const uint64_t low = token_domain_bits(s->spec->n_shards), domain = hash64(doc->domain) & low;
 
     if (s->spec->input_order) {
-        exchange_key_u64(key, (input_place(s, at) & ~low) | (hash64(domain) & low),
-                         (uint64_t)at->part << 32 | at->record);
+        const uint64_t place = s->all_text ? UINT64_MAX / s->all_text * doc->before : 0;
+        exchange_key_u64(key, (place & ~low) | domain, (uint64_t)doc->part << 32 | doc->record);
     } else {
-        uint64_t order = mix64(at->id + mix64(s->spec->seed + 0x746f6b656e73u)); /* another one for every DocId */
-        exchange_key_u64(key, (order & ~low) | (hash64(domain) & low), order);
+        const uint64_t order =
+            mix64(doc->doc + mix64(s->spec->seed + 0x746f6b656e73u)); /* another one for every DocId */
+        exchange_key_u64(key, (order & ~low) | domain, order);
     }
 }
 
@@ -68,17 +59,17 @@ static void put_be32(Buf *b, uint32_t v)
     for (int shift = 24; shift >= 0; shift -= 8) buf_putc(b, (uint8_t)(v >> shift));
 }
 
-static void put_doc_head(Buf *b, const Doc *doc, Span domain, DocId id, size_t n_tokens)
+static void put_doc_head(Buf *b, const TokenDoc *doc, size_t n_tokens)
 {
     uint8_t head[TOKEN_DOC_HEAD];
 
-    le64_put(head, id);
+    le64_put(head, doc->doc);
     le64_put(head + 8, n_tokens);
-    le16_put(head + 16, (uint16_t)domain.n);
+    le16_put(head + 16, (uint16_t)doc->domain.n);
     le16_put(head + 18, (uint16_t)doc->lang.n);
     le32_put(head + 20, (uint32_t)doc->id.n);
     buf_put(b, head, sizeof head);
-    buf_put_span(b, domain);
+    buf_put_span(b, doc->domain);
     buf_put_span(b, doc->lang);
     buf_put_span(b, doc->id);
 }
@@ -93,7 +84,7 @@ static void put_tokens(Buf *b, const uint32_t *ids, size_t n)
     b->n += n * TOKEN_BYTES;
 }
 
-static ErrCode send_tokens(const Encoding *s, int thread, const Doc *doc, Span domain, const DocPlace *at, Err *err)
+static ErrCode send_tokens(const Encoding *s, int thread, const TokenDoc *doc, Err *err)
 {
     Sender *me = &s->sender[thread];
     const uint32_t *ids = (const uint32_t *)(const void *)me->ids.p;
@@ -101,11 +92,11 @@ static ErrCode send_tokens(const Encoding *s, int thread, const Doc *doc, Span d
     uint8_t key[EXCHANGE_KEY];
     ErrCode rc;
 
-    document_key(s, at, domain, key);
+    document_key(s, doc, key);
     for (uint32_t chunk = 0; chunk == 0 || sent < n; chunk++) {
         buf_reset(&me->value);
         put_be32(&me->value, chunk);
-        if (chunk == 0) put_doc_head(&me->value, doc, domain, at->id, n);
+        if (chunk == 0) put_doc_head(&me->value, doc, n);
         size_t room = (EXCHANGE_MAX_VALUE - me->value.n) / TOKEN_BYTES, take = n - sent < room ? n - sent : room;
         put_tokens(&me->value, ids + sent, take);
         if ((rc = buf_ok(&me->value, "tokens", err)) != ERR_OK) return rc;
@@ -115,18 +106,17 @@ static ErrCode send_tokens(const Encoding *s, int thread, const Doc *doc, Span d
     return ERR_OK;
 }
 
-static ErrCode encode_document(void *ctx, int thread, const Doc *doc, const DocPlace *at, Err *err)
+static ErrCode encode_document(void *ctx, int thread, const TokenDoc *doc, Err *err)
 {
     Encoding *s = ctx;
     Sender *me = &s->sender[thread];
-    Span domain = doc_domain(doc);
     DomainCount *count;
     ErrCode rc;
 
-    if (doc->id.n > DOC_MAX_ID || doc->lang.n > UINT16_MAX || domain.n > STREAM_NAME_MAX)
+    if (doc->id.n > DOC_MAX_ID || doc->lang.n > UINT16_MAX || doc->domain.n > STREAM_NAME_MAX)
         return err_set(err, ERR_LIMIT, "document %.*s: its id, language or domain is too long", shown(doc->id),
                        (const char *)doc->id.p);
-    if ((rc = domainset_at(&me->domains, domain, &count, err)) != ERR_OK) return rc;
+    if ((rc = domainset_at(&me->domains, doc->domain, &count, err)) != ERR_OK) return rc;
     rc = encode_as(me->encoder, doc->text, ENCODE_DOCUMENT, &me->ids, err);
     if (rc == ERR_LIMIT) {
         log_debug("document %.*s is dropped: %s", shown(doc->id), (const char *)doc->id.p, err->msg);
@@ -137,17 +127,20 @@ static ErrCode encode_document(void *ctx, int thread, const Doc *doc, const DocP
     count->n_docs++;
     count->text_bytes += doc->text.n;
     count->n_tokens += me->ids.n / sizeof(uint32_t) + 1;
-    rc = send_tokens(s, thread, doc, domain, at, err);
+    rc = send_tokens(s, thread, doc, err);
     buf_recycle(&me->ids);
     return rc;
 }
 
 /* --- files */
 
-static uint64_t text_of(const Encoding *e, uint32_t part) { return e->part_place[part + 1] - e->part_place[part]; }
+static uint64_t text_of(const Encoding *e, uint32_t part)
+{
+    return tokeninput_before(e->spec->input, part + 1) - tokeninput_before(e->spec->input, part);
+}
 
 /* What the threads have counted since the last file. */
-static ErrCode take_counts(Encoding *e, DomainSet *domains, uint64_t *n_lost, Err *err)
+static ErrCode take_counts(Encoding *e, DomainSet *domains, TokenLost *lost, Err *err)
 {
     uint64_t all = 0;
     ErrCode rc = ERR_OK;
@@ -157,7 +150,7 @@ static ErrCode take_counts(Encoding *e, DomainSet *domains, uint64_t *n_lost, Er
         rc = domainset_merge(domains, &e->sender[i].domains, err);
         domainset_clear(&e->sender[i].domains);
     }
-    *n_lost = all - e->n_lost;
+    lost->bytes = all - e->n_lost;
     e->n_lost = all;
     return rc;
 }
@@ -167,7 +160,8 @@ static ErrCode take_counts(Encoding *e, DomainSet *domains, uint64_t *n_lost, Er
 static ErrCode check_room(Encoding *e, TokenRange parts, const DomainSet *domains, uint64_t bytes, Err *err)
 {
     const uint32_t n_parts = e->runs->spec.n_parts;
-    const double text = (double)(e->part_place[parts.end] - e->part_place[parts.begin]);
+    const double text =
+        (double)(tokeninput_before(e->spec->input, parts.end) - tokeninput_before(e->spec->input, parts.begin));
     double missing = 0, tokens = 0, bits = 16;
 
     if (e->checked_room || text == 0) return ERR_OK;
@@ -177,22 +171,27 @@ static ErrCode check_room(Encoding *e, TokenRange parts, const DomainSet *domain
     for (size_t i = 0; i < domains->n; i++) tokens += (double)domains->v[i].n_tokens;
     while (bits < 32 && (double)tokenizer_vocab_size(e->spec->tokenizer) > (double)(UINT64_C(1) << (unsigned)bits))
         bits++;
-    const double need = missing * (double)bytes / text + (double)e->part_place[n_parts] * tokens / text * bits / 8;
+    const double need = missing * (double)bytes / text + (double)e->all_text * tokens / text * bits / 8;
     return scratch_room(e->spec->out_dir, "tokens", (uint64_t)(need * 3 / 4), err);
 }
 
 static ErrCode encode_parts(Encoding *e, TokenRange parts, Progress *progress, Err *err)
 {
     DomainSet domains = {0};
-    uint64_t n_lost = 0, bytes = 0, n_docs = 0;
+    LineDrops drops = {0};
+    TokenLost lost = {0};
+    uint64_t bytes = 0, n_docs = 0;
     const EventSpan span = event_begin("encode", NULL, 0);
     ErrCode rc = tokenrun_begin(e->run, parts, err);
 
     if (rc == ERR_OK)
-        rc = docscan_parts(e->spec->set, e->par->threads, parts.begin, parts.end, encode_document, e, progress, err);
-    if (rc == ERR_OK) rc = take_counts(e, &domains, &n_lost, err);
+        rc = tokeninput_scan(e->spec->input, e->par->threads, parts.begin, parts.end, encode_document, e, &drops,
+                             progress, err);
+    memcpy(lost.lines, drops.n, sizeof lost.lines);
+    linedrops_add(&e->drops, &drops);
+    if (rc == ERR_OK) rc = take_counts(e, &domains, &lost, err);
     if (rc == ERR_OK) rc = domainset_name(&domains, err); /* now rather than when all is encoded */
-    if (rc == ERR_OK) rc = tokenrun_end(e->run, &domains, n_lost, &bytes, err);
+    if (rc == ERR_OK) rc = tokenrun_end(e->run, &domains, &lost, &bytes, err);
     if (rc == ERR_OK) rc = check_room(e, parts, &domains, bytes, err);
     for (size_t i = 0; i < domains.n; i++) n_docs += domains.v[i].n_docs;
     event_end(span, n_docs, bytes);
@@ -244,21 +243,6 @@ static ErrCode encode_range(Encoding *e, TokenRange own, Progress *progress, Err
     return rc;
 }
 
-static ErrCode place_parts(Encoding *e, Err *err)
-{
-    const DatasetSet *set = e->spec->set;
-    const uint32_t n_parts = datasetset_n_parts(set);
-
-    e->part_place = calloc((size_t)n_parts + 1, sizeof *e->part_place);
-    if (!e->part_place) return err_nomem(err, "tokens");
-    for (uint32_t p = 0; p < n_parts; p++) {
-        uint32_t which, local;
-        datasetset_locate(set, p, &which, &local);
-        e->part_place[p + 1] = e->part_place[p] + dataset_part(datasetset_at(set, which), local)->text_bytes;
-    }
-    return ERR_OK;
-}
-
 static ErrCode encoding_start(Encoding *e, Err *err)
 {
     const unsigned threads = (unsigned)e->par->threads;
@@ -285,7 +269,6 @@ static void encoding_clear(Encoding *e)
         domainset_clear(&e->sender[i].domains);
     }
     free(e->sender);
-    free(e->part_place);
     tokenrun_free(e->run);
 }
 
@@ -293,13 +276,12 @@ static void encoding_clear(Encoding *e)
 static ErrCode encode_own(Encoding *e, Progress **progress, Buf *made, Err *err)
 {
     Err later;
-    ErrCode rc = place_parts(e, err), finished;
+    ErrCode rc, finished;
 
-    if (rc != ERR_OK) return rc;
     const TokenRange own = share_of(e);
     if (!is_missing(e, own)) return ERR_OK;
     rc = encoding_start(e, err);
-    if (rc == ERR_OK) rc = progress_start(progress, "tokenize: encoding", datasetset_text_bytes(e->spec->set), err);
+    if (rc == ERR_OK) rc = progress_start(progress, "tokenize: encoding", e->all_text, err);
     if (rc == ERR_OK) rc = encode_range(e, own, *progress, err);
     if (!e->run) return rc;
     finished = tokenrun_finish(e->run, made, &later);
@@ -309,7 +291,10 @@ static ErrCode encode_own(Encoding *e, Progress **progress, Buf *made, Err *err)
 
 ErrCode tokens_encode(const ShuffleSpec *spec, TokenRuns *runs, const Par *par, Err *err)
 {
-    Encoding e = {.spec = spec, .runs = runs, .par = par};
+    Encoding e = {.spec = spec,
+                  .runs = runs,
+                  .par = par,
+                  .all_text = tokeninput_before(spec->input, tokeninput_n_parts(spec->input))};
     Progress *progress = NULL;
     Buf made = {0};
     ErrCode rc;
@@ -321,6 +306,7 @@ ErrCode tokens_encode(const ShuffleSpec *spec, TokenRuns *runs, const Par *par, 
     if (rc == ERR_OK) rc = tokenruns_tell(runs, par, &made, err);
     progress_sum(progress, par);
     progress_stop(progress);
+    if (rc == ERR_OK) linedrops_warn(&e.drops, spec->input);
     buf_clear(&made);
     encoding_clear(&e);
     return rc;

@@ -23,7 +23,7 @@ typedef struct {
     ErrCode rc;
     Err err;
     TokenRunName name;
-    uint64_t n_lost;
+    TokenLost lost;
     Buf list, domains;
 } Publishing;
 
@@ -100,13 +100,13 @@ static ErrCode wait_published(TokenRunWriter *w, Err *err)
     pthread_join(p->thread, NULL);
     p->running = false;
     if (p->rc == ERR_OK)
-        tokenrun_tell_one(&w->made, &p->name, p->n_lost, buf_span(&p->list), buf_span(&p->domains));
+        tokenrun_tell_one(&w->made, &p->name, &p->lost, buf_span(&p->list), buf_span(&p->domains));
     else
         *err = p->err;
     return p->rc;
 }
 
-static ErrCode start_publishing(TokenRunWriter *w, uint64_t n_lost, Err *err)
+static ErrCode start_publishing(TokenRunWriter *w, const TokenLost *lost, Err *err)
 {
     Publishing *p = &w->publishing;
     const Buf list = p->list, domains = p->domains;
@@ -116,13 +116,13 @@ static ErrCode start_publishing(TokenRunWriter *w, uint64_t n_lost, Err *err)
     p->file = w->file;
     w->file = NULL;
     p->name = w->name;
-    p->n_lost = n_lost;
+    p->lost = *lost;
     p->running = true;
     if (pthread_create(&p->thread, NULL, publish, p) == 0) return ERR_OK;
     p->running = false;
     publish(p);
     if (p->rc == ERR_OK) {
-        tokenrun_tell_one(&w->made, &p->name, p->n_lost, buf_span(&p->list), buf_span(&p->domains));
+        tokenrun_tell_one(&w->made, &p->name, &p->lost, buf_span(&p->list), buf_span(&p->domains));
         return ERR_OK;
     }
     *err = p->err;
@@ -250,9 +250,9 @@ static ErrCode flush_all(TokenRunWriter *w, Err *err)
     return rc;
 }
 
-static ErrCode put_tail(TokenRunWriter *w, uint64_t n_lost, Err *err)
+static ErrCode put_tail(TokenRunWriter *w, const TokenLost *lost, Err *err)
 {
-    uint8_t tail[RUN_TAIL] = RUN_MAGIC;
+    uint8_t tail[RUN_TAIL] = RUN_MAGIC, *const behind = tail + 40 + TOKEN_LOST_BYTES;
     Buf b = {0};
     ErrCode rc;
 
@@ -261,11 +261,11 @@ static ErrCode put_tail(TokenRunWriter *w, uint64_t n_lost, Err *err)
     le32_put(tail + 16, w->name.parts.begin);
     le32_put(tail + 20, w->name.parts.end);
     hash128_put(tail + 24, w->runs->spec.key);
-    le64_put(tail + 40, n_lost);
-    le64_put(tail + 48, w->list.n / 8);
-    le64_put(tail + 56, w->domains.n);
-    le64_put(tail + 64, outfile_size(w->file));
-    le64_put(tail + 72, w->name.writer);
+    tokenlost_put(lost, tail + 40);
+    le64_put(behind, w->list.n / 8);
+    le64_put(behind + 8, w->domains.n);
+    le64_put(behind + 16, outfile_size(w->file));
+    le64_put(behind + 24, w->name.writer);
     buf_put_span(&b, buf_span(&w->list));
     buf_put_span(&b, buf_span(&w->domains));
     buf_put(&b, tail, RUN_TAIL - 8);
@@ -277,7 +277,7 @@ static ErrCode put_tail(TokenRunWriter *w, uint64_t n_lost, Err *err)
     return rc;
 }
 
-ErrCode tokenrun_end(TokenRunWriter *w, const DomainSet *domains, uint64_t n_lost, uint64_t *bytes, Err *err)
+ErrCode tokenrun_end(TokenRunWriter *w, const DomainSet *domains, const TokenLost *lost, uint64_t *bytes, Err *err)
 {
     ErrCode rc = flush_all(w, err);
 
@@ -285,11 +285,11 @@ ErrCode tokenrun_end(TokenRunWriter *w, const DomainSet *domains, uint64_t n_los
     buf_reset(&w->domains);
     domainset_put(domains, &w->domains);
     if (rc == ERR_OK) rc = buf_ok(&w->domains, "domains", err);
-    if (rc == ERR_OK) rc = put_tail(w, n_lost, err);
+    if (rc == ERR_OK) rc = put_tail(w, lost, err);
     if (rc != ERR_OK) return rc;
     *bytes = outfile_size(w->file);
     rc = wait_published(w, err);
-    return rc ? rc : start_publishing(w, n_lost, err);
+    return rc ? rc : start_publishing(w, lost, err);
 }
 
 ErrCode tokenrun_finish(TokenRunWriter *w, Buf *made, Err *err)

@@ -26,28 +26,49 @@ ErrCode tokenrun_path(const TokenRunsSpec *s, const TokenRunName *run, char out[
     return n > 0 && n < PATH_MAX ? ERR_OK : err_set(err, ERR_LIMIT, "%s: the path is too long", s->dir);
 }
 
+void tokenlost_add(TokenLost *into, const TokenLost *from)
+{
+    into->bytes += from->bytes;
+    for (int i = 0; i < LINE_N_REASONS; i++) into->lines[i] += from->lines[i];
+}
+
+void tokenlost_put(const TokenLost *lost, uint8_t out[TOKEN_LOST_BYTES])
+{
+    le64_put(out, lost->bytes);
+    for (int i = 0; i < LINE_N_REASONS; i++) le64_put(out + 8 + 8 * i, lost->lines[i]);
+}
+
+TokenLost tokenlost_get(const uint8_t *p)
+{
+    TokenLost lost = {.bytes = le64_get(p)};
+
+    for (int i = 0; i < LINE_N_REASONS; i++) lost.lines[i] = le64_get(p + 8 + 8 * i);
+    return lost;
+}
+
 /* --- the directory */
 
 /* What ranks tell one another of a file: TOLD_HEAD bytes, the list, the domains. */
-enum { TOLD_HEAD = 32 };
+enum { TOLD_HEAD = 24 + TOKEN_LOST_BYTES };
 
-void tokenrun_tell_one(Buf *b, const TokenRunName *run, uint64_t n_lost, Span list, Span domains)
+void tokenrun_tell_one(Buf *b, const TokenRunName *run, const TokenLost *lost, Span list, Span domains)
 {
     uint8_t head[TOLD_HEAD];
 
     le32_put(head, run->parts.begin);
     le32_put(head + 4, run->parts.end);
-    le64_put(head + 8, n_lost);
-    le32_put(head + 16, (uint32_t)list.n);
-    le32_put(head + 20, (uint32_t)domains.n);
-    le64_put(head + 24, run->writer);
+    le32_put(head + 8, (uint32_t)list.n);
+    le32_put(head + 12, (uint32_t)domains.n);
+    le64_put(head + 16, run->writer);
+    tokenlost_put(lost, head + 24);
     buf_put(b, head, sizeof head);
     buf_put_span(b, list);
     buf_put_span(b, domains);
 }
 
 /* A file counts when no part of it is in one that does. */
-static ErrCode add_run(TokenRuns *r, const TokenRunName *name, uint64_t n_lost, Span list, Span domains, Err *err)
+static ErrCode add_run(TokenRuns *r, const TokenRunName *name, const TokenLost *lost, Span list, Span domains,
+                       Err *err)
 {
     const TokenRange parts = name->parts;
 
@@ -65,7 +86,7 @@ static ErrCode add_run(TokenRuns *r, const TokenRunName *name, uint64_t n_lost, 
     run[r->n++] = *name;
     memset(r->has + parts.begin, true, (parts.end - parts.begin) * sizeof *r->has);
     r->n_has += parts.end - parts.begin;
-    r->n_lost += n_lost;
+    tokenlost_add(&r->lost, lost);
     return domainset_add(&r->domains, domains, r->spec.dir, err);
 }
 
@@ -74,12 +95,12 @@ static ErrCode add_told(TokenRuns *r, Span told, Err *err)
     ErrCode rc = ERR_OK;
 
     while (told.n && rc == ERR_OK) {
-        const TokenRunName name = {{le32_get(told.p), le32_get(told.p + 4)}, le64_get(told.p + 24)};
-        const uint64_t n_lost = le64_get(told.p + 8);
-        const Span list = span(told.p + TOLD_HEAD, le32_get(told.p + 16)),
-                   domains = span(list.p + list.n, le32_get(told.p + 20));
+        const TokenRunName name = {{le32_get(told.p), le32_get(told.p + 4)}, le64_get(told.p + 16)};
+        const TokenLost lost = tokenlost_get(told.p + 24);
+        const Span list = span(told.p + TOLD_HEAD, le32_get(told.p + 8)),
+                   domains = span(list.p + list.n, le32_get(told.p + 12));
         told = span_from(told, TOLD_HEAD + list.n + domains.n);
-        rc = add_run(r, &name, n_lost, list, domains, err);
+        rc = add_run(r, &name, &lost, list, domains, err);
     }
     return rc;
 }
@@ -96,7 +117,8 @@ static ErrCode read_tail(const TokenRuns *r, InFile *f, const char *path, Buf *t
     if (size < RUN_TAIL) goto damaged;
     if ((rc = infile_read(f, size - RUN_TAIL, tail->p, RUN_TAIL, err)) != ERR_OK) return rc;
     if (memcmp(tail->p, RUN_MAGIC, 8) != 0) goto damaged;
-    segments = le64_get(tail->p + 48), domains = le64_get(tail->p + 56), at = le64_get(tail->p + 64);
+    const uint8_t *behind = tail->p + 40 + TOKEN_LOST_BYTES;
+    segments = le64_get(behind), domains = le64_get(behind + 8), at = le64_get(behind + 16);
     if (at > size - RUN_TAIL || segments > (size - RUN_TAIL - at) / 8 || size - RUN_TAIL - at > RUN_MAX_LISTS ||
         domains != size - RUN_TAIL - at - 8 * segments)
         goto damaged;
@@ -105,7 +127,7 @@ static ErrCode read_tail(const TokenRuns *r, InFile *f, const char *path, Buf *t
     if ((rc = infile_read(f, at, tail->p, n, err)) != ERR_OK) return rc;
     const uint8_t *t = tail->p + lists;
     if (hash64(span(tail->p, n - 8)) != le64_get(t + RUN_TAIL - 8)) goto damaged;
-    const TokenRunName name = {{le32_get(t + 16), le32_get(t + 20)}, le64_get(t + 72)};
+    const TokenRunName name = {{le32_get(t + 16), le32_get(t + 20)}, le64_get(t + 64 + TOKEN_LOST_BYTES)};
     const TokenRange parts = name.parts;
     char own_path[PATH_MAX];
     if (le32_get(t + 8) != RUN_VERSION || !hash128_eq(hash128_get(t + 24), r->spec.key)) return ERR_OK;
@@ -115,7 +137,8 @@ static ErrCode read_tail(const TokenRuns *r, InFile *f, const char *path, Buf *t
         if (le64_get(tail->p + 8 * i) > at) goto damaged;
     if ((rc = tokenrun_path(&r->spec, &name, own_path, err)) != ERR_OK) return rc;
     if (strcmp(own_path, path) != 0) return ERR_OK; /* a copy */
-    tokenrun_tell_one(told, &name, le64_get(t + 40), span(tail->p, 8 * (size_t)segments),
+    const TokenLost lost = tokenlost_get(t + 40);
+    tokenrun_tell_one(told, &name, &lost, span(tail->p, 8 * (size_t)segments),
                       span(tail->p + 8 * segments, (size_t)domains));
     return ERR_OK;
 damaged:
@@ -154,7 +177,7 @@ ErrCode tokenruns_look(TokenRuns *r, const Par *par, Err *err)
     ErrCode rc = ERR_OK;
 
     r->n = r->n_segments = r->n_has = 0;
-    r->n_lost = 0;
+    r->lost = (TokenLost){0};
     memset(r->has, false, r->spec.n_parts * sizeof *r->has);
     domainset_clear(&r->domains);
     if (par->rank == 0) rc = look(r, &told, err);

@@ -12,14 +12,15 @@
  *                 from the segment's beginning, u64 XXH3-64 of the bucket's bytes (of the end: 0)}
  *      list       per segment u64 offset of its table of buckets
  *      domains    as domainset_put() has them
- *      tail       88 bytes: "TAMISENC", u32 version 2, u32 buckets, u32 B, u32 E, 16 bytes key of the job, u64 bytes without a token,
- *                 u64 segments, u64 bytes of domains, u64 offset of the list, u64 W, u64 XXH3-64 of list, domains and the tail before it */
+ *      tail       120 bytes: "TAMISENC", u32 version 2, u32 buckets, u32 B, u32 E, 16 bytes key of the job, TokenLost, u64 segments,
+ *                 u64 bytes of domains, u64 offset of the list, u64 W, u64 XXH3-64 of list, domains and the tail before it */
 #ifndef TAMIS_TOOLS_TOKEN_RUNS_H
 #define TAMIS_TOOLS_TOKEN_RUNS_H
 
 #include "core/exchange.h"
 #include "core/hash.h"
 #include "core/par.h"
+#include "tools/token_line.h"
 #include "tools/token_streams.h"
 
 enum { TOKEN_RUN_BUCKETS = 4096 }; /* at most; a table of them is 64 KiB */
@@ -40,6 +41,16 @@ typedef struct {
     uint64_t writer;
 } TokenRunName;
 
+/* What became no token. On disk u64 each, in this order. */
+typedef struct {
+    uint64_t bytes;                 /* that the vocabulary has no token for */
+    uint64_t lines[LINE_N_REASONS]; /* of files of lines, without a document, by LineReason */
+} TokenLost;
+enum { TOKEN_LOST_BYTES = 8 + 8 * LINE_N_REASONS };
+void tokenlost_add(TokenLost *into, const TokenLost *from);
+void tokenlost_put(const TokenLost *lost, uint8_t out[TOKEN_LOST_BYTES]);
+TokenLost tokenlost_get(const uint8_t *p);
+
 typedef struct {
     uint32_t run;
     uint64_t table; /* its offset in the file */
@@ -53,7 +64,7 @@ typedef struct {
     bool *has; /* by part: encoded */
     uint32_t n_has;
     DomainSet domains; /* what went into them */
-    uint64_t n_lost;   /* bytes without a token */
+    TokenLost lost;
 } TokenRuns;
 
 /* Makes the directory and looks at what lies in it. Another job's files are passed over, damaged ones too, with a warning. Collective. */
@@ -73,7 +84,7 @@ MUST_USE ErrCode tokenrun_begin(TokenRunWriter *w, TokenRange parts, Err *err);
 /* Any thread, 0 <= thread < threads. */
 MUST_USE ErrCode tokenrun_put(TokenRunWriter *w, int thread, const uint8_t key[EXCHANGE_KEY], Span value, Err *err);
 /* The file is complete; *bytes: its size. Waits for the one before to be published. */
-MUST_USE ErrCode tokenrun_end(TokenRunWriter *w, const DomainSet *domains, uint64_t n_lost, uint64_t *bytes,
+MUST_USE ErrCode tokenrun_end(TokenRunWriter *w, const DomainSet *domains, const TokenLost *lost, uint64_t *bytes,
                               Err *err);
 /* Waits for the last one. *made: what was published, for tokenruns_tell(). */
 MUST_USE ErrCode tokenrun_finish(TokenRunWriter *w, Buf *made, Err *err);

@@ -67,7 +67,8 @@ static void write_parts(const TokenRunsSpec *spec, TokenRange parts, int threads
         CHECK_OK(domainset_at(&domains, n % 3 ? SPAN_LIT("web") : SPAN_LIT("code"), &count, &err), &err);
         count->n_docs++;
     }
-    CHECK_OK(tokenrun_end(w, &domains, parts.end, &bytes, &err), &err);
+    const TokenLost lost = {.bytes = parts.end, .lines = {[LINE_NO_TEXT] = parts.begin + 1}};
+    CHECK_OK(tokenrun_end(w, &domains, &lost, &bytes, &err), &err);
     CHECK_OK(tokenrun_finish(w, &made, &err), &err);
     CHECK_OK(tokenruns_tell(&r, &par, &made, &err), &err);
     CHECK(bytes > 0 && r.has[parts.begin]);
@@ -113,7 +114,9 @@ TEST(records_come_back_from_any_grouping)
         CHECK_INT(3, r.n);
         CHECK_INT(4, r.n_has);
         CHECK(r.has[0] && r.has[1] && r.has[2] && !r.has[3] && !r.has[4] && r.has[5]);
-        CHECK_INT(2 + 3 + 6, r.n_lost);
+        CHECK_INT(2 + 3 + 6, r.lost.bytes);
+        CHECK_INT(1 + 3 + 6, r.lost.lines[LINE_NO_TEXT]);
+        CHECK_INT(0, r.lost.lines[LINE_BAD_JSON]);
         CHECK_INT(2, r.domains.n);
         CHECK_INT(4 * PER_PART, r.domains.v[0].n_docs + r.domains.v[1].n_docs);
         check_all(&r, r.spec.partitions);

@@ -88,7 +88,7 @@ static ErrCode receive_document(ExchangeGroups *g, Received *r, Err *err)
     buf_recycle(&r->tokens);
     while ((rc = exchange_next_value(g, &value, &end, err)) == ERR_OK && !end) {
         if (value.n < TOKEN_CHUNK_HEAD) return err_set(err, ERR_DATA, "%s: a chunk of a document is cut", r->dir);
-        if (get_be32(value.p) != chunk++) /* a DatasetSet has no document twice; if it had, here it would show */
+        if (get_be32(value.p) != chunk++) /* no input has a document twice; if it had, here it would show */
             return err_set(err, ERR_DATA, "document %.*s stands twice in the input", shown(r->doc.id),
                            (const char *)r->doc.id.p);
         Span tokens = span_from(value, TOKEN_CHUNK_HEAD);
@@ -459,23 +459,23 @@ static ErrCode encode_all(const ShuffleSpec *spec, TokenRuns *runs, const Par *p
     return rc;
 }
 
-ErrCode tokens_shuffle(const ShuffleSpec *spec, const Par *par, DomainSet *domains, uint64_t *n_lost, Err *err)
+ErrCode tokens_shuffle(const ShuffleSpec *spec, const Par *par, DomainSet *domains, TokenLost *lost, Err *err)
 {
     char dir[PATH_MAX];
     TokenRuns runs = {0};
     ErrCode rc = par_agree(par, encoded_dir(spec->out_dir, dir, err), err);
 
-    *n_lost = 0;
+    *lost = (TokenLost){0};
     if (rc != ERR_OK) return rc;
     const TokenRunsSpec which = {
-        .dir = dir, .key = spec->key, .partitions = spec->n_shards, .n_parts = datasetset_n_parts(spec->set)};
+        .dir = dir, .key = spec->key, .partitions = spec->n_shards, .n_parts = tokeninput_n_parts(spec->input)};
     if ((rc = tokenruns_open(&runs, &which, par, err)) != ERR_OK) return rc;
     rc = check_unfinished(spec, par, err);
     if (rc == ERR_OK) rc = encode_all(spec, &runs, par, err);
     if (rc == ERR_OK) rc = par_agree(par, domainset_name(&runs.domains, err), err);
     if (rc == ERR_OK) rc = write_shards(spec, &runs, par, err);
     if (rc == ERR_OK) {
-        *n_lost = runs.n_lost;
+        *lost = runs.lost;
         *domains = runs.domains;
         runs.domains = (DomainSet){0};
     }

@@ -16,16 +16,16 @@
 #ifndef TAMIS_TOOLS_TOKEN_SHUFFLE_H
 #define TAMIS_TOOLS_TOKEN_SHUFFLE_H
 
-#include "core/dataset.h"
 #include "core/options.h"
 #include "core/par.h"
 #include "tokenize/tokenize.h"
-#include "tools/token_streams.h"
+#include "tools/token_input.h"
+#include "tools/token_runs.h"
 
 enum { TOKEN_CHUNK_HEAD = 4, TOKEN_DOC_HEAD = 24, TOKEN_BYTES = 3 };
 
 typedef struct {
-    const DatasetSet *set;
+    const TokenInput *input;
     const Tokenizer *tokenizer;
     const char *out_dir;
     uint32_t n_shards; /* a power of two */
@@ -45,9 +45,9 @@ static inline uint32_t token_partition(uint32_t n_shards, uint64_t word)
 }
 
 /* Encodes everything and writes DIR/STREAM/shard-%06u.tok for every stream. *domains, empty before, has the streams and what went into
- * them; *n_lost the bytes without a token. Collective. Of a task: its share; ERR_NO, saying what of others is missing, until all
+ * them; *lost what did not. Collective. Of a task: its share; ERR_NO, saying what of others is missing, until all
  * shards are there. */
-MUST_USE ErrCode tokens_shuffle(const ShuffleSpec *spec, const Par *par, DomainSet *domains, uint64_t *n_lost,
+MUST_USE ErrCode tokens_shuffle(const ShuffleSpec *spec, const Par *par, DomainSet *domains, TokenLost *lost,
                                 Err *err);
 /* All is done, and published: what was encoded goes. */
 MUST_USE ErrCode tokens_drop_encoded(const char *out_dir, Err *err);

@@ -96,7 +96,7 @@ static ErrCode emit_part(void *ctx, void *worker, const StageBlock *block, Stage
     return rc;
 }
 
-static DatasetSet *make_set(const char *dir)
+static TokenInput *make_input(const char *dir)
 {
     static const StageDef def = {.name = "tea", .version = 1, .kind = DATASET_WRITTEN};
     static const StageSource source = {.n_parts = N_PARTS,
@@ -113,13 +113,14 @@ static DatasetSet *make_set(const char *dir)
                     .out_dir = dir,
                     .source = &source,
                     .common = &common};
-    DatasetSet *set = NULL;
+    const TokenInputSpec spec = {.path = &dir, .n = 1, .documents = true};
+    TokenInput *in = NULL;
     Err err = {0};
 
     log_setup(LOG_QUIET, 0);
     CHECK_OK(stage_run(&job, &par, NULL, &err), &err);
-    CHECK_OK(datasetset_open(&set, &dir, 1, &err), &err);
-    return set;
+    CHECK_OK(tokeninput_open(&in, &spec, &err), &err);
+    return in;
 }
 
 /* All bytes and a few merges: the huge document gets more than 1 MiB of packed tokens. */
@@ -226,7 +227,7 @@ static void check_all(const char *dir, const Tokenizer *t, const DomainSet *doma
 TEST(shards_hold_every_document_once_for_any_number_of_threads)
 {
     static const int threads[] = {1, 2, 7};
-    DatasetSet *set = make_set(check_tmpdir());
+    TokenInput *in = make_input(check_tmpdir());
     Tokenizer *t = make_tokenizer();
     Hash128 first[2] = {{0, 0}, {0, 0}}; /* of one shard, by order */
     char path[700];
@@ -236,16 +237,16 @@ TEST(shards_hold_every_document_once_for_any_number_of_threads)
         bool in_order = k % 2;
         Par par = par_alone(threads[k / 2]);
         DomainSet domains = {0};
-        uint64_t n_lost;
-        ShuffleSpec spec = {.set = set,
+        TokenLost lost;
+        ShuffleSpec spec = {.input = in,
                             .tokenizer = t,
                             .out_dir = check_tmpdir(),
                             .n_shards = 4,
                             .input_order = in_order,
                             .seed = 3,
                             .memory = 64 << 20};
-        CHECK_OK(tokens_shuffle(&spec, &par, &domains, &n_lost, &err), &err);
-        CHECK_INT(0, n_lost);
+        CHECK_OK(tokens_shuffle(&spec, &par, &domains, &lost, &err), &err);
+        CHECK_INT(0, lost.bytes);
         CHECK_INT(4, domains.n);
         check_all(spec.out_dir, t, &domains, 4, in_order);
         snprintf(path, sizeof path, "%s/web_zh/shard-000002.tok", spec.out_dir);
@@ -255,7 +256,7 @@ TEST(shards_hold_every_document_once_for_any_number_of_threads)
         domainset_clear(&domains);
     }
     CHECK(!hash128_eq(first[0], first[1]));
-    datasetset_close(set);
+    tokeninput_close(in);
     tokenizer_free(t);
 }
 
@@ -266,30 +267,30 @@ TEST(more_streams_than_files_may_be_open)
     Tokenizer *t = make_tokenizer();
     Par par = par_alone(4);
     DomainSet domains = {0};
-    uint64_t n_lost;
+    TokenLost lost;
     Err err = {0};
 
     many_domains = true;
     for (unsigned i = 0; i < 50; i++) snprintf(many_names[i], sizeof many_names[0], "d%u", i);
-    DatasetSet *set = make_set(check_tmpdir());
+    TokenInput *in = make_input(check_tmpdir());
     ShuffleSpec spec = {
-        .set = set, .tokenizer = t, .out_dir = check_tmpdir(), .n_shards = 4, .seed = 3, .memory = 64 << 20};
+        .input = in, .tokenizer = t, .out_dir = check_tmpdir(), .n_shards = 4, .seed = 3, .memory = 64 << 20};
     CHECK_INT(0, getrlimit(RLIMIT_NOFILE, &was));
     few = was;
     few.rlim_cur = 40;
     CHECK_INT(0, setrlimit(RLIMIT_NOFILE, &few));
-    CHECK_OK(tokens_shuffle(&spec, &par, &domains, &n_lost, &err), &err);
+    CHECK_OK(tokens_shuffle(&spec, &par, &domains, &lost, &err), &err);
     CHECK_INT(0, setrlimit(RLIMIT_NOFILE, &was));
     CHECK_INT(50, domains.n);
     check_all(spec.out_dir, t, &domains, 4, false);
     many_domains = false;
     domainset_clear(&domains);
-    datasetset_close(set);
+    tokeninput_close(in);
     tokenizer_free(t);
 }
 
 typedef struct {
-    const DatasetSet *set;
+    const TokenInput *input;
     const Tokenizer *t;
     const char *out;
 } Shuffling;
@@ -298,11 +299,11 @@ static ErrCode shuffle(void *ctx, Err *err)
 {
     const Shuffling *s = ctx;
     const ShuffleSpec spec = {
-        .set = s->set, .tokenizer = s->t, .out_dir = s->out, .n_shards = 1, .seed = 3, .memory = 64 << 20};
+        .input = s->input, .tokenizer = s->t, .out_dir = s->out, .n_shards = 1, .seed = 3, .memory = 64 << 20};
     Par par = par_alone(1);
     DomainSet domains = {0};
-    uint64_t n_lost;
-    ErrCode rc = tokens_shuffle(&spec, &par, &domains, &n_lost, err);
+    TokenLost lost;
+    ErrCode rc = tokens_shuffle(&spec, &par, &domains, &lost, err);
 
     domainset_clear(&domains);
     return rc;
@@ -321,10 +322,10 @@ TEST(shuffling_without_memory)
     Tokenizer *t = make_tokenizer();
 
     n_made = 10;
-    Shuffling s = {make_set(check_tmpdir()), t, check_tmpdir()};
+    Shuffling s = {make_input(check_tmpdir()), t, check_tmpdir()};
     n_made = PER_PART;
     alloc_fault_each(shuffle, tidy, &s);
-    datasetset_close((DatasetSet *)(uintptr_t)s.set);
+    tokeninput_close((TokenInput *)(uintptr_t)s.input);
     tokenizer_free(t);
 }
 
@@ -333,7 +334,7 @@ TEST(more_parts_than_files_may_be_open)
 {
     struct rlimit was, few;
     Tokenizer *t = make_tokenizer();
-    Shuffling s = {make_set(check_tmpdir()), t, check_tmpdir()};
+    Shuffling s = {make_input(check_tmpdir()), t, check_tmpdir()};
     FILE *last = tmpfile(); /* has the lowest number that is free */
     Err err = {0};
 
@@ -345,7 +346,7 @@ TEST(more_parts_than_files_may_be_open)
     CHECK_OK(shuffle(&s, &err), &err);
     CHECK_INT(0, setrlimit(RLIMIT_NOFILE, &was));
     fclose(last);
-    datasetset_close((DatasetSet *)(uintptr_t)s.set);
+    tokeninput_close((TokenInput *)(uintptr_t)s.input);
     tokenizer_free(t);
 }
 
@@ -387,7 +388,7 @@ static bool is_same(const File *a, const File *b)
 
 static ErrCode run_task(const Shuffling *s, OptTask task, int threads, uint64_t memory, Err *err)
 {
-    const ShuffleSpec spec = {.set = s->set,
+    const ShuffleSpec spec = {.input = s->input,
                               .tokenizer = s->t,
                               .out_dir = s->out,
                               .scratch = s->out,
@@ -397,8 +398,8 @@ static ErrCode run_task(const Shuffling *s, OptTask task, int threads, uint64_t 
                               .memory = memory};
     Par par = par_alone(threads);
     DomainSet domains = {0};
-    uint64_t n_lost;
-    ErrCode rc = tokens_shuffle(&spec, &par, &domains, &n_lost, err);
+    TokenLost lost;
+    ErrCode rc = tokens_shuffle(&spec, &par, &domains, &lost, err);
 
     if (rc == ERR_OK) CHECK_INT(N_STREAMS, domains.n);
     domainset_clear(&domains);
@@ -427,7 +428,7 @@ TEST(a_run_goes_on_where_it_stopped)
     static File before[N_FILES], after[N_FILES];
     const OptTask all = {0, 0};
     Tokenizer *t = make_tokenizer();
-    Shuffling s = {make_set(check_tmpdir()), t, check_tmpdir()};
+    Shuffling s = {make_input(check_tmpdir()), t, check_tmpdir()};
     uint32_t n_same = 0;
     Err err = {0};
 
@@ -448,7 +449,7 @@ TEST(a_run_goes_on_where_it_stopped)
     CHECK_OK(run_task(&s, all, 1, 4 << 20, &err), &err); /* nothing to do */
     take_files(s.out, before);
     for (uint32_t i = 0; i < N_FILES; i++) CHECK(is_same(&before[i], &after[i]));
-    datasetset_close((DatasetSet *)(uintptr_t)s.set);
+    tokeninput_close((TokenInput *)(uintptr_t)s.input);
     tokenizer_free(t);
 }
 
@@ -473,7 +474,7 @@ static void write_record(const char *out_dir, Span value)
     CHECK_OK(tokenrun_new(&w, &r, 1, 1 << 20, &err), &err);
     CHECK_OK(tokenrun_begin(w, (TokenRange){0, N_PARTS}, &err), &err);
     CHECK_OK(tokenrun_put(w, 0, key, value, &err), &err);
-    CHECK_OK(tokenrun_end(w, &domains, 0, &bytes, &err), &err);
+    CHECK_OK(tokenrun_end(w, &domains, &(TokenLost){0}, &bytes, &err), &err);
     CHECK_OK(tokenrun_finish(w, &made, &err), &err);
     buf_clear(&made);
     domainset_clear(&domains);
@@ -492,10 +493,10 @@ TEST(records_that_are_no_documents_are_refused)
                {27, 0, "head of a document"},   {28, 1, "head of a document"},  {400, 255, "head of a document"},
                {1000, 1, "head of a document"}, {31, 0, "tokens of a document"}};
     Tokenizer *t = make_tokenizer();
-    DatasetSet *set = make_set(check_tmpdir());
+    TokenInput *in = make_input(check_tmpdir());
 
     for (size_t i = 0; i < sizeof odd / sizeof *odd; i++) {
-        const Shuffling s = {set, t, check_tmpdir()};
+        const Shuffling s = {in, t, check_tmpdir()};
         uint8_t *value = malloc(odd[i].n + 1);
         Err err = {0};
         CHECK(value != NULL);
@@ -507,7 +508,7 @@ TEST(records_that_are_no_documents_are_refused)
         CHECK(strstr(err.msg, odd[i].says) && strstr(err.msg, s.out));
         free(value);
     }
-    datasetset_close(set);
+    tokeninput_close(in);
     tokenizer_free(t);
 }
 
@@ -517,8 +518,8 @@ TEST(tasks_make_what_one_makes)
     static File want[N_FILES], got[N_FILES];
     const OptTask all = {0, 0};
     Tokenizer *t = make_tokenizer();
-    DatasetSet *set = make_set(check_tmpdir());
-    Shuffling alone = {set, t, check_tmpdir()}, s = {set, t, check_tmpdir()};
+    TokenInput *in = make_input(check_tmpdir());
+    Shuffling alone = {in, t, check_tmpdir()}, s = {in, t, check_tmpdir()};
     Err err = {0};
 
     CHECK_OK(run_task(&alone, all, 1, 64 << 20, &err), &err);
@@ -531,6 +532,6 @@ TEST(tasks_make_what_one_makes)
     CHECK_OK(run_task(&s, (OptTask){1, 3}, 7, 8 << 20, &err), &err);
     take_files(s.out, got);
     for (uint32_t i = 0; i < N_FILES; i++) CHECK(hash128_eq(want[i].hash, got[i].hash));
-    datasetset_close(set);
+    tokeninput_close(in);
     tokenizer_free(t);
 }

@@ -1,7 +1,7 @@
-#include "ingest/bytestream.h"
+#include "core/bytestream.h"
 
-#include "ingest/packing.h"
 #include "tests/check.h"
+#include "tests/packing.h"
 
 #include <zstd.h>
 

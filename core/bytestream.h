@@ -1,4 +1,4 @@
-/* ingest/bytestream.h - an input as one run of decompressed bytes, with a window that grows on demand, the stored place of
+/* core/bytestream.h - an input as one run of decompressed bytes, with a window that grows on demand, the stored place of
  * every byte, and a way past damage.
  *
  * The coding is told by the first stored bytes: gzip (RFC 1952, any number of members), zstd (any number of frames), else
@@ -7,8 +7,8 @@
  * the stream goes on at the next stored gzip header whose content starts with "WARC/" (lines and zstd: at the end). What was
  * read of a corrupt member may have run into good ones behind it, so the search starts right behind its header; headers
  * made to nest would so be read again and again, wherefore what broken members have cost is bounded (STREAM_REREAD). */
-#ifndef TAMIS_INGEST_BYTESTREAM_H
-#define TAMIS_INGEST_BYTESTREAM_H
+#ifndef TAMIS_CORE_BYTESTREAM_H
+#define TAMIS_CORE_BYTESTREAM_H
 
 #include "core/store.h"
 
@@ -34,6 +34,8 @@ typedef struct ByteStream ByteStream;
  * itself for 0, one byte earlier for plain bytes (whether a line starts at `begin` then shows), else the next gzip header as
  * above. `warc` says whether breaks are skipped so. */
 MUST_USE ErrCode stream_open(ByteStream **s, const char *path, uint64_t begin, bool warc, Err *err);
+/* Standard input from where it stands, to be read once; it has no stored places and nothing behind a break. */
+MUST_USE ErrCode stream_open_stdin(ByteStream **s, Err *err);
 /* The same over bytes in memory, which must outlive the stream. */
 MUST_USE ErrCode stream_open_bytes(ByteStream **s, Span bytes, uint64_t begin, bool warc, Err *err);
 void stream_close(ByteStream *s);

@@ -1,7 +1,7 @@
-/* ingest/gzip_in.h - gzip members one after the other: the only file that knows libdeflate's and zlib's whole-member and
+/* core/gzip_in.h - gzip members one after the other: the only file that knows libdeflate's and zlib's whole-member and
  * streaming interfaces for archives. */
-#ifndef TAMIS_INGEST_GZIP_IN_H
-#define TAMIS_INGEST_GZIP_IN_H
+#ifndef TAMIS_CORE_GZIP_IN_H
+#define TAMIS_CORE_GZIP_IN_H
 
 #include "core/buf.h"
 

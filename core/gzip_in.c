@@ -1,4 +1,4 @@
-#include "ingest/gzip_in.h"
+#include "core/gzip_in.h"
 
 #include <libdeflate.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
-/* ingest/packing.h - for this room's tests: gzip members, zstd frames and WARC records made by hand. */
-#ifndef TAMIS_INGEST_PACKING_H
-#define TAMIS_INGEST_PACKING_H
+/* tests/packing.h - for tests: gzip members, zstd frames and WARC records made by hand. */
+#ifndef TAMIS_TESTS_PACKING_H
+#define TAMIS_TESTS_PACKING_H
 
 #include "core/buf.h"
 

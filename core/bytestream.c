@@ -1,8 +1,11 @@
-#include "ingest/bytestream.h"
+#include "core/bytestream.h"
 
-#include "ingest/gzip_in.h"
+#include "core/gzip_in.h"
+#include "core/log.h"
 
+#include <errno.h>
 #include <stdlib.h>
+#include <unistd.h>
 #include <zstd.h>
 #include <zstd_errors.h>
 
@@ -12,8 +15,9 @@ typedef struct {
 } Member;
 
 struct ByteStream {
-    InFile *file; /* NULL: `bytes` are read */
+    InFile *file; /* NULL: `bytes` are read, or standard input */
     Span bytes;
+    bool is_stdin; /* its `size` is UINT64_MAX until its end is seen */
     StreamCoding coding;
     bool warc;
 
@@ -43,6 +47,26 @@ struct ByteStream {
 static uint64_t stored_pos(const ByteStream *s) { return s->stored_at + s->used_n; }
 static Span stored_view(const ByteStream *s) { return span(s->stored + s->used_n, s->stored_n - s->used_n); }
 
+/* Appends n stored bytes, fewer at the end of standard input. */
+static ErrCode refill_stdin(ByteStream *s, size_t n, Err *err)
+{
+    while (n) {
+        ssize_t got = read(STDIN_FILENO, s->stored + s->stored_n, n);
+        if (got < 0 && errno == EINTR) {
+            if (interrupt_seen()) return err_set(err, ERR_INTR, "interrupted");
+            continue;
+        }
+        if (got < 0) return err_sys(err, "cannot read standard input");
+        if (got == 0) {
+            s->size = s->stored_at + s->stored_n;
+            break;
+        }
+        s->stored_n += (size_t)got;
+        n -= (size_t)got;
+    }
+    return ERR_OK;
+}
+
 /* Tops the stored window up when less than half of it is left. */
 static ErrCode refill(ByteStream *s, Err *err)
 {
@@ -54,6 +78,7 @@ static ErrCode refill(ByteStream *s, Err *err)
     s->stored_at += s->used_n;
     s->used_n = 0;
     s->stored_n = left;
+    if (s->is_stdin) return refill_stdin(s, s->stored_cap - left, err);
     uint64_t rest = s->size - s->stored_at - left;
     size_t n = rest < s->stored_cap - left ? (size_t)rest : s->stored_cap - left;
     if (s->file && (rc = infile_read(s->file, s->stored_at + left, s->stored + left, n, err)) != ERR_OK) return rc;
@@ -269,6 +294,7 @@ ErrCode stream_pass(ByteStream *s, Err *err)
     s->in_member = false;
     s->zstd_hint = 0;
     if (s->warc && s->coding == STREAM_GZIP) return find_member(s, after_break(s, at, brk), err);
+    if (s->is_stdin) s->size = s->stored_at + s->stored_n;
     return seek_stored(s, s->size, err);
 }
 
@@ -378,6 +404,17 @@ ErrCode stream_open(ByteStream **out, const char *path, uint64_t begin, bool war
     }
     s->size = infile_size(s->file);
     return start(out, s, begin, err);
+}
+
+ErrCode stream_open_stdin(ByteStream **out, Err *err)
+{
+    ByteStream *s = calloc(1, sizeof *s);
+
+    *out = NULL;
+    if (!s) return err_nomem(err, "an input");
+    s->is_stdin = true;
+    s->size = UINT64_MAX;
+    return start(out, s, 0, err);
 }
 
 ErrCode stream_open_bytes(ByteStream **out, Span bytes, uint64_t begin, bool warc, Err *err)

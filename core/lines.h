@@ -1,0 +1,29 @@
+/* core/lines.h - the lines of a text file in blocks of whole lines: plain, gzip or zstd, told by the first bytes, or standard input. */
+#ifndef TAMIS_CORE_LINES_H
+#define TAMIS_CORE_LINES_H
+
+#include "core/buf.h"
+
+enum {
+    LINES_BLOCK_BYTES = 4 << 20, /* about so much a block, or one longer line */
+    LINES_MAX_BYTES = 256 << 20  /* of a line, without its end: as of a document */
+};
+
+typedef struct {
+    Buf bytes;           /* lines with their ends; the last one of the file may lack it */
+    uint64_t first_line; /* its number, from 0 on */
+    uint64_t begin;      /* offset in the decompressed text */
+    bool too_long;       /* instead of bytes: line first_line is longer than LINES_MAX_BYTES and was passed over */
+} LineBlock;
+
+typedef struct LineFile LineFile;
+/* "-": standard input. */
+MUST_USE ErrCode linefile_open(LineFile **f, const char *path, Err *err);
+void linefile_close(LineFile *f);
+/* Replaces *b; *end: there are no more lines, and *b is empty. ERR_DATA where the file does not decompress. */
+MUST_USE ErrCode linefile_next(LineFile *f, LineBlock *b, bool *end, Err *err);
+
+/* Takes the first line off *rest, with its end. */
+Span line_take(Span *rest);
+
+#endif

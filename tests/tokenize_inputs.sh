@@ -1,0 +1,111 @@
+#!/bin/sh
+# What `tamis tokenize` takes: JSON Lines and plain text, packed or not, of standard input or files; each against a file of the same
+# lines in another form, and against what `tamis ingest` makes of it.
+#   tests/tokenize_inputs.sh BIN_DIR
+set -eu
+BIN=$(CDPATH='' cd -- "$1" && pwd)
+. "$(dirname -- "$0")/lib.sh"
+cd "$tmp"
+
+# 4000 lines of text; the same as JSON Lines, ids being their numbers. Some are blank.
+awk 'BEGIN { srand(7); for (n = 0; n < 4000; n++) {
+    line = ""
+    for (k = int(rand() * 12); k > 0; k--) line = line (k > 1 ? "water " : "茶 <|pad|>") int(rand() * 900)
+    print line } }' >lines.txt
+awk '{ print "{\"id\":" NR - 1 ",\"text\":\"" $0 "\\n\",\"more\":[{\"text\":1}]}" }' lines.txt >lines.jsonl
+tamis bpe -q --text --vocab-size 270 -o t.json lines.txt
+gzip -k lines.txt
+zstd -q lines.jsonl
+
+# --ids: an object a document, in order, for any form, number of threads and source.
+tamis tokenize --ids -t t.json <lines.txt >want
+[ "$(wc -l <want)" -eq 4000 ] || fail "$(wc -l <want) arrays of 4000 lines"
+awk '{ print "{\"id\":" NR - 1 ",\"ids\":" $0 "}" }' want >want.jsonl
+awk -v name=lines.txt '{ print "{\"id\":\"local/" name "#" NR - 1 "\",\"ids\":" $0 "}" }' want >want.txt
+for threads in 1 2 7; do
+    tamis tokenize --ids -t t.json -j $threads lines.jsonl | cmp - want.jsonl || fail "JSON Lines, $threads threads"
+    tamis tokenize --ids -t t.json -j $threads --text lines.txt | cmp - want.txt || fail "plain text, $threads threads"
+done
+tamis tokenize --ids -t t.json lines.jsonl.zst | cmp - want.jsonl || fail "zstd"
+tamis tokenize --ids -t t.json - <lines.jsonl | cmp - want.jsonl || fail "standard input"
+tamis tokenize --ids -t t.json - <lines.jsonl.zst | cmp - want.jsonl || fail "zstd on standard input"
+sed 's/lines.txt/lines.txt.gz/' want.txt >want.gz
+tamis tokenize --ids -t t.json --text lines.txt.gz | cmp - want.gz || fail "gzip"
+cat want.txt want.gz >want.both
+tamis tokenize --ids -t t.json --text lines.txt lines.txt.gz | cmp - want.both || fail "two files"
+tamis tokenize --ids --plain -t t.json lines.jsonl >plain
+! cmp -s plain want.jsonl || fail "--plain changes nothing"
+tamis bpe decode --lossless --keep-special --ids want.jsonl t.json | cmp - lines.txt || fail "the ids are not the text"
+
+# Shards: each line that has a text once, whatever the form; as `tamis ingest` numbers lines.
+tamis ingest -q -o docs lines.jsonl
+tamis tokenize -q -o docs.tokens -t t.json --shards 4 docs
+cat_sorted() { tamis shards cat --json "$1" | sed "s/,\"lang\":.*/}/; s/$2/NAME/" | sort; } # without the language, which only ingest guesses
+cat_sorted docs.tokens lines.jsonl >want.docs
+[ "$(wc -l <want.docs)" -eq "$(grep -c . lines.txt)" ] || fail "$(wc -l <want.docs) documents"
+for threads in 1 3; do
+    tamis tokenize -q -o jsonl.$threads -t t.json --shards 4 -j $threads lines.jsonl 2>err
+    grep -q 'empty_text; the first is line [0-9]* of lines.jsonl' err || fail "blank texts are not named: $(cat err)"
+    tamis shards verify -q jsonl.$threads >/dev/null || fail "shards verify"
+done
+[ "$(last_field jsonl.1/manifest.json content)" = "$(last_field jsonl.3/manifest.json content)" ] || fail "threads change the shards"
+tamis tokenize -q -o zst -t t.json lines.jsonl.zst 2>/dev/null
+tamis tokenize -q -o stdin -t t.json --order input - <lines.jsonl 2>/dev/null
+tamis tokenize -q -o text -t t.json --text --shards 2 --order input lines.txt 2>/dev/null
+cat_sorted jsonl.1 lines.jsonl | cmp - want.docs || fail "JSON Lines: other documents than ingest's"
+cat_sorted zst lines.jsonl.zst | cmp - want.docs || fail "zstd: other documents than ingest's"
+cat_sorted stdin stdin | cmp - want.docs || fail "standard input: other documents than ingest's"
+cat_sorted text lines.txt | cmp - want.docs || fail "plain text: other documents than ingest's"
+tamis shards cat --json text | grep -o '#[0-9]*' | tr -d '#' | sort -n -c || fail "plain text: not in order of the input"
+[ "$(field text/stats.json empty_text)" -eq "$(grep -vc . lines.txt)" ] || fail "stats.json: empty_text"
+
+# The same command finds it done, but what standard input held is gone.
+tamis tokenize -o zst -t t.json lines.jsonl.zst 2>&1 | grep -q 'up to date' || fail "zst is not up to date"
+status=0
+tamis tokenize -q -o stdin -t t.json --order input - <lines.jsonl 2>err || status=$?
+{ [ $status -eq 4 ] && grep -q 'standard input held is gone' err; } || fail "standard input again: status $status, $(cat err)"
+tamis tokenize -q --force -o stdin -t t.json --order input - <lines.jsonl 2>/dev/null
+cat_sorted stdin stdin | cmp - want.docs || fail "standard input, --force"
+
+# Two tasks over three files, and ranks, make what one process makes.
+split -l 1500 -d lines.jsonl piece.
+tamis tokenize -q -o one -t t.json --shards 2 piece.0? 2>/dev/null
+for i in 0 1 0 1; do tamis tokenize -q -o tasks -t t.json --shards 2 --task $i/2 piece.0? 2>/dev/null; done
+[ "$(last_field one/manifest.json content)" = "$(last_field tasks/manifest.json content)" ] || fail "tasks make other shards"
+[ "$(field one/stats.json empty_text)" = "$(field tasks/stats.json empty_text)" ] || fail "tasks count other lines"
+
+# Lines that are none are counted with their reason, and the rest is encoded.
+{ sed -n 1,10p lines.jsonl
+  printf '{"text":"a\\ud800b"}\n\n{"text":7}\n{"id":"\\u0000","text":"nul \\u0000 in it"}\n{"text":\nnot json\n{"text":"\377"}\n'
+  printf '{"text":"nul \000 in it"}\n{"text":"last"}'; } >odd.jsonl
+tamis tokenize --ids -t t.json odd.jsonl >odd.ids 2>err
+grep -q '6 lines were left out: 5 bad_json, 1 no_text; the first is line 11 of odd.jsonl (bad_json)' err || fail "odd lines: $(cat err)"
+[ "$(wc -l <odd.ids)" -eq 12 ] || fail "$(wc -l <odd.ids) of 12 lines"
+sed -n '$s/"ids.*//p' odd.ids | grep -qx '{"id":"local/odd.jsonl#18",' || fail "the number of a line: $(tail -n 1 odd.ids)"
+tamis bpe decode --lossless --ids odd.ids t.json | tail -c 15 >got
+printf 'nul \000 in itlast' | cmp - got || fail "NUL in a text"
+printf 'a\000\377b\n\n' | tamis tokenize --ids --text -t t.json - | tamis bpe decode --lossless t.json >got
+printf 'a\000\377b\n\n' | cmp - got || fail "bytes that are no text"
+
+# What does not go.
+refuse() { # STATUS MESSAGE COMMAND...
+    want=$1 says=$2
+    shift 2
+    status=0
+    "$@" >out 2>err </dev/null || status=$?
+    { [ $status -eq "$want" ] && grep -q -e "$says" err; } || fail "$*: status $status, $(cat err)"
+}
+head -c 20000 lines.jsonl.zst >cut.jsonl.zst
+refuse 4 'lines.txt is no JSON Lines: .* plain text wants --text' tamis tokenize -q -o no3 -t t.json lines.txt
+ln -s lines.txt text.jsonl
+refuse 4 'text.jsonl: no line is a JSON object with a text (line 1: bad_json)' tamis tokenize -q -o no -t t.json text.jsonl
+refuse 4 'cut.jsonl.zst at 0: cut off' tamis tokenize -q -o no2 -t t.json cut.jsonl.zst
+refuse 4 'cut.jsonl.zst at 0: cut off' tamis tokenize --ids -t t.json cut.jsonl.zst
+refuse 2 'docs is a directory and lines.jsonl is not' tamis tokenize -o no3 -t t.json docs lines.jsonl
+refuse 2 'two inputs are called lines.jsonl' tamis tokenize -o no3 -t t.json lines.jsonl ./lines.jsonl
+refuse 2 'standard input is named twice' tamis tokenize --ids -t t.json - -
+refuse 2 'standard input is for one process' tamis tokenize -o no3 -t t.json --task 0/2 -
+refuse 2 '--ids takes no -o' tamis tokenize --ids -o no3 -t t.json lines.jsonl
+refuse 3 'nothere.jsonl' tamis tokenize -o no3 -t t.json nothere.jsonl
+[ ! -e no3 ] || fail "a refused command left a directory"
+echo "ok: tokenize takes JSON Lines, text and standard input"
