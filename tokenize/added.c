@@ -4,61 +4,6 @@
 #include "tokenize/tokenizer.h"
 #include "tokenize/word_chars.inc"
 
-#include <stdlib.h>
-
-/* --- the trie. Siblings form a list: an added token is a few dozen bytes, and there are few of them. */
-
-static uint32_t child_of(const AddedTrie *trie, uint32_t node, uint8_t byte)
-{
-    uint32_t child = trie->node[node].child;
-
-    while (child && trie->node[child].byte != byte) child = trie->node[child].sibling;
-    return child;
-}
-
-uint32_t added_match(const AddedTrie *trie, Span text, size_t at, size_t *n)
-{
-    uint32_t node = 0, id = NO_ID;
-
-    for (size_t i = at; i < text.n && (node = child_of(trie, node, text.p[i])); i++)
-        if (trie->node[node].id != NO_ID) id = trie->node[node].id, *n = i + 1 - at;
-    return id;
-}
-
-/* Room for `more` nodes and the root. */
-static bool trie_reserve(AddedTrie *trie, size_t more)
-{
-    size_t want = trie->n_nodes + more + 1, cap = trie->cap ? trie->cap : 256;
-
-    if (want <= trie->cap) return true;
-    while (cap < want) cap *= 2;
-    TrieNode *grown = realloc(trie->node, cap * sizeof *grown);
-    if (!grown) return false;
-    if (!trie->cap) grown[trie->n_nodes++] = (TrieNode){.id = NO_ID};
-    trie->node = grown;
-    trie->cap = cap;
-    return true;
-}
-
-bool added_put(AddedTrie *trie, Span content, uint32_t id)
-{
-    uint32_t node = 0;
-
-    if (!trie_reserve(trie, content.n)) return false;
-    for (size_t i = 0; i < content.n; i++) {
-        uint32_t child = child_of(trie, node, content.p[i]);
-        if (!child) {
-            child = trie->n_nodes++;
-            trie->node[child] = (TrieNode){.byte = content.p[i], .sibling = trie->node[node].child, .id = NO_ID};
-            trie->node[node].child = child;
-        }
-        node = child;
-    }
-    byteset_add(&trie->first, content.p[0]);
-    trie->node[node].id = id;
-    return true;
-}
-
 /* --- the characters beside a token */
 
 /* The character that ends at `at` > 0; UTF8_BAD when the bytes are none. *begin is where it begins. */
@@ -131,10 +76,9 @@ AddedScan added_scan(const Tokenizer *t, int pass, Span text, EncodeMode mode)
     const AddedTrie *trie = &t->added[pass];
 
     return (AddedScan){.t = t,
-                       .trie = trie,
-                       .text = text,
+                       .reader = {.trie = trie, .text = text},
                        .skip_special = mode == ENCODE_DOCUMENT,
-                       .at = trie->n_nodes ? 0 : text.n};
+                       .at = trie->longest ? 0 : text.n};
 }
 
 /* False when white space that an earlier token took leaves nothing of it: the reference drops empty pieces. */
@@ -143,9 +87,10 @@ static bool take(AddedScan *s, uint32_t id, size_t begin, size_t end, AddedHit *
     unsigned flags = s->t->flags[id];
 
     /* The reference's bound is the last hit's end, which may lie behind this token where white space is a token too. */
-    if (flags & TOKEN_LSTRIP) begin = space_begin(s->text, begin, s->done);
+    if (flags & TOKEN_LSTRIP) begin = space_begin(s->reader.text, begin, s->done);
     if (flags & TOKEN_RSTRIP) {
-        if (end >= s->run_end) s->run_end = space_end(s->text, end); /* else it lies in that run: no second look */
+        if (end >= s->run_end)
+            s->run_end = space_end(s->reader.text, end); /* else it lies in that run: no second look */
         end = s->run_end;
     }
     if (begin >= end) return false;
@@ -156,11 +101,11 @@ static bool take(AddedScan *s, uint32_t id, size_t begin, size_t end, AddedHit *
 
 bool added_next(AddedScan *s, AddedHit *hit)
 {
-    const Span text = s->text;
+    const Span text = s->reader.text;
 
-    for (size_t n; (s->at = byteset_find(&s->trie->first, text, s->at)) < text.n; s->at += n) {
-        n = 1;
-        uint32_t id = added_match(s->trie, text, s->at, &n);
+    for (size_t n; (s->at = byteset_find(&s->reader.trie->first, text, s->at)) < text.n; s->at += n) {
+        uint32_t id = added_at(&s->reader, s->at, &n);
+        if (id == NO_ID) n = 1;
         if (id == NO_ID) continue;
         unsigned flags = s->t->flags[id];
         if (s->skip_special && (flags & TOKEN_SPECIAL)) continue;
@@ -169,5 +114,8 @@ bool added_next(AddedScan *s, AddedHit *hit)
         s->at += n;
         return true;
     }
+    added_end(s);
     return false;
 }
+
+void added_end(AddedScan *s) { addedreader_clear(&s->reader); }

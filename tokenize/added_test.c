@@ -120,3 +120,130 @@ TEST(strips_are_linear)
     buf_clear(&text);
     buf_clear(&ids);
 }
+
+/* --- the search */
+
+static uint32_t longest_at(const AddedTrie *trie, const char *text, size_t at, size_t *n)
+{
+    AddedReader r = {.trie = trie, .text = span_str(text)};
+    uint32_t id = added_at(&r, at, n);
+
+    addedreader_clear(&r);
+    return id;
+}
+
+TEST(longest_added_token_wins)
+{
+    AddedTrie trie = {.longest = 0};
+    size_t n = 0;
+
+    CHECK(addedtrie_put(&trie, SPAN_LIT("<a"), 1) && addedtrie_put(&trie, SPAN_LIT("<abc>"), 2) &&
+          addedtrie_put(&trie, SPAN_LIT("b"), 3) && addedtrie_finish(&trie));
+    CHECK(longest_at(&trie, "<abc>", 0, &n) == 2 && n == 5);
+    CHECK(longest_at(&trie, "x<abc", 1, &n) == 1 && n == 2);
+    CHECK(longest_at(&trie, "x<abc", 3, &n) == 3 && n == 1);
+    CHECK_INT(NO_ID, longest_at(&trie, "<", 0, &n));
+    CHECK_INT(NO_ID, longest_at(&trie, "xyz", 0, &n));
+    addedtrie_clear(&trie);
+}
+
+/* Contents of two letters, short and long, against all of them at every place. The texts are longer than a window. */
+TEST(search_finds_what_comparing_finds)
+{
+    enum { N_CONTENTS = 40, N_TEXT = 3 * ADDED_WINDOW / 2 };
+
+    for (uint64_t round = 0; round < 4; round++) {
+        Buf content[N_CONTENTS] = {{0}}, text = {0};
+        AddedTrie trie = {.longest = 0};
+        for (uint64_t k = 0; k < N_CONTENTS; k++) {
+            uint64_t n = k % 2 ? 1 + mix64(round * 100 + k) % 6 : 50 + mix64(round * 100 + k) % 300;
+            for (uint64_t i = 0; i < n; i++)
+                buf_putc(&content[k], "aaab"[mix64(round << 40 | k << 20 | i) % (3 + round % 2)]);
+            CHECK(addedtrie_put(&trie, buf_span(&content[k]), (uint32_t)k));
+        }
+        CHECK(addedtrie_finish(&trie));
+        for (uint64_t i = 0; text.n < N_TEXT; i++)
+            if (mix64(round << 32 | i) % 3)
+                buf_put_span(&text, buf_span(&content[mix64(round << 33 | i) % N_CONTENTS]));
+            else
+                buf_putc(&text, "ab"[i % 2]);
+        Span edge = check_edge(buf_span(&text));
+        AddedReader r = {.trie = &trie, .text = edge};
+        for (size_t at = 0; at < edge.n; at += 1 + mix64(at) % 3) {
+            uint32_t want = NO_ID, got;
+            size_t n = 0;
+            for (uint32_t k = 0; k < N_CONTENTS; k++)
+                if (span_starts(span_from(edge, at), buf_span(&content[k])) &&
+                    (want == NO_ID || content[k].n >= content[want].n))
+                    want = k; /* of equal ones the last */
+            got = added_at(&r, at, &n);
+            if (got != want || (want != NO_ID && n != content[want].n)) {
+                CHECK_INT(want, got);
+                break;
+            }
+        }
+        addedreader_clear(&r);
+        check_edge_free(edge);
+        addedtrie_clear(&trie);
+        buf_clear(&text);
+        for (size_t k = 0; k < N_CONTENTS; k++) buf_clear(&content[k]);
+    }
+}
+
+/* Texts of the beginning of a long token, which every place might be that of: few steps a byte. */
+TEST(search_takes_few_steps_a_byte)
+{
+    enum { N = 1 << 20 };
+
+    for (int kind = 0; kind < 4; kind++) {
+        Buf content = {0}, text = {0};
+        AddedTrie trie = {.longest = 0};
+        uint64_t n_found = 0;
+        size_t n;
+        for (int i = 0; i < 4000; i++) buf_putc(&content, kind < 2 ? 'a' : "ab"[i % 97 == 0]);
+        if (kind % 2)
+            for (uint32_t k = 1; k < 200; k++) CHECK(addedtrie_put(&trie, span(content.p, k), k)); /* many ends */
+        buf_putc(&content, 'c');
+        CHECK(addedtrie_put(&trie, buf_span(&content), 200) && addedtrie_finish(&trie));
+        while (text.n < N) buf_put(&text, content.p, content.n - 1);
+        AddedReader r = {.trie = &trie, .text = buf_span(&text)};
+        for (size_t at = 0; at < text.n; at++) n_found += added_at(&r, at, &n) != NO_ID;
+        CHECK((n_found > 0) == (kind % 2));
+        CHECK(r.n_steps < 70 * (uint64_t)text.n);
+        addedreader_clear(&r);
+        addedtrie_clear(&trie);
+        buf_clear(&content);
+        buf_clear(&text);
+    }
+}
+
+/* Tokens inside white space that another one took, which ends far behind them: no way there and back for each. */
+TEST(offsets_are_one_pass)
+{
+    Tokenizer *t = with_added((const Added[]){{" ", "r"}, {"\\t", ""}}, 2);
+    enum { N = 1 << 18 };
+    Buf text = {0}, ids = {0}, offsets = {0};
+    Encoder *e;
+    Err err = {0};
+
+    buf_puts(&text, "\xe4\xb8\xad\xff");
+    for (int i = 0; i < N; i++) buf_puts(&text, " \t\xc2\xa0");
+    CHECK_OK(encoder_new(&e, t, &err), &err);
+    CHECK_OK(encode_offsets(e, buf_span(&text), ENCODE_ALL, &ids, &offsets, &err), &err);
+    const TokenOffset *o = (const TokenOffset *)(const void *)offsets.p;
+    const uint32_t *id = (const uint32_t *)(const void *)ids.p;
+    size_t n = ids.n / sizeof *id, n_wrong = 0;
+    CHECK(n >= 2 * N && n == offsets.n / sizeof *o);
+    for (size_t i = 0; i < n; i++) {
+        /* Characters before byte b >= 4: two, then three in four bytes. */
+        size_t b = o[i].begin - 4, c = 2 + b / 4 * 3 + (b % 4 < 2 ? b % 4 : 2);
+        size_t end = id[i] == 4 ? 2 + 3 * (size_t)N : o[i].char_begin + 1;
+        n_wrong += o[i].char_begin != c || o[i].char_end != end;
+    }
+    CHECK_INT(0, n_wrong);
+    encoder_free(e);
+    tokenizer_free(t);
+    buf_clear(&text);
+    buf_clear(&ids);
+    buf_clear(&offsets);
+}

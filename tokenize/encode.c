@@ -222,7 +222,10 @@ static ErrCode encode_pass(Encoder *e, Span text, int pass, EncodeMode mode, Buf
 
     for (; added_next(&scan, &hit); done = hit.end) {
         Span before = {text.p + done, hit.begin > done ? hit.begin - done : 0};
-        if ((rc = encode_pass(e, before, pass + 1, mode, ids, err)) != ERR_OK) return rc;
+        if ((rc = encode_pass(e, before, pass + 1, mode, ids, err)) != ERR_OK) {
+            added_end(&scan);
+            return rc;
+        }
         put_id(ids, hit.id);
     }
     return encode_pass(e, span_from(text, done), pass + 1, mode, ids, err);

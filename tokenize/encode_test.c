@@ -240,23 +240,6 @@ TEST(bytes_without_a_token_are_counted)
     tokenizer_free(t);
 }
 
-TEST(longest_added_token_wins)
-{
-    AddedTrie trie = {0};
-    size_t n = 0;
-
-    CHECK(added_put(&trie, SPAN_LIT("<a"), 1) && added_put(&trie, SPAN_LIT("<abc>"), 2) &&
-          added_put(&trie, SPAN_LIT("b"), 3));
-    CHECK_INT(2, added_match(&trie, SPAN_LIT("<abc>"), 0, &n));
-    CHECK_INT(5, n);
-    CHECK_INT(1, added_match(&trie, SPAN_LIT("x<abc"), 1, &n));
-    CHECK_INT(2, n);
-    CHECK_INT(3, added_match(&trie, SPAN_LIT("x<abc"), 3, &n));
-    CHECK_INT(NO_ID, added_match(&trie, SPAN_LIT("<"), 0, &n));
-    CHECK_INT(NO_ID, added_match(&trie, SPAN_LIT("xyz"), 0, &n));
-    free(trie.node);
-}
-
 TEST(scratch_of_a_giant_word_is_given_back)
 {
     Tokenizer *t = trained("tamis", 300);

@@ -6,27 +6,33 @@
 
 #include <assert.h>
 
+/* A character: its bytes are [at, next). */
+typedef struct {
+    size_t at, next, index;
+} CharCursor;
+
 typedef struct {
     Encoder *e;
     const Tokenizer *t;
     Span text;
     EncodeMode mode;
     Buf *ids, *offsets, piece;
-    size_t char_at, char_next, char_index; /* the character looked at last */
+    CharCursor begin; /* where the last token began: these do not fall */
+    CharCursor far; /* the farthest place that one ended at, with the white space it took, which others may lie in */
 } Walk;
 
-/* Number of the character that byte `at` belongs to. Bytes that are no UTF-8 count as utf8_repair() replaces them. */
-static size_t char_of(Walk *w, size_t at)
+/* Number of the character that byte `at` >= c->at belongs to. Bytes that are no UTF-8 count as utf8_repair() replaces them. */
+static size_t char_of(CharCursor *c, Span text, size_t at)
 {
     uint32_t cp;
 
-    if (at < w->char_at) w->char_at = w->char_next = w->char_index = 0;
-    while (at >= w->char_next && w->char_next < w->text.n) {
-        w->char_index += w->char_next > 0;
-        w->char_at = w->char_next;
-        w->char_next += utf8_next(w->text.p + w->char_at, w->text.n - w->char_at, &cp);
+    assert(at >= c->at);
+    while (at >= c->next && c->next < text.n) {
+        c->index += c->next > 0;
+        c->at = c->next;
+        c->next += utf8_next(text.p + c->at, text.n - c->at, &cp);
     }
-    return w->char_index;
+    return c->index;
 }
 
 static void put_token(Walk *w, uint32_t id, size_t begin, size_t end)
@@ -34,8 +40,10 @@ static void put_token(Walk *w, uint32_t id, size_t begin, size_t end)
     TokenOffset o = {.begin = begin, .end = end};
 
     if (begin < end) {
-        o.char_begin = char_of(w, begin);
-        o.char_end = char_of(w, end - 1) + 1;
+        o.char_begin = char_of(&w->begin, w->text, begin);
+        CharCursor near = w->begin;
+        if (w->far.at < near.at) w->far = near;
+        o.char_end = char_of(end - 1 < w->far.at ? &near : &w->far, w->text, end - 1) + 1;
     }
     buf_put(w->ids, &id, sizeof id);
     buf_put(w->offsets, &o, sizeof o);
@@ -73,6 +81,7 @@ static ErrCode walk(Walk *w, size_t begin, size_t end, int pass, Err *err)
         put_token(w, hit.id, begin + hit.begin, begin + hit.end);
         done = begin + hit.end;
     }
+    added_end(&scan);
     return rc == ERR_OK && done < end ? walk(w, done, end, pass + 1, err) : rc;
 }
 

@@ -2,7 +2,7 @@
 #ifndef TAMIS_TOKENIZE_TOKENIZER_H
 #define TAMIS_TOKENIZE_TOKENIZER_H
 
-#include "tokenize/byte_set.h"
+#include "tokenize/added_trie.h"
 #include "tokenize/merge_rank.h"
 #include "tokenize/pretoken.h"
 #include "tokenize/seams.h"
@@ -10,11 +10,11 @@
 #include "tokenize/whole_words.h"
 
 enum {
-    TOKENIZER_MAX_BYTES = 256 << 20,  /* of the file */
-    TOKENIZER_MAX_IDS = 1 << 24,      /* ids fit 24 bits: the encoder's cache and the shards rest on it */
-    TOKENIZER_MAX_ADDED_BYTES = 4096, /* of one added token: bounds the search at each place of a text */
+    TOKENIZER_MAX_BYTES = 256 << 20, /* of the file */
+    TOKENIZER_MAX_IDS = 1 << 24,     /* ids fit 24 bits: the encoder's cache and the shards rest on it */
+    TOKENIZER_MAX_ADDED_BYTES = 4096,
     TOKENIZER_MAX_ADDED = 1 << 16,
-    TOKENIZER_MAX_ADDED_SUM = 16 << 20 /* bytes of all: a node of the trie each at most */
+    TOKENIZER_MAX_ADDED_SUM = 4 << 20 /* bytes of all: a node of a trie each at most, and of its reverse */
 };
 #define NO_ID UINT32_MAX
 enum { CHAR_IDS = 0x10000 };
@@ -23,20 +23,6 @@ enum { CHAR_IDS = 0x10000 };
 typedef struct {
     uint32_t left, right, merge_rank, id;
 } MergeSlot;
-
-/* Trie over the contents of added tokens. Node 0 is the root. */
-typedef struct {
-    uint8_t byte;
-    uint32_t child, sibling; /* 0: none */
-    uint32_t id;             /* token that ends here, or NO_ID */
-} TrieNode;
-
-typedef struct {
-    TrieNode *node;
-    uint32_t n_nodes;
-    size_t cap;
-    ByteSet first; /* bytes that begin a content */
-} AddedTrie;
 
 /* Of a token. The last three say how an added token is found in a text: only between characters that are no part of a word, with
  * the white space before it, with that behind it. */
@@ -116,11 +102,6 @@ MUST_USE ErrCode tokenizer_rank_merges(Tokenizer *t, Err *err);
 void mergeranks_clear(MergeRanks *m);
 MUST_USE ErrCode tokenizer_find_chars(Tokenizer *t, Err *err);
 
-/* The longest added token that begins at text[at]; NO_ID when none does. *n is its length. */
-uint32_t added_match(const AddedTrie *trie, Span text, size_t at, size_t *n);
-/* Adds a content, not empty, to a trie; an equal one replaces the id. False: no memory. */
-bool added_put(AddedTrie *trie, Span content, uint32_t id);
-
 /* --- the added tokens of one pass in a text, from left to right: of those that begin first the longest. As in the reference, what is
  * found and then not taken (not a word of its own; special, in a document) hides what begins inside it. */
 typedef struct {
@@ -129,8 +110,7 @@ typedef struct {
 } AddedHit;
 typedef struct {
     const Tokenizer *t;
-    const AddedTrie *trie;
-    Span text;
+    AddedReader reader;
     bool skip_special;
     size_t at;      /* where the search goes on */
     size_t done;    /* end of the last hit */
@@ -140,5 +120,7 @@ AddedScan added_scan(const Tokenizer *t, int pass, Span text, EncodeMode mode);
 /* False when there is no more. A hit begins at or behind the end of the one before, unless that one's white space reached over it:
  * then nothing lies between them. */
 bool added_next(AddedScan *s, AddedHit *hit);
+/* Needed only where the scan is left before its end. */
+void added_end(AddedScan *s);
 
 #endif

@@ -325,7 +325,7 @@ static ErrCode read_added(Reader *r, const Json *j, uint32_t *next, Err *err)
     t->flags[id] |= TOKEN_ADDED;
     Span searched = content->string;
     if (t->nfc && normalized && (rc = nfc_text(searched, &r->scratch, &searched, err)) != ERR_OK) return rc;
-    return added_put(&t->added[normalized], searched, id) ? ERR_OK : err_nomem(err, "the added tokens");
+    return addedtrie_put(&t->added[normalized], searched, id) ? ERR_OK : err_nomem(err, "the added tokens");
 }
 
 /* The added token of the first name that there is. */
@@ -347,6 +347,8 @@ static ErrCode read_all_added(Reader *r, Err *err)
 
     for (const Json *j = r->added ? r->added->child : NULL; j && rc == ERR_OK; j = j->next)
         rc = read_added(r, j, &next, err);
+    for (int i = 0; i < 2 && rc == ERR_OK; i++)
+        if (!addedtrie_finish(&r->t->added[i])) rc = err_nomem(err, "the added tokens");
     r->t->eos = added_named(r, eos, sizeof eos / sizeof *eos);
     if (r->t->bos == NO_ID) r->t->bos = added_named(r, bos, sizeof bos / sizeof *bos);
     return rc;
@@ -419,8 +421,8 @@ void tokenizer_free(Tokenizer *t)
     free(t->merges);
     tokenizer_index_clear(t);
     pretokenizer_free(t->pretokenizer);
-    free(t->added[0].node);
-    free(t->added[1].node);
+    addedtrie_clear(&t->added[0]);
+    addedtrie_clear(&t->added[1]);
     buf_clear(&t->before);
     buf_clear(&t->behind);
     arena_clear(&t->arena);

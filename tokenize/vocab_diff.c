@@ -88,9 +88,12 @@ static ErrCode compare_merges(const Tokenizer *a, const Tokenizer *b, Difference
 /* Whether the token is searched for in the second pass: the flag `normalized`. */
 static bool is_normalized(const Tokenizer *t, uint32_t id)
 {
-    size_t n = 0;
+    AddedReader r = {.trie = &t->added[1], .text = t->spelling[id]};
+    size_t n;
+    const bool found = t->added[1].longest && added_at(&r, 0, &n) == id && n == t->spelling[id].n;
 
-    return t->added[1].n_nodes && added_match(&t->added[1], t->spelling[id], 0, &n) == id && n == t->spelling[id].n;
+    addedreader_clear(&r);
+    return found;
 }
 
 /* Flags of an added token; 0 where there is none. TOKEN_USED stands for `normalized`. */
