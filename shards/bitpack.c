@@ -10,7 +10,8 @@ unsigned bitpack_width(uint32_t vocab_size)
     return bits;
 }
 
-void bitpack_put(uint8_t *out, const uint32_t *v, size_t n, unsigned bits)
+/* Returns where the next byte goes. */
+static inline uint8_t *put_values(uint8_t *out, const uint32_t *v, size_t n, unsigned bits)
 {
     uint64_t pending = 0; /* bits not written yet, the next one lowest */
     unsigned n_pending = 0;
@@ -26,6 +27,27 @@ void bitpack_put(uint8_t *out, const uint32_t *v, size_t n, unsigned bits)
         n_pending -= 32;
     }
     for (; n_pending; n_pending -= n_pending < 8 ? n_pending : 8, pending >>= 8) *out++ = (uint8_t)pending;
+    return out;
+}
+
+/* Eight values are whole bytes; with the width known when compiled there is no branch in them. */
+static inline uint8_t *put_eights(uint8_t *out, const uint32_t *v, size_t n_eights, unsigned bits)
+{
+    for (size_t i = 0; i < n_eights; i++) out = put_values(out, v + 8 * i, 8, bits);
+    return out;
+}
+
+void bitpack_put(uint8_t *out, const uint32_t *v, size_t n, unsigned bits)
+{
+    size_t done = n / 8 * 8;
+
+    switch (bits) { /* the widths of vocabularies in use, 65536 to 262144 */
+    case 16: out = put_eights(out, v, n / 8, 16); break;
+    case 17: out = put_eights(out, v, n / 8, 17); break;
+    case 18: out = put_eights(out, v, n / 8, 18); break;
+    default: done = 0; break;
+    }
+    put_values(out, v + done, n - done, bits);
 }
 
 /* With the width known when compiled, eight values take `bits` bytes and every shift is a constant. */

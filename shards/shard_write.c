@@ -119,12 +119,22 @@ fail:
     return rc;
 }
 
+/* The block as its sums take it: little-endian words. */
+static Span plain_block(ShardWriter *w)
+{
+#if defined(__GNUC__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    return span(w->block, w->n_block * 4);
+#else
+    for (size_t i = 0; i < w->n_block; i++) le32_put(w->plain + 4 * i, w->block[i]);
+    return span(w->plain, w->n_block * 4);
+#endif
+}
+
 static ErrCode flush_block(ShardWriter *w, Err *err)
 {
     size_t bytes = (size_t)bitpack_bytes(w->n_block, w->token_bits);
-    Span plain = {w->plain, w->n_block * 4}, packed = {w->packed, bytes};
+    const Span plain = plain_block(w), packed = {w->packed, bytes};
 
-    for (size_t i = 0; i < w->n_block; i++) le32_put(w->plain + 4 * i, w->block[i]);
     bitpack_put(w->packed, w->block, w->n_block, w->token_bits);
     put_le64(&w->block_sums, hash64(plain));
     hashstream_add(w->content, plain);
@@ -133,15 +143,21 @@ static ErrCode flush_block(ShardWriter *w, Err *err)
     return outfile_put(w->f, packed.p, packed.n, err);
 }
 
+static uint32_t highest(const uint32_t *v, size_t n)
+{
+    uint32_t most = 0;
+
+    for (size_t i = 0; i < n; i++) most = v[i] > most ? v[i] : most;
+    return most;
+}
+
 static ErrCode add_tokens(ShardWriter *w, const uint32_t *tokens, size_t n, Err *err)
 {
     while (n) {
         size_t k = SHARD_BLOCK_TOKENS - w->n_block;
         if (k > n) k = n;
-        for (size_t i = 0; i < k; i++) {
-            assert(tokens[i] < w->spec.vocab_size);
-            w->block[w->n_block + i] = tokens[i];
-        }
+        assert(highest(tokens, k) < w->spec.vocab_size);
+        memcpy(w->block + w->n_block, tokens, k * sizeof *tokens);
         w->n_block += k;
         w->n_tokens += k;
         tokens += k;

@@ -4,6 +4,7 @@
 #include "core/events.h"
 #include "core/log.h"
 #include "core/scratch.h"
+#include "tools/token_triples.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -77,10 +78,7 @@ static void put_doc_head(Buf *b, const TokenDoc *doc, size_t n_tokens)
 static void put_tokens(Buf *b, const uint32_t *ids, size_t n)
 {
     if (!buf_reserve(b, n * TOKEN_BYTES)) return;
-    for (size_t i = 0; i < n; i++) {
-        uint8_t *p = b->p + b->n + i * TOKEN_BYTES;
-        p[0] = (uint8_t)ids[i], p[1] = (uint8_t)(ids[i] >> 8), p[2] = (uint8_t)(ids[i] >> 16);
-    }
+    triples_put(b->p + b->n, ids, n);
     b->n += n * TOKEN_BYTES;
 }
 

@@ -5,6 +5,7 @@
 #include "core/log.h"
 #include "core/store.h"
 #include "tools/token_encode.h"
+#include "tools/token_triples.h"
 
 #include <inttypes.h>
 #include <limits.h>
@@ -47,11 +48,7 @@ static void get_tokens(Buf *out, Span packed)
     size_t n = packed.n / TOKEN_BYTES;
 
     if (!buf_reserve(out, n * sizeof(uint32_t))) return;
-    for (size_t i = 0; i < n; i++) {
-        const uint8_t *p = packed.p + i * TOKEN_BYTES;
-        uint32_t id = (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16;
-        memcpy(out->p + out->n + i * sizeof id, &id, sizeof id);
-    }
+    triples_get((uint32_t *)(void *)(out->p + out->n), packed.p, n); /* only ids are in it, so it is aligned */
     out->n += n * sizeof(uint32_t);
 }
 
@@ -245,15 +242,19 @@ static ErrCode send_record(void *ctx, int thread, const uint8_t key[EXCHANGE_KEY
 
 static uint64_t exchange_memory(const ShuffleSpec *spec) { return spec->memory / 4 * 3; } /* the rest is readers' */
 
-/* As many as the exchange takes without scratch by the average, but one for every thread. */
+/* As many as the exchange takes without scratch by the average, but one for every thread. Not much more than a sixteenth of them either: memory
+ * that the batch before has touched costs less than new one. */
 static uint32_t batch_size(const Receiving *rx)
 {
+    enum { ROUNDS = 16, LEAST_BYTES = 64 << 20 };
     enum { DOC_BYTES = 200 }; /* of a document beside its tokens: its key, head and id, its place in lists */
     const DomainSet *d = &rx->runs->domains;
     uint64_t bytes = 0;
 
     for (size_t i = 0; i < d->n; i++) bytes += d->v[i].n_tokens * TOKEN_BYTES + d->v[i].n_docs * DOC_BYTES;
-    uint64_t n = exchange_memory(rx->spec) / 16 * 5 / (bytes / rx->spec->n_shards + 1);
+    const uint64_t room = exchange_memory(rx->spec) / 16 * 5,
+                   enough = bytes / ROUNDS > LEAST_BYTES ? bytes / ROUNDS : LEAST_BYTES;
+    uint64_t n = (room < enough ? room : enough) / (bytes / rx->spec->n_shards + 1);
     if (n < (unsigned)rx->par->threads) n = (unsigned)rx->par->threads;
     return n < rx->n_own ? (uint32_t)n : rx->n_own;
 }

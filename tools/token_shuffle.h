@@ -22,7 +22,7 @@
 #include "tools/token_input.h"
 #include "tools/token_runs.h"
 
-enum { TOKEN_CHUNK_HEAD = 4, TOKEN_DOC_HEAD = 24, TOKEN_BYTES = 3 };
+enum { TOKEN_CHUNK_HEAD = 4, TOKEN_DOC_HEAD = 24 };
 
 typedef struct {
     const TokenInput *input;
