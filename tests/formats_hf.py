@@ -117,10 +117,64 @@ def check_added(p, base, rnd, rounds):
         panics += len(both) - len(texts)
         same("added tokens %s" % d["added_tokens"], texts, p.ids(path, texts), [e.ids for e in encoded])
         if d["normalizer"] and d["normalizer"]["type"] == "NFC":
+            check_special_as_text(p, path, theirs, texts)
             continue
         same("offsets %s" % d["added_tokens"], texts, p.offsets(path, texts),
              [[[i, a, b] for i, (a, b) in zip(e.ids, e.offsets)] for e in encoded])
     print("ok added tokens: %d vocabularies, %d texts, %d more on which the reference panics" % (rounds, n, panics))
+
+
+SPACES = [" ", "  ", "\t", "\u3000", "\u00a0 ", "\u2028"]
+
+
+def strip_flags(rnd, content):
+    return dict(content=content, single_word=rnd.random() < 0.15, lstrip=rnd.random() < 0.5, rstrip=rnd.random() < 0.5,
+                normalized=rnd.random() < 0.3, special=False)
+
+
+def check_strips(p, base, rnd, rounds):
+    """Tokens that take white space beside tokens that are white space. The reference lets one lie in what another has taken, drops
+    what nothing is left of, and panics where the two orders cross; of each there must be some."""
+    taken = inside = panics = n = 0
+    for _ in range(rounds):
+        d = json.loads(json.dumps(base))
+        contents = rnd.sample(SPACES, 3) + rnd.sample(["A", "<s>", "b ", " b", "A\t", "xx"], 3)
+        size = len(d["model"]["vocab"])
+        d["added_tokens"] = []
+        for content in contents:
+            number = d["model"]["vocab"].get(content, size)
+            size += number == size
+            d["added_tokens"].append(dict(id=number, **strip_flags(rnd, content)))
+        if rnd.random() < 0.3:
+            d["normalizer"] = {"type": "NFC"}
+        path = p.path(".json")
+        with open(path, "w", encoding="utf-8") as f:
+            json.dump(d, f)
+        theirs = Tokenizer.from_file(path)
+        length = {a["id"]: len(a["content"]) for a in d["added_tokens"]}
+        texts = ["".join(rnd.choice(SPACES if rnd.random() < 0.6 else ["A", "b", "<s>", "xx", "y"]) for _ in range(rnd.randint(1, 12))) for _ in range(60)]
+        both = list(zip(texts, (encode_or_panic(theirs, t) for t in texts), p.ids(path, texts), p.offsets(path, texts)))
+        for text, e, ids, offsets in both:
+            if e is None:
+                panics += 1
+                continue
+            n += 1
+            if ids != e.ids or offsets != [[i, a, b] for i, (a, b) in zip(e.ids, e.offsets)]:
+                fail("strips %s: %r: %s, %s" % (d["added_tokens"], text, offsets, list(zip(e.ids, e.offsets))))
+            taken += any(b - a > length.get(i, b - a) for i, (a, b) in zip(e.ids, e.offsets))
+            inside += any(b < e.offsets[k - 1][1] for k, (a, b) in enumerate(e.offsets) if k)
+    if not (taken > n / 5 and inside > n / 100 and panics):
+        fail("strips: of %d texts %d have taken white space, %d tokens inside it, %d panic" % (n, taken, inside, panics))
+    print("ok strips: %d texts, %d of them with taken white space, %d with tokens inside it, %d more on which the reference panics" % (n, taken, inside, panics))
+
+
+def check_special_as_text(p, path, theirs, texts):
+    """What `tamis bpe stats` counts: special tokens are text, and tokens that are not normalized come before the normalizer."""
+    theirs.encode_special_tokens = True
+    want = sum(len(theirs.encode(t + "\n", add_special_tokens=False).ids) for t in texts)
+    out = run(p.tamis, "bpe", "stats", "-q", "--json", "--text", path, "-", text="".join(t + "\n" for t in texts).encode())
+    if json.loads(out)["all"]["n_tokens"] != want:
+        fail("stats: %d tokens, %d" % (json.loads(out)["all"]["n_tokens"], want))
 
 
 def check_decode(p, path, rnd):
@@ -220,7 +274,9 @@ def main():
         else:
             texts = random_texts(rnd, 1500)
         with open(path, encoding="utf-8") as f:
-            check_added(p, json.load(f), rnd, rounds)
+            base = json.load(f)
+        check_added(p, base, rnd, rounds)
+        check_strips(p, base, rnd, rounds)
         check_decode(p, path, rnd)
         check_gguf(p, path, texts)
         check_tiktoken(p, path, texts)

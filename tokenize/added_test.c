@@ -7,7 +7,7 @@ typedef struct {
     const char *content, *flags; /* w: single_word, l, r: strips, n: normalized, s: special */
 } Added;
 
-static Tokenizer *with_added(const Added *added, size_t n)
+static Tokenizer *with_normalizer(const char *normalizer, const Added *added, size_t n)
 {
     Buf b = {0};
     Tokenizer *t;
@@ -21,7 +21,7 @@ static Tokenizer *with_added(const Added *added, size_t n)
         buf_printf(&b, "\"rstrip\":%s,\"normalized\":%s,\"special\":%s}", strchr(f, 'r') ? "true" : "false",
                    strchr(f, 'n') ? "true" : "false", strchr(f, 's') ? "true" : "false");
     }
-    buf_puts(&b, "],\"pre_tokenizer\":");
+    buf_printf(&b, "],\"normalizer\":%s,\"pre_tokenizer\":", normalizer);
     buf_put_span(&b, pretoken_spec());
     buf_puts(
         &b,
@@ -30,6 +30,8 @@ static Tokenizer *with_added(const Added *added, size_t n)
     buf_clear(&b);
     return t;
 }
+
+static Tokenizer *with_added(const Added *added, size_t n) { return with_normalizer("null", added, n); }
 
 static void check_ids(const Tokenizer *t, EncodeMode mode, const char *text, const char *want)
 {
@@ -246,4 +248,60 @@ TEST(offsets_are_one_pass)
     buf_clear(&text);
     buf_clear(&ids);
     buf_clear(&offsets);
+}
+
+/* Tokens with normalized false are looked for in the text as it stands, the others where the normalizer has been: "<s>" and U+0338
+ * would be "<s" and U+226F, and e with an acute accent is one letter behind it. Ids as of the reference. */
+TEST(tokens_are_found_before_the_text_is_normalized)
+{
+    Tokenizer *t = with_normalizer(
+        "{\"type\":\"NFC\"}",
+        (const Added[]){{"<s>", ""}, {"e\xcc\x81", ""}, {"\xc3\xa9", "n"}, {"u\xcc\x88", "n"}, {"n\xcc\x83", "rl"}},
+        5);
+    static const struct {
+        const char *text, *ids, *seen, *begins;
+    } cases[] = {
+        {"a<s>\xcc\xb8 b", "0 4 3 1", "a<s>\xcc\xb8 b", "0 1 6 7"},
+        {"ae\xcc\x81\xc3\xa9"
+         "b",
+         "0 5 6 1",
+         "ae\xcc\x81\xc3\xa9"
+         "b",
+         "0 1 4 6"},
+        {"bu\xcc\x88"
+         "e\xcc\x81"
+         "a\xcc\x81",
+         "1 7 5",
+         "b\xc3\xbc"
+         "e\xcc\x81\xc3\xa1",
+         "0 1 3"},
+        {"a n\xcc\x83 n\xcc\x83 b", "0 8 8 1", "a n\xcc\x83 n\xcc\x83 b", "0 1 6 10"},
+        {"plain <s> a", "0 3 4 3 0", "plain <s> a", "2 5 6 9 10"},
+    };
+    Buf ids = {0}, offsets = {0}, normalized = {0};
+    Encoder *e;
+    Err err = {0};
+    Span seen;
+
+    CHECK_OK(encoder_new(&e, t, &err), &err);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        Buf begins = {0};
+        CHECK_OK(encode_normalized(e, span_str(cases[i].text), ENCODE_ALL, &ids, &offsets, &normalized, &seen, &err),
+                 &err);
+        const TokenOffset *o = (const TokenOffset *)(const void *)offsets.p;
+        for (size_t k = 0; k < offsets.n / sizeof *o; k++) buf_printf(&begins, "%s%zu", k ? " " : "", o[k].begin);
+        CHECK_STR(cases[i].begins, buf_cstr(&begins));
+        CHECK_SPAN(span_str(cases[i].seen), seen);
+        check_ids(t, ENCODE_ALL, cases[i].text, cases[i].ids);
+        buf_reset(&begins);
+        for (size_t k = 0; k < ids.n / 4; k++)
+            buf_printf(&begins, "%s%u", k ? " " : "", ((const uint32_t *)(const void *)ids.p)[k]);
+        CHECK_STR(cases[i].ids, buf_cstr(&begins));
+        buf_clear(&begins);
+    }
+    encoder_free(e);
+    tokenizer_free(t);
+    buf_clear(&ids);
+    buf_clear(&offsets);
+    buf_clear(&normalized);
 }

@@ -235,6 +235,7 @@ ErrCode encode_as(Encoder *e, Span text, EncodeMode mode, Buf *ids, Err *err)
 {
     buf_reset(ids);
     ErrCode rc = encode_pass(e, text, mode == ENCODE_PLAIN ? 1 : 0, mode, ids, err);
+    buf_recycle(&e->normalized);
     return rc == ERR_OK ? buf_ok(ids, "token ids", err) : rc;
 }
 

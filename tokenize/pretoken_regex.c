@@ -302,8 +302,8 @@ ErrCode regexscan_run(RegexScan *s, Span text, const size_t **end, size_t *n, Er
 {
     ErrCode rc = ERR_OK;
 
-    buf_reset(&s->ends);
-    buf_reset(&s->before);
+    buf_recycle(&s->ends);
+    buf_recycle(&s->before);
     s->steps = (Steps){.most = (uint64_t)text.n * STEPS_PER_BYTE};
     cut_bad(&s->ends, text);
     for (size_t i = 0; i < s->regex->n && rc == ERR_OK; i++) rc = run_step(s, &s->regex->step[i], text, err);

@@ -16,7 +16,7 @@ typedef struct PretokenRegex PretokenRegex; /* immutable, shared by threads */
 MUST_USE ErrCode pretokenregex_new(PretokenRegex **r, const PretokenChain *chain, const char *name, Err *err);
 void pretokenregex_free(PretokenRegex *r); /* NULL is fine */
 
-typedef struct RegexScan RegexScan; /* one a thread; keeps 16 bytes a pretoken of the largest text */
+typedef struct RegexScan RegexScan; /* one a thread; takes 16 bytes a pretoken, keeps 32 MiB */
 MUST_USE ErrCode regexscan_new(RegexScan **s, const PretokenRegex *r, Err *err);
 void regexscan_free(RegexScan *s); /* NULL is fine */
 /* All ends of the pretokens of a text, an array that lives until the next call. ERR_LIMIT: this text takes too many steps, or too deep a stack;

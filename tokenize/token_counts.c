@@ -2,7 +2,6 @@
 
 #include "core/unicode.h"
 #include "core/utf8.h"
-#include "tokenize/nfc.h"
 #include "tokenize/tokenizer.h"
 
 #include <inttypes.h>
@@ -148,10 +147,10 @@ typedef struct {
 static ErrCode count_text(TextCounter *c, const SourceText *text, Err *err)
 {
     const Tokenizer *t = encoder_tokenizer(c->encoder);
-    Span seen = text->text; /* what the tokens lie in */
-    ErrCode rc = t->nfc ? nfc_text(text->text, &c->normalized, &seen, err) : ERR_OK;
+    Span seen; /* what the tokens lie in */
+    ErrCode rc =
+        encode_normalized(c->encoder, text->text, ENCODE_DOCUMENT, &c->ids, &c->offsets, &c->normalized, &seen, err);
 
-    if (rc == ERR_OK) rc = encode_offsets(c->encoder, seen, ENCODE_DOCUMENT, &c->ids, &c->offsets, err);
     if (rc != ERR_OK) return rc;
     const uint32_t *id = (const uint32_t *)(const void *)c->ids.p;
     TokenCount one = {.n_docs = 1, .text_bytes = text->text.n, .n_tokens = c->ids.n / sizeof *id};

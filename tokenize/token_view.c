@@ -1,6 +1,5 @@
 #include "tokenize/token_view.h"
 
-#include "tokenize/nfc.h"
 #include "tokenize/token_text.h"
 #include "tokenize/tokenizer.h"
 
@@ -107,12 +106,12 @@ ErrCode token_view(const TokenView *v, const Tokenizer *t, Span text, Err *err)
     Line l = {.view = v};
     Buf ids = {0}, offsets = {0}, normalized = {0};
     Encoder *e = NULL;
+    Span seen;
     ErrCode rc = encoder_new(&e, t, err);
 
-    if (rc == ERR_OK && t->nfc) rc = nfc_text(text, &normalized, &text, err);
-    if (rc == ERR_OK) rc = encode_offsets(e, text, ENCODE_ALL, &ids, &offsets, err);
+    if (rc == ERR_OK) rc = encode_normalized(e, text, ENCODE_ALL, &ids, &offsets, &normalized, &seen, err);
     if (rc == ERR_OK)
-        rc = put_tokens(&l, text, (const uint32_t *)(const void *)ids.p, (const TokenOffset *)(const void *)offsets.p,
+        rc = put_tokens(&l, seen, (const uint32_t *)(const void *)ids.p, (const TokenOffset *)(const void *)offsets.p,
                         ids.n / sizeof(uint32_t), err);
     encoder_free(e);
     buf_clear(&ids);

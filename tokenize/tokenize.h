@@ -39,8 +39,9 @@ Hash128 tokenizer_id(const Tokenizer *t);              /* XXH3-128 of the canoni
 Span tokenizer_bytes(const Tokenizer *t, uint32_t id); /* the bytes a token stands for; empty for an unused id */
 bool tokenizer_is_special(const Tokenizer *t, uint32_t id);
 
-/* --- encoding: one Encoder a thread. It keeps 5 MiB of words it has seen (tokenize/word_cache.h), and up to 10 MiB after
- * long ones. */
+/* --- encoding: one Encoder a thread. It keeps 5 MiB of words it has seen (tokenize/word_cache.h), up to 10 MiB after long
+ * ones, 16 MiB where the tokenizer normalizes, and where its chain has no name up to 32 MiB for the ends of pretokens, 16 bytes each; more
+ * only while a text needs it. */
 typedef struct Encoder Encoder;
 MUST_USE ErrCode encoder_new(Encoder **e, const Tokenizer *t, Err *err);
 void encoder_free(Encoder *e);

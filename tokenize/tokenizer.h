@@ -123,4 +123,8 @@ bool added_next(AddedScan *s, AddedHit *hit);
 /* Needed only where the scan is left before its end. */
 void added_end(AddedScan *s);
 
+/* As encode_offsets(), of any text: offsets are in *seen, the text as its tokens were found in it, which is `text` or in *normalized. */
+MUST_USE ErrCode encode_normalized(Encoder *e, Span text, EncodeMode mode, Buf *ids, Buf *offsets, Buf *normalized,
+                                   Span *seen, Err *err);
+
 #endif
