@@ -12,8 +12,9 @@
 enum {
     DOC_MAX_ID = 1 << 16,
     SEGMENT_LEAST = 256 << 10, /* bytes of a thread's segment, half of them a copy */
-    SEGMENT_MOST = 64 << 20,
-    FILE_TEXT = 2 /* half segments of text a thread in a file: seconds of work, which is what a kill costs */
+    SEGMENT_SMALL = 2 << 20,   /* so much stays in the caches while it is brought into order and written */
+    SEGMENT_SLICE = 16 << 10,  /* but a bucket's share is to be read again at once */
+    FILE_TEXT = 64 << 20       /* bytes of text a thread in a file: seconds of work, which is what a kill costs */
 };
 
 /* One thread's share. */
@@ -244,12 +245,14 @@ static ErrCode encode_range(Encoding *e, TokenRange own, Progress *progress, Err
 static ErrCode encoding_start(Encoding *e, Err *err)
 {
     const unsigned threads = (unsigned)e->par->threads;
+    const uint64_t buckets = e->spec->n_shards < TOKEN_RUN_BUCKETS ? e->spec->n_shards : TOKEN_RUN_BUCKETS,
+                   slices = buckets * SEGMENT_SLICE, enough = slices > SEGMENT_SMALL ? slices : SEGMENT_SMALL;
     uint64_t segment = e->spec->memory / 4 / threads;
     ErrCode rc;
 
     if (segment < SEGMENT_LEAST) segment = SEGMENT_LEAST;
-    if (segment > SEGMENT_MOST) segment = SEGMENT_MOST;
-    e->file_text = FILE_TEXT * segment / 2 * threads;
+    e->file_text = (segment < FILE_TEXT ? segment : FILE_TEXT) * threads;
+    if (segment > enough) segment = enough;
     e->sender = calloc(threads, sizeof *e->sender);
     if (!e->sender) return err_nomem(err, "tokens");
     rc = tokenrun_new(&e->run, e->runs, (int)threads, segment * threads, err);
