@@ -337,6 +337,18 @@ ErrCode verb_begin(const OptVerb *verb, int argc, char **argv, const CommonOptio
     return ERR_OK;
 }
 
+ErrCode verb_begin_alone(const OptVerb *verb, int argc, char **argv, const CommonOptions *common, int least, int most,
+                         const char *wanted, int *operands, Err *err)
+{
+    ErrCode rc = options_parse(verb, argc, argv, operands, err);
+
+    if (rc != ERR_OK) return rc;
+    if (argc - *operands < least || argc - *operands > most)
+        return err_set(err, ERR_USAGE, "%s: %s; try tamis %s --help", verb->name, wanted, verb->name);
+    log_setup(common && common->quiet ? LOG_QUIET : common && common->verbose ? LOG_VERBOSE : LOG_NORMAL, 0);
+    return ERR_OK;
+}
+
 int verb_exit(ErrCode rc, const Err *err)
 {
     events_close(err_status(rc));

@@ -173,6 +173,11 @@ bool parse_size(const char *s, uint64_t *bytes);
 MUST_USE ErrCode verb_begin(const OptVerb *verb, int argc, char **argv, const CommonOptions *common, Par *par,
                             int *operands, Err *err);
 
+/* The same for a verb that is one process, without ranks and events: refuses fewer operands than `least` and more than `most` with what is
+ * `wanted`. common NULL: the verb is neither quiet nor verbose. The caller ends with verb_exit(). */
+MUST_USE ErrCode verb_begin_alone(const OptVerb *verb, int argc, char **argv, const CommonOptions *common, int least,
+                                  int most, const char *wanted, int *operands, Err *err);
+
 /* The end of a verb: prints the message of a failure, flushes stdout and gives the exit status. A message is one line: output
  * that could not be written is named where nothing else failed. */
 int verb_exit(ErrCode rc, const Err *err);

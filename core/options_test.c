@@ -230,3 +230,19 @@ TEST(bands_may_be_given_several_times)
     bands.n = ALARM_MAX_BANDS;
     CHECK_INT(ERR_USAGE, options_parse(&verb, 5, words, &first, &err));
 }
+
+TEST(verbs_alone_count_their_operands)
+{
+    CommonOptions common = {0};
+    const OptSpec specs[] = {OPT_COMMON_TALK(&common), OPT_END};
+    const OptVerb verb = {"test", "A B", "Test.", specs, NULL};
+    char *words[] = {"test", "-q", "a", "b", "c", NULL};
+    Err err = {.code = ERR_OK};
+    int first = 0;
+
+    CHECK_INT(ERR_USAGE, verb_begin_alone(&verb, 3, words, &common, 2, 2, "two are wanted", &first, &err));
+    CHECK_STR("test: two are wanted; try tamis test --help", err.msg);
+    CHECK_INT(ERR_USAGE, verb_begin_alone(&verb, 5, words, NULL, 2, 2, "two are wanted", &first, &err));
+    CHECK_OK(verb_begin_alone(&verb, 4, words, NULL, 2, 2, "two are wanted", &first, &err), &err);
+    CHECK_STR("a", words[first]);
+}

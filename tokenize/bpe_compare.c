@@ -6,6 +6,7 @@
 #include "tokenize/vocab_diff.h"
 
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 
 static const char after[] =
@@ -152,15 +153,12 @@ int bpe_compare(int argc, char **argv)
                           .after = after};
     Err err = {0};
     int first;
-    ErrCode rc = options_parse(&verb, argc, argv, &first, &err);
+    ErrCode rc = verb_begin_alone(&verb, argc, argv, &o.common, 2, INT_MAX, "two tokenizers", &first, &err);
 
     if (rc == ERR_NO) return verb_exit(ERR_OK, &err);
-    if (rc == ERR_OK && argc - first < 2)
-        rc = err_set(&err, ERR_USAGE, "bpe compare: two tokenizers; try tamis bpe compare --help");
     if (rc == ERR_OK && (argc - first > 2 || o.source.is_text))
         rc = textsource_settle(&o.source, "bpe compare", argv + first + 2, argc - first - 2, &o.common, &err);
     if (rc == ERR_OK) {
-        log_setup(o.common.quiet ? LOG_QUIET : o.common.verbose ? LOG_VERBOSE : LOG_NORMAL, 0);
         interrupt_install();
         rc = compare(&o, argv + first, &err);
     }

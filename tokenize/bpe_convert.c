@@ -171,13 +171,10 @@ int bpe_convert(int argc, char **argv)
                           .after = after};
     Err err = {0};
     int first;
-    ErrCode rc = options_parse(&verb, argc, argv, &first, &err);
+    ErrCode rc = verb_begin_alone(&verb, argc, argv, &o.common, 1, 1, "one IN", &first, &err);
 
     if (rc == ERR_NO) return verb_exit(ERR_OK, &err);
-    if (rc == ERR_OK && argc - first != 1)
-        rc = err_set(&err, ERR_USAGE, "bpe convert: one IN; try tamis bpe convert --help");
     if (rc == ERR_OK) {
-        log_setup(o.common.quiet ? LOG_QUIET : o.common.verbose ? LOG_VERBOSE : LOG_NORMAL, 0);
         o.hints.special = o.special.v;
         o.hints.n_special = o.special.n;
         rc = convert(&o, argv[first], &err);

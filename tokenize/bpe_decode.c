@@ -194,14 +194,9 @@ int bpe_decode(int argc, char **argv)
                           .after = after};
     Err err = {0};
     int first;
-    ErrCode rc = options_parse(&verb, argc, argv, &first, &err);
+    ErrCode rc = verb_begin_alone(&verb, argc, argv, &o.common, 1, 1, "one TOKENIZER", &first, &err);
 
     if (rc == ERR_NO) return verb_exit(ERR_OK, &err);
-    if (rc == ERR_OK && argc - first != 1)
-        rc = err_set(&err, ERR_USAGE, "bpe decode: one TOKENIZER; try tamis bpe decode --help");
-    if (rc == ERR_OK) {
-        log_setup(o.common.quiet ? LOG_QUIET : o.common.verbose ? LOG_VERBOSE : LOG_NORMAL, 0);
-        rc = run(&o, argv[first], &err);
-    }
+    if (rc == ERR_OK) rc = run(&o, argv[first], &err);
     return verb_exit(rc, &err);
 }

@@ -8,6 +8,7 @@
 #include "tokenize/tokenizer.h"
 
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -346,14 +347,9 @@ int bpe_inspect(int argc, char **argv)
                           .after = after};
     Err err = {0};
     int first;
-    ErrCode rc = options_parse(&verb, argc, argv, &first, &err);
+    ErrCode rc = verb_begin_alone(&verb, argc, argv, &o.common, 1, INT_MAX, "no TOKENIZER", &first, &err);
 
     if (rc == ERR_NO) return verb_exit(ERR_OK, &err);
-    if (rc == ERR_OK && argc - first < 1)
-        rc = err_set(&err, ERR_USAGE, "bpe inspect: no TOKENIZER; try tamis bpe inspect --help");
-    if (rc == ERR_OK) {
-        log_setup(o.common.quiet ? LOG_QUIET : o.common.verbose ? LOG_VERBOSE : LOG_NORMAL, 0);
-        rc = inspect(&o, argv + first, argc - first, &err);
-    }
+    if (rc == ERR_OK) rc = inspect(&o, argv + first, argc - first, &err);
     return verb_exit(rc, &err);
 }

@@ -7,6 +7,7 @@
 #include "tokenize/tokenizer.h"
 
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -196,13 +197,12 @@ int bpe_stats(int argc, char **argv)
                           .after = after};
     Err err = {0};
     int first;
-    ErrCode rc = options_parse(&verb, argc, argv, &first, &err);
+    ErrCode rc = verb_begin_alone(&verb, argc, argv, &o.common, 2, INT_MAX, "TOKENIZER and INPUT", &first, &err);
 
     if (rc == ERR_NO) return verb_exit(ERR_OK, &err);
     if (rc == ERR_OK)
         rc = textsource_settle(&o.source, "bpe stats", argv + first + 1, argc - first - 1, &o.common, &err);
     if (rc == ERR_OK) {
-        log_setup(o.common.quiet ? LOG_QUIET : o.common.verbose ? LOG_VERBOSE : LOG_NORMAL, 0);
         interrupt_install();
         rc = stats(&o, argv[first], &err);
     }

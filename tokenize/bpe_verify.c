@@ -6,6 +6,7 @@
 #include "tokenize/vocab_diff.h"
 
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -167,15 +168,12 @@ int bpe_verify(int argc, char **argv)
                           .after = after};
     Err err = {0};
     int first;
-    ErrCode rc = options_parse(&verb, argc, argv, &first, &err);
+    ErrCode rc = verb_begin_alone(&verb, argc, argv, &o.common, 2, INT_MAX, "REFERENCE and TOKENIZER", &first, &err);
 
     if (rc == ERR_NO) return verb_exit(ERR_OK, &err);
-    if (rc == ERR_OK && argc - first < 2)
-        rc = err_set(&err, ERR_USAGE, "bpe verify: REFERENCE and TOKENIZER; try tamis bpe verify --help");
     if (rc == ERR_OK && (argc - first > 2 || o.source.is_text))
         rc = textsource_settle(&o.source, "bpe verify", argv + first + 2, argc - first - 2, &o.common, &err);
     if (rc == ERR_OK) {
-        log_setup(o.common.quiet ? LOG_QUIET : o.common.verbose ? LOG_VERBOSE : LOG_NORMAL, 0);
         interrupt_install();
         rc = verify(&o, (const char *const *)argv + first, &err);
     }

@@ -1,8 +1,5 @@
 #include "tokenize/word_merge.h"
 
-#include "tokenize/bytelevel.h"
-
-#include <assert.h>
 #include <stdlib.h>
 
 #define MAX_PIECE ((size_t)1 << 31) /* positions in a piece are u32 */
@@ -177,14 +174,10 @@ static ErrCode encode_piece(WordMerger *w, Span piece, Buf *ids, Err *err)
 
 static const uint32_t *id_array(const Buf *ids) { return (const uint32_t *)(const void *)ids->p; }
 
-/* What the tokens were merged from. An added token may stand for other bytes than the token of its spelling, hence not t->bytes. */
+/* What the tokens were merged from. */
 static void put_bytes(WordMerger *w, const uint32_t *id, size_t n)
 {
-    for (size_t i = 0; i < n; i++) {
-        bool spelt = bytelevel_read(&w->bytes, w->t->spelling[id[i]]);
-        assert(spelt); /* its letters are those of the bytes that it was merged from */
-        (void)spelt;
-    }
+    for (size_t i = 0; i < n; i++) buf_put_span(&w->bytes, w->t->bytes[id[i]]);
 }
 
 /* Joins the ids of what came before, ids[first, …), and those of the next piece, w->next: the tokens about the seam are encoded

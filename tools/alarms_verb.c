@@ -99,5 +99,5 @@ int alarms_verb(int argc, char **argv)
         "Print bands around the rates of a finished run that went well: drops as a whole, by reason, and the\n"
         "languages, for the sections of a recipe, so that a later run stops when a rate is another.",
         specs, NULL};
-    return dir_verb(&verb, argc, argv, alarms_run, &factor, NULL, NULL);
+    return dir_verb(&verb, argc, argv, alarms_run, &factor, NULL);
 }

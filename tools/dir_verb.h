@@ -6,9 +6,9 @@
 
 typedef ErrCode (*DirVerbRun)(const char *dir, const void *options, Err *err);
 
-/* Parses into `options` what the verb's table says, then runs; the exit status. `quiet` and `verbose` point into the options; NULL: the
+/* Parses into `options` what the verb's table says, then runs; the exit status. `common` points into the options; NULL: the
  * verb has none. */
-int dir_verb(const OptVerb *verb, int argc, char **argv, DirVerbRun run, const void *options, const bool *quiet,
-             const bool *verbose);
+int dir_verb(const OptVerb *verb, int argc, char **argv, DirVerbRun run, const void *options,
+             const CommonOptions *common);
 
 #endif

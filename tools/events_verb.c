@@ -143,5 +143,5 @@ int events_verb(int argc, char **argv)
         "Say what a run did and when: what its parts cost, which were slow, how evenly the ranks worked in\n"
         "each phase. DIR: a run directory, or what a verb's --events named. Works while the run does.",
         specs, NULL};
-    return dir_verb(&verb, argc, argv, show, &o, &o.common.quiet, &o.common.verbose);
+    return dir_verb(&verb, argc, argv, show, &o, &o.common);
 }

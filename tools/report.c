@@ -519,22 +519,18 @@ ErrCode report_write(const char *dir, bool print, Err *err)
     return rc;
 }
 
-typedef struct {
-    bool quiet, verbose;
-} ReportOptions;
-
 static ErrCode report_run(const char *dir, const void *options, Err *err)
 {
-    return report_write(dir, !((const ReportOptions *)options)->quiet, err);
+    return report_write(dir, !((const CommonOptions *)options)->quiet, err);
 }
 
 int report_verb(int argc, char **argv)
 {
-    ReportOptions o = {0};
-    const OptSpec specs[] = {OPT_COMMON_TALK(&o), OPT_END};
+    CommonOptions common = {0};
+    const OptSpec specs[] = {OPT_COMMON_TALK(&common), OPT_END};
     const OptVerb verb = {
         "report", "[options] DIR",
         "Write DIR/report.html, one self-contained page about the run in DIR, and print its closing table.", specs,
         NULL};
-    return dir_verb(&verb, argc, argv, report_run, &o, &o.quiet, &o.verbose);
+    return dir_verb(&verb, argc, argv, report_run, &common, &common);
 }

@@ -80,17 +80,14 @@ static ErrCode compare_key(const TokenPlan *p, const char *path, bool *found, bo
     return rc;
 }
 
-/* shard-NNNNNN.tok, or one that was being written. */
+/* A shard, or one that was being written. */
 static bool is_shard(const char *name)
 {
-    static const char before[] = "shard-", behind[] = ".tok";
-    const char *at = name + sizeof before - 1;
+    const Span s = span_str(name);
+    const size_t n = s.n < SHARD_FILE_NAME ? s.n : SHARD_FILE_NAME;
+    uint64_t number;
 
-    if (strncmp(name, before, sizeof before - 1) != 0 || !ascii_is_digit((uint8_t)*at)) return false;
-    while (ascii_is_digit((uint8_t)*at)) at++;
-    if (strncmp(at, behind, sizeof behind - 1) != 0) return false;
-    at += sizeof behind - 1;
-    return *at == 0 || (strlen(at) > 4 && strcmp(at + strlen(at) - 4, ".tmp") == 0);
+    return shard_number(span(s.p, n), &number) && (n == s.n || span_eq(span_from(s, s.n - 4), SPAN_LIT(".tmp")));
 }
 
 /* Removes the shards of one stream, and its directory when nothing else is in it. */

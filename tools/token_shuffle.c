@@ -301,16 +301,6 @@ static ErrCode make_stream_dirs(const Receiving *rx, Err *err)
     return rc;
 }
 
-/* "shard-000012.tok" -> 12. */
-static bool shard_number(const char *name, uint64_t *n)
-{
-    const Span s = span_str(name), before = SPAN_LIT("shard-"), behind = SPAN_LIT(".tok");
-
-    return s.n == before.n + 6 + behind.n && span_starts(s, before) &&
-           span_eq(span_from(s, s.n - behind.n), behind) &&
-           span_to_u64(span(s.p + before.n, s.n - before.n - behind.n), n);
-}
-
 /* Adds the shards of a stream to n_there: those that this rank is to look at; or all, by their names. */
 static ErrCode count_stream(Receiving *rx, const char *stream, bool by_name, Err *err)
 {
@@ -324,7 +314,7 @@ static ErrCode count_stream(Receiving *rx, const char *stream, bool by_name, Err
     rc = store_list(path, &list, err);
     for (size_t i = 0; i < list.n && rc == ERR_OK; i++) {
         bool there = true;
-        if (!shard_number(list.name[i], &p) || p >= rx->spec->n_shards) continue;
+        if (!shard_number(span_str(list.name[i]), &p) || p >= rx->spec->n_shards) continue;
         if (!by_name && (p < rx->from || p >= rx->to || (int)(p % (unsigned)rx->par->n_ranks) != rx->par->rank))
             continue;
         if (!by_name && (rc = shard_path(rx, stream, (uint32_t)p, path, err)) == ERR_OK)

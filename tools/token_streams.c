@@ -144,6 +144,15 @@ ErrCode domainset_name(DomainSet *s, Err *err)
     return rc;
 }
 
+bool shard_number(Span name, uint64_t *n)
+{
+    const Span before = SPAN_LIT("shard-"), behind = SPAN_LIT(".tok");
+
+    return name.n == SHARD_FILE_NAME && span_starts(name, before) &&
+           span_eq(span_from(name, name.n - behind.n), behind) &&
+           span_to_u64(span(name.p + before.n, name.n - before.n - behind.n), n);
+}
+
 /* --- the mixture file */
 
 static ErrCode rename_span(Arena *a, Span *domain, const char *path, Err *err)

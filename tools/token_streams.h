@@ -35,6 +35,10 @@ MUST_USE ErrCode domainset_add(DomainSet *s, Span bytes, const char *path, Err *
  * the name of a file of the directory. */
 MUST_USE ErrCode domainset_name(DomainSet *s, Err *err);
 
+/* The number of the shard whose file in a stream is called so: shard-NNNNNN.tok. */
+enum { SHARD_FILE_NAME = 16 };
+bool shard_number(Span name, uint64_t *n);
+
 /* mixture.json again, canonical, its domains called as their streams are. `text` may be empty: then nothing is appended. */
 MUST_USE ErrCode mixture_rename(Span text, const char *path, Buf *out, Err *err);
 

@@ -62,6 +62,17 @@ TEST(no_domain_becomes_a_path)
     domainset_clear(&s);
 }
 
+TEST(shards_are_known_by_their_names)
+{
+    static const char *const none[] = {
+        "shard-00001.tok",  "shard-0000001.tok",        "shard-+00001.tok", "shard-00000a.tok",
+        "Shard-000001.tok", "shard-000001.tok.h.1.tmp", "shard-000001.tmp", ""};
+    uint64_t n = 0;
+
+    CHECK(shard_number(SPAN_LIT("shard-065535.tok"), &n) && n == 65535);
+    for (size_t i = 0; i < sizeof none / sizeof *none; i++) CHECK(!shard_number(span_str(none[i]), &n));
+}
+
 TEST(mixture_is_called_as_its_streams)
 {
     Buf out = {0};
