@@ -1,4 +1,4 @@
-/* tokenize/bpe_count.h - walking through the words of a counter, in no particular order, and stopping on a long walk. */
+/* tokenize/bpe_count.h - the words of a counter, and stopping on a long walk. */
 #ifndef TAMIS_TOKENIZE_BPE_COUNT_H
 #define TAMIS_TOKENIZE_BPE_COUNT_H
 
@@ -6,26 +6,14 @@
 #include "core/par.h"
 #include "tokenize/tokenize.h"
 #include "tokenize/word_list.h"
+#include "tokenize/word_table.h"
 
-typedef struct CountChunk CountChunk;
-typedef struct {
-    const BpeCounter *counter;
-    bool in_long;
-    const CountChunk *chunk;
-    size_t at;
-    uint8_t bytes[16]; /* a short word is unpacked here */
-    Span word;         /* valid until the next call */
-    uint64_t count;
-} WordCursor;
-static inline WordCursor wordcursor(const BpeCounter *c) { return (WordCursor){.counter = c}; }
-/* False when there are no more. */
-bool wordcursor_next(WordCursor *w);
+/* All words so far. Valid until the counter is fed again. */
+MUST_USE ErrCode bpecounter_table(BpeCounter *c, WordTable **words, Err *err);
 
 /* The words of a counter as a list of at most so many symbols. */
-MUST_USE ErrCode bpecounter_list(const BpeCounter *c, uint64_t max_symbols, WordList *list, Err *err);
+MUST_USE ErrCode bpecounter_list(BpeCounter *c, uint64_t max_symbols, WordList *list, Err *err);
 
-/* A word so many times more. */
-MUST_USE ErrCode bpecounter_add(BpeCounter *c, Span word, uint64_t count, Err *err);
 /* What it takes; forgetting the words, not the size of the text. */
 uint64_t bpecounter_memory(const BpeCounter *c);
 MUST_USE ErrCode bpecounter_empty(BpeCounter *c, Err *err);

@@ -14,7 +14,7 @@ struct WordGather {
     Buf *value;           /* one a thread */
     Exchange *x;          /* words with their counts, from every thread */
     Exchange *to_first;   /* the same, added up, to rank 0 */
-    BpeCounter *giants;   /* words that no value of the exchange can hold */
+    WordTable giants;     /* words that no value of the exchange can hold */
     WordBuilder builder;  /* of rank 0 */
     bool spilled;
 };
@@ -41,7 +41,7 @@ ErrCode wordgather_open(WordGather **out, const GatherSpec *spec, const Par *par
         g->counter = calloc((size_t)par->threads, sizeof(BpeCounter *));
         g->value = calloc((size_t)par->threads, sizeof *g->value);
         if (!g->counter || !g->value) rc = err_nomem(err, "word counts");
-        if (rc == ERR_OK) rc = bpecounter_new(&g->giants, spec->pretokenizer, err);
+        if (rc == ERR_OK) rc = wordtable_init(&g->giants, err);
         for (int i = 0; i < par->threads && rc == ERR_OK; i++)
             rc = bpecounter_new(&g->counter[i], spec->pretokenizer, err);
     }
@@ -64,7 +64,7 @@ void wordgather_close(WordGather *g)
     for (int i = 0; g->value && i < g->par->threads; i++) buf_clear(&g->value[i]);
     exchange_close(g->x);
     exchange_close(g->to_first);
-    bpecounter_free(g->giants);
+    wordtable_clear(&g->giants);
     wordbuilder_clear(&g->builder);
     free(g->counter);
     free(g->value);
@@ -87,21 +87,27 @@ static ErrCode put_word(Exchange *x, int lane, const uint8_t key[EXCHANGE_KEY], 
     return exchange_put(x, lane, key, value->p, (uint32_t)value->n, err);
 }
 
+static ErrCode add_giant(WordGather *g, Span word, uint64_t count, Err *err)
+{
+    return wordtable_add(&g->giants, word, word_tag(hash64(word)), count, err);
+}
+
 static ErrCode keep_giant(WordGather *g, Span word, uint64_t count, Err *err)
 {
     ErrCode rc;
 
 #pragma omp critical(bpe_giants)
-    rc = bpecounter_add(g->giants, word, count, err);
+    rc = add_giant(g, word, count, err);
     return rc;
 }
 
 static ErrCode send_words(WordGather *g, int thread, Err *err)
 {
-    WordCursor w = wordcursor(g->counter[thread]);
     uint8_t key[EXCHANGE_KEY];
-    ErrCode rc = ERR_OK;
+    WordTable *words;
+    ErrCode rc = bpecounter_table(g->counter[thread], &words, err);
 
+    WordCursor w = wordcursor(words);
     for (size_t i = 0; rc == ERR_OK && wordcursor_next(&w); i++) {
         if ((rc = bpe_listen(i, err)) != ERR_OK) break;
         if (w.word.n > WORD_MAX) {
@@ -205,7 +211,7 @@ enum { PIECE_HEAD = 24 };
 
 static ErrCode send_giants(WordGather *g, Err *err)
 {
-    WordCursor w = wordcursor(g->giants);
+    WordCursor w = wordcursor(&g->giants);
     uint8_t key[EXCHANGE_KEY], head[PIECE_HEAD];
     Buf *value = &g->value[0];
     ErrCode rc = ERR_OK;
@@ -238,14 +244,14 @@ static ErrCode take_giants(WordGather *g, ExchangeGroups *groups, Err *err)
 
     while ((rc = exchange_next_value(groups, &value, &end, err)) == ERR_OK && !end) {
         if (word.n && memcmp(head, value.p, 8) != 0) { /* another rank's, or word */
-            if ((rc = bpecounter_add(g->giants, buf_span(&word), le64_get(head + 16), err)) != ERR_OK) break;
+            if ((rc = add_giant(g, buf_span(&word), le64_get(head + 16), err)) != ERR_OK) break;
             buf_reset(&word);
         }
         memcpy(head, value.p, sizeof head);
         buf_put_span(&word, span_from(value, PIECE_HEAD));
         if ((rc = buf_ok(&word, "word counts", err)) != ERR_OK) break;
     }
-    if (rc == ERR_OK && word.n) rc = bpecounter_add(g->giants, buf_span(&word), le64_get(head + 16), err);
+    if (rc == ERR_OK && word.n) rc = add_giant(g, buf_span(&word), le64_get(head + 16), err);
     buf_clear(&word);
     return rc;
 }
@@ -283,7 +289,8 @@ static ErrCode send_to_first(WordGather *g, Err *err)
     exchange_close(g->x);
     g->x = NULL;
     if (rc == ERR_OK) rc = par_agree(par, send_giants(g, err), err);
-    if (rc == ERR_OK) rc = par_agree(par, bpecounter_empty(g->giants, err), err);
+    wordtable_clear(&g->giants);
+    if (rc == ERR_OK) rc = par_agree(par, wordtable_init(&g->giants, err), err);
     if (rc == ERR_OK) rc = par_agree(par, exchange_flip(g->to_first, err), err);
     return rc == ERR_OK ? exchange_each(g->to_first, take_words, g, err) : rc;
 }
@@ -295,27 +302,66 @@ static ErrCode through_exchange(WordGather *g, Err *err)
 
     if (rc == ERR_OK) rc = par_agree(par, exchange_flip(g->x, err), err);
     if (rc == ERR_OK) rc = par->n_ranks > 1 ? send_to_first(g, err) : exchange_each(g->x, add_up, g, err);
-    WordCursor w = wordcursor(g->giants);
+    WordCursor w = wordcursor(&g->giants);
     while (rc == ERR_OK && wordcursor_next(&w)) rc = wordbuilder_add(&g->builder, w.word, w.count, err);
     return par_agree(par, rc, err);
 }
 
-/* One process, all in memory. */
-static ErrCode merge_here(WordGather *g, Err *err)
+/* --- one process, all in memory */
+
+static ErrCode add_words(WordGather *g, const WordTable *words, Err *err)
 {
-    WordCursor w;
+    WordCursor w = wordcursor(words);
     ErrCode rc = ERR_OK;
 
-    for (int i = 1; i < g->par->threads && rc == ERR_OK; i++) {
-        rc = bpecounter_merge(g->counter[0], g->counter[i], err);
-        bpecounter_free(g->counter[i]);
-        g->counter[i] = NULL;
-    }
-    w = wordcursor(g->counter[0]);
     for (size_t i = 0; rc == ERR_OK && wordcursor_next(&w); i++) {
         rc = bpe_listen(i, err);
         if (rc == ERR_OK) rc = wordbuilder_add(&g->builder, w.word, w.count, err);
     }
+    return rc;
+}
+
+/* The words of all threads that are in the share of one. */
+static ErrCode take_share(WordTable *into, WordTable *const *from, int k, int n, Err *err)
+{
+    ErrCode rc = wordtable_init(into, err);
+
+    return rc == ERR_OK ? wordtable_take_share(into, from, (unsigned)k, (unsigned)n, err) : rc;
+}
+
+static ErrCode join_counters(WordGather *g, WordTable *share, WordTable **from, Err *err)
+{
+    int n = g->par->threads;
+    ErrCode *rc_of = calloc((size_t)n, sizeof *rc_of), rc = ERR_OK;
+    Err *err_of = calloc((size_t)n, sizeof *err_of);
+
+    if (!rc_of || !err_of) rc = err_nomem(err, "word counts");
+    for (int i = 0; i < n && rc == ERR_OK; i++) rc = bpecounter_table(g->counter[i], &from[i], err);
+    if (rc == ERR_OK) {
+#pragma omp parallel for schedule(static, 1) num_threads(n)
+        for (int k = 0; k < n; k++) rc_of[k] = take_share(&share[k], from, k, n, &err_of[k]);
+        rc = par_first_error(rc_of, err_of, (size_t)n, err);
+    }
+    for (int k = 0; k < n && rc == ERR_OK; k++) rc = add_words(g, &share[k], err);
+    free(rc_of);
+    free(err_of);
+    return rc;
+}
+
+static ErrCode merge_here(WordGather *g, Err *err)
+{
+    size_t n = (size_t)g->par->threads;
+    WordTable *share = calloc(n, sizeof *share), **from = calloc(n, sizeof *from);
+    ErrCode rc = share && from ? ERR_OK : err_nomem(err, "word counts");
+
+    if (rc == ERR_OK && n == 1) {
+        if ((rc = bpecounter_table(g->counter[0], from, err)) == ERR_OK) rc = add_words(g, from[0], err);
+    } else if (rc == ERR_OK) {
+        rc = join_counters(g, share, from, err);
+    }
+    for (size_t k = 0; share && k < n; k++) wordtable_clear(&share[k]);
+    free(share);
+    free(from);
     drop_counters(g);
     return rc;
 }

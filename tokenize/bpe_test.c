@@ -99,7 +99,7 @@ static void random_text(Buf *text, uint64_t seed, const char *const *unit, size_
     for (size_t i = 0; i < n; i++) buf_puts(text, unit[mix64(seed * 1000 + i) % n_units]);
 }
 
-static ErrCode learn(const BpeParams *p, const BpeCounter *counts, BpeModel *model, Buf *store, Err *err)
+static ErrCode learn(const BpeParams *p, BpeCounter *counts, BpeModel *model, Buf *store, Err *err)
 {
     BpeTask task = {.params = p, .threads = 1 + (int)(p->vocab_size % 3), .memory = p->vocab_size % 2};
     WordList words = {0};

@@ -257,7 +257,7 @@ ErrCode bpe_learn(const BpeTask *task, WordList *words, Buf *merges, Err *err)
     return rc;
 }
 
-ErrCode bpe_train(const BpeParams *params, const BpeCounter *counts, Buf *tokenizer_json, Err *err)
+ErrCode bpe_train(const BpeParams *params, BpeCounter *counts, Buf *tokenizer_json, Err *err)
 {
     BpeTask task = {.params = params, .threads = 1};
     BpeModel model = {.n_alphabet = 0};

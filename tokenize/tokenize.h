@@ -115,11 +115,10 @@ void bpecounter_free(BpeCounter *c);
 /* One document. ERR_LIMIT, and nothing is counted: it takes too many steps, as in encode_as(). */
 MUST_USE ErrCode bpecounter_feed(BpeCounter *c, Span text, Err *err);
 /* Adds the words of `from` to `into`. */
-MUST_USE ErrCode bpecounter_merge(BpeCounter *into, const BpeCounter *from, Err *err);
-uint64_t bpecounter_words(const BpeCounter *c); /* distinct */
+MUST_USE ErrCode bpecounter_merge(BpeCounter *into, BpeCounter *from, Err *err);
 uint64_t bpecounter_bytes(const BpeCounter *c); /* of text fed */
 /* Trains and appends tokenizer.json (pretty, 2 spaces) to out. Deterministic: depends on the counts alone. */
-MUST_USE ErrCode bpe_train(const BpeParams *params, const BpeCounter *words, Buf *tokenizer_json, Err *err);
+MUST_USE ErrCode bpe_train(const BpeParams *params, BpeCounter *words, Buf *tokenizer_json, Err *err);
 
 /* `tamis bpe` */
 int bpe_verb(int argc, char **argv);
