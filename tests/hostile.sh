@@ -36,7 +36,7 @@ for j in 1 3; do
     tamis shards verify -q mixed.$j >log || fail "mixed: $(cat log)"
 done
 [ "$(last_field mixed.1/manifest.json content)" = "$(last_field mixed.3/manifest.json content)" ] || fail "mixed: threads matter"
-tamis bpe -q -n 300 --extend slow.json -o good.json good
+tamis bpe -q -n 300 --extend slow.json -o good.json good 2>log
 tamis bpe -q -n 300 --extend slow.json -o mixed.json mixed 2>log || fail "bpe: status $?, $(cat log)"
 grep -q 'bpe: 2 texts are left out (too_many_steps)' log || fail "bpe: $(cat log)"
 grep -q '"dropped":{"too_many_steps":2}' mixed.json.manifest.json || fail "bpe: $(cat mixed.json.manifest.json)"
@@ -45,4 +45,17 @@ cat evil.txt good.txt evil.txt >mixed.txt
 tamis bpe -q --text -n 300 --extend slow.json -o lines.json mixed.txt 2>log || fail "bpe of lines: status $?, $(cat log)"
 cmp good.json lines.json || fail "bpe of lines: another tokenizer"
 [ "$(field lines.json.manifest.json n_docs)-$(field lines.json.manifest.json too_many_steps)" = 60-2 ] || fail "bpe of lines: $(cat lines.json.manifest.json)"
+# A line beyond what a document may be, of a file without blocks: the chunks in the middle of it are read once.
+cp good.txt long.txt
+printf '\n' | dd of=long.txt bs=1048576 seek=700 conv=notrunc 2>/dev/null
+cat good.txt >>long.txt
+tamis bpe -q --text -n 300 -o twice.json good.txt good.txt 2>log
+for j in 1 3; do
+    sh -c "tamis bpe -q --text -n 300 -j $j -o long.$j.json long.txt; echo status \$?; cat /proc/\$\$/io 2>/dev/null || :" >io 2>log
+    { grep -q '^status 0$' io && grep -q 'bpe: 1 texts are left out (line_too_long)' log; } || fail "a long line: $(cat io log)"
+    cmp twice.json long.$j.json || fail "a long line: another tokenizer"
+    [ "$(field long.$j.json.manifest.json n_docs)-$(field long.$j.json.manifest.json line_too_long)" = 120-1 ] || fail "a long line: $(cat long.$j.json.manifest.json)"
+    n=$(sed -n 's/^rchar: //p' io)
+    [ "${n:-0}" -lt $((1100 << 20)) ] || fail "a long line of 700 MiB: $n bytes were read"
+done
 echo "hostile texts: left out and counted"

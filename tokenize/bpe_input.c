@@ -17,6 +17,8 @@ enum {
     LINE_MAX_BYTES = 256 << 20 /* as of a document */
 };
 
+const char *const bpe_drop_names[BPE_N_DROPS] = {"too_many_steps", "line_too_long"};
+
 typedef struct {
     InFile *file;
     uint64_t begin, end; /* lines that begin in [begin, end) */
@@ -176,7 +178,7 @@ static ErrCode count_one(BpeInput *in, int thread, Span text, Err *err)
     if (rc == ERR_OK) in->docs[thread].n_taken++;
     if (rc != ERR_LIMIT) return rc;
     log_debug("bpe: a text of %zu bytes is left out: %s", text.n, err->msg);
-    in->docs[thread].n_dropped++;
+    in->docs[thread].n_dropped[BPE_TOO_MANY_STEPS]++;
     return ERR_OK;
 }
 
@@ -201,30 +203,37 @@ static ErrCode count_document(void *ctx, int thread, const Doc *doc, const DocPl
     return count_one(in, thread, doc->text, err);
 }
 
-/* Offset of the first byte behind a '\n' at or after `from - 1`: where the first line begins that starts at or after `from`.
- * ERR_LIMIT when the line before is too long. */
-static ErrCode line_start(InFile *f, uint64_t from, uint64_t *start, Err *err)
+/* Offset of the first byte behind a '\n' at or after `from - 1`: where the first line begins that starts at or after `from`. UINT64_MAX
+ * when that is not before `most`. */
+static ErrCode line_start(InFile *f, uint64_t from, uint64_t most, uint64_t *start, Err *err)
 {
     uint8_t block[4096];
     uint64_t size = infile_size(f), at = from ? from - 1 : 0;
 
-    *start = 0;
+    *start = from == 0 ? 0 : size <= most ? size : UINT64_MAX;
     if (from == 0) return ERR_OK;
-    while (at < size) {
-        if (at - from > LINE_MAX_BYTES && at > from)
-            return err_set(err, ERR_LIMIT, "%s: a line of more than %d bytes", infile_path(f), LINE_MAX_BYTES);
+    while (at < size && at < most) {
         size_t n = size - at < sizeof block ? (size_t)(size - at) : sizeof block;
         ErrCode rc = infile_read(f, at, block, n, err);
         if (rc != ERR_OK) return rc;
         size_t lf = span_find((Span){block, n}, '\n');
         at += lf;
         if (lf < n) {
-            *start = at + 1;
+            *start = at < most ? at + 1 : UINT64_MAX;
             return ERR_OK;
         }
     }
-    *start = size;
     return ERR_OK;
+}
+
+/* Where the last line begins. */
+static size_t last_line(Span text)
+{
+    size_t at = text.n;
+
+    if (at && text.p[at - 1] == '\n') at--;
+    while (at && text.p[at - 1] != '\n') at--;
+    return at;
 }
 
 static uint64_t n_lines(Span text)
@@ -235,21 +244,38 @@ static uint64_t n_lines(Span text)
     return n;
 }
 
-/* Feeds the lines that begin in a chunk, each with its '\n'. What is no UTF-8 becomes U+FFFD, as when the reference reads a file. */
-static ErrCode count_chunk(BpeInput *in, const Chunk *c, int thread, Err *err)
+/* Reads the lines that begin in a chunk, each with its '\n'. Only the last one may be too long: it is left out, and where another chunk lies
+ * in the middle of it no line begins there. So nothing is read more than once but for the one line that reaches over. */
+static ErrCode read_chunk(BpeInput *in, const Chunk *c, int thread, Err *err)
 {
-    Buf *raw = &in->raw[thread], *repaired = &in->repaired[thread];
+    Buf *raw = &in->raw[thread];
     uint64_t begin, end;
     ErrCode rc;
 
-    if ((rc = line_start(c->file, c->begin, &begin, err)) != ERR_OK) return rc;
-    if ((rc = line_start(c->file, c->end, &end, err)) != ERR_OK) return rc;
-    if (begin >= end || begin >= c->end) return ERR_OK;
     buf_recycle(raw);
+    if ((rc = line_start(c->file, c->begin, c->end, &begin, err)) != ERR_OK || begin >= c->end) return rc;
+    if ((rc = line_start(c->file, c->end, c->end + LINE_MAX_BYTES, &end, err)) != ERR_OK) return rc;
+    const bool reaches_on = end == UINT64_MAX;
+    if (reaches_on) end = c->end;
     if (!buf_reserve(raw, (size_t)(end - begin))) return err_nomem(err, "a piece of text");
     raw->n = (size_t)(end - begin);
     if ((rc = infile_read(c->file, begin, raw->p, raw->n, err)) != ERR_OK) return rc;
-    Span text = buf_span(raw);
+    if (!reaches_on && raw->n <= LINE_MAX_BYTES) return ERR_OK;
+    const size_t last = last_line(buf_span(raw));
+    if (!reaches_on && raw->n - last <= LINE_MAX_BYTES) return ERR_OK;
+    raw->n = last;
+    in->docs[thread].n_dropped[BPE_LINE_TOO_LONG]++;
+    return ERR_OK;
+}
+
+/* What is no UTF-8 becomes U+FFFD, as when the reference reads a file. */
+static ErrCode count_chunk(BpeInput *in, const Chunk *c, int thread, Err *err)
+{
+    Buf *repaired = &in->repaired[thread];
+    ErrCode rc = read_chunk(in, c, thread, err);
+    Span text = buf_span(&in->raw[thread]);
+
+    if (rc != ERR_OK || text.n == 0) return rc;
     if (utf8_valid_prefix(text) < text.n) {
         buf_recycle(repaired);
         utf8_repair(repaired, text);
@@ -321,7 +347,7 @@ ErrCode bpeinput_count(BpeInput *in, WordGather *words, bool nfc, BpeDocs *docs,
     progress_stop(progress);
     for (int i = 0; i < par->threads; i++) {
         docs->n_taken += in->docs[i].n_taken;
-        docs->n_dropped += in->docs[i].n_dropped;
+        for (int k = 0; k < BPE_N_DROPS; k++) docs->n_dropped[k] += in->docs[i].n_dropped[k];
     }
     return rc;
 }

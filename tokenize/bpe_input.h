@@ -14,9 +14,12 @@ typedef struct {
     const Par *par; /* borrowed: outlives the BpeInput */
 } BpeSource;
 
+/* Why a document, or line, is left out: the pre-tokenizer gave it up; a line of a text file is longer than a document may be. */
+typedef enum { BPE_TOO_MANY_STEPS, BPE_LINE_TOO_LONG, BPE_N_DROPS } BpeDrop;
+extern const char *const bpe_drop_names[BPE_N_DROPS];
 typedef struct {
-    uint64_t n_taken;   /* documents, of text files lines */
-    uint64_t n_dropped; /* those beside them that the pre-tokenizer gave up */
+    uint64_t n_taken; /* documents, of text files lines */
+    uint64_t n_dropped[BPE_N_DROPS];
 } BpeDocs;
 
 typedef struct BpeInput BpeInput;

@@ -5,7 +5,7 @@
 
 #include <stdlib.h>
 
-enum { VERSION = 2, WORDS_HEAD = 32 + 12 * 8 + 8, GROUP_BYTES = 24, MERGES_HEAD = 32 + 5 * 8 + 8, MERGE_BYTES = 8 };
+enum { VERSION = 2, WORDS_HEAD = 32 + 13 * 8 + 8, GROUP_BYTES = 24, MERGES_HEAD = 32 + 5 * 8 + 8, MERGE_BYTES = 8 };
 
 static const char WORDS_MAGIC[] = "TAMISWRD", MERGES_MAGIC[] = "TAMISMRG";
 
@@ -39,7 +39,8 @@ enum {
     F_LEFT_SYMBOLS,
     F_CORPUS,
     F_DOCS,
-    F_DROPPED,
+    F_TOO_MANY_STEPS,
+    F_LINE_TOO_LONG,
     F_MOST,
     F_GROUP_SUM,
     F_TEXT_SUM,
@@ -73,7 +74,8 @@ ErrCode bpekeep_save_words(const BpeKeep *k, const WordList *l, BpeDocs docs, ui
                                  [F_LEFT_SYMBOLS] = l->left_out_symbols,
                                  [F_CORPUS] = l->corpus_bytes,
                                  [F_DOCS] = docs.n_taken,
-                                 [F_DROPPED] = docs.n_dropped,
+                                 [F_TOO_MANY_STEPS] = docs.n_dropped[BPE_TOO_MANY_STEPS],
+                                 [F_LINE_TOO_LONG] = docs.n_dropped[BPE_LINE_TOO_LONG],
                                  [F_MOST] = l->left_out ? max_symbols : 0,
                                  [F_GROUP_SUM] = hash64(span(groups, l->n_groups * GROUP_BYTES)),
                                  [F_TEXT_SUM] = hash64(span(l->text, l->text_bytes))};
@@ -148,7 +150,7 @@ ErrCode bpekeep_load_words(const BpeKeep *k, WordList *l, BpeDocs *docs, uint64_
     if (!get_fields(head, WORDS_MAGIC, k->key, field, F_N)) goto out;
     if (field[F_LEFT] ? field[F_MOST] != max_symbols : field[F_SYMBOLS] > max_symbols) goto out;
     rc = read_list(f, field, l, err);
-    *docs = (BpeDocs){field[F_DOCS], field[F_DROPPED]};
+    *docs = (BpeDocs){field[F_DOCS], {field[F_TOO_MANY_STEPS], field[F_LINE_TOO_LONG]}};
     *found = rc == ERR_OK;
     if (rc != ERR_OK) wordlist_clear(l);
 out:

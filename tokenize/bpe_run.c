@@ -187,6 +187,19 @@ typedef struct {
     Hash128 content, tokenizer_id;
 } BpeTotals;
 
+/* Only the reasons that there are. */
+static void put_dropped(const BpeDocs *docs, Buf *b)
+{
+    const char *before = ",\"dropped\":{";
+
+    for (int k = 0; k < BPE_N_DROPS; k++) {
+        if (!docs->n_dropped[k]) continue;
+        buf_printf(b, "%s\"%s\":%" PRIu64, before, bpe_drop_names[k], docs->n_dropped[k]);
+        before = ",";
+    }
+    if (*before == ',' && !before[1]) buf_putc(b, '}');
+}
+
 /* done: tokenizer.json is there. */
 static ErrCode write_manifest(const BpePlan *p, const BpeTotals *totals, bool done, Err *err)
 {
@@ -205,8 +218,7 @@ static ErrCode write_manifest(const BpePlan *p, const BpeTotals *totals, bool do
         buf_printf(&b,
                    ",\"n_docs\":%" PRIu64 ",\"text_bytes\":%" PRIu64 ",\"n_words\":%" PRIu64 ",\"n_ids\":%" PRIu32,
                    totals->docs.n_taken, totals->text_bytes, totals->n_words, totals->n_ids);
-        if (totals->docs.n_dropped)
-            buf_printf(&b, ",\"dropped\":{\"too_many_steps\":%" PRIu64 "}", totals->docs.n_dropped);
+        put_dropped(&totals->docs, &b);
         buf_printf(&b, ",\"exact\":%s,\"words_left_out\":%" PRIu64 ",\"bytes_left_out\":%" PRIu64,
                    totals->left_out ? "false" : "true", totals->left_out, totals->left_out_bytes);
         buf_puts(&b, ",\"tokenizer_id\":");
@@ -244,7 +256,7 @@ static ErrCode count(const BpeRun *run, const BpePlan *plan, BpeInput *in, WordL
     if (rc == ERR_OK) rc = wordgather_open(&g, &spec, par, err);
     if (rc == ERR_OK) rc = par_agree(par, bpeinput_count(in, g, nfc, &totals->docs, err), err);
     par_sum_u64(par, &totals->docs.n_taken, 1);
-    par_sum_u64(par, &totals->docs.n_dropped, 1);
+    par_sum_u64(par, totals->docs.n_dropped, BPE_N_DROPS);
     log_debug("bpe: counted in %.2f s of the processor", cpu_seconds() - began);
     if (rc == ERR_OK) rc = wordgather_finish(g, words, err);
     wordgather_close(g);
@@ -380,10 +392,9 @@ static ErrCode train(Training *t, WordList *words, BpeTotals *totals, Err *err)
     log_info("bpe: %" PRIu64 " documents, %.1f MB of text, %" PRIu64 " distinct words, %.1f MB of them",
              totals->docs.n_taken, (double)totals->text_bytes / 1e6, totals->n_words,
              (double)(words->n_symbols - words->n_words) / 1e6);
-    if (totals->docs.n_dropped)
-        log_warn("bpe: %" PRIu64
-                 " texts are left out (too_many_steps): the pre-tokenizer's patterns backtrack on them",
-                 totals->docs.n_dropped);
+    for (int k = 0; k < BPE_N_DROPS; k++)
+        if (totals->docs.n_dropped[k])
+            log_warn("bpe: %" PRIu64 " texts are left out (%s)", totals->docs.n_dropped[k], bpe_drop_names[k]);
     if (totals->left_out)
         log_warn("bpe: not exact: the %" PRIu64
                  " rarest words, %.1f MB of them, are left out, since --memory does not "
