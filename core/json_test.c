@@ -552,7 +552,7 @@ TEST(json_tree_errors)
     static const struct {
         const char *text, *want;
     } cases[] = {
-        {"{\"a\":1,\"b\":2,\"\\u0061\":3}", "f.json: line 1 column 1: duplicate key in this object"},
+        {"{\"a\":1,\"b\":2,\"\\u0061\":3}", "f.json: line 1 column 1: duplicate key in this object: \"a\""},
         {"{\n \"a\": nul\n}", "f.json: line 2 column 7: a value expected"},
         {"[1,\n2\n", "f.json: line 3 column 1: unexpected end"},
         {"[1] x", "f.json: line 1 column 5: text behind the value"},

@@ -2,6 +2,7 @@
 
 #include "core/hash.h"
 #include "core/json_tree.h"
+#include "core/utf8.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -50,7 +51,8 @@ bool json_find_duplicate(Arena *a, const Json *object, const Json **found)
 typedef struct {
     JsonScan s;
     Arena *arena;
-    Buf scratch; /* decoded strings on their way into the arena */
+    Buf scratch;    /* decoded strings on their way into the arena */
+    Span twice_key; /* of the object that is refused for it */
 } Parser;
 
 static bool refuse(Parser *p, const uint8_t *at, const char *why)
@@ -97,7 +99,9 @@ static bool parse_members(Parser *p, Json *parent, unsigned depth)
     if (!json_expect(&p->s, closing)) return false;
     if (!object) return true;
     if (!json_find_duplicate(p->arena, parent, &twice)) return refuse(p, begin, NO_MEMORY);
-    return twice ? refuse(p, begin, "duplicate key in this object") : true;
+    if (!twice) return true;
+    p->twice_key = twice->key;
+    return refuse(p, begin, "duplicate key in this object");
 }
 
 static bool parse_value(Parser *p, unsigned depth, Json **out)
@@ -126,6 +130,10 @@ static ErrCode parse_error(const Parser *p, const uint8_t *begin, const char *na
         column++;
         if (*q == '\n') line++, column = 1;
     }
+    if (p->twice_key.p) /* valid UTF-8, as all strings here */
+        return err_set(err, ERR_DATA, "%s: line %zu column %zu: %s: \"%.*s\"", name, line, column, p->s.why,
+                       (int)utf8_valid_prefix(span(p->twice_key.p, p->twice_key.n < 60 ? p->twice_key.n : 60)),
+                       (const char *)p->twice_key.p);
     return err_set(err, ERR_DATA, "%s: line %zu column %zu: %s", name, line, column, p->s.why);
 }
 

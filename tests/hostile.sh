@@ -58,4 +58,57 @@ for j in 1 3; do
     n=$(sed -n 's/^rchar: //p' io)
     [ "${n:-0}" -lt $((1100 << 20)) ] || fail "a long line of 700 MiB: $n bytes were read"
 done
+status=0
+{ echo '[1]' && head -c 268435457 /dev/zero; } | tamis bpe decode base.json >back 2>log || status=$?
+{ [ $status -eq 4 ] && grep -q '^tamis: stdin: line 2 has more than 268435456 bytes$' log; } || fail "decode: status $status, $(cat log)"
+[ "$(cat back)" = '"' ] || fail "decode: line 1 is $(cat back)"
 echo "hostile texts: left out and counted"
+
+# --- tokenizers
+refused() { # FILE WHAT: by every verb that reads one, in one line that names the file and WHAT, without output
+    for verb in "bpe convert -o out" "tokenize -o out -t" "tokenize --ids -t" "bpe verify base.json" "bpe --text -n 400 -o out --extend"; do
+        input=
+        case $verb in tokenize*out*) input=good ;; *text*) input=good.txt ;; esac
+        status=0
+        # shellcheck disable=SC2086 # words, and none or one
+        tamis $verb "$1" $input <good.txt >out.stdout 2>log || status=$?
+        [ $status -eq 4 ] || fail "$verb $1: status $status, $(cat log)"
+        { [ "$(wc -l <log)" -eq 1 ] && grep -q "^tamis: $1: " log && grep -qF -- "$2" log; } || fail "$verb $1: $(cat log), not $2"
+        [ ! -s out.stdout ] || fail "$verb $1: $(head -c 200 out.stdout)"
+        { [ ! -e out ] && [ ! -e out.manifest.json ]; } || fail "$verb $1: output"
+    done
+}
+head -c $(($(wc -c <base.json) * 2 / 3)) base.json >cut.json
+refused cut.json ': line '
+: >empty.json
+refused empty.json 'a value expected'
+sed 's/^      "b": \([0-9]*\),$/      "b": 1,/' base.json >ids.json
+refused ids.json 'model.vocab: two tokens have the id 1: " and b'
+sed 's/"vocab": {/"vocab": {"b": 300,/' base.json >key.json
+refused key.json 'duplicate key in this object: "b"'
+sed 's/"merges": \[/"merges": [["t", "qq"],/' base.json >part.json
+refused part.json 'model.merges: merge 0 has a token that is not in the vocabulary: qq'
+sed 's/"merges": \[/"merges": [["b", "a"],/' base.json >result.json
+refused result.json 'model.merges: merge 0 has a token that is not in the vocabulary: ba'
+sed 's/"merges": \[/"merges": [["", "t"],/' base.json >cycle.json # what a merge makes is longer than its parts, unless one is empty
+refused cycle.json 'model.merges: merge 0 is not a pair of tokens'
+sed 's/"Digits"/"Tens"/' base.json >pre.json
+refused pre.json 'pre_tokenizer: type is Tens'
+sed 's/(?=\.\*y)/(?P<n>y)/' slow.json >pattern.json
+refused pattern.json 'pre_tokenizer: pattern (?P<n>y)a|'
+awk '/^  "added_tokens": \[/ {
+    print "\"added_tokens\": [{\"id\": 280, \"content\": \"<0>\"}"
+    for (i = 1; i < 1000000; i++) printf ",{\"id\":%d,\"content\":\"<%d>\"}\n", 280 + i, i
+    print "], \"x\": ["
+    next
+} { print }' base.json >million.json
+refused million.json 'added_tokens has 1000000 tokens, more than 65536'
+tamis bpe convert -q -f gguf -o base.gguf base.json
+head -c 3000 base.gguf >cut.gguf
+refused cut.gguf ''
+tamis bpe convert -q -f tiktoken -o base.tiktoken base.json 2>log
+{ head -n 100 base.tiktoken && echo 'not base64 100'; } >cut.tiktoken
+status=0
+tamis bpe convert -q --pre-tokenizer gpt2 -o out cut.tiktoken 2>log || status=$?
+{ [ $status -eq 4 ] && grep -q '^tamis: cut.tiktoken: ' log && [ ! -e out ]; } || fail "cut.tiktoken: status $status, $(cat log)"
+echo "hostile tokenizers: refused by name"

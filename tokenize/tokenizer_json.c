@@ -13,6 +13,10 @@
 /* Ids without a token: more than these are no vocabulary but a way to make us allocate. */
 enum { MAX_UNUSED_IDS = 1 << 16 };
 
+/* The beginning of a string, for messages: whole characters, as the JSON is UTF-8. */
+static int shown(Span s) { return (int)utf8_valid_prefix(span(s.p, s.n < 100 ? s.n : 100)); }
+#define SHOWN(s) shown(s), (const char *)(s).p
+
 typedef struct {
     Tokenizer *t;
     const char *name; /* for messages */
@@ -170,7 +174,8 @@ static ErrCode read_vocab(Reader *r, Err *err)
         uint32_t id;
         if ((rc = read_id(r, "model.vocab", j, &id, err)) != ERR_OK) return rc;
         if (r->t->flags[id] & TOKEN_USED)
-            return err_set(err, ERR_DATA, "%s: model.vocab: two tokens have the id %u", r->name, id);
+            return err_set(err, ERR_DATA, "%s: model.vocab: two tokens have the id %u: %.*s and %.*s", r->name, id,
+                           SHOWN(r->t->spelling[id]), SHOWN(j->key));
         if (j->key.n == 0) return err_set(err, ERR_DATA, "%s: model.vocab: token %u is empty", r->name, id);
         if ((rc = keep_token(r, id, j->key, true, err)) != ERR_OK) return rc;
         *spelling_slot(r, j->key) = id;
@@ -211,9 +216,11 @@ static ErrCode read_merge(Reader *r, const Json *j, uint32_t merge_rank, Err *er
     if (rc != ERR_OK) return rc;
     MergeSlot m = {*spelling_slot(r, left), *spelling_slot(r, right), merge_rank,
                    *spelling_slot(r, buf_span(&r->scratch))};
-    if (m.left == NO_ID || m.right == NO_ID || m.id == NO_ID)
-        return err_set(err, ERR_DATA, "%s: model.merges: merge %u has a token that is not in the vocabulary", r->name,
-                       merge_rank);
+    if (m.left == NO_ID || m.right == NO_ID || m.id == NO_ID) {
+        const Span missing = m.left == NO_ID ? left : m.right == NO_ID ? right : buf_span(&r->scratch);
+        return err_set(err, ERR_DATA, "%s: model.merges: merge %u has a token that is not in the vocabulary: %.*s",
+                       r->name, merge_rank, SHOWN(missing));
+    }
     size_t at = merge_slot_home(t, m.left, m.right);
     for (; t->merges[at].merge_rank != NO_ID; at = (at + 1) & mask)
         if (t->merges[at].left == m.left && t->merges[at].right == m.right)
@@ -291,7 +298,7 @@ static ErrCode keep_content(Reader *r, uint32_t id, Span content, Err *err)
             err, ERR_DATA,
             "%s: not a tokenizer this program can follow: added_tokens: token %u is %.*s and, to the model, "
             "bytes that this spells",
-            r->name, id, (int)(content.n < 100 ? content.n : 100), (const char *)content.p);
+            r->name, id, SHOWN(content));
     if (bytes.n == 1) t->byte_id[bytes.p[0]] = NO_ID;
     t->bytes[id] = t->spelling[id];
     t->flags[id] &= (uint8_t)~TOKEN_BYTELEVEL;

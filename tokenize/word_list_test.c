@@ -125,8 +125,8 @@ TEST(kept_and_found_again)
     CHECK(l.left_out > 0);
     CHECK_OK(bpekeep_save_words(&keep, &l, (BpeDocs){17, {3, 4}}, 100000, &err), &err);
     CHECK_OK(bpekeep_load_words(&keep, &back, &docs, 100000, &found, &err), &err);
-    CHECK(found && docs.n_taken == 17 && docs.n_dropped[0] == 3 && docs.n_dropped[1] == 4 && back.n_words == l.n_words &&
-          back.left_out == l.left_out);
+    CHECK(found && docs.n_taken == 17 && docs.n_dropped[0] == 3 && docs.n_dropped[1] == 4 &&
+          back.n_words == l.n_words && back.left_out == l.left_out);
     CHECK_SPAN(span(l.text, l.text_bytes), span(back.text, back.text_bytes));
     CHECK(memcmp(l.group, back.group, l.n_groups * sizeof *l.group) == 0);
     wordlist_clear(&back);
