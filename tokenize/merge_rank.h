@@ -54,13 +54,20 @@ static inline uint32_t merge_search(const MergeRanks *m, uint64_t product)
     return NO_RANK;
 }
 
-/* The rank of the merge of two tokens, or NO_RANK. Most pairs have none, which the filter knows of most of them. */
+/* False of most pairs without a merge. */
+static inline bool merge_may_be(const MergeRanks *m, uint64_t product)
+{
+    size_t bit = (size_t)(product >> (64 - m->bits - MERGE_FILTER_BITS));
+
+    return m->filter[bit / 64] >> bit % 64 & 1;
+}
+
+/* The rank of the merge of two tokens, or NO_RANK. */
 static inline uint32_t merge_rank(const MergeRanks *m, uint32_t left, uint32_t right)
 {
     if ((left | right) < LOW_IDS) return m->low[left * LOW_IDS + right];
     uint64_t product = merge_product(m, left, right);
-    size_t bit = (size_t)(product >> (64 - m->bits - MERGE_FILTER_BITS));
-    return m->filter[bit / 64] >> bit % 64 & 1 ? merge_search(m, product) : NO_RANK;
+    return merge_may_be(m, product) ? merge_search(m, product) : NO_RANK;
 }
 
 /* The token that a merge makes. */

@@ -10,8 +10,8 @@
 #include "tokenize/whole_words.h"
 
 enum {
-    TOKENIZER_MAX_BYTES = 256 << 20, /* of the file */
-    TOKENIZER_MAX_IDS = 1 << 24,     /* ids fit 24 bits: the encoder's cache and the shards rest on it */
+    TOKENIZER_MAX_BYTES = 256 << 20,   /* of the file */
+    TOKENIZER_MAX_IDS = (1 << 24) - 1, /* 24 bits and one over, for the guards of the encoder */
     TOKENIZER_MAX_ADDED_BYTES = 4096,
     TOKENIZER_MAX_ADDED = 1 << 16,
     TOKENIZER_MAX_ADDED_SUM = 4 << 20 /* bytes of all: a node of a trie each at most, and of its reverse */

@@ -22,12 +22,11 @@ void wordcache_clear(WordCache *c)
 
 void wordcache_put(CacheLine *line, uint64_t lo, uint64_t hi, const uint32_t *ids, size_t n_ids)
 {
-    CachedWord made = {.lo = lo, .hi = hi};
-
-    memcpy(made.ids, ids, n_ids * sizeof *ids);
-    made.ids[0] |= (uint32_t)n_ids << 24;
-    line->word[1] = line->word[0];
-    line->word[0] = made;
+    line->key[1] = line->key[0];
+    memcpy(line->ids[1], line->ids[0], sizeof line->ids[0]);
+    line->key[0] = (CacheKey){lo, hi};
+    memcpy(line->ids[0], ids, n_ids * sizeof *ids);
+    line->ids[0][0] |= (uint32_t)n_ids << 24;
 }
 
 LongWord *wordcache_long(const WordCache *c, Span word)

@@ -18,14 +18,13 @@ enum {
     CACHE_ID_MASK = 0xffffff
 };
 
-/* ids[0] has the number of ids in its top byte. */
 typedef struct {
     uint64_t lo, hi;
-    uint32_t ids[CACHE_IDS];
-} CachedWord;
-/* The one in front came last. */
+} CacheKey;
+/* Two words, the one in front came last. Their first id has the number of ids in its top byte. */
 typedef struct {
-    CachedWord word[2];
+    CacheKey key[2];
+    uint32_t ids[2][CACHE_IDS];
 } CacheLine;
 
 typedef struct {
@@ -43,10 +42,18 @@ typedef struct {
 MUST_USE ErrCode wordcache_init(WordCache *c, Err *err);
 void wordcache_clear(WordCache *c);
 
-/* The line of a key. */
-static inline CacheLine *wordcache_line(const WordCache *c, uint64_t lo, uint64_t hi)
+/* Which line is a key's. */
+static inline uint32_t wordcache_line(uint64_t lo, uint64_t hi)
 {
-    return &c->line[word_key_hash(lo, hi) >> (64 - CACHE_BITS)];
+    return (uint32_t)(word_key_hash(lo, hi) >> (64 - CACHE_BITS));
+}
+static inline void wordcache_ask(const WordCache *c, uint32_t line)
+{
+#if defined(__GNUC__)
+    __builtin_prefetch(&c->line[line]);
+#else
+    (void)c, (void)line;
+#endif
 }
 /* Puts a word in front of its line; n_ids <= CACHE_IDS. */
 void wordcache_put(CacheLine *line, uint64_t lo, uint64_t hi, const uint32_t *ids, size_t n_ids);

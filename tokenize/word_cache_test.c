@@ -33,11 +33,11 @@ TEST(a_line_keeps_the_last_two_words)
 
     CHECK_OK(wordcache_init(&c, &err), &err);
     word_key(SPAN_LIT("first"), 0, 5, &lo, &hi);
-    CacheLine *line = wordcache_line(&c, lo, hi);
-    CHECK(line->word[0].hi == 0 && line->word[1].hi == 0);
+    CacheLine *line = &c.line[wordcache_line(lo, hi)];
+    CHECK(line->key[0].hi == 0 && line->key[1].hi == 0);
     for (uint32_t i = 1; i <= 3; i++) wordcache_put(line, lo, hi + i, (uint32_t[]){i, 2, 3, 4}, i);
-    CHECK(line->word[0].lo == lo && line->word[0].hi == hi + 3 && line->word[0].ids[0] == (3 | 3u << 24));
-    CHECK(line->word[1].lo == lo && line->word[1].hi == hi + 2 && line->word[1].ids[0] == (2 | 2u << 24));
+    CHECK(line->key[0].lo == lo && line->key[0].hi == hi + 3 && line->ids[0][0] == (3 | 3u << 24));
+    CHECK(line->key[1].lo == lo && line->key[1].hi == hi + 2 && line->ids[1][0] == (2 | 2u << 24));
     wordcache_clear(&c);
 }
 

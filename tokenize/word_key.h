@@ -17,18 +17,23 @@ static inline void word_key_at_end(const uint8_t *p, size_t n, uint64_t *lo, uin
     *hi = le64_get(copy + 8) | (uint64_t)n << 56;
 }
 
-/* The key of text[at, at + n), 1 <= n <= WORD_KEY_MAX. Lengths are as good as random: no branch on n. */
-static inline void word_key(Span text, size_t at, size_t n, uint64_t *lo, uint64_t *hi)
+/* The same where 16 bytes can be read. Lengths are as good as random: no branch on n. */
+static inline void word_key_inside(const uint8_t *p, size_t n, uint64_t *lo, uint64_t *hi)
 {
     static const uint8_t keep[32] = {255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255};
-    const uint8_t *p = text.p + at, *mask = keep + 16 - n;
+    const uint8_t *mask = keep + 16 - n;
 
-    if (text.n - at < 16) {
-        word_key_at_end(p, n, lo, hi);
-        return;
-    }
     *lo = le64_get(p) & le64_get(mask);
     *hi = (le64_get(p + 8) & le64_get(mask + 8)) | (uint64_t)n << 56;
+}
+
+/* The key of text[at, at + n), 1 <= n <= WORD_KEY_MAX. */
+static inline void word_key(Span text, size_t at, size_t n, uint64_t *lo, uint64_t *hi)
+{
+    if (text.n - at < 16)
+        word_key_at_end(text.p + at, n, lo, hi);
+    else
+        word_key_inside(text.p + at, n, lo, hi);
 }
 
 /* Use the top bits. */

@@ -18,9 +18,7 @@ void wordmerger_clear(WordMerger *w)
 
 /* --- what merging starts from */
 
-/* Tokens of the characters that may start whole (tokenizer.h), of the single bytes of the others. Bytes that the vocabulary lacks are
- * left out, as the reference leaves them out. */
-static uint32_t start_tokens(WordMerger *w, Span word, uint32_t *id)
+uint32_t start_tokens(WordMerger *w, Span word, uint32_t *id)
 {
     const Tokenizer *t = w->t;
     uint32_t n = 0, cp;

@@ -63,6 +63,10 @@ static inline void put_id(Buf *ids, uint32_t id)
     ids->n += sizeof id;
 }
 
+/* What merging a word starts from: tokens of the characters that may start whole (tokenizer.h), of the single bytes of the others, at most
+ * one a byte. Bytes that the vocabulary lacks are left out, as the reference leaves them out, and counted. */
+uint32_t start_tokens(WordMerger *w, Span word, uint32_t *id);
+
 /* Merges id[0, n) in place, n <= MERGE_FEW, and returns how many are left. */
 uint32_t merge_few(const Tokenizer *t, uint32_t *id, uint32_t n);
 
