@@ -98,9 +98,45 @@ def check(probe, name, chain, spec, texts):
         if mine != want:
             raw = text.encode()
             cut = lambda e: [raw[a:b].decode(errors="replace") for a, b in zip([0] + e, e)]
-            print("FAILED: %s: %r: %s, reference %s" % (name, text, cut(mine), cut(want)))
+            print("FAILED: %s: %r: %s, reference %s" % (name or chain, text, cut(mine), cut(want)))
             sys.exit(1)
-    print("ok %s, %d strings" % (name, len(texts)))
+    if name:
+        print("ok %s, %d strings" % (name, len(texts)))
+
+
+ATOMS = ["a", "b", "é", "中", " ", "\\n", "\\s", "\\S", "\\w", "\\W", "\\d", "\\D", "\\h", "\\H", "\\p{L}", "\\P{L}", "\\p{Lu}", "\\p{^N}", "\\p{Han}", "\\P{Latin}", "[a-z]", "[^a]",
+         "[\\s\\d]", "[\\P{L}b]", "[^\\p{Han}\\s]", ".", "\\x41", "\\x{e9}", "\\.", "[-a]", "'s", "\\A", "\\z", "\\Z", "^", "$"]
+REPEATS = ["*", "+", "?", "{2}", "{1,2}", "{2,}", "*?", "+?", "??", "*+", "++", "?+", "{1,}?", "{0,1}"]
+GROUPS = ["(", "(?:", "(?=", "(?!", "(?>", "(?i:", "(?<=", "(?<!", "(?x:", "(?-i:", "(?<n>"]
+
+
+def pattern_of(rnd, depth):
+    out = ""
+    for _ in range(rnd.randint(1, 3)):
+        atom = rnd.choice(GROUPS) + pattern_of(rnd, depth - 1) + ")" if depth and rnd.random() < 0.35 else rnd.choice(ATOMS)
+        out += atom + (rnd.choice(REPEATS) if rnd.random() < 0.4 and atom[:3] not in ("\\A", "\\z", "\\Z", "^", "$", "(?=", "(?!", "(?<") else "")
+    return out + ("|" + pattern_of(rnd, 0) if rnd.random() < 0.3 else "")
+
+
+def check_patterns(probe, rnd, n):
+    """Patterns of all that is followed. What either refuses is passed over, and must not be most."""
+    same = 0
+    for _ in range(n):
+        pattern = pattern_of(rnd, 2)
+        texts = ["".join(rnd.choice("aabbA é中、 \n1'sαΩ\u0301z.\r") for _ in range(rnd.randint(0, 14))) for _ in range(12)]
+        try:
+            Regex(pattern)
+        except Exception:
+            continue
+        spec = sequence(split(pattern))
+        if subprocess.run([probe, json.dumps(spec)], stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode == 4:
+            continue
+        check(probe, None, json.dumps(spec), spec, texts)
+        same += 1
+    if same < n / 2:
+        print("FAILED: only %d of %d patterns were followed" % (same, n))
+        sys.exit(1)
+    print("ok %d patterns" % same)
 
 
 def main():
@@ -109,6 +145,7 @@ def main():
     rnd = random.Random(int(sys.argv[3]) if len(sys.argv) > 3 else 1)
     for spec in OTHERS:
         check(probe, "a chain of no name", json.dumps(spec), spec, [old_text(rnd) for _ in range(n // 4)])
+    check_patterns(probe, rnd, n // 20)
     for name, spec in CHAINS:
         texts = [text_of(rnd) for _ in range(n)]
         check(probe, name, name, spec, texts)

@@ -300,6 +300,9 @@ TEST(behaviors_of_splits)
                   "the-|final--|countdown");
     check_pattern(SPLIT("\"Regex\":\"\\\\h+\"", "\"Isolated\""), "xyz0aFg", "xyz|0aF|g");
     check_pattern(SPLIT("\"Regex\":\"x*\"", "\"Isolated\""), "abxx\xe4\xb8\xad", "a|b|xx|\xe4\xb8\xad");
+    /* repeats that have to give something back */
+    check_pattern(SPLIT("\"Regex\":\"\\\\P{N}+\\\\P{L}\"", "\"Isolated\""), "a b", "a |b");
+    check_pattern(SPLIT("\"Regex\":\"\\\\D+\\\\p{^Lu}\"", "\"Isolated\""), "1ab", "1|ab");
     /* a script without what it has in common with others */
     check_pattern(SPLIT("\"Regex\":\"\\\\p{Han}+|[\\\\P{^Latin}]+\"", "\"Isolated\""),
                   "\xe4\xb8\xad\xe3\x80\x81\xe6\x96\x87x", "\xe4\xb8\xad|\xe3\x80\x81|\xe6\x96\x87|x");
@@ -320,8 +323,9 @@ TEST(patterns_that_are_not_followed)
         "\\\\Qa\\\\E", "\\\\pL", "a{,3}", "a{2}?", "(?s)a", "(?U:a)", "(*ACCEPT)",
         /* as Oniguruma reads them they are errors or something else */
         "(?P<n>a)", "(?<n>a)(?P=n)", "(?|a|b)", "(a)(?1)", "(a)(?-1)", "(?<n>a)(?&n)", "(?C1)a", "(?^:a)",
-        "(?(?=a)a|b)", "(?xx:a)", "(?~a)", "\\\\v", "[\\\\v]", "\\\\X", "\\\\N{U+41}", "\\\\xe4", "[\\\\xE4]",
-        "(?<n>a)\\\\k{n}", "(a)\\\\g1", "\\\\p{Script=Latin}", "\\\\p{L&}", "\\\\p{Xan}", "\\\\u0041"};
+        "(?(?=a)a|b)", "a\\\\R", "\\\\Ga", "\\\\p{L", "\\\\p{}", "(?xx:a)", "(?~a)", "\\\\v", "[\\\\v]", "\\\\X",
+        "\\\\N{U+41}", "\\\\xe4", "[\\\\xE4]", "(?<n>a)\\\\k{n}", "(a)\\\\g1", "\\\\p{Script=Latin}", "\\\\p{L&}",
+        "\\\\p{Xan}", "\\\\u0041"};
     const Pretokenizer *p;
     Buf json = {0};
 

@@ -61,7 +61,7 @@ static bool is_foreign_property(Span name)
     static const char *const own[] = {"xan", "xps", "xsp", "xuc", "xwd"};
 
     for (size_t i = 0; i < name.n; i++)
-        if (name.p[i] == '=' || name.p[i] == ':' || name.p[i] == '&') return true;
+        if (name.p[i] < ' ' || name.p[i] == '=' || name.p[i] == ':' || name.p[i] == '&') return true;
     for (size_t i = 0; i < sizeof own / sizeof *own; i++)
         if (name.n == 3 && (name.p[0] | 0x20) == own[i][0] && (name.p[1] | 0x20) == own[i][1] &&
             (name.p[2] | 0x20) == own[i][2])
@@ -69,27 +69,33 @@ static bool is_foreign_property(Span name)
     return false;
 }
 
+/* What takes all but a property is written as a class: of two such escapes, \P{N}+\P{L}, PCRE2 10.42 believes that they have no character in
+ * common, and makes the repeat possessive. */
+static void put_property(Translation *t, bool negated, const char *what)
+{
+    if (negated && t->in_class)
+        buf_printf(t->out, "\\%c%s", what[0] - 'a' + 'A', what + 1);
+    else
+        buf_printf(t->out, negated ? "[^\\%s]" : "\\%s", what);
+}
+
 /* \p{Name}, \P{^Name} */
 static void translate_property(Translation *t)
 {
-    const bool upper = peek(t, 1) == 'P', caret = peek(t, 3) == '^';
-    char as_script[80];
+    const bool caret = peek(t, 3) == '^', negated = (peek(t, 1) == 'P') != caret;
+    char property[80], script[80];
     Span name = span_from(t->in, t->at + 3 + caret);
 
-    name.n = span_find(name, '}');
-    if (peek(t, 2) != '{')
+    const size_t n = span_find(name, '}');
+    if (peek(t, 2) != '{' || n == name.n)
         t->why = "\\p without braces";
-    else if (is_foreign_property(name))
+    else if (n > 60 || is_foreign_property((name = span(name.p, n))))
         t->why = "a property that Oniguruma does not know";
     if (t->why) return;
-    int n = snprintf(as_script, sizeof as_script, "\\%c{sc:%.*s}", upper != caret ? 'P' : 'p',
-                     name.n < 60 ? (int)name.n : 60, (const char *)name.p);
-    if (name.n > 2 && name.n < 60 && n > 0 && t->compiles(as_script)) {
-        buf_puts(t->out, as_script);
-        t->at += 3 + caret + name.n + 1;
-    } else {
-        copy_to(t, '}');
-    }
+    snprintf(property, sizeof property, "p{%.*s}", (int)name.n, (const char *)name.p);
+    snprintf(script, sizeof script, "\\p{sc:%.*s}", (int)name.n, (const char *)name.p);
+    put_property(t, negated, name.n > 2 && t->compiles(script) ? script + 1 : property);
+    t->at += 3 + caret + name.n + 1;
 }
 
 /* \x41, \x{41}, \cA, \k<name>, \g'name' */
@@ -109,7 +115,7 @@ static void translate_long_escape(Translation *t, uint8_t c)
 
 static void translate_escape(Translation *t)
 {
-    static const char alike[] = "aAdDefGKnNrRtzZ0123456789", more[] = "xckgo";
+    static const char alike[] = "aAdefKnNrtzZ0123456789", more[] = "xckgo";
     const uint8_t c = peek(t, 1);
     const char *members = members_of(c);
 
@@ -117,6 +123,8 @@ static void translate_escape(Translation *t)
         translate_members(t, members);
     else if (c == 'p' || c == 'P')
         translate_property(t);
+    else if (c == 'D')
+        put_property(t, true, "d"), t->at += 2;
     else if (c && strchr(more, c))
         translate_long_escape(t, c);
     else if (!ascii_is_alnum(c) || (strchr(alike, c) && !(c == 'N' && peek(t, 2) == '{')))

@@ -2,7 +2,7 @@
  *
  * What both read alike is copied. \s, \w and \h are written out, and a script, \p{Han}, which PCRE2 takes for the characters that it also
  * uses, is asked for by itself. Whatever else PCRE2 would take otherwise, or takes and Oniguruma does not, is refused by name: groups
- * such as (?P<, options other than i and x, (*, \b, \v, \C, \Q, \X, \pL, \k{, \g1, \x80, {n,m}+, {,n}, {n}?, classes in classes and &&, \W and
+ * such as (?P<, options other than i and x, (*, \b, \v, \C, \G, \Q, \R, \X, \pL, \k{, \g1, \x80, {n,m}+, {,n}, {n}?, classes in classes and &&, \W and
  * the like inside a class.
  *
  * At the beginning of every group and behind every repeat stands a callout, (?C): whatever a match walks without a bound passes one. */
