@@ -42,6 +42,15 @@ grep -q 'bpe: 2 texts are left out (too_many_steps)' log || fail "bpe: $(cat log
 grep -q '"dropped":{"too_many_steps":2}' mixed.json.manifest.json || fail "bpe: $(cat mixed.json.manifest.json)"
 cmp good.json mixed.json || fail "bpe: another tokenizer"
 cat evil.txt good.txt evil.txt >mixed.txt
+for f in good mixed; do tamis bpe stats -q --json --text slow.json - <$f.txt >$f.stats || fail "stats: status $?"; done
+sed 's/"dropped":{"too_many_steps":2},//' mixed.stats | cmp -s good.stats - || fail "stats: $(cat good.stats mixed.stats)"
+! cmp -s good.stats mixed.stats || fail "stats: nothing is left out"
+for verb in compare verify; do
+    tamis bpe $verb -q --text slow.json slow.json - <good.txt >log || fail "$verb: status $?"
+    tamis bpe $verb -q --text slow.json slow.json - <mixed.txt >verified || fail "$verb: status $?"
+    grep -v '^2 texts are left out (too_many_steps)$' verified | cmp log - || fail "$verb: $(cat verified)"
+    ! cmp -s log verified || fail "$verb: nothing is left out"
+done
 tamis bpe -q --text -n 300 --extend slow.json -o lines.json mixed.txt 2>log || fail "bpe of lines: status $?, $(cat log)"
 cmp good.json lines.json || fail "bpe of lines: another tokenizer"
 [ "$(field lines.json.manifest.json n_docs)-$(field lines.json.manifest.json too_many_steps)" = 60-2 ] || fail "bpe of lines: $(cat lines.json.manifest.json)"

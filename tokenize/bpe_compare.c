@@ -109,6 +109,7 @@ static void print_texts(const TokenCounts *c)
     for (size_t i = 0; i < c[0].by_lang.n; i++) /* both have counted the same texts: the same names */
         print_row(c[0].by_lang.v[i].name, &c[0].by_lang.v[i].count, &c[1].by_lang.v[i].count);
     print_row(SPAN_LIT("all"), &c[0].all, &c[1].all);
+    if (c->n_dropped) printf("%" PRIu64 " texts are left out (too_many_steps)\n", c->n_dropped);
     for (int i = 0; i < 2; i++)
         if (c[i].n_lost) printf("%c has no tokens for %" PRIu64 " bytes\n", name[i], c[i].n_lost);
 }

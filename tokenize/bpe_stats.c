@@ -98,6 +98,7 @@ static void print_counts(const Tokenizer *t, const TokenCounts *c)
     print_row(SPAN_LIT("all"), &c->all);
     printf("\n%" PRIu32 " of %" PRIu32 " tokens, special ones aside, are in no text (%.1f %%)\n", v.n_unused,
            v.n_tokens, 100 * count_ratio(v.n_unused, v.n_tokens));
+    if (c->n_dropped) printf("%" PRIu64 " texts are left out (too_many_steps)\n", c->n_dropped);
     if (c->n_lost) printf("%" PRIu64 " bytes have no token in this vocabulary\n", c->n_lost);
 }
 
@@ -152,6 +153,7 @@ static ErrCode print_json(const Tokenizer *t, const TokenCounts *c, Err *err)
                ",\"n_ids\":%" PRIu32 ",\"vocab_tokens\":%" PRIu32 ",\"vocab_unused\":%" PRIu32
                ",\"lost_bytes\":%" PRIu64,
                t->n_ids, v.n_tokens, v.n_unused, c->n_lost);
+    if (c->n_dropped) buf_printf(&b, ",\"dropped\":{\"too_many_steps\":%" PRIu64 "}", c->n_dropped);
     put_table(&b, "languages", &c->by_lang);
     put_table(&b, "domains", &c->by_domain);
     buf_puts(&b, ",\"all\":{");

@@ -34,7 +34,7 @@ typedef struct {
 typedef struct {
     Encoder *encoder[2];
     Buf ids[2];
-    uint64_t n_texts, n_tokens, n_differ;
+    uint64_t n_texts, n_tokens, n_differ, n_dropped; /* dropped: texts that a pre-tokenizer gave up */
     FirstDifference first;
 } Comparison;
 
@@ -46,7 +46,8 @@ static ErrCode compare_text(void *ctx, int thread, const SourceText *text, Err *
 
     for (int i = 0; i < 2; i++) {
         ErrCode rc = encode_as(c->encoder[i], text->text, ENCODE_ALL, &c->ids[i], err);
-        if (rc != ERR_OK) return rc;
+        if (rc == ERR_LIMIT) c->n_dropped++;
+        if (rc != ERR_OK) return rc == ERR_LIMIT ? ERR_OK : rc;
         id[i] = (const uint32_t *)(const void *)c->ids[i].p;
         n[i] = c->ids[i].n / sizeof *id[i];
     }
@@ -66,14 +67,15 @@ static ErrCode compare_text(void *ctx, int thread, const SourceText *text, Err *
 static void tell_texts(Comparison *c, int threads, const char *const *name, uint64_t *n_differ)
 {
     FirstDifference *first = &c->first;
-    uint64_t n_texts = 0, n_tokens = 0;
+    uint64_t n_texts = 0, n_tokens = 0, n_dropped = 0;
     Buf shown = {0};
 
     *n_differ = 0;
     for (int i = 0; i < threads; i++) {
-        n_texts += c[i].n_texts, n_tokens += c[i].n_tokens, *n_differ += c[i].n_differ;
+        n_texts += c[i].n_texts, n_tokens += c[i].n_tokens, *n_differ += c[i].n_differ, n_dropped += c[i].n_dropped;
         if (c[i].first.order < first->order) first = &c[i].first;
     }
+    if (n_dropped) printf("%" PRIu64 " texts are left out (too_many_steps)\n", n_dropped);
     if (*n_differ == 0) {
         printf("%" PRIu64 " texts: the same %" PRIu64 " ids\n", n_texts, n_tokens);
         return;

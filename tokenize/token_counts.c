@@ -126,6 +126,7 @@ static ErrCode tokencounts_merge(TokenCounts *to, const TokenCounts *from, Err *
     if (rc == ERR_OK) rc = table_merge(&to->by_domain, &from->by_domain, err);
     add(&to->all, &from->all);
     to->n_lost += from->n_lost;
+    to->n_dropped += from->n_dropped;
     for (uint32_t id = 0; id < to->n_ids; id++) to->seen[id] += from->seen[id];
     return rc;
 }
@@ -136,6 +137,7 @@ static ErrCode tokencounts_merge(TokenCounts *to, const TokenCounts *from, Err *
 typedef struct {
     Encoder *encoder;
     Buf ids, offsets, normalized;
+    Span seen; /* what the tokens of the text in work lie in */
     TokenCounts counts;
 } TextCounter;
 
@@ -144,33 +146,36 @@ typedef struct {
     size_t n;
 } Counting;
 
+/* A text that is encoded. */
 static ErrCode count_text(TextCounter *c, const SourceText *text, Err *err)
 {
     const Tokenizer *t = encoder_tokenizer(c->encoder);
-    Span seen; /* what the tokens lie in */
-    ErrCode rc =
-        encode_normalized(c->encoder, text->text, ENCODE_DOCUMENT, &c->ids, &c->offsets, &c->normalized, &seen, err);
-
-    if (rc != ERR_OK) return rc;
     const uint32_t *id = (const uint32_t *)(const void *)c->ids.p;
     TokenCount one = {.n_docs = 1, .text_bytes = text->text.n, .n_tokens = c->ids.n / sizeof *id};
     for (size_t i = 0; i < one.n_tokens; i++) {
         c->counts.seen[id[i]]++;
         one.n_single += tokenizer_bytes(t, id[i]).n == 1;
     }
-    count_units(seen, (const TokenOffset *)(const void *)c->offsets.p, one.n_tokens, &one);
+    count_units(c->seen, (const TokenOffset *)(const void *)c->offsets.p, one.n_tokens, &one);
     add(&c->counts.all, &one);
-    rc = table_add(&c->counts.by_lang, text->lang, &one, err);
+    ErrCode rc = table_add(&c->counts.by_lang, text->lang, &one, err);
     return rc == ERR_OK ? table_add(&c->counts.by_domain, text->domain, &one, err) : rc;
 }
 
 static ErrCode count_with_all(void *ctx, int thread, const SourceText *text, Err *err)
 {
     const Counting *w = ctx;
+    TextCounter *c = &w->counter[(size_t)thread * w->n];
     ErrCode rc = ERR_OK;
 
     for (size_t i = 0; i < w->n && rc == ERR_OK; i++)
-        rc = count_text(&w->counter[(size_t)thread * w->n + i], text, err);
+        rc = encode_normalized(c[i].encoder, text->text, ENCODE_DOCUMENT, &c[i].ids, &c[i].offsets, &c[i].normalized,
+                               &c[i].seen, err);
+    if (rc == ERR_LIMIT) { /* all count the same texts */
+        for (size_t i = 0; i < w->n; i++) c[i].counts.n_dropped++;
+        return ERR_OK;
+    }
+    for (size_t i = 0; i < w->n && rc == ERR_OK; i++) rc = count_text(&c[i], text, err);
     return rc;
 }
 

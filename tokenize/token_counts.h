@@ -30,8 +30,9 @@ typedef struct {
 typedef struct {
     CountTable by_lang, by_domain;
     TokenCount all;
-    uint64_t n_lost; /* bytes that the vocabulary has no token for */
-    uint64_t *seen;  /* by id: how often */
+    uint64_t n_lost;    /* bytes that the vocabulary has no token for */
+    uint64_t n_dropped; /* texts that a pre-tokenizer gave up, of any of the tokenizers */
+    uint64_t *seen;     /* by id: how often */
     uint32_t n_ids;
 } TokenCounts;
 
