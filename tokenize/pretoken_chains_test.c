@@ -300,6 +300,8 @@ TEST(behaviors_of_splits)
                   "the-|final--|countdown");
     check_pattern(SPLIT("\"Regex\":\"\\\\h+\"", "\"Isolated\""), "xyz0aFg", "xyz|0aF|g");
     check_pattern(SPLIT("\"Regex\":\"x*\"", "\"Isolated\""), "abxx\xe4\xb8\xad", "a|b|xx|\xe4\xb8\xad");
+    check_pattern(SPLIT("\"Regex\":\"[\\\\u4e00-\\\\u9fA5]+|\\\\u00e9\"", "\"Isolated\""),
+                  "a\xe4\xb8\xad\xe6\x96\x87\xc3\xa9\xc3\xa9", "a|\xe4\xb8\xad\xe6\x96\x87|\xc3\xa9|\xc3\xa9");
     /* repeats that have to give something back */
     check_pattern(SPLIT("\"Regex\":\"\\\\P{N}+\\\\P{L}\"", "\"Isolated\""), "a b", "a |b");
     check_pattern(SPLIT("\"Regex\":\"\\\\D+\\\\p{^Lu}\"", "\"Isolated\""), "1ab", "1|ab");
@@ -325,7 +327,7 @@ TEST(patterns_that_are_not_followed)
         "(?P<n>a)", "(?<n>a)(?P=n)", "(?|a|b)", "(a)(?1)", "(a)(?-1)", "(?<n>a)(?&n)", "(?C1)a", "(?^:a)",
         "(?(?=a)a|b)", "a\\\\R", "\\\\Ga", "\\\\p{L", "\\\\p{}", "(?xx:a)", "(?~a)", "\\\\v", "[\\\\v]", "\\\\X",
         "\\\\N{U+41}", "\\\\xe4", "[\\\\xE4]", "(?<n>a)\\\\k{n}", "(a)\\\\g1", "\\\\p{Script=Latin}", "\\\\p{L&}",
-        "\\\\p{Xan}", "\\\\u0041"};
+        "\\\\p{Xan}", "\\\\u041", "\\\\ud800"};
     const Pretokenizer *p;
     Buf json = {0};
 

@@ -113,6 +113,17 @@ static void translate_long_escape(Translation *t, uint8_t c)
     if (next == '{') copy_to(t, '}');
 }
 
+/* \u4e00 */
+static void translate_code_point(Translation *t)
+{
+    uint8_t digit[4];
+
+    for (size_t i = 0; i < sizeof digit; i++)
+        if (ascii_hex(digit[i] = peek(t, 2 + i)) < 0) t->why = "\\u without four digits";
+    buf_printf(t->out, "\\x{%.4s}", (const char *)digit);
+    t->at += 2 + sizeof digit;
+}
+
 static void translate_escape(Translation *t)
 {
     static const char alike[] = "aAdefKnNrtzZ0123456789", more[] = "xckgo";
@@ -125,6 +136,8 @@ static void translate_escape(Translation *t)
         translate_property(t);
     else if (c == 'D')
         put_property(t, true, "d"), t->at += 2;
+    else if (c == 'u')
+        translate_code_point(t);
     else if (c && strchr(more, c))
         translate_long_escape(t, c);
     else if (!ascii_is_alnum(c) || (strchr(alike, c) && !(c == 'N' && peek(t, 2) == '{')))

@@ -1,6 +1,6 @@
 /* tokenize/pretoken_syntax.h - patterns written for Oniguruma in Ruby's syntax, as PCRE2 is to have them; private to pretoken_regex.c.
  *
- * What both read alike is copied. \s, \w and \h are written out, and a script, \p{Han}, which PCRE2 takes for the characters that it also
+ * What both read alike is copied. \s, \w, \h and \u4e00 are written out, and a script, \p{Han}, which PCRE2 takes for the characters that it also
  * uses, is asked for by itself. Whatever else PCRE2 would take otherwise, or takes and Oniguruma does not, is refused by name: groups
  * such as (?P<, options other than i and x, (*, \b, \v, \C, \G, \Q, \R, \X, \pL, \k{, \g1, \x80, {n,m}+, {,n}, {n}?, classes in classes and &&, \W and
  * the like inside a class.
