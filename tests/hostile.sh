@@ -35,6 +35,8 @@ for j in 1 3; do
     [ "$(field mixed.$j/manifest.json n_tokens)" -eq "$(field good.tokens/manifest.json n_tokens)" ] || fail "mixed: other tokens"
     tamis shards verify -q mixed.$j >log || fail "mixed: $(cat log)"
 done
+tamis tokenize -v -j 2 -o mixed.v -t slow.json mixed 2>log || fail "mixed: status $?, $(cat log)"
+[ "$(grep -c 'document local/mixed.jsonl#[0-9+]* is dropped: pattern (?=\.\*y)a|.* at byte [0-9]* of a text of 8000: more than 1024 steps a byte$' log)" -eq 2 ] || fail "mixed: $(cat log)"
 [ "$(last_field mixed.1/manifest.json content)" = "$(last_field mixed.3/manifest.json content)" ] || fail "mixed: threads matter"
 tamis bpe -q -n 300 --extend slow.json -o good.json good 2>log
 tamis bpe -q -n 300 --extend slow.json -o mixed.json mixed 2>log || fail "bpe: status $?, $(cat log)"
