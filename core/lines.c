@@ -111,6 +111,26 @@ ErrCode linefile_next(LineFile *f, LineBlock *b, bool *end, Err *err)
     return buf_ok(&b->bytes, "a block of lines", err);
 }
 
+ErrCode linefiles_next(LineFiles *l, LineBlock *b, uint32_t *file, bool *end, Err *err)
+{
+    for (; l->at < l->end; l->at++) {
+        ErrCode rc = l->file ? ERR_OK : linefile_open(&l->file, l->path[l->at], err);
+        bool file_end = false;
+        if (rc == ERR_OK) rc = linefile_next(l->file, b, &file_end, err);
+        *file = l->at;
+        if (rc != ERR_OK || !file_end) return rc;
+        linefiles_close(l);
+    }
+    *end = true;
+    return ERR_OK;
+}
+
+void linefiles_close(LineFiles *l)
+{
+    linefile_close(l->file);
+    l->file = NULL;
+}
+
 Span line_take(Span *rest)
 {
     const size_t end = span_find(*rest, '\n');

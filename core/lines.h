@@ -23,6 +23,16 @@ void linefile_close(LineFile *f);
 /* Replaces *b; *end: there are no more lines, and *b is empty. ERR_DATA where the file does not decompress. */
 MUST_USE ErrCode linefile_next(LineFile *f, LineBlock *b, bool *end, Err *err);
 
+/* Files one behind the other. Set path and end; zero the rest. */
+typedef struct {
+    const char *const *path;
+    uint32_t at, end; /* path[at] is read, path[end] is not */
+    LineFile *file;   /* NULL: not open yet */
+} LineFiles;
+/* The same over all of them; *file: the number of the block's path, also of one that failed. */
+MUST_USE ErrCode linefiles_next(LineFiles *l, LineBlock *b, uint32_t *file, bool *end, Err *err);
+void linefiles_close(LineFiles *l);
+
 /* Takes the first line off *rest, with its end. */
 Span line_take(Span *rest);
 

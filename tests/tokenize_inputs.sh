@@ -37,6 +37,13 @@ tamis tokenize --ids --plain -t t.json lines.jsonl >plain
 ! cmp -s plain want.jsonl || fail "--plain changes nothing"
 tamis bpe decode --lossless --keep-special --ids want.jsonl t.json | cmp - lines.txt || fail "the ids are not the text"
 
+# The verbs that look at texts read the same files.
+tamis bpe stats --json --text t.json lines.txt | sed 's/lines.txt/NAME/' >want.stats
+[ "$(field want.stats text_bytes)" -eq "$(wc -c <lines.txt)" ] || fail "stats: $(field want.stats text_bytes) bytes"
+[ "$(field want.stats n_docs)" -eq 4000 ] || fail "stats: $(field want.stats n_docs) lines"
+tamis bpe stats --json --text t.json -j 3 lines.txt.gz | sed 's/lines.txt.gz/NAME/' | cmp - want.stats || fail "stats of gzip"
+tamis bpe stats --json --text t.json - <lines.txt | sed 's/stdin/NAME/' | cmp - want.stats || fail "stats of standard input"
+
 # Shards: each line that has a text once, whatever the form; as `tamis ingest` numbers lines.
 tamis ingest -q -o docs lines.jsonl
 tamis tokenize -q -o docs.tokens -t t.json --shards 4 docs

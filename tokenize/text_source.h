@@ -7,10 +7,8 @@
 #include "core/err.h"
 #include "core/options.h"
 
-enum { TEXTSOURCE_MAX_LINE = 256 << 20 /* as of a document */ };
-
 typedef struct {
-    const char *const *path; /* datasets; or text files, "-" being standard input */
+    const char *const *path; /* datasets; or text files as core/lines.h reads them */
     size_t n;
     bool is_text; /* text files */
     int threads;  /* >= 1 */

@@ -90,8 +90,7 @@ typedef struct {
 
 typedef struct {
     const TokenInput *in;
-    uint32_t end_part, part; /* the file that is read */
-    LineFile *file;          /* NULL: not open yet */
+    LineFiles files;
     TokenEach each;
     TokenDone done;
     void *ctx;
@@ -104,17 +103,7 @@ static ErrCode take_block(void *ctx, int thread, bool *end, Err *err)
     LineScan *s = ctx;
     LineThread *t = &s->thread[thread];
 
-    for (; s->part < s->end_part; s->part++) {
-        ErrCode rc = s->file ? ERR_OK : linefile_open(&s->file, s->in->spec.path[s->part], err);
-        bool file_end;
-        if (rc == ERR_OK) rc = linefile_next(s->file, &t->block, &file_end, err);
-        t->part = s->part;
-        if (rc != ERR_OK || !file_end) return rc;
-        linefile_close(s->file);
-        s->file = NULL;
-    }
-    *end = true;
-    return ERR_OK;
+    return linefiles_next(&s->files, &t->block, &t->part, end, err);
 }
 
 /* What a line says. LINE_N_REASONS: it is a document. */
@@ -206,15 +195,19 @@ ErrCode tokenlines_read(const TokenInput *in, int threads, uint32_t begin, uint3
                         TokenDone done, void *ctx, LineDrops *drops, Progress *progress, Err *err)
 {
     const Turns turns = {take_block, give_block, done ? finish_block : NULL};
-    LineScan s = {
-        .in = in, .part = begin, .end_part = end, .each = each, .done = done, .ctx = ctx, .progress = progress};
+    LineScan s = {.in = in,
+                  .files = {.path = in->spec.path, .at = begin, .end = end},
+                  .each = each,
+                  .done = done,
+                  .ctx = ctx,
+                  .progress = progress};
     LineDrops mine = {0};
     uint64_t n_docs = 0;
     ErrCode rc;
 
     if (!(s.thread = calloc((size_t)threads, sizeof *s.thread))) return err_nomem(err, "readers");
     rc = turns_run(&turns, &s, threads, err);
-    linefile_close(s.file);
+    linefiles_close(&s.files);
     for (int i = 0; i < threads; i++) {
         LineThread *t = &s.thread[i];
         linedrops_add(&mine, &t->drops);
