@@ -147,25 +147,40 @@ merges_of from-whole.json | cmp - merges.want || fail "--extend of ignore_merges
 echo "--extend: $((vocab - 2000)) merges more, every id as it was"
 
 # --- memory
-for memory in 16M 5M; do
+for memory in 100M 43M; do
     train --memory $memory -j 4 -o memory.json || fail "--memory $memory: status $?"
     cmp want.json memory.json || fail "--memory $memory: another tokenizer"
     rm memory.json*
 done
+status=0
+train --memory 30M -o memory.json 2>log || status=$?
+{ [ $status -eq 2 ] && grep -q -- '--memory is too small: 6000 tokens take at least 43M' log; } || fail "--memory 30M: status $status, $(cat log)"
+# Words that are all different, more than fit.
+{
+    cat text
+    awk 'BEGIN { srand(7); for (i = 0; i < 280000; i++) printf "w%d%s%d\n", i * 7919 % 1000003, substr("abcdefghij", i % 7 + 1, 3), i }' | tr 0-9 k-t
+} >many
 for threads in 1 3; do
-    tamis bpe -q --text -n $vocab --memory 800K -j $threads -o capped-$threads.json text 2>log || fail "--memory 800K: status $?"
-    grep -q 'not exact: the [0-9]* rarest words' log || fail "--memory 800K: nothing said: $(cat log)"
-    [ "$(field capped-$threads.json.manifest.json exact)" = false ] || fail "--memory 800K: exact, says the manifest"
-    [ "$(field capped-$threads.json.manifest.json words_left_out)" -gt 0 ] || fail "--memory 800K: no words left out"
+    tamis bpe --text -n $vocab --memory 43M -j $threads -o capped-$threads.json many 2>log || fail "--memory 43M: status $?"
+    grep -q 'not exact: the [0-9]* rarest words' log || fail "--memory 43M: nothing said: $(cat log)"
+    [ "$(field capped-$threads.json.manifest.json exact)" = false ] || fail "--memory 43M: exact, says the manifest"
+    [ "$(field capped-$threads.json.manifest.json words_left_out)" -gt 0 ] || fail "--memory 43M: no words left out"
+    peak=$(sed -n 's/.*tokens in .*, peak \([0-9]*\) MB$/\1/p' log)
+    tamis bpe --text -n 300 -o tiny-$threads.json accents 2>log || fail "status $?"
+    process=$(sed -n 's/.*tokens in .*, peak \([0-9]*\) MB$/\1/p' log)
+    # A sanitizer's own memory is not looked at. 43M are 45 MB.
+    [ "$process" -gt 28 ] || [ "$peak" -le 45 ] || fail "--memory 43M, $threads threads: it took $peak MB"
 done
 cmp capped-1.json capped-3.json || fail "what is left out depends on threads"
-! cmp -s want.json capped-1.json || fail "--memory 800K: the words all fit"
-echo "--memory: the same, or said"
+tamis bpe --text -n $vocab --memory 100M -j 1 -o uncapped.json many 2>log || fail "status $?"
+grep -q '24 GB of such text would have [0-9.]* million distinct words' log || fail "nothing projected: $(cat log)"
+! cmp -s uncapped.json capped-1.json || fail "--memory 43M: the words all fit"
+echo "--memory: the same, or said; $peak MB of 45"
 
 # --- ranks
 if tamis --version | grep -q 'MPI [0-9]' && command -v mpirun >/dev/null 2>&1; then
     ASAN_OPTIONS=detect_leaks=0 \
-        mpirun -q -n 3 tamis bpe -q --text -n $vocab --memory 16M -j 2 -o ranks.json text || fail "3 ranks: status $?"
+        mpirun -q -n 3 tamis bpe -q --text -n $vocab --memory 43M -j 2 -o ranks.json text || fail "3 ranks: status $?"
     cmp want.json ranks.json || fail "3 ranks: another tokenizer"
     echo "3 ranks: the same"
 fi

@@ -32,6 +32,8 @@ struct BpeCounter {
     CachedWord *cache; /* in it */
     Batch *batch;      /* BATCHES */
     uint64_t text_bytes;
+    WordGrowth mark[64]; /* by the number of bits of text_bytes */
+    bool emptied;
 };
 
 /* --- counters */
@@ -69,6 +71,7 @@ void bpecounter_free(BpeCounter *c)
 
 ErrCode bpecounter_empty(BpeCounter *c, Err *err)
 {
+    c->emptied = true;
     wordtable_clear(&c->table);
     memset(c->cache, 0, CACHE_BYTES);
     return wordtable_init(&c->table, err);
@@ -152,6 +155,25 @@ static ErrCode add_words(BpeCounter *c, const Batch *b, Err *err)
     return rc;
 }
 
+static void mark_growth(BpeCounter *c)
+{
+    unsigned bits = 0;
+
+    while (c->text_bytes >> bits) bits++;
+    WordGrowth *m = &c->mark[bits & 63];
+    if (m->text_bytes || c->emptied) return;
+    *m = (WordGrowth){c->text_bytes, c->table.n, c->table.n + c->table.bytes};
+}
+
+WordGrowth bpecounter_growth(const BpeCounter *c, uint64_t most)
+{
+    WordGrowth latest = {0};
+
+    for (size_t i = 0; i < 64; i++)
+        if (c->mark[i].text_bytes && c->mark[i].text_bytes <= most) latest = c->mark[i];
+    return latest;
+}
+
 /* Between the three steps of a batch there is always work on others, while the memory answers. */
 ErrCode bpecounter_feed(BpeCounter *c, Span text, Err *err)
 {
@@ -171,6 +193,7 @@ ErrCode bpecounter_feed(BpeCounter *c, Span text, Err *err)
     if (rc == ERR_OK && k >= 2) rc = add_words(c, &c->batch[(k - 2) % BATCHES], err);
     if (rc == ERR_OK && k >= 1) rc = add_words(c, &c->batch[(k - 1) % BATCHES], err);
     c->text_bytes += text.n;
+    mark_growth(c);
     return rc;
 }
 

@@ -18,6 +18,13 @@ MUST_USE ErrCode bpecounter_list(BpeCounter *c, uint64_t max_symbols, WordList *
 uint64_t bpecounter_memory(const BpeCounter *c);
 MUST_USE ErrCode bpecounter_empty(BpeCounter *c, Err *err);
 
+/* How words grew with the text: what there were of them at some time. */
+typedef struct {
+    uint64_t text_bytes, n_words, n_symbols; /* a symbol for each byte and one for each word's end */
+} WordGrowth;
+/* After at most so much text; all 0 when that is not known. */
+WordGrowth bpecounter_growth(const BpeCounter *c, uint64_t most);
+
 enum { BPE_LISTEN = 1 << 20 }; /* steps between two looks, a power of two: far less than a second */
 /* Step i of a long walk: ERR_INTR after a signal. What was walked over is then in pieces and can only be freed. */
 static inline ErrCode bpe_listen(size_t i, Err *err)

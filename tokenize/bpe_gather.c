@@ -366,6 +366,18 @@ static ErrCode merge_here(WordGather *g, Err *err)
     return rc;
 }
 
+/* What a thread of this process had seen at its latest. */
+static WordGrowth growth(const WordGather *g, uint64_t most)
+{
+    WordGrowth latest = {0};
+
+    for (int i = 0; i < g->par->threads; i++) {
+        WordGrowth of = bpecounter_growth(g->counter[i], most);
+        if (of.text_bytes > latest.text_bytes) latest = of;
+    }
+    return latest;
+}
+
 ErrCode wordgather_finish(WordGather *g, WordList *list, Err *err)
 {
     const Par *par = g->par;
@@ -373,9 +385,13 @@ ErrCode wordgather_finish(WordGather *g, WordList *list, Err *err)
 
     for (int i = 0; i < par->threads; i++) bytes += bpecounter_bytes(g->counter[i]);
     par_sum_u64(par, &bytes, 1);
+    const WordGrowth part = growth(g, bytes / 2);
     ErrCode rc = par_agree(par, wordbuilder_init(&g->builder, g->spec.max_symbols, err), err);
     if (rc == ERR_OK) rc = par->n_ranks > 1 || g->spilled ? through_exchange(g, err) : merge_here(g, err);
     if (rc == ERR_OK) rc = wordbuilder_finish(&g->builder, list, err);
-    if (rc == ERR_OK) list->corpus_bytes = bytes;
+    if (rc == ERR_OK) {
+        list->corpus_bytes = bytes;
+        list->part_bytes = part.text_bytes, list->part_words = part.n_words, list->part_symbols = part.n_symbols;
+    }
     return par_agree(par, rc, err);
 }

@@ -13,7 +13,8 @@
 #include <stdlib.h>
 
 enum {
-    CHUNK_BYTES = 8 << 20,     /* of a text file, cut at line ends, which are always cuts of the pre-tokenizer too */
+    CHUNK_MOST = 8 << 20, /* of a text file, cut at line ends, which are always cuts of the pre-tokenizer too */
+    CHUNK_LEAST = 256 << 10,
     LINE_MAX_BYTES = 256 << 20 /* as of a document */
 };
 
@@ -55,19 +56,23 @@ static ErrCode read_mixture(BpeInput *in, Err *err)
 
 static ErrCode open_files(BpeInput *in, Err *err)
 {
+    const uint64_t most = in->source.memory / 64 / (uint64_t)in->source.par->threads,
+                   chunk = in->source.memory == 0 || most > CHUNK_MOST ? CHUNK_MOST
+                           : most < CHUNK_LEAST                        ? CHUNK_LEAST
+                                                                       : most;
     size_t n_chunks = 0;
     ErrCode rc;
 
     if (!(in->file = calloc(in->source.n, sizeof *in->file))) return err_nomem(err, "a list of files");
     for (size_t i = 0; i < in->source.n; i++) {
         if ((rc = infile_open(&in->file[i], in->source.path[i], err)) != ERR_OK) return rc;
-        n_chunks += (size_t)(infile_size(in->file[i]) / CHUNK_BYTES) + 1;
+        n_chunks += (size_t)(infile_size(in->file[i]) / chunk) + 1;
     }
     if (!(in->chunk = calloc(n_chunks, sizeof *in->chunk))) return err_nomem(err, "a list of chunks");
     for (size_t i = 0; i < in->source.n; i++) {
         uint64_t size = infile_size(in->file[i]);
-        for (uint64_t at = 0; at < size; at += CHUNK_BYTES)
-            in->chunk[in->n_chunks++] = (Chunk){in->file[i], at, size - at < CHUNK_BYTES ? size : at + CHUNK_BYTES};
+        for (uint64_t at = 0; at < size; at += chunk)
+            in->chunk[in->n_chunks++] = (Chunk){in->file[i], at, size - at < chunk ? size : at + chunk};
     }
     return ERR_OK;
 }

@@ -11,6 +11,8 @@ typedef struct {
     size_t n;
     bool text;
     uint64_t sample_bytes;
+    uint64_t
+        memory; /* for the text in it: files are read in pieces of 1/64, but of a line at the least; 0: of 8 MiB */
     const Par *par; /* borrowed: outlives the BpeInput */
 } BpeSource;
 

@@ -5,7 +5,7 @@
 
 #include <stdlib.h>
 
-enum { VERSION = 2, WORDS_HEAD = 32 + 13 * 8 + 8, GROUP_BYTES = 24, MERGES_HEAD = 32 + 5 * 8 + 8, MERGE_BYTES = 8 };
+enum { VERSION = 3, WORDS_HEAD = 32 + 13 * 8 + 8, GROUP_BYTES = 24, MERGES_HEAD = 32 + 3 * 8 + 8, MERGE_BYTES = 8 };
 
 static const char WORDS_MAGIC[] = "TAMISWRD", MERGES_MAGIC[] = "TAMISMRG";
 
@@ -160,16 +160,16 @@ out:
 
 /* --- merges */
 
-enum { M_WORDS, M_SYMBOLS, M_LEFT, M_MERGES, M_SUM, M_N };
+enum { M_WORDS, M_MERGES, M_SUM, M_N };
 
-static void merge_fields(uint64_t *field, const WordList *l, Span merges)
+static void merge_fields(uint64_t *field, uint64_t words_sum, Span merges)
 {
-    field[M_WORDS] = l->n_words, field[M_SYMBOLS] = l->n_symbols, field[M_LEFT] = l->left_out;
+    field[M_WORDS] = words_sum;
     field[M_MERGES] = merges.n / sizeof(Merge);
     field[M_SUM] = hash64(merges);
 }
 
-ErrCode bpekeep_save_merges(const BpeKeep *k, const WordList *l, const Buf *merges, Err *err)
+ErrCode bpekeep_save_merges(const BpeKeep *k, uint64_t words_sum, const Buf *merges, Err *err)
 {
     size_t n = merges->n / sizeof(Merge);
     uint64_t field[M_N];
@@ -183,7 +183,7 @@ ErrCode bpekeep_save_merges(const BpeKeep *k, const WordList *l, const Buf *merg
         le32_put(pair + 4, m.right);
         buf_put(&body, pair, sizeof pair);
     }
-    merge_fields(field, l, buf_span(&body));
+    merge_fields(field, words_sum, buf_span(&body));
     if (buf_reserve(&all, MERGES_HEAD)) put_fields(all.p, MERGES_MAGIC, k->key, field, M_N), all.n = MERGES_HEAD;
     buf_put_span(&all, buf_span(&body));
     ErrCode rc = body.oom ? err_nomem(err, "the merges to keep") : buf_ok(&all, "the merges to keep", err);
@@ -193,7 +193,7 @@ ErrCode bpekeep_save_merges(const BpeKeep *k, const WordList *l, const Buf *merg
     return rc;
 }
 
-ErrCode bpekeep_load_merges(const BpeKeep *k, const WordList *l, Buf *merges, Err *err)
+ErrCode bpekeep_load_merges(const BpeKeep *k, uint64_t words_sum, Buf *merges, Err *err)
 {
     uint64_t field[M_N], want[M_N];
     Buf all = {0};
@@ -205,9 +205,8 @@ ErrCode bpekeep_load_merges(const BpeKeep *k, const WordList *l, Buf *merges, Er
     if ((rc = store_read(k->merges, 1 << 30, &all, err)) != ERR_OK) goto out;
     if (all.n < MERGES_HEAD || !get_fields(all.p, MERGES_MAGIC, k->key, field, M_N)) goto out;
     Span body = span_from(buf_span(&all), MERGES_HEAD);
-    merge_fields(want, l, body);
-    if (field[M_WORDS] != want[M_WORDS] || field[M_SYMBOLS] != want[M_SYMBOLS] || field[M_LEFT] != want[M_LEFT])
-        goto out;
+    merge_fields(want, words_sum, body);
+    if (field[M_WORDS] != want[M_WORDS]) goto out;
     if (memcmp(field, want, sizeof field) != 0 || body.n % MERGE_BYTES) {
         rc = damaged(k->merges, err);
         goto out;

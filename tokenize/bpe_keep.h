@@ -18,10 +18,10 @@ MUST_USE ErrCode bpekeep_save_words(const BpeKeep *k, const WordList *l, BpeDocs
 /* *found false, and no list: there are none, or they are another run's, or words were left out for want of other memory. */
 MUST_USE ErrCode bpekeep_load_words(const BpeKeep *k, WordList *l, BpeDocs *docs, uint64_t max_symbols, bool *found,
                                     Err *err);
-/* Merges found in this list of words: pairs of u32. */
-MUST_USE ErrCode bpekeep_save_merges(const BpeKeep *k, const WordList *l, const Buf *merges, Err *err);
-/* Empty when there are none for this list. */
-MUST_USE ErrCode bpekeep_load_merges(const BpeKeep *k, const WordList *l, Buf *merges, Err *err);
+/* Merges found in the words of this sum (wordlist_sum): pairs of u32. */
+MUST_USE ErrCode bpekeep_save_merges(const BpeKeep *k, uint64_t words_sum, const Buf *merges, Err *err);
+/* Empty when there are none for these words. */
+MUST_USE ErrCode bpekeep_load_merges(const BpeKeep *k, uint64_t words_sum, Buf *merges, Err *err);
 /* ERR_DATA when one of the two is there and is something else, which is neither replaced nor deleted. */
 MUST_USE ErrCode bpekeep_check(const BpeKeep *k, Err *err);
 /* The output is there. */

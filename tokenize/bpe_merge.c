@@ -117,15 +117,27 @@ static ErrCode replace_pair(Trainer *t, const PairInfo *p, uint32_t token, Err *
 
 /* --- new pairs */
 
-/* Gives every neighbour that makes a pair to be tracked room for its positions. */
-static ErrCode make_room(Trainer *t, Neighbour *side, const uint32_t *ids, uint32_t n_ids, uint32_t token, bool *any,
-                         Err *err)
+/* Does the neighbour make a pair that is to be tracked? */
+static inline bool tracked(const Trainer *t, const Neighbour *x, uint32_t id, uint32_t token)
+{
+    return x->n && x->gained >= t->least && !pair_barred(t, id, token);
+}
+
+/* How many do, and what their positions take. */
+static void add_needs(const Trainer *t, const Neighbour *side, const uint32_t *ids, uint32_t n_ids, uint32_t token,
+                      uint64_t *n, uint64_t *bytes)
+{
+    for (uint32_t i = 0; i < n_ids; i++)
+        if (tracked(t, &side[ids[i]], ids[i], token)) ++*n, *bytes += pool_bytes(side[ids[i]].bytes);
+}
+
+/* Gives each of them room for its positions. */
+static ErrCode make_room(Trainer *t, Neighbour *side, const uint32_t *ids, uint32_t n_ids, uint32_t token, Err *err)
 {
     for (uint32_t i = 0; i < n_ids; i++) {
         Neighbour *x = &side[ids[i]];
-        if (!x->n || x->gained < t->least || pair_barred(t, ids[i], token)) continue;
+        if (!tracked(t, x, ids[i], token)) continue;
         if (!(x->at = pool_take(t, (size_t)x->bytes))) return err_nomem(err, "positions of pairs");
-        *any = true;
     }
     return ERR_OK;
 }
@@ -175,14 +187,17 @@ static void lose(Trainer *t, uint32_t left, uint32_t right, uint64_t count)
     if (p) p->count -= count;
 }
 
+/* Where there is no memory for them the epoch ends with this merge, so they need not be tracked. */
 static ErrCode track_new_pairs(Trainer *t, Positions list, uint32_t token, Err *err)
 {
-    bool any = false;
+    uint64_t n = 0, bytes = 0;
     ErrCode rc;
 
-    if ((rc = make_room(t, t->left, t->left_ids, t->n_left, token, &any, err)) != ERR_OK) return rc;
-    if ((rc = make_room(t, t->right, t->right_ids, t->n_right, token, &any, err)) != ERR_OK) return rc;
-    if (!any) return ERR_OK;
+    add_needs(t, t->left, t->left_ids, t->n_left, token, &n, &bytes);
+    add_needs(t, t->right, t->right_ids, t->n_right, token, &n, &bytes);
+    if (n == 0 || !pairs_fit(t, n, bytes)) return ERR_OK;
+    if ((rc = make_room(t, t->left, t->left_ids, t->n_left, token, err)) != ERR_OK) return rc;
+    if ((rc = make_room(t, t->right, t->right_ids, t->n_right, token, err)) != ERR_OK) return rc;
     for (uint32_t i = 0; i < t->n_left && rc == ERR_OK; i++)
         rc = track_new(t, &t->left[t->left_ids[i]], (uint64_t)t->left_ids[i] << 32 | token, err);
     for (uint32_t i = 0; i < t->n_right && rc == ERR_OK; i++)

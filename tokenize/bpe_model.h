@@ -36,6 +36,7 @@ void bpe_alphabet(const BpeParams *params, const WordList *words, BpeModel *mode
 MUST_USE ErrCode bpe_learn(const BpeTask *task, WordList *words, Buf *merges, Err *err);
 /* Symbols of a word list that can be trained on with so much memory. */
 uint64_t bpe_max_symbols(uint64_t memory);
+unsigned bpe_symbol_bytes(void); /* what it takes for each */
 
 /* Appends tokenizer.json as HuggingFace `tokenizers` saves it with pretty=True. */
 MUST_USE ErrCode bpe_model_json(const BpeModel *model, const BpeParams *params, Buf *out, Err *err);

@@ -1,7 +1,7 @@
 /* The tracked pairs: a table, a heap whose order is the rule, and memory for positions. */
 #include "tokenize/bpe_trainer.h"
 
-enum { PAIR_MIN_BITS = 12, POOL_CHUNK = 1 << 20 };
+enum { PAIR_MIN_BITS = 12, POOL_CHUNK = 256 << 10 };
 
 struct PoolChunk {
     PoolChunk *older;
@@ -41,11 +41,32 @@ static ErrCode pairs_grow(Trainer *t, Err *err)
     return ERR_OK;
 }
 
-ErrCode pairs_start(Trainer *t, Err *err)
+/* A table at most half full. */
+static unsigned bits_for(uint64_t n)
 {
-    t->pair_bits = PAIR_MIN_BITS;
+    unsigned bits = PAIR_MIN_BITS;
+
+    while (bits < 60 && n > (uint64_t)1 << (bits - 1)) bits++;
+    return bits;
+}
+
+uint64_t pairs_bytes(uint64_t n) { return (sizeof(PairInfo) << bits_for(n)) + 2 * n * sizeof(HeapEntry); }
+
+ErrCode pairs_start(Trainer *t, size_t n, Err *err)
+{
+    t->pair_bits = bits_for(n);
     t->pairs = calloc((size_t)1 << t->pair_bits, sizeof *t->pairs);
     return t->pairs ? ERR_OK : err_nomem(err, "pairs of tokens");
+}
+
+bool pairs_fit(Trainer *t, uint64_t n, uint64_t bytes)
+{
+    const uint64_t table = bits_for(t->n_pairs + n) > t->pair_bits ? sizeof(PairInfo) << (t->pair_bits + 1) : 0;
+    const uint64_t heap = t->n_heap + n > t->cap_heap ? 2 * t->cap_heap * sizeof(HeapEntry) : 0;
+    const uint64_t now = t->pool_bytes + (sizeof(PairInfo) << t->pair_bits) + t->cap_heap * sizeof(HeapEntry);
+
+    t->full = t->full || bytes > t->memory || now + table + heap > t->memory - bytes;
+    return !t->full;
 }
 
 void pairs_clear(Trainer *t)
@@ -62,6 +83,7 @@ void pairs_clear(Trainer *t)
     t->pool_at = NULL;
     t->pool_left = 0;
     t->pool_bytes = 0;
+    t->full = false;
 }
 
 /* --- the heap: highest count first, then the smaller pair */
@@ -124,11 +146,20 @@ ErrCode pair_add(Trainer *t, uint64_t pair, uint64_t count, Positions list, Err 
 
 /* --- memory for positions */
 
+/* Large lists lie on huge pages. */
+uint64_t pool_bytes(uint64_t bytes)
+{
+    const uint64_t page = 2 << 20;
+
+    return bytes > POOL_CHUNK ? (bytes + SLAB_HEAD + sizeof(PoolChunk) + page - 1) / page * page : bytes;
+}
+
 static uint8_t *pool_chunk(Trainer *t, size_t bytes)
 {
     Slab *slab = slab_take(sizeof(PoolChunk) + bytes);
 
     if (!slab) return NULL;
+    t->pool_bytes += SLAB_HEAD + slab->cap;
     PoolChunk *c = (PoolChunk *)(void *)slab_bytes(slab);
     *c = (PoolChunk){t->pool, slab};
     t->pool = c;
@@ -137,7 +168,6 @@ static uint8_t *pool_chunk(Trainer *t, size_t bytes)
 
 uint8_t *pool_take(Trainer *t, size_t bytes)
 {
-    t->pool_bytes += bytes;
     if (bytes > POOL_CHUNK / 4) return pool_chunk(t, bytes);
     if (bytes > t->pool_left) {
         if (!(t->pool_at = pool_chunk(t, POOL_CHUNK))) return NULL;

@@ -9,10 +9,15 @@
 #include "tokenize/tokenizer.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { BPE_STAGE_VERSION = 1, MANIFEST_MAX_BYTES = 1 << 20 };
+enum {
+    BPE_STAGE_VERSION = 1,
+    MANIFEST_MAX_BYTES = 1 << 20,
+    PROJECTION_LEAST = 20000 /* words; of fewer it is noise */
+};
 
 /* What the run is: everything that decides tokenizer.json. */
 typedef struct {
@@ -21,7 +26,8 @@ typedef struct {
     Arena names;
     const char *manifest; /* path */
     BpeKeep keep;
-    Buf base_json; /* of --extend */
+    uint64_t memory; /* for words and merging them */
+    Buf base_json;   /* of --extend */
     Tokenizer *base;
 } BpePlan;
 
@@ -77,6 +83,26 @@ static void put_params(BpePlan *p, const BpeRun *run)
     buf_putc(b, '}');
 }
 
+/* What is taken whatever the text: by the process with its libraries, for each id while merging, since there are more pairs to look at the
+ * more ids there are, and, when that is over, for tokenizer.json as text and as what is read back; and for the least text. Constants on
+ * the safe side, nothing that is measured in a run: the words that are left out must not depend on it. */
+enum { PROCESS_BYTES = 28 << 20, MERGING_ID_BYTES = 400, TOKENIZER_ID_BYTES = 1300, LEAST_TEXT_BYTES = 12 << 20 };
+
+static ErrCode settle_memory(BpePlan *p, const BpeRun *run, Err *err)
+{
+    const uint64_t ids = (uint64_t)run->bpe.vocab_size + run->bpe.n_added,
+                   base = p->base ? (uint64_t)tokenizer_vocab_size(p->base) * TOKENIZER_ID_BYTES : 0,
+                   fixed = PROCESS_BYTES + base + ids * MERGING_ID_BYTES,
+                   after = PROCESS_BYTES + base + ids * TOKENIZER_ID_BYTES, before = fixed + LEAST_TEXT_BYTES,
+                   least = after > before ? after : before;
+
+    if (run->memory < least)
+        return err_set(err, ERR_USAGE, "bpe: --memory is too small: %" PRIu32 " tokens take at least %" PRIu64 "M",
+                       run->bpe.vocab_size, (least >> 20) + 1);
+    p->memory = run->memory - fixed;
+    return ERR_OK;
+}
+
 /* FILE and what is added to its name. */
 static const char *beside(BpePlan *p, const char *out, const char *suffix)
 {
@@ -94,6 +120,7 @@ static ErrCode plan_make(BpePlan *p, const BpeRun *run, const BpeInput *in, Err 
     static const StageDef def = {.name = "bpe", .version = BPE_STAGE_VERSION};
     ErrCode rc = read_base(p, run, err);
 
+    if (rc == ERR_OK) rc = settle_memory(p, run, err);
     if (rc != ERR_OK) return rc;
     put_params(p, run);
     bpeinput_describe(in, &p->inputs, &p->contents);
@@ -242,8 +269,8 @@ static ErrCode count(const BpeRun *run, const BpePlan *plan, BpeInput *in, WordL
     Arena arena = {0};
     const bool nfc = plan->base && plan->base->nfc;
     const char *slash = strrchr(run->out, '/');
-    GatherSpec spec = {.memory = run->memory,
-                       .max_symbols = bpe_max_symbols(run->memory),
+    GatherSpec spec = {.memory = plan->memory,
+                       .max_symbols = bpe_max_symbols(plan->memory),
                        .pretokenizer = pretokenizer_of(plan, run),
                        .scratch = slash ? arena_str(&arena, span(run->out, (size_t)(slash - run->out) + 1)) : "."};
     EventSpan counting = event_begin("count words", NULL, 0);
@@ -271,7 +298,7 @@ static ErrCode words_of(const BpeRun *run, const BpePlan *plan, BpeInput *in, Wo
 {
     const Par *par = run->source.par;
     const double began = clock_seconds();
-    uint64_t most = bpe_max_symbols(run->memory);
+    uint64_t most = bpe_max_symbols(plan->memory);
     bool found = false;
     ErrCode rc = ERR_OK;
 
@@ -293,7 +320,7 @@ static ErrCode words_of(const BpeRun *run, const BpePlan *plan, BpeInput *in, Wo
 typedef struct {
     const BpeRun *run;
     const BpePlan *plan;
-    WordList words; /* its totals, when it is gone */
+    uint64_t words_sum;
     BpeModel model;
     Buf merges, json;
     Tokenizer *upto; /* what there is when training goes on */
@@ -303,7 +330,7 @@ static ErrCode save_merges(void *ctx, const Buf *merges, Err *err)
 {
     const Training *t = ctx;
 
-    return bpekeep_save_merges(&t->plan->keep, &t->words, merges, err);
+    return bpekeep_save_merges(&t->plan->keep, t->words_sum, merges, err);
 }
 
 static void set_merges(Training *t)
@@ -330,7 +357,7 @@ static ErrCode resume(Training *t, Err *err)
 {
     const BpePlan *plan = t->plan;
     uint32_t first = plan->base ? tokenizer_vocab_size(plan->base) : t->model.n_alphabet;
-    ErrCode rc = bpekeep_load_merges(&plan->keep, &t->words, &t->merges, err);
+    ErrCode rc = bpekeep_load_merges(&plan->keep, t->words_sum, &t->merges, err);
 
     if (rc != ERR_OK || t->merges.n == 0) return rc;
     set_merges(t);
@@ -345,16 +372,20 @@ static ErrCode resume(Training *t, Err *err)
 static ErrCode learn(Training *t, WordList *words, Err *err)
 {
     BpeTask task = {.params = &t->run->bpe,
-                    .memory = t->run->memory,
+                    .memory = t->plan->memory,
                     .threads = t->run->source.par->threads,
                     .save = save_merges,
                     .ctx = t,
                     .save_seconds = t->run->save_seconds};
     ErrCode rc;
 
-    t->words = *words;
+    t->words_sum = wordlist_sum(words);
     if (!t->plan->base) bpe_alphabet(&t->run->bpe, words, &t->model);
     if ((rc = resume(t, err)) != ERR_OK) return rc;
+    if (t->upto) { /* it stays while training goes on */
+        const uint64_t upto = (uint64_t)tokenizer_vocab_size(t->upto) * TOKENIZER_ID_BYTES;
+        task.memory -= upto < task.memory / 2 ? upto : task.memory / 2;
+    }
     task.base = t->upto ? t->upto : t->plan->base;
     task.extended = t->plan->base;
     if ((rc = bpe_learn(&task, words, &t->merges, err)) != ERR_OK) return rc;
@@ -380,6 +411,26 @@ static ErrCode read_back(const Training *t, BpeTotals *totals, Err *err)
     return ERR_OK;
 }
 
+/* Words grow with the text by a power of it (Heaps' law), of which a part of the text and all of it tell the exponent. */
+static double projected(double part, double all, double part_bytes, double all_bytes, double bytes)
+{
+    return all * pow(bytes / all_bytes, log(all / part) / log(all_bytes / part_bytes));
+}
+
+static void log_projection(const WordList *words)
+{
+    const double part = (double)words->part_bytes, all = (double)words->corpus_bytes, bytes = 24e9,
+                 n_words = (double)(words->n_words + words->left_out),
+                 n_symbols = (double)(words->n_symbols + words->left_out_symbols);
+
+    if (words->part_words < PROJECTION_LEAST) return;
+    const double then = projected((double)words->part_words, n_words, part, all, bytes),
+                 symbols = projected((double)words->part_symbols, n_symbols, part, all, bytes);
+    log_info(
+        "bpe: 24 GB of such text would have %.1f million distinct words, %.1f GB of them, and take %.1f GB of memory",
+        then / 1e6, (symbols - then) / 1e9, (symbols * (double)bpe_symbol_bytes() + PROCESS_BYTES) / 1e9);
+}
+
 static ErrCode train(Training *t, WordList *words, BpeTotals *totals, Err *err)
 {
     const double began = clock_seconds();
@@ -395,6 +446,7 @@ static ErrCode train(Training *t, WordList *words, BpeTotals *totals, Err *err)
     for (int k = 0; k < BPE_N_DROPS; k++)
         if (totals->docs.n_dropped[k])
             log_warn("bpe: %" PRIu64 " texts are left out (%s)", totals->docs.n_dropped[k], bpe_drop_names[k]);
+    log_projection(words);
     if (totals->left_out)
         log_warn("bpe: not exact: the %" PRIu64
                  " rarest words, %.1f MB of them, are left out, since --memory does not "

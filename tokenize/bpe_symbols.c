@@ -73,7 +73,10 @@ static ErrCode put_words(Symbols *s, const WordList *words, const BpeStart *star
     return rc;
 }
 
-uint64_t symbols_bytes(uint64_t n) { return n * sizeof(uint32_t) + (n >> BLOCK_BITS) * sizeof(uint32_t); }
+uint64_t symbols_memory(const Symbols *s)
+{
+    return SLAB_HEAD + s->slab->cap + s->n_blocks * sizeof *s->block + s->n_segments * sizeof *s->segment;
+}
 
 ErrCode symbols_lay_out(Symbols *s, const WordList *words, const BpeStart *start, Err *err)
 {

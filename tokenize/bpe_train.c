@@ -11,17 +11,12 @@ enum {
     REPORT_SECONDS = 10
 };
 
-/* What training takes for a symbol: itself, beside it the list of words at first, then positions; and what was freed before, which the
- * allocator keeps. */
-enum { SYMBOL_BYTES = 8, FIXED_BYTES = 96 << 20 };
+/* What training takes for a symbol: itself, beside it the list of words at first, then its copy when the text has become shorter, then
+ * pairs and their positions. */
+enum { SYMBOL_BYTES = 8 };
 
-/* Without what training takes however little text there is. */
-static uint64_t memory_for_text(uint64_t memory)
-{
-    return memory - (memory / 4 < FIXED_BYTES ? memory / 4 : FIXED_BYTES);
-}
-
-uint64_t bpe_max_symbols(uint64_t memory) { return memory_for_text(memory) / SYMBOL_BYTES; }
+uint64_t bpe_max_symbols(uint64_t memory) { return memory / SYMBOL_BYTES; }
+unsigned bpe_symbol_bytes(void) { return SYMBOL_BYTES; }
 
 void bpe_alphabet(const BpeParams *params, const WordList *words, BpeModel *model)
 {
@@ -57,8 +52,10 @@ static ErrCode trainer_start(Trainer *t, const BpeTask *task, uint32_t n_ids, ui
     t->right_ids = malloc(n * sizeof *t->right_ids);
     if (!t->token_bytes || !t->slots || !t->left || !t->right || !t->left_ids || !t->right_ids)
         return err_nomem(err, "the trainer");
-    for (uint32_t id = 0; id < n_ids; id++)
+    for (uint32_t id = 0; id < n_ids; id++) {
+        t->slots[id] = 1;
         t->token_bytes[id] = id < n_alphabet ? 1 : (uint32_t)tokenizer_bytes(task->base, id).n;
+    }
     return ERR_OK;
 }
 
@@ -163,12 +160,12 @@ static ErrCode look_up(Talk *k, uint32_t n, const Buf *merges, Err *err)
 /* --- the loop */
 
 /* What the text leaves of the memory. */
-static void settle_pool(Trainer *t, const BpeTask *task)
+static void settle_memory(Trainer *t, const BpeTask *task)
 {
-    uint64_t taken = symbols_bytes(t->text.n), most = memory_for_text(task->memory);
+    const uint64_t taken = symbols_memory(&t->text);
 
-    t->pool_most = most > taken ? most - taken : 0;
-    if (task->memory == 0) t->pool_most = UINT64_MAX;
+    t->memory = task->memory == 0 ? UINT64_MAX : task->memory > taken ? task->memory - taken : 0;
+    t->merges_left = task->params->vocab_size - t->n_ids;
 }
 
 static ErrCode next_epoch(Trainer *t, const BpeTask *task, bool *end, Err *err)
@@ -176,12 +173,10 @@ static ErrCode next_epoch(Trainer *t, const BpeTask *task, bool *end, Err *err)
     uint64_t most = 0;
     double began = clock_seconds();
 
-    for (uint32_t id = 0; id < t->n_ids && t->text.sym; id++)
-        if (t->slots[id] == 0) t->slots[id] = 1;
     pairs_clear(t);
     ErrCode rc = symbols_compact(&t->text, t->slots, err);
     for (uint32_t id = 0; id < t->n_ids; id++) t->slots[id] = 1;
-    settle_pool(t, task);
+    settle_memory(t, task);
     if (rc == ERR_OK) rc = epoch_begin(t, &most, err);
     *end = most < t->floor;
     log_debug("bpe: %" PRIu32 " ids, %zu symbols: %zu pairs of %" PRIu64
@@ -210,7 +205,7 @@ static ErrCode run_epoch(Trainer *t, const BpeTask *task, Talk *talk, Buf *merge
         t->slots[id] = t->slots[m.left] + t->slots[m.right];
         if ((rc = merge_pair(t, pair_find(t, best.pair), id, err)) != ERR_OK) return rc;
         if ((rc = look_up(talk, t->n_ids, merges, err)) != ERR_OK) return rc;
-        if (t->pool_bytes > t->pool_most) return ERR_OK;
+        if (t->full) return ERR_OK;
     }
     *done = true;
     return ERR_OK;
@@ -226,7 +221,7 @@ static ErrCode learn(Trainer *t, const BpeTask *task, Buf *merges, Err *err)
     while (!done && rc == ERR_OK) {
         if ((rc = next_epoch(t, task, &done, err)) != ERR_OK || done) break;
         rc = run_epoch(t, task, &talk, merges, &done, err);
-        if (done || t->n_heap) continue; /* out of memory for positions: the next epoch tracks the same counts */
+        if (done || t->full) continue; /* the next epoch tracks the same counts */
         done = t->least <= t->floor;
         t->least_most = t->least / 2;
         t->least = t->least / EPOCH_FALL > t->floor ? t->least / EPOCH_FALL : t->floor;

@@ -98,8 +98,11 @@ typedef struct {
     PoolChunk *pool; /* of positions */
     uint8_t *pool_at;
     size_t pool_left;
-    uint64_t pool_bytes, pool_most; /* taken; beyond this the epoch ends */
-    uint64_t least_most; /* the memory for counting may not raise `least` beyond it, so that it falls in the end */
+    uint64_t pool_bytes;  /* taken */
+    uint64_t memory;      /* for positions, pairs and counting them: what the text leaves */
+    bool full;            /* they would take more: the epoch ends */
+    uint32_t merges_left; /* wanted */
+    uint64_t least_most;  /* the memory for counting may not raise `least` beyond it, so that it falls in the end */
     Neighbour *left, *right;        /* by id */
     uint32_t *left_ids, *right_ids; /* ids met in this step */
     uint32_t n_left, n_right;
@@ -122,8 +125,7 @@ MUST_USE ErrCode symbols_lay_out(Symbols *s, const WordList *words, const BpeSta
 /* Moves the tokens together: one slot each. */
 MUST_USE ErrCode symbols_compact(Symbols *s, const uint32_t *slots, Err *err);
 void symbols_clear(Symbols *s);
-/* Bytes that a text of so many symbols takes. */
-uint64_t symbols_bytes(uint64_t n);
+uint64_t symbols_memory(const Symbols *s);
 
 /* The count of the word at `at`; `seg` is kept from one place to the next, which must not be before it. */
 static inline uint64_t count_at(const Symbols *s, size_t at, size_t *seg)
@@ -138,7 +140,13 @@ static inline uint64_t count_at(const Symbols *s, size_t at, size_t *seg)
 
 /* --- bpe_pairs.c */
 void pairs_clear(Trainer *t); /* pairs, heap and positions */
-MUST_USE ErrCode pairs_start(Trainer *t, Err *err);
+/* With room for n pairs. */
+MUST_USE ErrCode pairs_start(Trainer *t, size_t n, Err *err);
+/* What n pairs take without their positions, and what so many bytes of positions take. */
+uint64_t pairs_bytes(uint64_t n);
+uint64_t pool_bytes(uint64_t bytes);
+/* Is there memory for n pairs more and so many bytes of positions? If not, t->full is set. */
+bool pairs_fit(Trainer *t, uint64_t n, uint64_t bytes);
 /* NULL when it is not tracked. */
 PairInfo *pair_find(const Trainer *t, uint64_t pair);
 /* A pair that is not there yet. */

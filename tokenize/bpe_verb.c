@@ -145,7 +145,7 @@ int bpe_verb(int argc, char **argv)
     run->source.path = (const char *const *)argv + first;
     run->source.n = (size_t)(argc - first);
     run->source.par = &par;
-    run->memory = common_memory(&common, &par);
+    run->memory = run->source.memory = common_memory(&common, &par);
     run->scratch = common.scratch;
     if (run->source.text) run->source.sample_bytes = 0;
     rc = bpe_run(run, &err);

@@ -36,6 +36,14 @@ bool wordwalk_next(WordWalk *w)
     return true;
 }
 
+uint64_t wordlist_sum(const WordList *l)
+{
+    uint64_t sum = 0;
+
+    for (WordWalk w = wordwalk(l); wordwalk_next(&w);) sum += mix64(hash64(w.word) + mix64(w.count));
+    return sum;
+}
+
 /* --- which words */
 
 static uint32_t level_of(Span word, uint64_t count)

@@ -24,8 +24,11 @@ typedef struct {
     uint64_t n_words, n_symbols;         /* a symbol for each byte and one for each word's end */
     uint64_t left_out, left_out_symbols; /* distinct words, and what they would have been; 0: all are here */
     uint64_t corpus_bytes;               /* of text that was counted */
+    uint64_t part_bytes, part_words, part_symbols; /* of a part of it, at most half; 0: not known */
 } WordList;
 void wordlist_clear(WordList *l);
+/* Of the words and their counts, in whatever order. */
+uint64_t wordlist_sum(const WordList *l);
 
 /* Walks through a list: words in order. */
 typedef struct {
