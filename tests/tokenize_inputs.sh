@@ -102,6 +102,9 @@ refuse() { # STATUS MESSAGE COMMAND...
     "$@" >out 2>err </dev/null || status=$?
     { [ $status -eq "$want" ] && grep -q -e "$says" err; } || fail "$*: status $status, $(cat err)"
 }
+status=0
+tamis tokenize --ids -t t.json - <lines.txt >out 2>err || status=$?
+{ [ $status -eq 4 ] && grep -q '^tamis: stdin: no line is a JSON object' err; } || fail "text for JSON Lines: status $status, $(cat err)"
 head -c 20000 lines.jsonl.zst >cut.jsonl.zst
 refuse 4 'lines.txt is no JSON Lines: .* plain text wants --text' tamis tokenize -q -o no3 -t t.json lines.txt
 ln -s lines.txt text.jsonl

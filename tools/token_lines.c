@@ -188,7 +188,7 @@ static ErrCode check_kind(const TokenInput *in, const LineDrops *d, uint64_t n_d
     if (n_docs || !d->line || in->kind != TOKEN_JSONL) return ERR_OK;
     return err_set(err, ERR_DATA,
                    "%s: no line is a JSON object with a text (line %" PRIu64 ": %s); plain text wants --text",
-                   in->spec.path[d->part], d->line, line_reasons[d->reason]);
+                   linefile_name(in->spec.path[d->part]), d->line, line_reasons[d->reason]);
 }
 
 ErrCode tokenlines_read(const TokenInput *in, int threads, uint32_t begin, uint32_t end, TokenEach each,
