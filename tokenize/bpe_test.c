@@ -156,6 +156,43 @@ TEST(trainer_equals_the_quadratic_one)
     buf_clear(&text);
 }
 
+static void learn_with(Span text, uint64_t memory, Buf *store)
+{
+    const BpeParams p = {.vocab_size = 4000};
+    BpeTask task = {.params = &p, .threads = 2, .memory = memory};
+    WordList words = {0};
+    BpeCounter *c;
+    Err err = {0};
+
+    CHECK_OK(bpecounter_new(&c, &pretokenizer_deepseek_llm, &err), &err);
+    CHECK_OK(bpecounter_feed(c, text, &err), &err);
+    CHECK_OK(bpecounter_list(c, UINT64_MAX, &words, &err), &err);
+    CHECK_OK(bpe_learn(&task, &words, store, &err), &err);
+    bpecounter_free(c);
+}
+
+/* So little that pairs are counted in parts and epochs end early; the trainer is the same, so is what it does with all memory. */
+TEST(little_memory_finds_the_same_merges)
+{
+    Buf text = {0}, want = {0}, have = {0};
+
+    for (uint64_t i = 0; i < 30000; i++) {
+        uint64_t word = mix64(mix64(i) % 12000);
+        for (uint64_t n = 2 + word % 8; n; n--) buf_putc(&text, (char)('a' + (mix64(word + n) >> 59) % 26));
+        buf_putc(&text, ' ');
+    }
+    learn_with(buf_span(&text), 0, &want);
+    CHECK_INT(4000 - 27, want.n / sizeof(Merge));
+    for (uint64_t memory = 1 << 20; memory <= 4 << 20; memory *= 2) {
+        buf_reset(&have);
+        learn_with(buf_span(&text), memory, &have);
+        CHECK_SPAN(buf_span(&want), buf_span(&have));
+    }
+    buf_clear(&text);
+    buf_clear(&want);
+    buf_clear(&have);
+}
+
 TEST(runs_of_one_byte)
 {
     for (size_t n = 1; n < 40; n++) {
