@@ -66,6 +66,7 @@ static ErrCode encode_words(Encoder *e, Span text, Buf *ids, Err *err)
     size_t end[BATCH_WORDS], n_ends, n, at = 0;
     ErrCode rc;
 
+    b->n = 0; /* an error may have left words of another text */
     pretokenscan_begin(e->scan, text);
     while ((rc = pretokenscan_next(e->scan, end, BATCH_WORDS, &n_ends, err)) == ERR_OK && n_ends)
         for (size_t i = 0; i < n_ends; at = end[i - 1]) {

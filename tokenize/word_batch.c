@@ -81,11 +81,13 @@ static ErrCode encode_long(WordBatch *b, Span word, Buf *ids, Err *err)
     return rc;
 }
 
-/* A short word that could be remembered by its ids is. */
+/* A short word that could be remembered by its ids is, unless it came twice in a batch and already is. */
 static void remember(WordBatch *b, const BatchWord *w, const GroupWord *made, bool is_lossy)
 {
-    if (made->n && made->n <= CACHE_IDS && !is_lossy)
-        wordcache_put(&b->cache.line[w->line], w->lo, w->hi, made->id, made->n);
+    CacheLine *line = &b->cache.line[w->line];
+
+    if (!made->n || made->n > CACHE_IDS || is_lossy || (line->key[0].lo == w->lo && line->key[0].hi == w->hi)) return;
+    wordcache_put(line, w->lo, w->hi, made->id, made->n);
 }
 
 /* What the short words among held[0, n) are, n <= GROUP_WORDS. */

@@ -8,14 +8,14 @@
 #include "tokenize/tokenizer.h"
 
 enum {
-    GROUP_WORDS = 16, /* merged in step */
-    GROUP_TOKENS = 15 /* of a word, before merging */
+    GROUP_WORDS = 16,  /* merged in step */
+    GROUP_TOKENS = 15, /* of a word, before merging */
+    GROUP_SLACK = 9    /* so that ids can be read eight at a time */
 };
 
-/* Zero-initialise. */
+/* A word on its way. */
 typedef struct {
-    uint32_t id[GROUP_TOKENS +
-                9]; /* in: what merging starts from; out: the ids; the last may be read with them, eight at a time */
+    uint32_t id[GROUP_TOKENS + GROUP_SLACK]; /* in: what merging starts from; out: the ids */
     uint32_t n;
 } GroupWord;
 
