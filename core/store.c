@@ -89,16 +89,28 @@ ErrCode outfile_open(OutFile **f, const char *path, Err *err)
     return rc ? rc : b->out_open(f, path, err);
 }
 
+/* Says again why a write failed: of several threads the first to fail need not be the one whose error is shown. */
 static ErrCode check_failed(const OutFile *f, Err *err)
 {
-    return f->failed ? err_set(err, f->failed, "cannot write %s: an earlier write failed", f->path) : ERR_OK;
+    if (f->failed.code && err) *err = f->failed;
+    return f->failed.code;
+}
+
+static ErrCode note_failed(OutFile *f, ErrCode rc, const Err *why, Err *err)
+{
+    if (rc == ERR_OK) return ERR_OK;
+    f->failed = *why;
+    f->failed.code = rc;
+    f->failed.said_elsewhere = false;
+    return check_failed(f, err);
 }
 
 ErrCode outfile_put(OutFile *f, const void *p, size_t n, Err *err)
 {
+    Err why;
     ErrCode rc = check_failed(f, err);
 
-    if (rc == ERR_OK && n) f->failed = rc = f->backend->out_put(f, p, n, err);
+    if (rc == ERR_OK && n) rc = note_failed(f, f->backend->out_put(f, p, n, &why), &why, err);
     if (rc == ERR_OK) f->size += n;
     return rc;
 }
@@ -107,13 +119,14 @@ uint64_t outfile_size(const OutFile *f) { return f->size; }
 
 ErrCode outfile_patch(OutFile *f, uint64_t offset, const void *p, size_t n, Err *err)
 {
+    Err why;
     ErrCode rc = check_failed(f, err);
 
     if (rc) return rc;
     if (offset > f->size || n > f->size - offset)
         return err_set(err, ERR_LIMIT, "cannot write %s at %" PRIu64 ": only bytes already written can be patched",
                        f->path, offset);
-    return n ? f->failed = f->backend->out_patch(f, offset, p, n, err) : ERR_OK;
+    return n ? note_failed(f, f->backend->out_patch(f, offset, p, n, &why), &why, err) : ERR_OK;
 }
 
 ErrCode outfile_commit(OutFile **out, Err *err)

@@ -39,9 +39,9 @@ struct InFile {
 };
 struct OutFile {
     const StoreBackend *backend;
-    uint64_t size;  /* bytes put so far */
-    ErrCode failed; /* a write failed: the file can only be abandoned */
-    bool is_part;   /* its name need not last before a later one's in the directory */
+    uint64_t size; /* bytes put so far */
+    Err failed;    /* of the first write that failed: the file can only be abandoned */
+    bool is_part;  /* its name need not last before a later one's in the directory */
     char *path;
 };
 

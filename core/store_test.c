@@ -523,8 +523,14 @@ TEST(store_a_failed_write_cannot_be_committed)
     Buf big = pattern(2 << 20);
     CHECK_INT(ERR_SYS, outfile_put(f, big.p, big.n, &err));
     store_fault_arm(0, 0, false);
-    CHECK_INT(ERR_SYS, outfile_put(f, "x", 1, &err));
+    Err first = err;
+    CHECK(strstr(first.msg, strerror(EIO)) != NULL);
+    err = (Err){0};
+    CHECK_INT(ERR_SYS, outfile_put(f, "x", 1, &err)); /* each time with the reason there was */
+    CHECK_STR(first.msg, err.msg);
+    err = (Err){0};
     CHECK_INT(ERR_SYS, outfile_commit(&f, &err));
+    CHECK_STR(first.msg, err.msg);
     CHECK_INT(0, count_names(dir));
     buf_clear(&big);
 }
