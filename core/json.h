@@ -1,7 +1,7 @@
 /* core/json.h - JSON (RFC 8259): a pull scanner for hot paths, a small tree for configuration, and writing.
  *
  * Strict: no comments, no trailing commas, no NaN, well-formed UTF-8, surrogates in escapes paired, at most
- * JSON_MAX_DEPTH levels. */
+ * JSON_MAX_DEPTH levels. A byte order mark ahead of a text, which editors write, is passed over, as its section 8.1 allows. */
 #ifndef TAMIS_CORE_JSON_H
 #define TAMIS_CORE_JSON_H
 

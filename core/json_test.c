@@ -183,6 +183,7 @@ static bool slow_valid(Span text, Buf *strings)
     Slow s = {text.p, text.p + text.n, strings, false};
 
     buf_reset(strings);
+    if (text.n >= 3 && memcmp(text.p, "\xef\xbb\xbf", 3) == 0) s.p += 3;
     slow_value(&s, 0);
     slow_space(&s);
     return !s.bad && s.p == s.end;
@@ -243,6 +244,7 @@ static const char *const accepted[] = {
     "\"0123456789abcdef0123456789abcdef\\n0123456789abcdef\"",
     "0e999999999999",
     "\t\r\n 1 \n",
+    "\xef\xbb\xbf{}",
 };
 static const char *const refused[] = {
     "",
@@ -299,6 +301,10 @@ static const char *const refused[] = {
     "1e5e5",
     "--1",
     "'a'",
+    " \xef\xbb\xbf{}",
+    "{}\xef\xbb\xbf",
+    "\xef\xbb\xbf",
+    "\xef\xbb",
 };
 
 TEST(json_accepts_and_refuses)

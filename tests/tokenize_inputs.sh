@@ -94,6 +94,15 @@ printf 'nul \000 in itlast' | cmp - got || fail "NUL in a text"
 printf 'a\000\377b\n\n' | tamis tokenize --ids --text -t t.json - | tamis bpe decode --lossless t.json >got
 printf 'a\000\377b\n\n' | cmp - got || fail "bytes that are no text"
 
+# A byte order mark ahead of JSON is none of it; in plain text it is text.
+{ printf '\357\273\277'; cat lines.jsonl; } >mark.jsonl
+cp mark.jsonl mark
+for f in mark.jsonl mark; do tamis tokenize --ids -t t.json $f 2>err | cmp - want.jsonl || fail "a byte order mark: $(cat err)"; done
+{ printf '\357\273\277'; cat t.json; } >mark.json
+tamis tokenize --ids -t mark.json lines.jsonl | cmp - want.jsonl || fail "a byte order mark ahead of tokenizer.json"
+{ printf '\357\273\277'; cat lines.txt; } >mark.txt
+tamis tokenize --ids -t t.json --text mark.txt | tamis bpe decode --lossless --keep-special t.json | cmp - mark.txt || fail "a byte order mark in plain text"
+
 # What does not go.
 refuse() { # STATUS MESSAGE COMMAND...
     want=$1 says=$2
