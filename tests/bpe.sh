@@ -36,6 +36,13 @@ train -j 1 -o want.json || fail "status $?"
 { [ ! -e want.json.merges ] && [ ! -e want.json.words ]; } || fail "what was kept is still there"
 [ "$(field want.json.manifest.json exact)" = true ] || fail "the manifest says that it is not exact"
 
+# A directory that is not there is made, and one that cannot be made is named at once.
+tamis bpe -q --text -n 300 -o made/in/it.json text || fail "-o made/in/it.json: status $?"
+[ -e made/in/it.json ] || fail "no made/in/it.json"
+status=0
+tamis bpe -v --text -n 300 -o text/it.json text 2>log || status=$?
+{ [ $status -eq 3 ] && grep -q 'text' log && ! grep -q 'distinct words' log; } || fail "-o below a file: status $status, $(cat log)"
+
 # --- killed, stopped
 for sig in KILL TERM; do
     # Run by itself, since a function in the background is a shell that would be killed in its place.

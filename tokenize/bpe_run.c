@@ -25,6 +25,7 @@ typedef struct {
     Hash128 key;
     Arena names;
     const char *manifest; /* path */
+    const char *dir;      /* where all of it goes */
     BpeKeep keep;
     uint64_t memory; /* for words and merging them */
     Buf base_json;   /* of --extend */
@@ -124,10 +125,12 @@ static ErrCode plan_make(BpePlan *p, const BpeRun *run, const BpeInput *in, Err 
     if (rc != ERR_OK) return rc;
     put_params(p, run);
     bpeinput_describe(in, &p->inputs, &p->contents);
+    const char *slash = strrchr(run->out, '/');
+    p->dir = slash ? arena_str(&p->names, span(run->out, (size_t)(slash - run->out) + 1)) : ".";
     p->manifest = beside(p, run->out, ".manifest.json");
     p->keep.words = beside(p, run->out, ".words");
     p->keep.merges = beside(p, run->out, ".merges");
-    if (!p->manifest || !p->keep.words || !p->keep.merges) return err_nomem(err, "a path");
+    if (!p->dir || !p->manifest || !p->keep.words || !p->keep.merges) return err_nomem(err, "a path");
     if ((rc = buf_ok(&p->params, "a key", err)) != ERR_OK) return rc;
     if ((rc = buf_ok(&p->contents, "a key", err)) != ERR_OK) return rc;
     if ((rc = buf_ok(&p->inputs, "a key", err)) != ERR_OK) return rc;
@@ -266,21 +269,16 @@ static ErrCode count(const BpeRun *run, const BpePlan *plan, BpeInput *in, WordL
                      Err *err)
 {
     const Par *par = run->source.par;
-    Arena arena = {0};
     const bool nfc = plan->base && plan->base->nfc;
-    const char *slash = strrchr(run->out, '/');
     GatherSpec spec = {.memory = plan->memory,
                        .max_symbols = bpe_max_symbols(plan->memory),
                        .pretokenizer = pretokenizer_of(plan, run),
-                       .scratch = slash ? arena_str(&arena, span(run->out, (size_t)(slash - run->out) + 1)) : "."};
+                       .scratch = store_local_dir(run->scratch ? run->scratch : plan->dir)};
     EventSpan counting = event_begin("count words", NULL, 0);
     WordGather *g = NULL;
 
-    if (run->scratch) spec.scratch = run->scratch;
-    if (spec.scratch) spec.scratch = store_local_dir(spec.scratch);
     const double began = cpu_seconds();
-    ErrCode rc = par_agree(par, spec.scratch ? ERR_OK : err_nomem(err, "a path"), err);
-    if (rc == ERR_OK) rc = wordgather_open(&g, &spec, par, err);
+    ErrCode rc = wordgather_open(&g, &spec, par, err);
     if (rc == ERR_OK) rc = par_agree(par, bpeinput_count(in, g, nfc, &totals->docs, err), err);
     par_sum_u64(par, &totals->docs.n_taken, 1);
     par_sum_u64(par, totals->docs.n_dropped, BPE_N_DROPS);
@@ -288,7 +286,6 @@ static ErrCode count(const BpeRun *run, const BpePlan *plan, BpeInput *in, WordL
     if (rc == ERR_OK) rc = wordgather_finish(g, words, err);
     wordgather_close(g);
     if (rc == ERR_OK) event_end(counting, totals->docs.n_taken, words->corpus_bytes);
-    arena_clear(&arena);
     return rc;
 }
 
@@ -480,13 +477,14 @@ static ErrCode train_and_write(const BpePlan *plan, const BpeRun *run, WordList 
 
 /* --- all of it */
 
-/* Rank 0 looks, and all believe it. */
+/* Rank 0 looks, and all believe it. A directory that cannot be made shows now rather than when all is done. */
 static ErrCode look_all(const BpePlan *plan, const BpeRun *run, bool *done, Err *err)
 {
     const Par *par = run->source.par;
     ErrCode rc = ERR_OK;
 
     if (par->rank == 0) rc = look(plan, run, done, err);
+    if (par->rank == 0 && rc == ERR_OK && !*done) rc = store_mkdirs(plan->dir, err);
     if ((rc = par_believe(par, rc, done, err)) != ERR_OK) return rc;
     if (*done) log_info("bpe: %s is up to date", run->out);
     return ERR_OK;
