@@ -56,6 +56,9 @@ done
 tamis bpe -q --text -n 300 --extend slow.json -o lines.json mixed.txt 2>log || fail "bpe of lines: status $?, $(cat log)"
 cmp good.json lines.json || fail "bpe of lines: another tokenizer"
 [ "$(field lines.json.manifest.json n_docs)-$(field lines.json.manifest.json too_many_steps)" = 60-2 ] || fail "bpe of lines: $(cat lines.json.manifest.json)"
+text_bytes_of() { field "$1.manifest.json" text_bytes; } # of what is taken, counted once
+[ "$(text_bytes_of lines.json)" -eq "$(wc -c <good.txt)" ] || fail "bpe of lines: $(text_bytes_of lines.json) bytes of text"
+[ "$(text_bytes_of mixed.json)" -eq "$(text_bytes_of good.json)" ] || fail "bpe: $(text_bytes_of mixed.json) bytes of text"
 # A line beyond what a document may be, of a file without blocks: the chunks in the middle of it are read once.
 cp good.txt long.txt
 printf '\n' | dd of=long.txt bs=1048576 seek=700 conv=notrunc 2>/dev/null

@@ -192,9 +192,10 @@ ErrCode bpecounter_feed(BpeCounter *c, Span text, Err *err)
     if (k >= 1) ask_words(c, &c->batch[(k - 1) % BATCHES]);
     if (rc == ERR_OK && k >= 2) rc = add_words(c, &c->batch[(k - 2) % BATCHES], err);
     if (rc == ERR_OK && k >= 1) rc = add_words(c, &c->batch[(k - 1) % BATCHES], err);
+    if (rc != ERR_OK) return rc;
     c->text_bytes += text.n;
     mark_growth(c);
-    return rc;
+    return ERR_OK;
 }
 
 /* --- whole counters */
