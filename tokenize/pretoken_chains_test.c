@@ -356,6 +356,9 @@ TEST(texts_of_too_many_steps)
         {"(?=.*+y)a|x", "a", "x", 300, 5000}, /* the same without a step back */
         {"(?:ab)+c|x", "ab", "x", 300, 5000},
         {"(?:\\\\s*+y|\\\\s)*z|x", " ", "x", 20, 1000}, /* within one match */
+        {"a?a?a?a?a?a?a?a?a?a?a?a?a?a?a?a?a?a?a?a?"
+         "aaaaaaaaaaaaaaaaaaaa[bc]",
+         "a", "", 5, 39},
     };
 
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {

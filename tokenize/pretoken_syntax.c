@@ -217,12 +217,12 @@ static size_t braces(Translation *t)
 /* A repeat and whether it is lazy or possessive. */
 static void translate_repeat(Translation *t, size_t n)
 {
-    const bool is_braces = n > 1, optional = peek(t, 0) == '?';
+    const bool is_braces = n > 1;
 
     copy(t, n);
     if (is_braces && peek(t, 0) == '+') t->why = "+ behind {n,m}";
     if (peek(t, 0) == '?' || peek(t, 0) == '+') copy(t, 1);
-    if (!optional) buf_puts(t->out, callout);
+    buf_puts(t->out, callout);
 }
 
 static void translate_in_class(Translation *t)
