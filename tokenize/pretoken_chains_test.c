@@ -327,7 +327,9 @@ TEST(patterns_that_are_not_followed)
         "(?P<n>a)", "(?<n>a)(?P=n)", "(?|a|b)", "(a)(?1)", "(a)(?-1)", "(?<n>a)(?&n)", "(?C1)a", "(?^:a)",
         "(?(?=a)a|b)", "a\\\\R", "\\\\Ga", "\\\\p{L", "\\\\p{}", "(?xx:a)", "(?~a)", "\\\\v", "[\\\\v]", "\\\\X",
         "\\\\N{U+41}", "\\\\xe4", "[\\\\xE4]", "(?<n>a)\\\\k{n}", "(a)\\\\g1", "\\\\p{Script=Latin}", "\\\\p{L&}",
-        "\\\\p{Xan}", "\\\\u041", "\\\\ud800"};
+        "\\\\p{Xan}", "\\\\u041", "\\\\ud800",
+        /* both have them, but how far they walk is not counted */
+        "(a+)\\\\1[bc]", "(?<n>a)\\\\k<n>", "(?<n>a)\\\\k'n'"};
     const Pretokenizer *p;
     Buf json = {0};
 

@@ -98,18 +98,18 @@ static void translate_property(Translation *t)
     t->at += 3 + caret + name.n + 1;
 }
 
-/* \x41, \x{41}, \cA, \k<name>, \g'name' */
+/* \x41, \x{41}, \cA, \g<name>, \g'name' */
 static void translate_long_escape(Translation *t, uint8_t c)
 {
     const uint8_t next = peek(t, 2);
 
-    if ((c == 'k' || c == 'g') && next != '<' && next != '\'')
-        t->why = "\\k or \\g without < or '";
+    if (c == 'g' && next != '<' && next != '\'')
+        t->why = "\\g without < or '";
     else if (c == 'x' && ((next >= '8' && next <= '9') || (next | 0x20) >= 'a') && next != '{' &&
              ascii_hex(peek(t, 3)) >= 0)
         t->why = "\\x of a byte above 7F"; /* a byte of UTF-8 there, a character here */
     copy(t, 3);
-    if (c == 'k' || c == 'g') copy_to(t, next == '<' ? '>' : '\'');
+    if (c == 'g') copy_to(t, next == '<' ? '>' : '\'');
     if (next == '{') copy_to(t, '}');
 }
 
@@ -126,7 +126,7 @@ static void translate_code_point(Translation *t)
 
 static void translate_escape(Translation *t)
 {
-    static const char alike[] = "aAdefKnNrtzZ0123456789", more[] = "xckgo";
+    static const char alike[] = "aAdefKnNrtzZ0123456789", more[] = "xcgo";
     const uint8_t c = peek(t, 1);
     const char *members = members_of(c);
 
@@ -136,6 +136,8 @@ static void translate_escape(Translation *t)
         translate_property(t);
     else if (c == 'D')
         put_property(t, true, "d"), t->at += 2;
+    else if (c == 'k' || (c >= '1' && c <= '9' && !t->in_class))
+        t->why = "a back-reference"; /* how far it compares no callout sees */
     else if (c == 'u')
         translate_code_point(t);
     else if (c && strchr(more, c))
