@@ -9,11 +9,12 @@ here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
 . "$here/lib.sh"
 command -v pkg-config >/dev/null 2>&1 || skip "no pkg-config"
 cd "$tmp"
-DESTDIR=$tmp/root cmake --install "$BIN" --component dev >install.log 2>&1 || fail "$(cat install.log)"
-pc=$(find root -name tamis-tokenize.pc)
+# Another prefix than the build's, and what was put there moved elsewhere.
+DESTDIR=$tmp/prefix cmake --install "$BIN" --component dev --prefix /elsewhere >install.log 2>&1 || fail "$(cat install.log)"
+mv prefix moved
+pc=$(find moved -name tamis-tokenize.pc)
 [ -n "$pc" ] || fail "no tamis-tokenize.pc is installed"
-sed "s#^\(libdir\|includedir\)=#&$tmp/root#" "$pc" >tamis-tokenize.pc
-PKG_CONFIG_PATH=$tmp
+PKG_CONFIG_PATH=$tmp/$(dirname "$pc")
 export PKG_CONFIG_PATH
 # Nothing of the source tree is looked at, and no other library of ours.
 cp "$here/tokenize_link.c" program.c
