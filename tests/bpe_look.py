@@ -1,7 +1,7 @@
 """Slow twin of `tamis bpe stats`, `compare`, `verify` and `inspect`: reads tokenizer.json by itself, encodes by the definition of BPE,
 counts character by character.
   make DIR                 writes DIR/docs.jsonl and DIR/part.txt, seeded
-  spoil KIND IN OUT        another tokenizer.json: swap | flag | added | nfc | ignore | template, bos, eos
+  spoil KIND IN OUT        another tokenizer.json: swap | flag | added | normalized | nfc | ignore | template, bos, eos
   stats TOKENIZER DOCS STATS_JSON     DOCS: JSON Lines of documents, or text whose lines they are (domain given as a fourth argument)
   compare A B DOCS OUTPUT
   tree TOKENIZER ID OUTPUT
@@ -96,6 +96,9 @@ def spoil(kind, src, dst):
         t["added_tokens"][2]["rstrip"] = True
     elif kind == "added":
         t["added_tokens"].pop()
+    elif kind == "normalized":
+        for k in 3, 5:
+            t["added_tokens"][k]["normalized"] = True
     elif kind == "nfc":
         t["normalizer"] = {"type": "NFC"}
     elif kind == "ignore":
@@ -172,7 +175,9 @@ def check_compare(a, b, docs, out):
     t = [Tokenizer(a), Tokenizer(b)]
     with open(out, encoding="utf-8") as f:
         said = f.read()
-    tokens = [{("model", s): i for s, i in x.vocab.items()} | {("added", v["content"]): i for i, v in x.added.items()} for x in t]
+    # What is added is that, in model.vocab too or not.
+    added = [{("added", v["content"]): i for i, v in x.added.items()} for x in t]
+    tokens = [{("model", s): i for s, i in x.vocab.items() if i not in x.added} | added[k] for k, x in enumerate(t)]
     common = tokens[0].keys() & tokens[1].keys()
     same = sum(tokens[0][k] == tokens[1][k] for k in common)
     assert f"in common              {len(common)} tokens, {same} of them with the same id\n" in said

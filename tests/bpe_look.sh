@@ -45,6 +45,11 @@ tamis bpe stats -q --json --text a.json long.txt >one
 # --- compare
 tamis bpe compare -q a.json b.json docs >compared
 slow compare a.json b.json docs.jsonl compared
+# An extended tokenizer has its added tokens in model.vocab too.
+tamis bpe -q -n 730 --extend a.json -o longer.json --text part.txt
+tamis bpe compare -q a.json longer.json docs >compared
+slow compare a.json longer.json docs.jsonl compared
+grep -q '^in common  *715 tokens, 715 of them with the same id$' compared || fail "an extended tokenizer: $(cat compared)"
 
 # --- verify
 verify() { # STATUS PATTERN ARG...: what it says, and ends with
@@ -55,7 +60,8 @@ verify() { # STATUS PATTERN ARG...: what it says, and ends with
     [ $status -eq "$want" ] || fail "verify $*: status $status: $(cat verified)"
     grep -q "$pattern" verified || fail "verify $*: $(cat verified)"
 }
-tamis bpe convert -q -f gguf -o a.gguf a.json
+tamis bpe convert -q -f gguf -o a.gguf a.json 2>log
+[ ! -s log ] || fail "a loss that is none: $(cat log)"
 for same in a.json a.gguf; do verify 0 '^120 texts: the same' a.json $same docs; done
 tamis bpe stats -q --json a.gguf docs | sed 's/"tokenizer_id":"[^"]*"//' >gguf.stats
 sed 's/"tokenizer_id":"[^"]*"//' stats.1 | cmp - gguf.stats || fail "other stats by another format"
@@ -67,11 +73,18 @@ spoilt() { # KIND, what verify must say, in how many lines
 spoilt swap '^merge 7: .* in a.json, .* in other.json' 3
 spoilt flag '^added token 702 "<|pad|>": rstrip in other.json, not in a.json' 2
 spoilt added '^token 714: "<|reserved_1|>" in a.json, none in other.json' 3
+slow spoil normalized a.json other.json
+tamis bpe convert -f gguf -o other.gguf other.json 2>log
+grep -q 'gguf has no place for the flag normalized of 2 added tokens$' log || fail "a loss without a word: $(cat log)"
+verify 1 '^added token 703 .*: normalized in other.json, not in other.gguf' other.json other.gguf
 spoilt nfc '^normalizer: NFC only in other.json' 2
 printf 'cafe\314\201' | tamis bpe inspect --color never --ids --text - other.json >view
 printf 'caf\303\251' | tamis bpe inspect --color never --ids --text - a.json | cmp - view || fail "a text is not normalized"
 printf 'cafe\314\201' | tamis bpe stats -q --json --text other.json - >nfc.stats
 [ "$(field nfc.stats n_words)-$(field nfc.stats text_bytes)" = 1-6 ] || fail "stats of a text that is normalized: $(cat nfc.stats)"
+tamis bpe -q -n 730 --extend a.gguf -o longer.gguf.json --text part.txt
+verify 0 '^the same tokenizer: 730 ids' longer.json longer.gguf.json
+verify 1 '^token 715: none in a.json, .* in longer.json' a.json longer.json
 spoilt ignore '^ignore_merges: only in other.json' 2
 slow spoil template a.json template.json
 for put in bos:before eos:behind; do

@@ -4,6 +4,7 @@
 #include "core/store.h"
 #include "tokenize/bpe_words.h"
 #include "tokenize/formats.h"
+#include "tokenize/vocab_diff.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -114,6 +115,27 @@ static uint32_t count_added(const Tokenizer *t)
     return n;
 }
 
+static uint32_t count_normalized(const Tokenizer *t)
+{
+    uint32_t n = 0;
+
+    for (uint32_t id = 0; id < t->n_ids; id++) n += (t->flags[id] & TOKEN_ADDED) && added_is_normalized(t, id);
+    return n;
+}
+
+static void tell(const Options *o, const Tokenizer *t)
+{
+    const uint32_t n_added = count_added(t), n_normalized = count_normalized(t);
+
+    log_info("bpe convert: %" PRIu32 " ids, %" PRIu32 " merges, %" PRIu32 " added tokens", t->n_ids, t->n_merges,
+             n_added);
+    if (o->to != TO_JSON && t->nfc) log_warn("bpe convert: %s has no place for the normalizer NFC", to_names[o->to]);
+    if (o->to == TO_TIKTOKEN && n_added)
+        log_warn("bpe convert: a tiktoken file has no place for the %" PRIu32 " added tokens", n_added);
+    if (o->to == TO_GGUF && n_normalized)
+        log_warn("bpe convert: gguf has no place for the flag normalized of %" PRIu32 " added tokens", n_normalized);
+}
+
 static ErrCode put_as(const Options *o, const Tokenizer *t, Span json, const char *in, Buf *out, Err *err)
 {
     switch (o->to) {
@@ -136,15 +158,7 @@ static ErrCode convert(const Options *o, const char *in, Err *err)
     if (rc == ERR_OK) rc = tokenizer_parse(&t, buf_span(&json), in, err);
     if (rc == ERR_OK) rc = put_as(o, t, buf_span(&json), in, &out, err);
     if (rc == ERR_OK) rc = store_write(o->out, buf_span(&out), err);
-    if (rc == ERR_OK) {
-        uint32_t n_added = count_added(t);
-        log_info("bpe convert: %" PRIu32 " ids, %" PRIu32 " merges, %" PRIu32 " added tokens", t->n_ids, t->n_merges,
-                 n_added);
-        if (o->to != TO_JSON && t->nfc)
-            log_warn("bpe convert: %s has no place for the normalizer NFC", to_names[o->to]);
-        if (o->to == TO_TIKTOKEN && n_added)
-            log_warn("bpe convert: a tiktoken file has no place for the %" PRIu32 " added tokens", n_added);
-    }
+    if (rc == ERR_OK) tell(o, t);
     tokenizer_free(t);
     buf_clear(&json);
     buf_clear(&out);

@@ -10,10 +10,28 @@ enum { QUOTED_CHARS = 40 };
 
 static bool is_used(const Tokenizer *t, uint32_t id) { return id < t->n_ids && (t->flags[id] & TOKEN_USED); }
 
+bool added_is_normalized(const Tokenizer *t, uint32_t id)
+{
+    AddedReader r = {.trie = &t->added[1], .text = t->spelling[id]};
+    size_t n;
+    const bool found = t->added[1].longest && added_at(&r, 0, &n) == id && n == t->spelling[id].n;
+
+    addedreader_clear(&r);
+    return found;
+}
+
+/* The search for added tokens finds it wherever a text has it, so that it makes no difference whether model.vocab has it too. */
+static bool is_always_found(const Tokenizer *t, uint32_t id)
+{
+    return (t->flags[id] & (TOKEN_ADDED | TOKEN_SINGLE_WORD)) == TOKEN_ADDED &&
+           (!t->nfc || added_is_normalized(t, id));
+}
+
 static bool same_token(const Tokenizer *a, uint32_t id_a, const Tokenizer *b, uint32_t id_b)
 {
-    return ((a->flags[id_a] ^ b->flags[id_b]) & TOKEN_BYTELEVEL) == 0 &&
-           span_eq(a->spelling[id_a], b->spelling[id_b]);
+    if (!span_eq(a->spelling[id_a], b->spelling[id_b])) return false;
+    return ((a->flags[id_a] ^ b->flags[id_b]) & TOKEN_BYTELEVEL) == 0 ||
+           (is_always_found(a, id_a) && is_always_found(b, id_b));
 }
 
 /* By merge rank; never NULL but for want of memory. */
@@ -36,6 +54,7 @@ static void compare_token(const Tokenizer *a, const Tokenizer *b, uint32_t id, D
 {
     const Tokenizer *of[2] = {a, b};
     bool used[2] = {is_used(a, id), is_used(b, id)};
+    const bool by_kind = used[0] && used[1] && span_eq(a->spelling[id], b->spelling[id]);
 
     if (used[0] == used[1] && (!used[0] || same_token(a, id, b, id))) return;
     if (!differ(d, DIFF_TOKENS)) return;
@@ -46,6 +65,7 @@ static void compare_token(const Tokenizer *a, const Tokenizer *b, uint32_t id, D
             put_token(&d->shown, of[i], id);
         else
             buf_puts(&d->shown, "none");
+        if (by_kind) buf_puts(&d->shown, of[i]->flags[id] & TOKEN_BYTELEVEL ? " as bytes" : " as added text");
         buf_printf(&d->shown, " in %s", d->name[i]);
     }
     buf_putc(&d->shown, '\n');
@@ -85,24 +105,13 @@ static ErrCode compare_merges(const Tokenizer *a, const Tokenizer *b, Difference
     return rc;
 }
 
-/* Whether the token is searched for in the second pass: the flag `normalized`. */
-static bool is_normalized(const Tokenizer *t, uint32_t id)
-{
-    AddedReader r = {.trie = &t->added[1], .text = t->spelling[id]};
-    size_t n;
-    const bool found = t->added[1].longest && added_at(&r, 0, &n) == id && n == t->spelling[id].n;
-
-    addedreader_clear(&r);
-    return found;
-}
-
 /* Flags of an added token; 0 where there is none. TOKEN_USED stands for `normalized`. */
 static unsigned added_flags(const Tokenizer *t, uint32_t id)
 {
     const unsigned kept = TOKEN_ADDED | TOKEN_SPECIAL | TOKEN_SINGLE_WORD | TOKEN_LSTRIP | TOKEN_RSTRIP;
 
     if (!is_used(t, id) || !(t->flags[id] & TOKEN_ADDED)) return 0;
-    return (t->flags[id] & kept) | (is_normalized(t, id) ? TOKEN_USED : 0);
+    return (t->flags[id] & kept) | (added_is_normalized(t, id) ? TOKEN_USED : 0);
 }
 
 static void compare_added(const Tokenizer *a, const Tokenizer *b, uint32_t id, Differences *d)

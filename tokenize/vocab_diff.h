@@ -17,7 +17,11 @@ typedef struct {
 MUST_USE ErrCode tokenizer_differences(const Tokenizer *a, const Tokenizer *b, Differences *d, Err *err);
 uint64_t differences_sum(const Differences *d);
 
-/* Two tokens are the same when their spelling is, and whether it spells bytes. */
+/* Whether an added token is searched for in the normalized text: its flag `normalized`. */
+bool added_is_normalized(const Tokenizer *t, uint32_t id);
+
+/* Two tokens are the same when their spelling is, and whether it spells bytes; an added token that every text gives anyhow may stand in
+ * model.vocab too or not. */
 typedef struct {
     uint32_t n_tokens[2]; /* ids with a token */
     uint32_t n_common;    /* tokens that both have … */
