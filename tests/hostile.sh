@@ -95,7 +95,12 @@ refused() { # FILE WHAT: by every verb that reads one, in one line that names th
 head -c $(($(wc -c <base.json) * 2 / 3)) base.json >cut.json
 refused cut.json ': line '
 : >empty.json
-refused empty.json 'a value expected'
+refused empty.json 'a tiktoken or a GGUF file: it is empty'
+printf '\357\273\277' | cat - base.json >mark.json
+tamis bpe verify -q base.json mark.json >log 2>&1 || fail "a byte order mark: $(cat log)"
+gzip -c base.json >base.json.gz
+refused base.json.gz 'packed by gzip'
+refused good.txt 'it is something else'
 sed 's/^      "b": \([0-9]*\),$/      "b": 1,/' base.json >ids.json
 refused ids.json 'model.vocab: two tokens have the id 1: " and b'
 sed 's/"vocab": {/"vocab": {"b": 300,/' base.json >key.json

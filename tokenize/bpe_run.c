@@ -6,7 +6,7 @@
 #include "core/store.h"
 #include "tokenize/bpe_keep.h"
 #include "tokenize/bpe_model.h"
-#include "tokenize/tokenizer.h"
+#include "tokenize/formats.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -44,10 +44,11 @@ static void plan_clear(BpePlan *p)
 
 static ErrCode read_base(BpePlan *p, const BpeRun *run, Err *err)
 {
+    static const FormatHints none = {.special = NULL};
     ErrCode rc;
 
     if (!run->extend) return ERR_OK;
-    if ((rc = store_read(run->extend, TOKENIZER_MAX_BYTES, &p->base_json, err)) != ERR_OK) return rc;
+    if ((rc = format_load_json(run->extend, &none, &p->base_json, err)) != ERR_OK) return rc;
     if ((rc = tokenizer_parse(&p->base, buf_span(&p->base_json), run->extend, err)) != ERR_OK) return rc;
     if (run->bpe.vocab_size > tokenizer_vocab_size(p->base)) return ERR_OK;
     return err_set(err, ERR_USAGE, "bpe: %s has %" PRIu32 " ids already: --vocab-size %" PRIu32 " adds none",

@@ -114,7 +114,7 @@ int bpe_verb(int argc, char **argv)
         OPT_CHOICE(0, "initial-alphabet", &o.alphabet, alphabets, "NAME",
                    "start from all bytes or those seen: all, seen, preset"),
         OPT_STR(0, "pre-tokenizer", &o.pretokenizer, "NAME", "where text is cut; else deepseek-llm"),
-        OPT_STR(0, "extend", &run->extend, "FILE", "go on from this tokenizer.json"),
+        OPT_STR(0, "extend", &run->extend, "FILE", "go on from this tokenizer"),
         OPT_U64(0, "min-frequency", &o.given.min_frequency, "N", "merge pairs that occur at least so often"),
         OPT_U32(0, "max-token-length", &o.given.max_token_length, "N", "merged tokens have fewer bytes; 0: no limit"),
         OPT_SIZE(0, "sample-bytes", &run->source.sample_bytes, "SIZE",

@@ -14,9 +14,16 @@ static bool begins_with_number(Span bytes)
            ascii_is_digit(json_peek(&s));
 }
 
+/* A byte order mark is nothing to JSON (core/json.h). */
+static Span without_mark(Span bytes)
+{
+    return span_starts(bytes, SPAN_LIT("\xef\xbb\xbf")) ? span_from(bytes, 3) : bytes;
+}
+
 TokenizerFormat format_of(Span bytes)
 {
     if (span_starts(bytes, SPAN_LIT("GGUF"))) return FORMAT_GGUF;
+    bytes = without_mark(bytes);
     Span text = span_trim((Span){bytes.p, bytes.n < 64 ? bytes.n : 64});
     if (text.n && text.p[0] == '{') return begins_with_number(bytes) ? FORMAT_PAIR : FORMAT_JSON;
     size_t blank = span_find(text, ' ');
@@ -25,6 +32,25 @@ TokenizerFormat format_of(Span bytes)
                     base64_read(&token, (Span){text.p, blank});
     buf_clear(&token);
     return is_token ? FORMAT_TIKTOKEN : FORMAT_JSON;
+}
+
+/* What every tokenizer.json begins with; nothing else is worth a complaint about its JSON. */
+static ErrCode check_json(const char *path, Span bytes, Err *err)
+{
+    static const struct {
+        const char *magic, *what;
+    } known[] = {{"\x1f\x8b", "it is packed by gzip"},
+                 {"\x28\xb5\x2f\xfd", "it is packed by zstd"},
+                 {"#version", "it is a merges.txt: name the vocab.json beside it"}};
+    const Span text = span_trim(without_mark(bytes));
+    const char *what = bytes.n ? "it is something else" : "it is empty";
+
+    if (text.n && text.p[0] == '{') return ERR_OK;
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        if (span_starts(bytes, span_str(known[i].magic))) what = known[i].what;
+    return err_set(err, ERR_DATA,
+                   "%s: not a tokenizer.json, a vocab.json (merges.txt beside it), a tiktoken or a GGUF file: %s",
+                   path, what);
 }
 
 /* The path of merges.txt: that of vocab.json with its last "vocab.json" replaced. */
@@ -93,6 +119,7 @@ ErrCode format_load_json(const char *path, const FormatHints *hints, Buf *json, 
 
     if (rc == ERR_OK && format_of(buf_span(&bytes)) == FORMAT_JSON) {
         *json = bytes;
+        if ((rc = check_json(path, buf_span(json), err)) != ERR_OK) return rc;
         if (!hints->pre_tokenizer && !hints->encoding && !hints->n_special) return ERR_OK;
         return err_set(err, ERR_USAGE,
                        "%s: a tokenizer.json says itself what --pre-tokenizer, --encoding and --special say", path);
