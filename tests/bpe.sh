@@ -43,6 +43,14 @@ status=0
 tamis bpe -v --text -n 300 -o text/it.json text 2>log || status=$?
 { [ $status -eq 3 ] && grep -q 'text' log && ! grep -q 'distinct words' log; } || fail "-o below a file: status $status, $(cat log)"
 
+# --- a special token whose text is merged anyhow, or a byte: it is that token, and none is wanting
+tamis bpe --text -n 300 --special th --special a --special '<|x|>' -o special.json text 2>log
+[ "$(field special.json.manifest.json n_ids)" -eq 301 ] || fail "special tokens: $(cat special.json.manifest.json)"
+{ grep -q ' 2 of the added tokens are bytes or merged' log && ! grep -q 'no more pairs' log; } || fail "special tokens: $(cat log)"
+echo aaaa >few
+tamis bpe -q --text -n 300 --special th --special aa -o few.json few 2>log
+grep -q 'no more pairs to merge: 259 tokens, 301 were wanted$' log || fail "few pairs: $(cat log)"
+
 # --- killed, stopped
 for sig in KILL TERM; do
     # Run by itself, since a function in the background is a shell that would be killed in its place.

@@ -394,7 +394,7 @@ static ErrCode learn(Training *t, WordList *words, Err *err)
 static ErrCode read_back(const Training *t, BpeTotals *totals, Err *err)
 {
     const BpeParams *bpe = &t->run->bpe;
-    uint32_t wanted = bpe->vocab_size + (t->plan->base ? 0 : bpe->n_added);
+    uint32_t wanted = bpe->vocab_size + (t->plan->base ? 0 : bpe->n_added), n_shared = 0;
     Tokenizer *made;
     ErrCode rc = tokenizer_parse(&made, buf_span(&t->json), t->run->out, err);
 
@@ -402,6 +402,12 @@ static ErrCode read_back(const Training *t, BpeTotals *totals, Err *err)
     totals->n_ids = tokenizer_vocab_size(made);
     totals->tokenizer_id = tokenizer_id(made);
     totals->content = hash128(buf_span(&t->json));
+    for (uint32_t id = 0; !t->plan->base && id < t->model.n_alphabet + t->model.n_merges; id++)
+        n_shared += (made->flags[id] & TOKEN_ADDED) != 0;
+    if (n_shared)
+        log_info("bpe: %" PRIu32 " of the added tokens are bytes or merged tokens as well and keep these ids",
+                 n_shared);
+    wanted -= n_shared;
     if (totals->n_ids < wanted)
         log_warn("bpe: the text has no more pairs to merge: %" PRIu32 " tokens, %" PRIu32 " were wanted",
                  totals->n_ids, wanted);
