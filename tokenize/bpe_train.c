@@ -220,6 +220,7 @@ static ErrCode learn(Trainer *t, const BpeTask *task, Buf *merges, Err *err)
 
     while (!done && rc == ERR_OK) {
         if ((rc = next_epoch(t, task, &done, err)) != ERR_OK || done) break;
+        if (t->n_ids == talk.first) talk.said = clock_seconds(); /* the first count of all pairs is no merging */
         rc = run_epoch(t, task, &talk, merges, &done, err);
         if (done || t->full) continue; /* the next epoch tracks the same counts */
         done = t->least <= t->floor;
