@@ -74,12 +74,36 @@ tamis tokenize -q -o stdin -t t.json --order input - <lines.jsonl 2>err || statu
 tamis tokenize -q --force -o stdin -t t.json --order input - <lines.jsonl 2>/dev/null
 cat_sorted stdin stdin | cmp - want.docs || fail "standard input, --force"
 
-# Two tasks over three files, and ranks, make what one process makes.
+# Two tasks over four files, of which one has blank texts only, and ranks, make what one process makes; it is the whole input that has a
+# document or none.
 split -l 1500 -d lines.jsonl piece.
-tamis tokenize -q -o one -t t.json --shards 2 piece.0? 2>/dev/null
-for i in 0 1 0 1; do tamis tokenize -q -o tasks -t t.json --shards 2 --task $i/2 piece.0? 2>/dev/null; done
-[ "$(last_field one/manifest.json content)" = "$(last_field tasks/manifest.json content)" ] || fail "tasks make other shards"
-[ "$(field one/stats.json empty_text)" = "$(field tasks/stats.json empty_text)" ] || fail "tasks count other lines"
+awk '/"text":"\\n"/ { for (i = 0; i < 40; i++) print }' lines.jsonl >piece.03 # half of all
+same_as_one() { # DIR
+    [ "$(last_field one/manifest.json content)" = "$(last_field "$1"/manifest.json content)" ] || fail "$1: other shards"
+    [ "$(field one/stats.json empty_text)" = "$(field "$1"/stats.json empty_text)" ] || fail "$1: other lines are counted"
+}
+tokenize_pieces() { tamis tokenize -q -t t.json --shards 2 "$@" piece.0? 2>err || fail "$*: status $?, $(cat err)"; }
+tokenize_pieces -o one
+for i in 0 1 0 1; do tokenize_pieces -o tasks --task $i/2; done
+same_as_one tasks
+for j in 1 2; do
+    tokenize_pieces -o groups$j -j $j --memory 1M # a file at a time
+    same_as_one groups$j
+done
+none() { # DIR COMMAND...: piece.03 and nothing else
+    dir=$1
+    shift
+    status=0
+    "$@" -q -o "$dir" -t t.json piece.03 2>err || status=$?
+    { [ $status -eq 4 ] && grep -q 'piece.03: no line is a JSON object with a text ([0-9]* empty_text)' err && [ ! -e "$dir/manifest.json" ]; } ||
+        fail "blank texts only: status $status, $(cat err)"
+}
+none none tamis tokenize
+none none tamis tokenize -j 2 # all is encoded by now
+if tamis --version | grep -q 'MPI [0-9]' && command -v mpirun >/dev/null 2>&1; then
+    ASAN_OPTIONS=detect_leaks=0 mpirun -q -n 2 tamis tokenize -q -j 1 -o ranks -t t.json --shards 2 piece.0? 2>err || fail "ranks: status $?, $(cat err)"
+    same_as_one ranks
+fi
 
 # Lines that are none are counted with their reason, and the rest is encoded.
 { sed -n 1,10p lines.jsonl
@@ -117,7 +141,7 @@ tamis tokenize --ids -t t.json - <lines.txt >out 2>err || status=$?
 head -c 20000 lines.jsonl.zst >cut.jsonl.zst
 refuse 4 'lines.txt is no JSON Lines: .* plain text wants --text' tamis tokenize -q -o no3 -t t.json lines.txt
 ln -s lines.txt text.jsonl
-refuse 4 'text.jsonl: no line is a JSON object with a text (line 1: bad_json)' tamis tokenize -q -o no -t t.json text.jsonl
+refuse 4 'text.jsonl: no line is a JSON object with a text ([0-9]* bad_json)' tamis tokenize -q -o no -t t.json text.jsonl
 refuse 4 'cut.jsonl.zst at 0: cut off' tamis tokenize -q -o no2 -t t.json cut.jsonl.zst
 refuse 4 'cut.jsonl.zst at 0: cut off' tamis tokenize --ids -t t.json cut.jsonl.zst
 refuse 2 'docs is a directory and lines.jsonl is not' tamis tokenize -o no3 -t t.json docs lines.jsonl

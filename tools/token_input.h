@@ -57,11 +57,14 @@ void linedrops_add(LineDrops *into, const LineDrops *from);
 /* Warns of them, if any: how many and why, and where the first is. */
 void linedrops_warn(const LineDrops *d, const TokenInput *in);
 
-/* Gives all documents of parts [begin, end), in no order. Adds to *drops. ERR_DATA when there were lines in files and none gave
- * a document. */
+/* ERR_DATA when JSON Lines had lines that gave no document and none that did, over all parts: they are of another kind. */
+MUST_USE ErrCode tokeninput_check(const TokenInput *in, const uint64_t lines[LINE_N_REASONS], uint64_t n_docs,
+                                  Err *err);
+
+/* Gives all documents of parts [begin, end), in no order. Adds to *drops. */
 MUST_USE ErrCode tokeninput_scan(const TokenInput *in, int threads, uint32_t begin, uint32_t end, TokenEach each,
                                  void *ctx, LineDrops *drops, Progress *progress, Err *err);
-/* The same of all parts, by blocks in order. */
+/* The same of all parts, by blocks in order, and tokeninput_check(). */
 MUST_USE ErrCode tokeninput_show(const TokenInput *in, int threads, TokenEach each, TokenDone done, void *ctx,
                                  LineDrops *drops, Progress *progress, Err *err);
 

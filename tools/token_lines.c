@@ -61,15 +61,23 @@ void linedrops_add(LineDrops *into, const LineDrops *from)
     into->part = from->part, into->line = from->line, into->reason = from->reason;
 }
 
-void linedrops_warn(const LineDrops *d, const TokenInput *in)
+/* Appends "5 bad_json, 1 no_text"; how many that is. */
+static uint64_t put_reasons(Buf *b, const uint64_t lines[LINE_N_REASONS])
 {
-    Buf reasons = {0};
     uint64_t n = 0;
 
     for (int i = 0; i < LINE_N_REASONS; i++) {
-        if (d->n[i]) buf_printf(&reasons, "%s%" PRIu64 " %s", n ? ", " : "", d->n[i], line_reasons[i]);
-        n += d->n[i];
+        if (lines[i]) buf_printf(b, "%s%" PRIu64 " %s", n ? ", " : "", lines[i], line_reasons[i]);
+        n += lines[i];
     }
+    return n;
+}
+
+void linedrops_warn(const LineDrops *d, const TokenInput *in)
+{
+    Buf reasons = {0};
+    const uint64_t n = put_reasons(&reasons, d->n);
+
     if (n && d->line && buf_cstr(&reasons))
         log_warn("tokenize: %" PRIu64 " line%s left out: %s; the first is line %" PRIu64 " of %s (%s)", n,
                  n == 1 ? " was" : "s were", buf_cstr(&reasons), d->line, linefile_name(in->spec.path[d->part]),
@@ -182,13 +190,18 @@ static ErrCode finish_block(void *ctx, int thread, Err *err)
     return s->done(s->ctx, thread, err);
 }
 
-/* Something in files, and nothing of it is a document: they are of another kind. */
-static ErrCode check_kind(const TokenInput *in, const LineDrops *d, uint64_t n_docs, Err *err)
+ErrCode tokeninput_check(const TokenInput *in, const uint64_t lines[LINE_N_REASONS], uint64_t n_docs, Err *err)
 {
-    if (n_docs || !d->line || in->kind != TOKEN_JSONL) return ERR_OK;
-    return err_set(err, ERR_DATA,
-                   "%s: no line is a JSON object with a text (line %" PRIu64 ": %s); plain text wants --text",
-                   linefile_name(in->spec.path[d->part]), d->line, line_reasons[d->reason]);
+    Buf reasons = {0};
+    const uint64_t n = put_reasons(&reasons, lines);
+    const bool bad = n && n_docs == 0 && in->kind == TOKEN_JSONL;
+    ErrCode rc = bad ? buf_ok(&reasons, "a message", err) : ERR_OK;
+
+    if (bad && rc == ERR_OK)
+        rc = err_set(err, ERR_DATA, "%s%s: no line is a JSON object with a text (%s); plain text wants --text",
+                     linefile_name(in->spec.path[0]), in->spec.n > 1 ? " and others" : "", buf_cstr(&reasons));
+    buf_clear(&reasons);
+    return rc;
 }
 
 ErrCode tokenlines_read(const TokenInput *in, int threads, uint32_t begin, uint32_t end, TokenEach each,
@@ -217,7 +230,7 @@ ErrCode tokenlines_read(const TokenInput *in, int threads, uint32_t begin, uint3
         buf_clear(&t->id);
     }
     free(s.thread);
-    if (rc == ERR_OK) rc = check_kind(in, &mine, n_docs, err);
+    if (rc == ERR_OK && done) rc = tokeninput_check(in, mine.n, n_docs, err);
     linedrops_add(drops, &mine);
     return rc;
 }

@@ -450,6 +450,15 @@ static ErrCode encode_all(const ShuffleSpec *spec, TokenRuns *runs, const Par *p
     return rc;
 }
 
+/* By all that is encoded, whoever did it and in however many files. */
+static ErrCode check_kind(const ShuffleSpec *spec, const TokenRuns *runs, Err *err)
+{
+    uint64_t n_docs = 0;
+
+    for (size_t i = 0; i < runs->domains.n; i++) n_docs += runs->domains.v[i].n_docs + runs->domains.v[i].n_dropped;
+    return tokeninput_check(spec->input, runs->lost.lines, n_docs, err);
+}
+
 ErrCode tokens_shuffle(const ShuffleSpec *spec, const Par *par, DomainSet *domains, TokenLost *lost, Err *err)
 {
     char dir[PATH_MAX];
@@ -463,6 +472,7 @@ ErrCode tokens_shuffle(const ShuffleSpec *spec, const Par *par, DomainSet *domai
     if ((rc = tokenruns_open(&runs, &which, par, err)) != ERR_OK) return rc;
     rc = check_unfinished(spec, par, err);
     if (rc == ERR_OK) rc = encode_all(spec, &runs, par, err);
+    if (rc == ERR_OK) rc = par_agree(par, check_kind(spec, &runs, err), err);
     if (rc == ERR_OK) rc = par_agree(par, domainset_name(&runs.domains, err), err);
     if (rc == ERR_OK) rc = write_shards(spec, &runs, par, err);
     if (rc == ERR_OK) {
