@@ -170,6 +170,12 @@ done
 status=0
 train --memory 30M -o memory.json 2>log || status=$?
 { [ $status -eq 2 ] && grep -q -- '--memory is too small: 6000 tokens take at least 43M' log; } || fail "--memory 30M: status $status, $(cat log)"
+# A text file is lines, to every pre-tokenizer: of the ends of empty ones nothing is merged, whatever the chunks are.
+awk 'BEGIN { for (i = 0; i < 600000; i++) print "" }' >blank
+for threads in 1 64; do
+    tamis bpe -q --text -n 400 --pre-tokenizer gpt2 -j $threads -o blank-$threads.json blank 2>log || fail "empty lines: status $?, $(cat log)"
+    [ "$(field blank-$threads.json.manifest.json n_ids)" = 271 ] || fail "empty lines, $threads threads: $(cat blank-$threads.json.manifest.json)"
+done
 # Words that are all different, more than fit.
 {
     cat text

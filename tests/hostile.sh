@@ -59,6 +59,15 @@ cmp good.json lines.json || fail "bpe of lines: another tokenizer"
 text_bytes_of() { field "$1.manifest.json" text_bytes; } # of what is taken, counted once
 [ "$(text_bytes_of lines.json)" -eq "$(wc -c <good.txt)" ] || fail "bpe of lines: $(text_bytes_of lines.json) bytes of text"
 [ "$(text_bytes_of mixed.json)" -eq "$(text_bytes_of good.json)" ] || fail "bpe: $(text_bytes_of mixed.json) bytes of text"
+# Beside much other text, a line has no more steps than its own; in every chunk, of which there are others with other threads.
+for i in 0 1 2 3 4 5 6 7; do sed "s/ on / on $i /" good.txt; cat good.txt good.txt good.txt good.txt good.txt good.txt good.txt; done >much.txt
+tamis bpe -q --text -n 300 --extend slow.json -o much.json much.txt 2>log || fail "much text: status $?, $(cat log)"
+cat much.txt evil.txt much.txt >among.txt
+for j in 1 64; do
+    tamis bpe -q --text -n 300 -j $j --extend slow.json -o among.$j.json among.txt 2>log || fail "much text, -j $j: status $?, $(cat log)"
+    [ "$(field among.$j.json.manifest.json too_many_steps)" = 1 ] || fail "much text, -j $j: $(cat among.$j.json.manifest.json)"
+    cmp much.json among.$j.json || fail "much text, -j $j: another tokenizer"
+done
 # A line beyond what a document may be, of a file without blocks: the chunks in the middle of it are read once.
 cp good.txt long.txt
 printf '\n' | dd of=long.txt bs=1048576 seek=700 conv=notrunc 2>/dev/null

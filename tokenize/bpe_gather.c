@@ -49,6 +49,8 @@ ErrCode wordgather_open(WordGather **out, const GatherSpec *spec, const Par *par
     return rc == ERR_OK ? open_exchange(&g->x, g, err) : rc;
 }
 
+const Pretokenizer *wordgather_pretokenizer(const WordGather *g) { return g->spec.pretokenizer; }
+
 static void drop_counters(WordGather *g)
 {
     for (int i = 0; g->counter && i < g->par->threads; i++) {

@@ -19,6 +19,7 @@ typedef struct WordGather WordGather;
 /* Collective, as finishing is. */
 MUST_USE ErrCode wordgather_open(WordGather **g, const GatherSpec *spec, const Par *par, Err *err);
 void wordgather_close(WordGather *g); /* NULL is fine */
+const Pretokenizer *wordgather_pretokenizer(const WordGather *g);
 /* The counter of a thread, 0 <= thread < par->threads; to be asked for each document. */
 MUST_USE ErrCode wordgather_counter(WordGather *g, int thread, BpeCounter **c, Err *err);
 /* Rank 0 gets the list, with the size of the text of all; the others an empty one. */

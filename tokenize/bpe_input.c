@@ -7,13 +7,14 @@
 #include "core/store.h"
 #include "core/utf8.h"
 #include "tokenize/nfc.h"
+#include "tokenize/pretoken.h"
 #include "tokenize/sampling.h"
 
 #include <omp.h>
 #include <stdlib.h>
 
 enum {
-    CHUNK_MOST = 8 << 20, /* of a text file, cut at line ends, which are always cuts of the pre-tokenizer too */
+    CHUNK_MOST = 8 << 20, /* of a text file, cut at line ends */
     CHUNK_LEAST = 256 << 10,
     LINE_MAX_BYTES = 256 << 20 /* as of a document */
 };
@@ -273,7 +274,8 @@ static ErrCode read_chunk(BpeInput *in, const Chunk *c, int thread, Err *err)
     return ERR_OK;
 }
 
-/* What is no UTF-8 becomes U+FFFD, as when the reference reads a file. */
+/* What is no UTF-8 becomes U+FFFD, as when the reference reads a file. A line is cut, and given up, by itself, so that chunks mean nothing: the
+ * lines of one go together only where that is the same. */
 static ErrCode count_chunk(BpeInput *in, const Chunk *c, int thread, Err *err)
 {
     Buf *repaired = &in->repaired[thread];
@@ -287,9 +289,10 @@ static ErrCode count_chunk(BpeInput *in, const Chunk *c, int thread, Err *err)
         if ((rc = buf_ok(repaired, "a piece of text", err)) != ERR_OK) return rc;
         text = buf_span(repaired);
     }
+    if (!pretokenizer_is_of_lines(wordgather_pretokenizer(in->words))) return count_lines(in, thread, text, err);
     rc = count_text(in, thread, text, err);
     if (rc == ERR_OK) in->docs[thread].n_taken += n_lines(text);
-    return rc == ERR_LIMIT ? count_lines(in, thread, text, err) : rc; /* for the sake of the others */
+    return rc;
 }
 
 static ErrCode count_files(BpeInput *in, Progress *progress, Err *err)

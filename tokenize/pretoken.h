@@ -30,6 +30,8 @@ void pretokenizer_free(const Pretokenizer *p); /* what pretokenizer_read() gave;
 Span pretokenizer_spec(const Pretokenizer *p);
 /* Do both cut every text alike? Known of chains with a name and of equal specs. */
 bool pretokenizer_same(const Pretokenizer *a, const Pretokenizer *b);
+/* Are many lines cut as each of them by itself, and none ever given up? */
+bool pretokenizer_is_of_lines(const Pretokenizer *p);
 
 /* --- a scan: one a thread */
 typedef struct PretokenScan PretokenScan;

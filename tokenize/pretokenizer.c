@@ -74,6 +74,9 @@ bool pretokenizer_same(const Pretokenizer *a, const Pretokenizer *b)
     return (a->scanners && a->scanners == b->scanners) || span_eq(pretokenizer_spec(a), pretokenizer_spec(b));
 }
 
+/* Where every '\n' is a pretoken; the other chains join it to what is beside it. */
+bool pretokenizer_is_of_lines(const Pretokenizer *p) { return p->scanners == &pretoken_deepseek_llm; }
+
 /* Is it one of those with a name? *known is NULL when not. */
 static ErrCode find_known(const PretokenChain *chain, const Pretokenizer **known, Err *err)
 {
