@@ -356,7 +356,7 @@ bool stream_is_member_start(const ByteStream *s, size_t at)
     return s->n_members && member_at(s, pos)->pos == pos;
 }
 
-static StreamCoding coding_of(Span v)
+StreamCoding stream_coding_of(Span v)
 {
     if (v.n >= 2 && v.p[0] == 0x1f && v.p[1] == 0x8b) return STREAM_GZIP;
     if (v.n >= 4 && (le32_get(v.p) == ZSTD_MAGICNUMBER ||
@@ -375,7 +375,7 @@ static ErrCode start(ByteStream **out, ByteStream *s, uint64_t begin, Err *err)
     s->stored = malloc(s->stored_cap + 1);
     rc = s->stored ? refill(s, err) : err_nomem(err, "an input");
     if (rc == ERR_OK) {
-        s->coding = coding_of(stored_view(s));
+        s->coding = stream_coding_of(stored_view(s));
         if (s->coding == STREAM_GZIP) rc = gzipin_new(&s->gzip, err);
         if (s->coding == STREAM_ZSTD && !(s->zstd = ZSTD_createDStream())) rc = err_nomem(err, "a zstd reader");
     }

@@ -28,6 +28,9 @@ enum {
 typedef enum { STREAM_FINE, STREAM_CORRUPT, STREAM_CUT, STREAM_BOMB } StreamBreak;
 typedef enum { STREAM_PLAIN, STREAM_GZIP, STREAM_ZSTD } StreamCoding;
 
+/* Of what begins so; four bytes are enough. */
+StreamCoding stream_coding_of(Span head);
+
 typedef struct ByteStream ByteStream;
 
 /* `path` as in messages. The stream starts at the first place from stored byte `begin` on that it can be entered: `begin`

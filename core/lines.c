@@ -11,6 +11,16 @@ struct LineFile {
     uint64_t line, at; /* of the next block */
 };
 
+ErrCode lines_are_packed(InFile *f, bool *packed, Err *err)
+{
+    uint8_t head[4];
+    const size_t n = infile_size(f) < sizeof head ? (size_t)infile_size(f) : sizeof head;
+    ErrCode rc = infile_read(f, 0, head, n, err);
+
+    *packed = rc == ERR_OK && stream_coding_of((Span){head, n}) != STREAM_PLAIN;
+    return rc;
+}
+
 ErrCode linefile_open(LineFile **out, const char *path, Err *err)
 {
     LineFile *f = calloc(1, sizeof *f);

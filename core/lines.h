@@ -2,7 +2,7 @@
 #ifndef TAMIS_CORE_LINES_H
 #define TAMIS_CORE_LINES_H
 
-#include "core/buf.h"
+#include "core/store.h"
 
 enum {
     LINES_BLOCK_BYTES = 4 << 20, /* about so much a block, or one longer line */
@@ -15,6 +15,9 @@ typedef struct {
     uint64_t begin;      /* offset in the decompressed text */
     bool too_long;       /* instead of bytes: line first_line is longer than LINES_MAX_BYTES and was passed over */
 } LineBlock;
+
+/* Whether a file is to be read from its beginning to its end. */
+MUST_USE ErrCode lines_are_packed(InFile *f, bool *packed, Err *err);
 
 typedef struct LineFile LineFile;
 /* "-": standard input. */

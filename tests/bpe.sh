@@ -51,6 +51,29 @@ echo aaaa >few
 tamis bpe -q --text -n 300 --special th --special aa -o few.json few 2>log
 grep -q 'no more pairs to merge: 259 tokens, 301 were wanted$' log || fail "few pairs: $(cat log)"
 
+# Text that is packed is what it was, also among files that are not, and what is cut off is said.
+head -n 4000 text >head.txt
+tail -n +4001 text >tail.txt
+gzip tail.txt
+zstd -q text
+printf '\377\000' | cat - head.txt | gzip -c >odd.gz
+train_on() { tamis bpe -q --text -n 2000 -o "$@"; }
+train_on plain.json -j 1 text
+train_on zst.json -j 3 text.zst
+train_on both.json -j 2 head.txt tail.txt.gz
+{ cmp plain.json zst.json && cmp plain.json both.json; } || fail "packed text: another tokenizer"
+for member in n_docs text_bytes n_words; do
+    [ "$(field plain.json.manifest.json $member)" = "$(field zst.json.manifest.json $member)" ] || fail "packed text: other $member"
+done
+gzip -cd odd.gz >odd
+train_on odd.json odd
+train_on odd-gz.json odd.gz
+cmp odd.json odd-gz.json || fail "packed text that is not UTF-8: another tokenizer"
+head -c 9000 text.zst >cut.zst
+status=0
+train_on cut.json cut.zst 2>log || status=$?
+{ [ $status -eq 4 ] && grep -q 'cut.zst at 0: cut off' log; } || fail "text cut off: status $status, $(cat log)"
+
 # --- killed, stopped
 for sig in KILL TERM; do
     # Run by itself, since a function in the background is a shell that would be killed in its place.
@@ -192,6 +215,9 @@ for threads in 1 3; do
     # A sanitizer's own memory is not looked at. 43M are 45 MB.
     [ "$process" -gt 28 ] || [ "$peak" -le 45 ] || fail "--memory 43M, $threads threads: it took $peak MB"
 done
+zstd -q many
+tamis bpe -q --text -n $vocab --memory 43M -j 3 -o packed.json many.zst 2>log || fail "--memory 43M, packed: status $?"
+cmp capped-1.json packed.json || fail "what is left out depends on packing"
 cmp capped-1.json capped-3.json || fail "what is left out depends on threads"
 tamis bpe --text -n $vocab --memory 100M -j 1 -o uncapped.json many 2>log || fail "status $?"
 grep -q '24 GB of such text would have [0-9.]* million distinct words' log || fail "nothing projected: $(cat log)"

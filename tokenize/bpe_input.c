@@ -3,8 +3,10 @@
 #include "core/dataset_mixture.h"
 #include "core/docscan.h"
 #include "core/json.h"
+#include "core/lines.h"
 #include "core/par.h"
 #include "core/store.h"
+#include "core/turns.h"
 #include "core/utf8.h"
 #include "tokenize/nfc.h"
 #include "tokenize/pretoken.h"
@@ -16,7 +18,8 @@
 enum {
     CHUNK_MOST = 8 << 20, /* of a text file, cut at line ends */
     CHUNK_LEAST = 256 << 10,
-    LINE_MAX_BYTES = 256 << 20 /* as of a document */
+    LINE_MAX_BYTES = LINES_MAX_BYTES,
+    PACKED_RATIO = 4 /* text compresses to about a quarter */
 };
 
 const char *const bpe_drop_names[BPE_N_DROPS] = {"too_many_steps", "line_too_long"};
@@ -34,6 +37,9 @@ struct BpeInput {
     InFile **file;
     Chunk *chunk;
     size_t n_chunks;
+    const char **packed; /* paths of those that are gzip or zstd, which are in no chunk */
+    uint32_t n_packed;
+    uint64_t text_bytes; /* about */
     WordGather *words;
     BpeDocs *docs; /* one a thread */
     bool nfc;
@@ -64,7 +70,9 @@ static ErrCode open_files(BpeInput *in, Err *err)
     size_t n_chunks = 0;
     ErrCode rc;
 
-    if (!(in->file = calloc(in->source.n, sizeof *in->file))) return err_nomem(err, "a list of files");
+    in->file = calloc(in->source.n, sizeof *in->file);
+    in->packed = calloc(in->source.n, sizeof *in->packed);
+    if (!in->file || !in->packed) return err_nomem(err, "a list of files");
     for (size_t i = 0; i < in->source.n; i++) {
         if ((rc = infile_open(&in->file[i], in->source.path[i], err)) != ERR_OK) return rc;
         n_chunks += (size_t)(infile_size(in->file[i]) / chunk) + 1;
@@ -72,7 +80,11 @@ static ErrCode open_files(BpeInput *in, Err *err)
     if (!(in->chunk = calloc(n_chunks, sizeof *in->chunk))) return err_nomem(err, "a list of chunks");
     for (size_t i = 0; i < in->source.n; i++) {
         uint64_t size = infile_size(in->file[i]);
-        for (uint64_t at = 0; at < size; at += chunk)
+        bool packed;
+        if ((rc = lines_are_packed(in->file[i], &packed, err)) != ERR_OK) return rc;
+        in->text_bytes += packed ? size * PACKED_RATIO : size;
+        if (packed) in->packed[in->n_packed++] = in->source.path[i];
+        for (uint64_t at = 0; at < size && !packed; at += chunk)
             in->chunk[in->n_chunks++] = (Chunk){in->file[i], at, size - at < chunk ? size : at + chunk};
     }
     return ERR_OK;
@@ -129,6 +141,7 @@ void bpeinput_close(BpeInput *in)
     free(in->normalized);
     free(in->file);
     free(in->chunk);
+    free(in->packed);
     free(in);
 }
 
@@ -274,15 +287,14 @@ static ErrCode read_chunk(BpeInput *in, const Chunk *c, int thread, Err *err)
     return ERR_OK;
 }
 
-/* What is no UTF-8 becomes U+FFFD, as when the reference reads a file. A line is cut, and given up, by itself, so that chunks mean nothing: the
- * lines of one go together only where that is the same. */
-static ErrCode count_chunk(BpeInput *in, const Chunk *c, int thread, Err *err)
+/* Whole lines. What is no UTF-8 becomes U+FFFD, as when the reference reads a file. A line is cut, and given up, by itself, so that chunks and
+ * blocks mean nothing: their lines go together only where that is the same. */
+static ErrCode count_block(BpeInput *in, int thread, Span text, Err *err)
 {
     Buf *repaired = &in->repaired[thread];
-    ErrCode rc = read_chunk(in, c, thread, err);
-    Span text = buf_span(&in->raw[thread]);
+    ErrCode rc;
 
-    if (rc != ERR_OK || text.n == 0) return rc;
+    if (text.n == 0) return ERR_OK;
     if (utf8_valid_prefix(text) < text.n) {
         buf_recycle(repaired);
         utf8_repair(repaired, text);
@@ -293,6 +305,13 @@ static ErrCode count_chunk(BpeInput *in, const Chunk *c, int thread, Err *err)
     rc = count_text(in, thread, text, err);
     if (rc == ERR_OK) in->docs[thread].n_taken += n_lines(text);
     return rc;
+}
+
+static ErrCode count_chunk(BpeInput *in, const Chunk *c, int thread, Err *err)
+{
+    ErrCode rc = read_chunk(in, c, thread, err);
+
+    return rc == ERR_OK ? count_block(in, thread, buf_span(&in->raw[thread]), err) : rc;
 }
 
 static ErrCode count_files(BpeInput *in, Progress *progress, Err *err)
@@ -332,26 +351,76 @@ out:
     return rc;
 }
 
-static uint64_t input_bytes(const BpeInput *in)
-{
-    uint64_t n = 0;
+/* --- files that are packed, which one thread reads for all */
 
-    if (in->set) return datasetset_text_bytes(in->set);
-    for (size_t i = 0; i < in->source.n; i++) n += infile_size(in->file[i]);
-    return n;
+typedef struct {
+    BpeInput *in;
+    LineFiles files;
+    LineBlock *block; /* one a thread */
+    Progress *progress;
+} Unpacking;
+
+static ErrCode take_block(void *ctx, int thread, bool *end, Err *err)
+{
+    Unpacking *u = ctx;
+    uint32_t file;
+
+    return linefiles_next(&u->files, &u->block[thread], &file, end, err);
+}
+
+static ErrCode show_block(void *ctx, int thread, Err *err)
+{
+    Unpacking *u = ctx;
+    const LineBlock *b = &u->block[thread];
+
+    u->in->docs[thread].n_dropped[BPE_LINE_TOO_LONG] += b->too_long;
+    progress_add(u->progress, 0, b->bytes.n);
+    progress_tick(u->progress);
+    return count_block(u->in, thread, buf_span(&b->bytes), err);
+}
+
+/* As many threads as have their blocks in the share of memory that chunks get. */
+static int unpacking_threads(const BpeInput *in)
+{
+    const uint64_t fit = in->source.memory / 64 / LINES_BLOCK_BYTES;
+    const int all = in->source.par->threads;
+
+    if (in->source.memory == 0 || fit > (uint64_t)all) return all;
+    return fit ? (int)fit : 1;
+}
+
+static ErrCode count_packed(BpeInput *in, Progress *progress, Err *err)
+{
+    static const Turns turns = {take_block, show_block, NULL};
+    const uint64_t ranks = (uint64_t)in->source.par->n_ranks, rank = (uint64_t)in->source.par->rank;
+    const int threads = unpacking_threads(in);
+    Unpacking u = {.in = in,
+                   .files = {.path = in->packed,
+                             .at = (uint32_t)(in->n_packed * rank / ranks),
+                             .end = (uint32_t)(in->n_packed * (rank + 1) / ranks)},
+                   .block = calloc((size_t)threads, sizeof *u.block),
+                   .progress = progress};
+    ErrCode rc = u.block ? turns_run(&turns, &u, threads, err) : err_nomem(err, "blocks of text");
+
+    linefiles_close(&u.files);
+    for (int i = 0; u.block && i < threads; i++) buf_clear(&u.block[i].bytes);
+    free(u.block);
+    return rc;
 }
 
 ErrCode bpeinput_count(BpeInput *in, WordGather *words, bool nfc, BpeDocs *docs, Err *err)
 {
     const Par *par = in->source.par;
     Progress *progress = NULL;
-    ErrCode rc = progress_start(&progress, "bpe: counting words", input_bytes(in), err);
+    ErrCode rc = progress_start(&progress, "bpe: counting words",
+                                in->set ? datasetset_text_bytes(in->set) : in->text_bytes, err);
 
     in->words = words;
     in->nfc = nfc;
     *docs = (BpeDocs){0};
     if (rc == ERR_OK)
         rc = in->set ? docscan(in->set, par, count_document, in, progress, err) : count_files(in, progress, err);
+    if (rc == ERR_OK && in->n_packed) rc = count_packed(in, progress, err);
     progress_stop(progress);
     for (int i = 0; i < par->threads; i++) {
         docs->n_taken += in->docs[i].n_taken;

@@ -1,4 +1,4 @@
-/* tokenize/bpe_input.h - the text that `tamis bpe` trains on: datasets, sampled, or plain text files. */
+/* tokenize/bpe_input.h - the text that `tamis bpe` trains on: datasets, sampled, or text files: plain, gzip or zstd. */
 #ifndef TAMIS_TOKENIZE_BPE_INPUT_H
 #define TAMIS_TOKENIZE_BPE_INPUT_H
 
