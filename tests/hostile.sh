@@ -37,6 +37,10 @@ for j in 1 3; do
 done
 tamis tokenize -v -j 2 -o mixed.v -t slow.json mixed 2>log || fail "mixed: status $?, $(cat log)"
 [ "$(grep -c 'document local/mixed.jsonl#[0-9+]* is dropped: pattern (?=\.\*y)a|.* at byte [0-9]* of a text of 8000: more than 1024 steps a byte$' log)" -eq 2 ] || fail "mixed: $(cat log)"
+tamis tokenize -v --ids -t slow.json mixed 2>log >ids || fail "mixed --ids: status $?, $(cat log)"
+[ "$(wc -l <ids)-$(grep -c 'document local/mixed.jsonl#[0-9+]* is dropped: pattern ' log)" = 60-2 ] || fail "mixed --ids: $(cat log)"
+tamis tokenize --ids -t slow.json mixed 2>log >ids
+! grep -q 'is dropped: ' log || fail "mixed --ids: documents are named without -v"
 [ "$(last_field mixed.1/manifest.json content)" = "$(last_field mixed.3/manifest.json content)" ] || fail "mixed: threads matter"
 tamis bpe -q -n 300 --extend slow.json -o good.json good 2>log
 tamis bpe -q -n 300 --extend slow.json -o mixed.json mixed 2>log || fail "bpe: status $?, $(cat log)"

@@ -149,6 +149,7 @@ refuse 2 'two inputs are called lines.jsonl' tamis tokenize -o no3 -t t.json lin
 refuse 2 'standard input is named twice' tamis tokenize --ids -t t.json - -
 refuse 2 'standard input is for one process' tamis tokenize -o no3 -t t.json --task 0/2 -
 refuse 2 '--ids takes no -o' tamis tokenize --ids -o no3 -t t.json lines.jsonl
+refuse 2 '--ids takes no --events' tamis tokenize --ids --events no3 -t t.json lines.jsonl
 refuse 3 'nothere.jsonl' tamis tokenize -o no3 -t t.json nothere.jsonl
 [ ! -e no3 ] || fail "a refused command left a directory"
 echo "ok: tokenize takes JSON Lines, text and standard input"

@@ -118,9 +118,7 @@ static ErrCode encode_document(void *ctx, int thread, const TokenDoc *doc, Err *
     if ((rc = domainset_at(&me->domains, doc->domain, &count, err)) != ERR_OK) return rc;
     rc = encode_as(me->encoder, doc->text, ENCODE_DOCUMENT, &me->ids, err);
     if (rc == ERR_LIMIT) {
-        Err why; /* whose message is one line, whatever the id holds */
-        err_set(&why, rc, "document %.*s is dropped: %s", shown(doc->id), (const char *)doc->id.p, err->msg);
-        log_debug("%s", why.msg);
+        tokendoc_log_dropped(doc, err);
         count->n_dropped++;
         return ERR_OK;
     }

@@ -51,6 +51,7 @@ static ErrCode put_document(void *ctx, int thread, const TokenDoc *doc, Err *err
     ErrCode rc = encode_as(t->encoder, doc->text, r->mode, &t->ids, err);
 
     if (rc == ERR_LIMIT && !r->bare) {
+        tokendoc_log_dropped(doc, err);
         t->n_dropped++;
         return ERR_OK;
     }

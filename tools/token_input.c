@@ -178,6 +178,15 @@ void tokeninput_describe(const TokenInput *in, Buf *inputs, Buf *contents)
     buf_putc(inputs, ']');
 }
 
+void tokendoc_log_dropped(const TokenDoc *doc, const Err *why)
+{
+    Err line; /* whose message is one line, whatever the id holds */
+
+    err_set(&line, why->code, "document %.*s is dropped: %s", doc->id.n < 200 ? (int)doc->id.n : 200,
+            (const char *)doc->id.p, why->msg);
+    log_debug("%s", line.msg);
+}
+
 /* --- the documents of datasets */
 
 typedef struct {

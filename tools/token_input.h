@@ -41,6 +41,8 @@ typedef struct {
     uint32_t part, record;
     uint64_t before; /* about so much text lies before it; does not fall from one document to the next */
 } TokenDoc;
+/* With --verbose: that the pre-tokenizer gave it up, and `why`. */
+void tokendoc_log_dropped(const TokenDoc *doc, const Err *why);
 /* The document is valid during the call; 0 <= thread < threads. */
 typedef ErrCode (*TokenEach)(void *ctx, int thread, const TokenDoc *doc, Err *err);
 /* The documents of a block have been given to `thread`. One thread at a time, in order of the input. */

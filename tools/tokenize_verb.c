@@ -291,7 +291,9 @@ static ErrCode check_values(void *options, Err *err)
 
 static ErrCode check_operands(const TokenizeRun *run, int n_operands, Err *err)
 {
-    if (run->ids) return run->out ? err_set(err, ERR_USAGE, "tokenize: --ids takes no -o") : ERR_OK;
+    if (run->ids && (run->out || run->common.events))
+        return err_set(err, ERR_USAGE, "tokenize: --ids takes no %s", run->out ? "-o" : "--events");
+    if (run->ids) return ERR_OK;
     if (!run->out) return err_set(err, ERR_USAGE, "tokenize: --out is missing (see tamis tokenize --help)");
     if (n_operands == 0) return err_set(err, ERR_USAGE, "tokenize: no input (see tamis tokenize --help)");
     return ERR_OK;
@@ -339,12 +341,14 @@ int tokenize_verb(int argc, char **argv)
                                  .n = (size_t)(argc - first),
                                  .text = run.text,
                                  .documents = !run.ids};
+    const LogLevel level = run.common.quiet ? LOG_QUIET : run.common.verbose ? LOG_VERBOSE : LOG_NORMAL;
     if (run.ids) {
+        log_setup(level, 0);
         interrupt_install();
         return verb_exit(ids_run(&run, spec, &err), &err);
     }
     if ((rc = par_start(&par, (int)run.common.threads, &err)) != ERR_OK) return verb_exit(rc, &err);
-    log_setup(run.common.quiet ? LOG_QUIET : run.common.verbose ? LOG_VERBOSE : LOG_NORMAL, par.rank);
+    log_setup(level, par.rank);
     interrupt_install();
     events_open(run.common.events, verb.name, &par);
     if (run.common.task.count && par.n_ranks > 1)
