@@ -123,7 +123,8 @@ static ErrCode no_manifest(const char *dir, Err *err)
     if ((rc = store_exists(dir, &exists, err)) != ERR_OK || (rc = store_is_dir(dir, &is_dir, err)) != ERR_OK)
         return rc;
     if (!exists) return err_set(err, ERR_SYS, "no dataset at %s", dir);
-    if (!is_dir) return err_set(err, ERR_DATA, "%s is a file; a dataset is a directory", dir);
+    if (!is_dir)
+        return err_set(err, ERR_DATA, "%s is a file; a dataset is a directory (tamis ingest makes one)", dir);
     if ((rc = dataset_path(run, dir, "run.json", err)) != ERR_OK || (rc = store_exists(run, &is_run, err)) != ERR_OK)
         return rc;
     if (is_run)
