@@ -145,6 +145,8 @@ refuse 4 'text.jsonl: no line is a JSON object with a text ([0-9]* bad_json)' ta
 refuse 4 'cut.jsonl.zst at 0: cut off' tamis tokenize -q -o no2 -t t.json cut.jsonl.zst
 refuse 4 'cut.jsonl.zst at 0: cut off' tamis tokenize --ids -t t.json cut.jsonl.zst
 refuse 2 'docs is a directory and lines.jsonl is not' tamis tokenize -o no3 -t t.json docs lines.jsonl
+tamis bpe -q --text --vocab-size 270 --special '<|a|>' -o a.json lines.txt
+refuse 4 'a.json: no end-of-document token: .*<|endoftext|> or <｜end▁of▁sentence｜>; bpe --special adds one' tamis tokenize -o no3 -t a.json lines.jsonl
 refuse 2 'two inputs are called lines.jsonl' tamis tokenize -o no3 -t t.json lines.jsonl ./lines.jsonl
 refuse 2 'standard input is named twice' tamis tokenize --ids -t t.json - -
 refuse 2 'standard input is for one process' tamis tokenize -o no3 -t t.json --task 0/2 -

@@ -217,7 +217,10 @@ static ErrCode open_inputs(TokenPlan *plan, const TokenizeRun *run, const TokenI
 
     if (rc != ERR_OK) return rc;
     if (tokenizer_eos(*t) == UINT32_MAX)
-        return err_set(err, ERR_DATA, "%s: no end-of-document token (<|end_of_text|>)", run->tokenizer);
+        return err_set(err, ERR_DATA,
+                       "%s: no end-of-document token: none of its added tokens is <|end_of_text|>, <|endoftext|> or "
+                       "<\uff5cend\u2581of\u2581sentence\uff5c>; bpe --special adds one",
+                       run->tokenizer);
     if ((rc = tokeninput_open(in, spec, err)) != ERR_OK) return rc;
     if (tokeninput_once(*in) && (par->n_ranks > 1 || run->common.task.count))
         return err_set(err, ERR_USAGE, "tokenize: standard input is for one process, not for ranks or tasks");
