@@ -99,6 +99,9 @@ typedef struct TokensDir TokensDir;
 MUST_USE ErrCode tokensdir_open(TokensDir **t, const char *dir, Err *err);
 /* The same without a look at the shards: each is checked when it is first read. */
 MUST_USE ErrCode tokensdir_manifest(TokensDir **t, const char *dir, Err *err);
+/* Manifest and vocabulary, and whether every shard is there, whole and of that run, by a look at its two ends (shard_is_of): ERR_DATA
+ * names the first that is not. */
+MUST_USE ErrCode tokensdir_check_files(const char *dir, Err *err);
 /* vocab.bin of a directory, which need not have anything else. Where there is none, the error says what DIR is. */
 MUST_USE ErrCode tokensdir_open_vocab(Vocab **v, const char *dir, Err *err);
 void tokensdir_close(TokensDir *t); /* NULL is fine */

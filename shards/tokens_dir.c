@@ -310,6 +310,25 @@ ErrCode tokensdir_open(TokensDir **out, const char *dir, Err *err)
     return rc;
 }
 
+ErrCode tokensdir_check_files(const char *dir, Err *err)
+{
+    TokensDir *t;
+    Arena arena = {0};
+    ErrCode rc = tokensdir_manifest(&t, dir, err);
+    bool whole = true;
+
+    for (uint32_t i = 0; rc == ERR_OK && i < t->n_streams; i++)
+        for (uint32_t k = 0; rc == ERR_OK && k < t->stream[i].info.n_shards; k++) {
+            const char *path = tokens_path(&arena, dir, t->stream[i].info.name, k);
+            rc = path ? shard_is_of(path, t->key, &whole, err) : err_nomem(err, "a path");
+            if (rc == ERR_OK && !whole) rc = err_set(err, ERR_DATA, "%s is missing, cut off or of another run", path);
+            arena_reset(&arena);
+        }
+    tokensdir_close(t);
+    arena_clear(&arena);
+    return rc;
+}
+
 ErrCode tokensdir_open_vocab(Vocab **v, const char *dir, Err *err)
 {
     Arena arena = {0};

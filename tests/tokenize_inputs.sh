@@ -154,4 +154,19 @@ refuse 2 '--ids takes no -o' tamis tokenize --ids -o no3 -t t.json lines.jsonl
 refuse 2 '--ids takes no --events' tamis tokenize --ids --events no3 -t t.json lines.jsonl
 refuse 3 'nothere.jsonl' tamis tokenize -o no3 -t t.json nothere.jsonl
 [ ! -e no3 ] || fail "a refused command left a directory"
+
+# A directory that was complete and has lost something.
+tamis tokenize -q --shards 4 -o lost -t t.json lines.jsonl
+whole=$(last_field lost/manifest.json content)
+rm lost/default/shard-000002.tok
+refuse 4 'lost/default/shard-000002.tok is missing, cut off or of another run: --force makes lost anew' tamis tokenize --shards 4 -o lost -t t.json lines.jsonl
+tamis tokenize -q --force --shards 4 -o lost -t t.json lines.jsonl 2>err || fail "a lost shard: status $?, $(cat err)"
+head -c 3000 lost/default/shard-000001.tok >cut && mv cut lost/default/shard-000001.tok
+refuse 4 'lost/default/shard-000001.tok is missing' tamis tokenize --shards 4 -o lost -t t.json lines.jsonl
+tamis tokenize -q --force --shards 4 -o lost -t t.json lines.jsonl 2>err || fail "a shard cut off: status $?, $(cat err)"
+tamis shards verify lost >out || fail "made anew: status $?"
+[ "$(last_field lost/manifest.json content)" = "$whole" ] || fail "made anew: another content"
+tamis tokenize --shards 4 -o lost -t t.json lines.jsonl 2>err
+grep -q 'lost is up to date' err || fail "made anew: $(cat err)"
+
 echo "ok: tokenize takes JSON Lines, text and standard input"

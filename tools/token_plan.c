@@ -174,6 +174,21 @@ static ErrCode create_plan(const TokenPlan *p, const char *stage, Err *err)
     return rc;
 }
 
+/* The tokens were complete: are they still? With --force a run begins anew where they are not. */
+static ErrCode check_finished(TokenPlan *p, const char *stage, bool *done, Err *err)
+{
+    Err why = {0};
+    ErrCode rc = tokensdir_check_files(p->out, &why);
+
+    *done = rc == ERR_OK;
+    if (rc == ERR_OK) return ERR_OK;
+    if (rc != ERR_DATA) return err_set(err, rc, "%s", why.msg);
+    if (!p->force) return err_set(err, rc, "%s: --force makes %s anew", why.msg, p->out);
+    log_warn("tokenize: %s: %s is made anew", why.msg, p->out);
+    if ((rc = wipe(p, err)) != ERR_OK) return rc;
+    return create_plan(p, stage, err);
+}
+
 ErrCode tokenplan_claim(TokenPlan *p, bool *done, Err *err)
 {
     const char *stage = tokenplan_path(p, "stage.json"), *manifest = tokenplan_path(p, "manifest.json");
@@ -185,10 +200,7 @@ ErrCode tokenplan_claim(TokenPlan *p, bool *done, Err *err)
     if ((rc = store_mkdirs(p->out, err)) != ERR_OK) return rc;
     if ((rc = compare_key(p, stage, &planned, &same, err)) != ERR_OK) return rc;
     if ((rc = store_exists(manifest, &finished, err)) != ERR_OK) return rc;
-    if (planned && same) {
-        *done = finished;
-        return ERR_OK;
-    }
+    if (planned && same) return finished ? check_finished(p, stage, done, err) : ERR_OK;
     if (finished && !planned) /* --force replaces tokens, not whatever else is there */
         return err_set(err, ERR_DATA, "%s holds something else: choose another directory", p->out);
     if (!p->force && planned && p->once)
