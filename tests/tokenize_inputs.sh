@@ -95,7 +95,7 @@ none() { # DIR COMMAND...: piece.03 and nothing else
     shift
     status=0
     "$@" -q -o "$dir" -t t.json piece.03 2>err || status=$?
-    { [ $status -eq 4 ] && grep -q 'piece.03: no line is a JSON object with a text ([0-9]* empty_text)' err && [ ! -e "$dir/manifest.json" ]; } ||
+    { [ $status -eq 4 ] && grep -q 'piece.03: all texts are blank' err && [ ! -e "$dir/manifest.json" ]; } ||
         fail "blank texts only: status $status, $(cat err)"
 }
 none none tamis tokenize
@@ -147,6 +147,16 @@ refuse 4 'cut.jsonl.zst at 0: cut off' tamis tokenize --ids -t t.json cut.jsonl.
 refuse 2 'docs is a directory and lines.jsonl is not' tamis tokenize -o no3 -t t.json docs lines.jsonl
 tamis bpe -q --text --vocab-size 270 --special '<|a|>' -o a.json lines.txt
 refuse 4 'a.json: no end-of-document token: .*<|endoftext|> or <｜end▁of▁sentence｜>; bpe --special adds one' tamis tokenize -o no3 -t a.json lines.jsonl
+# Shards of nothing are refused; ids of nothing are none.
+: >nothing.jsonl
+printf '\n\n' >blank.jsonl
+refuse 4 'nothing.jsonl: no text in it' tamis tokenize -q -o nothing1 -t t.json nothing.jsonl
+refuse 4 'stdin: no text in it' tamis tokenize -q -o nothing2 -t t.json -
+refuse 4 'blank.jsonl and others: no text in it' tamis tokenize -q -o nothing3 -t t.json blank.jsonl nothing.jsonl
+refuse 4 'blank.jsonl: all texts are blank' tamis tokenize -q -o nothing4 -t t.json --text blank.jsonl
+[ ! -e nothing1/manifest.json ] || fail "tokens of nothing"
+tamis tokenize --ids -t t.json nothing.jsonl >out || fail "--ids of nothing: status $?"
+[ ! -s out ] || fail "--ids of nothing: $(cat out)"
 refuse 2 'two inputs are called lines.jsonl' tamis tokenize -o no3 -t t.json lines.jsonl ./lines.jsonl
 refuse 2 'standard input is named twice' tamis tokenize --ids -t t.json - -
 refuse 2 'standard input is for one process' tamis tokenize -o no3 -t t.json --task 0/2 -

@@ -59,7 +59,8 @@ void linedrops_add(LineDrops *into, const LineDrops *from);
 /* Warns of them, if any: how many and why, and where the first is. */
 void linedrops_warn(const LineDrops *d, const TokenInput *in);
 
-/* ERR_DATA when JSON Lines had lines that gave no document and none that did, over all parts: they are of another kind. */
+/* ERR_DATA when no line gave a document, over all parts of files: JSON Lines are of another kind then, or there is no text. Where documents
+ * are not asked for, nothing may come of nothing. */
 MUST_USE ErrCode tokeninput_check(const TokenInput *in, const uint64_t lines[LINE_N_REASONS], uint64_t n_docs,
                                   Err *err);
 

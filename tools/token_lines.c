@@ -192,14 +192,20 @@ static ErrCode finish_block(void *ctx, int thread, Err *err)
 
 ErrCode tokeninput_check(const TokenInput *in, const uint64_t lines[LINE_N_REASONS], uint64_t n_docs, Err *err)
 {
+    const char *name = linefile_name(in->spec.path[0]), *others = in->spec.n > 1 ? " and others" : "";
     Buf reasons = {0};
     const uint64_t n = put_reasons(&reasons, lines);
-    const bool bad = n && n_docs == 0 && in->kind == TOKEN_JSONL;
-    ErrCode rc = bad ? buf_ok(&reasons, "a message", err) : ERR_OK;
+    const bool is_json = in->kind == TOKEN_JSONL;
+    ErrCode rc = ERR_OK;
 
-    if (bad && rc == ERR_OK)
-        rc = err_set(err, ERR_DATA, "%s%s: no line is a JSON object with a text (%s); plain text wants --text",
-                     linefile_name(in->spec.path[0]), in->spec.n > 1 ? " and others" : "", buf_cstr(&reasons));
+    if (n_docs || in->kind == TOKEN_DATASETS || (n == 0 && !in->spec.documents))
+        rc = ERR_OK;
+    else if (n == lines[LINE_EMPTY_TEXT])
+        rc = err_set(err, ERR_DATA, "%s%s: %s", name, others, n ? "all texts are blank" : "no text in it");
+    else if ((rc = buf_ok(&reasons, "a message", err)) == ERR_OK)
+        rc = err_set(err, ERR_DATA, "%s%s: no line is a %s (%s)%s", name, others,
+                     is_json ? "JSON object with a text" : "text", buf_cstr(&reasons),
+                     is_json ? "; plain text wants --text" : "");
     buf_clear(&reasons);
     return rc;
 }
