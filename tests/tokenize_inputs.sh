@@ -127,6 +127,11 @@ tamis tokenize --ids -t mark.json lines.jsonl | cmp - want.jsonl || fail "a byte
 { printf '\357\273\277'; cat lines.txt; } >mark.txt
 tamis tokenize --ids -t t.json --text mark.txt | tamis bpe decode --lossless --keep-special t.json | cmp - mark.txt || fail "a byte order mark in plain text"
 
+# A domain that is called as a file of the directory is none.
+printf '{"text":"a","domain":"vocab.bin"}\n{"text":"b","domain":"b"}\n' >domains.jsonl
+tamis tokenize -q -o domains -t t.json domains.jsonl || fail "a domain vocab.bin: status $?"
+{ [ -d domains/default ] && [ -d domains/b ] && [ -f domains/vocab.bin ]; } || fail "a domain vocab.bin: $(ls domains)"
+
 # What does not go.
 refuse() { # STATUS MESSAGE COMMAND...
     want=$1 says=$2

@@ -1,7 +1,7 @@
 #include "tools/token_line.h"
 
 #include "core/json.h"
-#include "shards/shards.h"
+#include "tools/token_streams.h"
 
 const char *const line_reasons[LINE_N_REASONS] = {
     [LINE_TOO_LONG] = "too_long",
@@ -77,6 +77,6 @@ LineReason line_read(Buf *scratch, Span line, LineDoc *out)
     if (!read_object(&s, scratch, value)) return LINE_BAD_JSON;
     if (!value[KEY_TEXT].p) return LINE_NO_TEXT;
     *out = (LineDoc){.text = value[KEY_TEXT], .id = value[KEY_ID], .lang = known_lang(value[KEY_LANG])};
-    if (value[KEY_DOMAIN].n && value[KEY_DOMAIN].n <= STREAM_NAME_MAX) out->domain = value[KEY_DOMAIN];
+    if (domain_fits_stream(value[KEY_DOMAIN])) out->domain = value[KEY_DOMAIN];
     return LINE_N_REASONS;
 }

@@ -28,6 +28,8 @@ TEST(lines_say_what_they_hold_or_why_not)
         {"{\"id\":\"a\\u0041\",\"text\":\"x\",\"lang\":\"fr\",\"domain\":\"\"}", LINE_N_REASONS, "x", NULL, NULL,
          "\"a\\u0041\""},
         {"{\"id\":{\"a\":1},\"lang\":7,\"domain\":null,\"text\":\"x\"}", LINE_N_REASONS, "x", NULL, NULL, NULL},
+        {"{\"domain\":\"manifest.json\",\"text\":\"x\"}", LINE_N_REASONS, "x", NULL, NULL, NULL},
+        {"{\"domain\":\"manifest.jso\",\"text\":\"x\"}", LINE_N_REASONS, "x", "manifest.jso", NULL, NULL},
         {"{\"id\":null,\"lang\":\"code\",\"text\":\"x\"}", LINE_N_REASONS, "x", NULL, "code", NULL},
         {"{}", LINE_NO_TEXT, NULL, NULL, NULL, NULL},
         {"{\"Text\":\"x\"}", LINE_NO_TEXT, NULL, NULL, NULL, NULL},

@@ -116,6 +116,13 @@ static bool is_file_of_directory(const char *name)
     return false;
 }
 
+bool domain_fits_stream(Span domain)
+{
+    char name[STREAM_NAME_MAX + 1];
+
+    return stream_name(domain, name) && !is_file_of_directory(name);
+}
+
 static int compare_names(const void *a, const void *b)
 {
     return strcmp((*(DomainCount *const *)a)->name, (*(DomainCount *const *)b)->name);

@@ -14,6 +14,9 @@ typedef struct {
     char name[STREAM_NAME_MAX + 1]; /* after domainset_name() */
 } DomainCount;
 
+/* Whether a stream can be named after it: it has 1 to STREAM_NAME_MAX bytes, and no file of the directory is called so. */
+bool domain_fits_stream(Span domain);
+
 /* Domains met so far, sorted by their bytes. Zero-initialise. */
 typedef struct {
     DomainCount *v;
