@@ -84,6 +84,8 @@ uint64_t bpecounter_memory(const BpeCounter *c)
     return wordtable_memory(&c->table) + CACHE_BYTES + BATCHES * sizeof *c->batch;
 }
 
+uint64_t bpecounter_text(const BpeCounter *c) { return wordtable_text(&c->table); }
+
 /* --- feeding */
 
 static inline bool is_word(const CachedWord *w, uint64_t lo, uint64_t hi) { return w->lo == lo && w->hi == hi; }

@@ -14,8 +14,9 @@ MUST_USE ErrCode bpecounter_table(BpeCounter *c, WordTable **words, Err *err);
 /* The words of a counter as a list of at most so many symbols. */
 MUST_USE ErrCode bpecounter_list(BpeCounter *c, uint64_t max_symbols, WordList *list, Err *err);
 
-/* What it takes; forgetting the words, not the size of the text. */
+/* What it takes; what its table does of WORDTABLE_MAX_TEXT; forgetting the words, not the size of the text. */
 uint64_t bpecounter_memory(const BpeCounter *c);
+uint64_t bpecounter_text(const BpeCounter *c);
 MUST_USE ErrCode bpecounter_empty(BpeCounter *c, Err *err);
 
 /* How words grew with the text: what there were of them at some time. */

@@ -16,7 +16,7 @@ struct WordGather {
     Exchange *to_first;   /* the same, added up, to rank 0 */
     WordTable giants;     /* words that no value of the exchange can hold */
     WordBuilder builder;  /* of rank 0 */
-    bool spilled;
+    uint64_t n_spills;
 };
 
 static ErrCode open_exchange(Exchange **x, const WordGather *g, Err *err)
@@ -37,6 +37,7 @@ ErrCode wordgather_open(WordGather **out, const GatherSpec *spec, const Par *par
 
     if (rc == ERR_OK) {
         g->spec = *spec;
+        if (g->spec.max_text == 0) g->spec.max_text = WORDTABLE_MAX_TEXT;
         g->par = par;
         g->counter = calloc((size_t)par->threads, sizeof(BpeCounter *));
         g->value = calloc((size_t)par->threads, sizeof *g->value);
@@ -122,18 +123,27 @@ static ErrCode send_words(WordGather *g, int thread, Err *err)
     return rc;
 }
 
+/* Half of what a table holds is more than any one document adds. */
+static bool is_full(const WordGather *g, const BpeCounter *c)
+{
+    return bpecounter_memory(c) > g->spec.memory / 4 / (uint64_t)g->par->threads ||
+           bpecounter_text(c) > g->spec.max_text / 2;
+}
+
 ErrCode wordgather_counter(WordGather *g, int thread, BpeCounter **c, Err *err)
 {
     ErrCode rc = ERR_OK;
 
     *c = g->counter[thread];
-    if (bpecounter_memory(*c) <= g->spec.memory / 4 / (uint64_t)g->par->threads) return ERR_OK;
+    if (!is_full(g, *c)) return ERR_OK;
     rc = send_words(g, thread, err);
     if (rc == ERR_OK) rc = bpecounter_empty(*c, err);
-#pragma omp atomic write
-    g->spilled = true;
+#pragma omp atomic
+    g->n_spills++;
     return rc;
 }
+
+uint64_t wordgather_n_spills(const WordGather *g) { return g->n_spills; }
 
 static ErrCode send_all(WordGather *g, Err *err)
 {
@@ -311,6 +321,15 @@ static ErrCode through_exchange(WordGather *g, Err *err)
 
 /* --- one process, all in memory */
 
+/* One table refers to the words of all of them, and to what their caches still hold. */
+static bool fit_one_table(const WordGather *g)
+{
+    uint64_t text = 0;
+
+    for (size_t i = 0; i < (size_t)g->par->threads; i++) text += bpecounter_text(g->counter[i]);
+    return text <= g->spec.max_text / 4 * 3;
+}
+
 static ErrCode add_words(WordGather *g, const WordTable *words, Err *err)
 {
     WordCursor w = wordcursor(words);
@@ -389,7 +408,8 @@ ErrCode wordgather_finish(WordGather *g, WordList *list, Err *err)
     par_sum_u64(par, &bytes, 1);
     const WordGrowth part = growth(g, bytes / 2);
     ErrCode rc = par_agree(par, wordbuilder_init(&g->builder, g->spec.max_symbols, err), err);
-    if (rc == ERR_OK) rc = par->n_ranks > 1 || g->spilled ? through_exchange(g, err) : merge_here(g, err);
+    if (rc == ERR_OK)
+        rc = par->n_ranks > 1 || g->n_spills || !fit_one_table(g) ? through_exchange(g, err) : merge_here(g, err);
     if (rc == ERR_OK) rc = wordbuilder_finish(&g->builder, list, err);
     if (rc == ERR_OK) {
         list->corpus_bytes = bytes;

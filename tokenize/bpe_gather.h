@@ -11,6 +11,7 @@
 typedef struct {
     uint64_t memory;      /* of this process, for counting and gathering */
     uint64_t max_symbols; /* of the list */
+    uint64_t max_text;    /* of words in memory, as wordtable_text(); 0: WORDTABLE_MAX_TEXT */
     const Pretokenizer *pretokenizer;
     const char *scratch; /* directory for what does not fit */
 } GatherSpec;
@@ -22,6 +23,8 @@ void wordgather_close(WordGather *g); /* NULL is fine */
 const Pretokenizer *wordgather_pretokenizer(const WordGather *g);
 /* The counter of a thread, 0 <= thread < par->threads; to be asked for each document. */
 MUST_USE ErrCode wordgather_counter(WordGather *g, int thread, BpeCounter **c, Err *err);
+/* How often words left a counter for what did not fit. */
+uint64_t wordgather_n_spills(const WordGather *g);
 /* Rank 0 gets the list, with the size of the text of all; the others an empty one. */
 MUST_USE ErrCode wordgather_finish(WordGather *g, WordList *list, Err *err);
 

@@ -180,21 +180,22 @@ void bpeinput_describe(const BpeInput *in, Buf *inputs, Buf *contents)
 
 /* --- counting */
 
-static ErrCode count_text(BpeInput *in, int thread, Span text, Err *err)
+/* What is counted of a text, and where. */
+static ErrCode begin_text(BpeInput *in, int thread, Span *text, BpeCounter **c, Err *err)
 {
-    BpeCounter *c;
-    ErrCode rc = wordgather_counter(in->words, thread, &c, err);
+    ErrCode rc = wordgather_counter(in->words, thread, c, err);
 
-    if (rc == ERR_OK && in->nfc) rc = nfc_text(text, &in->normalized[thread], &text, err);
-    return rc == ERR_OK ? bpecounter_feed(c, text, err) : rc;
+    return rc == ERR_OK && in->nfc ? nfc_text(*text, &in->normalized[thread], text, err) : rc;
 }
 
 /* A document or line: what the pre-tokenizer gives up is left out, all of it. */
 static ErrCode count_one(BpeInput *in, int thread, Span text, Err *err)
 {
-    ErrCode rc = count_text(in, thread, text, err);
+    BpeCounter *c;
+    ErrCode rc = begin_text(in, thread, &text, &c, err);
 
-    if (rc == ERR_OK) in->docs[thread].n_taken++;
+    if (rc != ERR_OK) return rc;
+    if ((rc = bpecounter_feed(c, text, err)) == ERR_OK) in->docs[thread].n_taken++;
     if (rc != ERR_LIMIT) return rc;
     log_debug("bpe: a text of %zu bytes is left out: %s", text.n, err->msg);
     in->docs[thread].n_dropped[BPE_TOO_MANY_STEPS]++;
@@ -292,6 +293,8 @@ static ErrCode read_chunk(BpeInput *in, const Chunk *c, int thread, Err *err)
 static ErrCode count_block(BpeInput *in, int thread, Span text, Err *err)
 {
     Buf *repaired = &in->repaired[thread];
+    uint64_t n = 0;
+    BpeCounter *c;
     ErrCode rc;
 
     if (text.n == 0) return ERR_OK;
@@ -302,8 +305,9 @@ static ErrCode count_block(BpeInput *in, int thread, Span text, Err *err)
         text = buf_span(repaired);
     }
     if (!pretokenizer_is_of_lines(wordgather_pretokenizer(in->words))) return count_lines(in, thread, text, err);
-    rc = count_text(in, thread, text, err);
-    if (rc == ERR_OK) in->docs[thread].n_taken += n_lines(text);
+    n = n_lines(text);
+    if ((rc = begin_text(in, thread, &text, &c, err)) == ERR_OK) rc = bpecounter_feed(c, text, err);
+    if (rc == ERR_OK) in->docs[thread].n_taken += n;
     return rc;
 }
 

@@ -283,7 +283,9 @@ static ErrCode count(const BpeRun *run, const BpePlan *plan, BpeInput *in, WordL
     if (rc == ERR_OK) rc = par_agree(par, bpeinput_count(in, g, nfc, &totals->docs, err), err);
     par_sum_u64(par, &totals->docs.n_taken, 1);
     par_sum_u64(par, totals->docs.n_dropped, BPE_N_DROPS);
-    log_debug("bpe: counted in %.2f s of the processor", cpu_seconds() - began);
+    if (rc == ERR_OK)
+        log_debug("bpe: counted in %.2f s of the processor; words left memory %" PRIu64 " times",
+                  cpu_seconds() - began, wordgather_n_spills(g));
     if (rc == ERR_OK) rc = wordgather_finish(g, words, err);
     wordgather_close(g);
     if (rc == ERR_OK) event_end(counting, totals->docs.n_taken, words->corpus_bytes);

@@ -90,6 +90,8 @@ uint64_t wordtable_memory(const WordTable *t)
            t->cap_text * sizeof *t->text;
 }
 
+uint64_t wordtable_text(const WordTable *t) { return (uint64_t)t->n_text << BLOCK_BITS; }
+
 /* --- words */
 
 static inline uint8_t *kept_at(const WordTable *t, uint32_t place)
@@ -109,7 +111,8 @@ static inline Span kept_word(const uint8_t *kept)
 
 static ErrCode too_much(Err *err)
 {
-    return err_set(err, ERR_LIMIT, "more than %d GiB of distinct words", (int)(WORDTABLE_MAX_TEXT >> 30));
+    return err_set(err, ERR_NOMEM, "more than %d GiB of distinct words in one table",
+                   (int)(WORDTABLE_MAX_TEXT >> 30));
 }
 
 /* A block for n bytes; where it is longer than one, the next ones' places in the list belong to it too. */

@@ -49,6 +49,8 @@ typedef struct {
 MUST_USE ErrCode wordtable_init(WordTable *t, Err *err);
 void wordtable_clear(WordTable *t);
 uint64_t wordtable_memory(const WordTable *t);
+/* What the words, with what is before each of them, take of WORDTABLE_MAX_TEXT. */
+uint64_t wordtable_text(const WordTable *t);
 
 /* The tag of a word: any hash of it, as long as it is always the same. */
 static inline uint32_t word_tag(uint64_t hash)
@@ -67,7 +69,7 @@ static inline void wordtable_ask(const WordTable *t, uint32_t tag)
 /* Asks for the word that this tag probably is. */
 void wordtable_ask_word(const WordTable *t, uint32_t tag);
 
-/* A word, `count` times more. ERR_LIMIT when all words are more than WORDTABLE_MAX_TEXT. */
+/* A word, `count` times more. ERR_NOMEM also when all words are more than WORDTABLE_MAX_TEXT. */
 MUST_USE ErrCode wordtable_add(WordTable *t, Span word, uint32_t tag, uint64_t count, Err *err);
 /* The same of a word of up to 15 bytes as a key (tokenize/word_key.h). */
 MUST_USE ErrCode wordtable_add_short(WordTable *t, uint64_t lo, uint64_t hi, uint32_t tag, uint64_t count, Err *err);

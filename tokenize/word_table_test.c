@@ -128,6 +128,25 @@ TEST(words_and_their_counts)
     buf_clear(&text);
 }
 
+/* A table that is full is no fault of the text at hand: never ERR_LIMIT, which would leave that out. */
+TEST(a_full_table_ends_the_run)
+{
+    BpeCounter *c;
+    WordTable *words;
+    Err err = {0};
+
+    CHECK_OK(bpecounter_new(&c, &pretokenizer_deepseek_llm, &err), &err);
+    CHECK_OK(bpecounter_table(c, &words, &err), &err);
+    CHECK_OK(wordtable_add(words, SPAN_LIT("a word of words"), 1, 1, &err), &err);
+    const size_t n_text = words->n_text, left = words->block_left;
+    words->n_text = (size_t)(WORDTABLE_MAX_TEXT >> 18), words->block_left = 0;
+    CHECK_INT(WORDTABLE_MAX_TEXT, bpecounter_text(c));
+    CHECK_INT(ERR_NOMEM, bpecounter_feed(c, SPAN_LIT("supercalifragilistic"), &err));
+    CHECK_INT(0, bpecounter_bytes(c));
+    words->n_text = n_text, words->block_left = left;
+    bpecounter_free(c);
+}
+
 TEST(shares_add_up)
 {
     CountedList want = {0}, have = {0};
