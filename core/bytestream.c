@@ -18,6 +18,7 @@ struct ByteStream {
     InFile *file; /* NULL: `bytes` are read, or standard input */
     Span bytes;
     bool is_stdin; /* its `size` is UINT64_MAX until its end is seen */
+    bool soon;     /* of standard input: what is there is enough, unless it is compressed */
     StreamCoding coding;
     bool warc;
 
@@ -47,7 +48,20 @@ struct ByteStream {
 static uint64_t stored_pos(const ByteStream *s) { return s->stored_at + s->used_n; }
 static Span stored_view(const ByteStream *s) { return span(s->stored + s->used_n, s->stored_n - s->used_n); }
 
-/* Appends n stored bytes, fewer at the end of standard input. */
+/* It begins as something packed does, as far as it goes (coding_of()). */
+static bool may_be_packed(Span v)
+{
+    static const uint8_t magic[][4] = {{0x1f, 0x8b}, {0x28, 0xb5, 0x2f, 0xfd}, {0x50, 0x2a, 0x4d, 0x18}};
+    static const uint8_t mask[] = {0xff, 0xff, 0xf0}; /* of the first byte */
+
+    for (size_t i = 0; i < sizeof magic / sizeof *magic; i++) {
+        const size_t size = i == 0 ? 2 : 4, n = v.n < size ? v.n : size;
+        if (n == 0 || ((v.p[0] & mask[i]) == magic[i][0] && memcmp(v.p + 1, magic[i] + 1, n - 1) == 0)) return true;
+    }
+    return false;
+}
+
+/* Appends n stored bytes; fewer at the end of standard input, or where some are enough. */
 static ErrCode refill_stdin(ByteStream *s, size_t n, Err *err)
 {
     while (n) {
@@ -63,6 +77,7 @@ static ErrCode refill_stdin(ByteStream *s, size_t n, Err *err)
         }
         s->stored_n += (size_t)got;
         n -= (size_t)got;
+        if (s->soon && (s->stored_at || !may_be_packed(span(s->stored, s->stored_n)))) break;
     }
     return ERR_OK;
 }
@@ -73,7 +88,7 @@ static ErrCode refill(ByteStream *s, Err *err)
     size_t left = s->stored_n - s->used_n;
     ErrCode rc;
 
-    if ((left && left >= s->stored_cap / 2) || s->stored_at + s->stored_n == s->size) return ERR_OK;
+    if ((left && (s->soon || left >= s->stored_cap / 2)) || s->stored_at + s->stored_n == s->size) return ERR_OK;
     memmove(s->stored, s->stored + s->used_n, left);
     s->stored_at += s->used_n;
     s->used_n = 0;
@@ -406,13 +421,14 @@ ErrCode stream_open(ByteStream **out, const char *path, uint64_t begin, bool war
     return start(out, s, begin, err);
 }
 
-ErrCode stream_open_stdin(ByteStream **out, Err *err)
+ErrCode stream_open_stdin(ByteStream **out, bool soon, Err *err)
 {
     ByteStream *s = calloc(1, sizeof *s);
 
     *out = NULL;
     if (!s) return err_nomem(err, "an input");
     s->is_stdin = true;
+    s->soon = soon;
     s->size = UINT64_MAX;
     return start(out, s, 0, err);
 }

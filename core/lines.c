@@ -9,6 +9,7 @@ struct LineFile {
     const char *path;
     ByteStream *stream;
     uint64_t line, at; /* of the next block */
+    bool soon;
 };
 
 ErrCode lines_are_packed(InFile *f, bool *packed, Err *err)
@@ -21,7 +22,7 @@ ErrCode lines_are_packed(InFile *f, bool *packed, Err *err)
     return rc;
 }
 
-ErrCode linefile_open(LineFile **out, const char *path, Err *err)
+ErrCode linefile_open(LineFile **out, const char *path, bool soon, Err *err)
 {
     LineFile *f = calloc(1, sizeof *f);
     ErrCode rc;
@@ -30,7 +31,8 @@ ErrCode linefile_open(LineFile **out, const char *path, Err *err)
     if (!f) return err_nomem(err, "an input");
     const bool is_stdin = strcmp(path, "-") == 0;
     f->path = is_stdin ? "standard input" : path;
-    rc = is_stdin ? stream_open_stdin(&f->stream, err) : stream_open(&f->stream, path, 0, false, err);
+    f->soon = is_stdin && soon;
+    rc = is_stdin ? stream_open_stdin(&f->stream, soon, err) : stream_open(&f->stream, path, 0, false, err);
     if (rc == ERR_OK)
         *out = f;
     else
@@ -97,7 +99,7 @@ static uint64_t count_line_ends(Span s)
 
 ErrCode linefile_next(LineFile *f, LineBlock *b, bool *end, Err *err)
 {
-    size_t want = LINES_BLOCK_BYTES, n = 0;
+    size_t want = f->soon ? 1 : LINES_BLOCK_BYTES, n = 0, seen = 0;
     Span v;
     ErrCode rc;
 
@@ -107,8 +109,10 @@ ErrCode linefile_next(LineFile *f, LineBlock *b, bool *end, Err *err)
         if ((rc = stream_need(f->stream, want, err)) != ERR_OK) return rc;
         v = stream_view(f->stream);
         if (v.n < want && (rc = check_break(f, err)) != ERR_OK) return rc;
-        if ((n = whole_lines(v)) > 0 || v.n < want || v.n > LINES_MAX_BYTES) break;
-        want = v.n < LINES_MAX_BYTES / 2 ? v.n * 2 : (size_t)LINES_MAX_BYTES + 1;
+        if ((n = whole_lines(span_from(v, seen))) > 0) n += seen;
+        if (n > 0 || v.n < want || v.n > LINES_MAX_BYTES) break;
+        seen = v.n;
+        want = f->soon ? v.n + 1 : v.n < LINES_MAX_BYTES / 2 ? v.n * 2 : (size_t)LINES_MAX_BYTES + 1;
     }
     *end = v.n == 0;
     if (*end) return ERR_OK;
@@ -124,7 +128,7 @@ ErrCode linefile_next(LineFile *f, LineBlock *b, bool *end, Err *err)
 ErrCode linefiles_next(LineFiles *l, LineBlock *b, uint32_t *file, bool *end, Err *err)
 {
     for (; l->at < l->end; l->at++) {
-        ErrCode rc = l->file ? ERR_OK : linefile_open(&l->file, l->path[l->at], err);
+        ErrCode rc = l->file ? ERR_OK : linefile_open(&l->file, l->path[l->at], l->soon, err);
         bool file_end = false;
         if (rc == ERR_OK) rc = linefile_next(l->file, b, &file_end, err);
         *file = l->at;

@@ -20,16 +20,18 @@ typedef struct {
 MUST_USE ErrCode lines_are_packed(InFile *f, bool *packed, Err *err);
 
 typedef struct LineFile LineFile;
-/* "-": standard input. */
-MUST_USE ErrCode linefile_open(LineFile **f, const char *path, Err *err);
+/* "-": standard input. `soon`: a block of it has the lines that are there and waits for no more, so that who talks line by line is answered;
+ * blocks are cut otherwise each time. */
+MUST_USE ErrCode linefile_open(LineFile **f, const char *path, bool soon, Err *err);
 void linefile_close(LineFile *f);
 /* Replaces *b; *end: there are no more lines, and *b is empty. ERR_DATA where the file does not decompress. */
 MUST_USE ErrCode linefile_next(LineFile *f, LineBlock *b, bool *end, Err *err);
 
-/* Files one behind the other. Set path and end; zero the rest. */
+/* Files one behind the other. Set path, end and soon; zero the rest. */
 typedef struct {
     const char *const *path;
     uint32_t at, end; /* path[at] is read, path[end] is not */
+    bool soon;        /* as of linefile_open() */
     LineFile *file;   /* NULL: not open yet */
 } LineFiles;
 /* The same over all of them; *file: the number of the block's path, also of one that failed. */

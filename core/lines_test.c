@@ -41,7 +41,7 @@ static void check_file(const char *path, Span text)
     bool end = false;
     Err err = {0};
 
-    CHECK_OK(linefile_open(&f, path, &err), &err);
+    CHECK_OK(linefile_open(&f, path, false, &err), &err);
     for (;;) {
         CHECK_OK(linefile_next(f, &b, &end, &err), &err);
         if (end) break;
@@ -106,7 +106,7 @@ TEST(what_does_not_decompress_is_named_with_its_place)
         else
             memset(packed.p + packed.n / 2, 0xff, 64);
         write_file(path, buf_span(&packed));
-        CHECK_OK(linefile_open(&f, path, &err), &err);
+        CHECK_OK(linefile_open(&f, path, false, &err), &err);
         while (rc == ERR_OK && !end) rc = linefile_next(f, &b, &end, &err);
         CHECK_INT(ERR_DATA, rc);
         CHECK(strstr(err.msg, path) && strstr(err.msg, " at 0: "));
@@ -128,7 +128,7 @@ static void check_long(uint64_t n, bool too_long)
     snprintf(path, sizeof path, "%s/long", check_tmpdir());
     FILE *out = fopen(path, "w");
     CHECK(out && fseek(out, (long)n, SEEK_SET) == 0 && fputs("\nshort\n", out) >= 0 && fclose(out) == 0);
-    CHECK_OK(linefile_open(&f, path, &err), &err);
+    CHECK_OK(linefile_open(&f, path, false, &err), &err);
     CHECK_OK(linefile_next(f, &b, &end, &err), &err);
     CHECK(!end && b.too_long == too_long && b.first_line == 0);
     if (too_long) {

@@ -37,6 +37,31 @@ tamis tokenize --ids --plain -t t.json lines.jsonl >plain
 ! cmp -s plain want.jsonl || fail "--plain changes nothing"
 tamis bpe decode --lossless --keep-special --ids want.jsonl t.json | cmp - lines.txt || fail "the ids are not the text"
 
+# Who talks line by line is answered line by line, also in pieces, and the first letter may be the first byte of a packed file.
+mkfifo talk
+tamis tokenize --ids -t t.json <talk >answers &
+pid=$!
+exec 3>talk
+answered() { # N LINES
+    tries=0
+    while [ "$(wc -l <answers)" -lt "$1" ]; do
+        tries=$((tries + 1))
+        [ $tries -lt 600 ] || fail "line $1 was not answered"
+        sleep 0.1
+    done
+}
+printf 'T' >&3
+sleep 0.1
+printf 'water\n' >&3
+answered 1
+printf 'wat' >&3
+sleep 0.1
+printf 'er\n\nP' >&3
+answered 3
+exec 3>&-
+wait $pid || fail "talking: status $?"
+printf 'Twater\nwater\n\nP' | tamis tokenize --ids -t t.json - --text | sed 's/.*"ids":\(.*\)}/\1/' | cmp - answers || fail "talking: $(cat answers)"
+
 # The verbs that look at texts read the same files.
 tamis bpe stats --json --text t.json lines.txt | sed 's/lines.txt/NAME/' >want.stats
 [ "$(field want.stats text_bytes)" -eq "$(wc -c <lines.txt)" ] || fail "stats: $(field want.stats text_bytes) bytes"

@@ -26,7 +26,7 @@ static ErrCode print(Buf *out, Err *err)
 {
     ErrCode rc = buf_ok(out, "token ids", err);
 
-    if (rc == ERR_OK && out->n && fwrite(out->p, 1, out->n, stdout) != out->n)
+    if (rc == ERR_OK && out->n && (fwrite(out->p, 1, out->n, stdout) != out->n || fflush(stdout) != 0))
         rc = err_sys(err, "cannot write to standard output");
     buf_recycle(out);
     return rc;

@@ -67,7 +67,7 @@ MUST_USE ErrCode tokeninput_check(const TokenInput *in, const uint64_t lines[LIN
 /* Gives all documents of parts [begin, end), in no order. Adds to *drops. */
 MUST_USE ErrCode tokeninput_scan(const TokenInput *in, int threads, uint32_t begin, uint32_t end, TokenEach each,
                                  void *ctx, LineDrops *drops, Progress *progress, Err *err);
-/* The same of all parts, by blocks in order, and tokeninput_check(). */
+/* The same of all parts, by blocks in order, and tokeninput_check(). Lines of standard input are given as soon as they are there. */
 MUST_USE ErrCode tokeninput_show(const TokenInput *in, int threads, TokenEach each, TokenDone done, void *ctx,
                                  LineDrops *drops, Progress *progress, Err *err);
 

@@ -31,7 +31,7 @@ ErrCode tokenlines_check(const char *path, Err *err)
     ErrCode rc;
 
     if (has_lines_name(path)) return ERR_OK;
-    rc = linefile_open(&f, path, err);
+    rc = linefile_open(&f, path, false, err);
     if (rc == ERR_OK) rc = linefile_next(f, &b, &end, err);
     Span rest = buf_span(&b.bytes), line = {NULL, 0};
     while (rest.n && span_trim(line).n == 0) line = line_take(&rest);
@@ -215,7 +215,7 @@ ErrCode tokenlines_read(const TokenInput *in, int threads, uint32_t begin, uint3
 {
     const Turns turns = {take_block, give_block, done ? finish_block : NULL};
     LineScan s = {.in = in,
-                  .files = {.path = in->spec.path, .at = begin, .end = end},
+                  .files = {.path = in->spec.path, .at = begin, .end = end, .soon = done != NULL},
                   .each = each,
                   .done = done,
                   .ctx = ctx,
