@@ -193,6 +193,11 @@ done
 status=0
 train --memory 30M -o memory.json 2>log || status=$?
 { [ $status -eq 2 ] && grep -q -- '--memory is too small: 6000 tokens take at least 43M' log; } || fail "--memory 30M: status $status, $(cat log)"
+# Many threads are no more than the memory has counters for: else each of them is full at once.
+tamis bpe -v --text -n 300 --memory 60M -j 64 -o threads.json text 2>log || fail "--memory 60M, 64 threads: status $?"
+grep -q 'words left memory 0 times' log || fail "--memory 60M, 64 threads: $(grep 'left memory' log)"
+tamis bpe -q --text -n 300 -j 1 -o thread.json text || fail "status $?"
+cmp thread.json threads.json || fail "--memory 60M, 64 threads: another tokenizer"
 # A text file is lines, to every pre-tokenizer: of the ends of empty ones nothing is merged, whatever the chunks are.
 awk 'BEGIN { for (i = 0; i < 600000; i++) print "" }' >blank
 for threads in 1 64; do

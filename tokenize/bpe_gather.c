@@ -5,11 +5,13 @@
 #include <omp.h>
 #include <stdlib.h>
 
+/* A counter takes 0.7 MB before it has a word; of less than so much it would be full all the time. */
+enum { COUNTER_LEAST = 3 << 19 };
 enum { PARTITIONS = 4096, COUNT_BYTES = 8, WORD_MAX = EXCHANGE_MAX_VALUE - 64 };
 
 struct WordGather {
     GatherSpec spec;
-    const Par *par;
+    Par par;              /* of few threads where memory is little */
     BpeCounter **counter; /* one a thread */
     Buf *value;           /* one a thread */
     Exchange *x;          /* words with their counts, from every thread */
@@ -27,7 +29,14 @@ static ErrCode open_exchange(Exchange **x, const WordGather *g, Err *err)
                                .memory = g->spec.memory / 8,
                                .scratch = g->spec.scratch};
 
-    return par_agree(g->par, exchange_open(x, &spec, g->par, err), err);
+    return par_agree(&g->par, exchange_open(x, &spec, &g->par, err), err);
+}
+
+static int counting_threads(const GatherSpec *spec, const Par *par)
+{
+    const uint64_t fit = spec->memory / 4 / COUNTER_LEAST;
+
+    return fit >= (uint64_t)par->threads ? par->threads : fit ? (int)fit : 1;
 }
 
 ErrCode wordgather_open(WordGather **out, const GatherSpec *spec, const Par *par, Err *err)
@@ -38,7 +47,9 @@ ErrCode wordgather_open(WordGather **out, const GatherSpec *spec, const Par *par
     if (rc == ERR_OK) {
         g->spec = *spec;
         if (g->spec.max_text == 0) g->spec.max_text = WORDTABLE_MAX_TEXT;
-        g->par = par;
+        g->par = *par;
+        g->par.threads = counting_threads(spec, par);
+        par = &g->par;
         g->counter = calloc((size_t)par->threads, sizeof(BpeCounter *));
         g->value = calloc((size_t)par->threads, sizeof *g->value);
         if (!g->counter || !g->value) rc = err_nomem(err, "word counts");
@@ -52,9 +63,11 @@ ErrCode wordgather_open(WordGather **out, const GatherSpec *spec, const Par *par
 
 const Pretokenizer *wordgather_pretokenizer(const WordGather *g) { return g->spec.pretokenizer; }
 
+const Par *wordgather_par(const WordGather *g) { return &g->par; }
+
 static void drop_counters(WordGather *g)
 {
-    for (int i = 0; g->counter && i < g->par->threads; i++) {
+    for (int i = 0; g->counter && i < g->par.threads; i++) {
         bpecounter_free(g->counter[i]);
         g->counter[i] = NULL;
     }
@@ -64,7 +77,7 @@ void wordgather_close(WordGather *g)
 {
     if (!g) return;
     drop_counters(g);
-    for (int i = 0; g->value && i < g->par->threads; i++) buf_clear(&g->value[i]);
+    for (int i = 0; g->value && i < g->par.threads; i++) buf_clear(&g->value[i]);
     exchange_close(g->x);
     exchange_close(g->to_first);
     wordtable_clear(&g->giants);
@@ -126,7 +139,7 @@ static ErrCode send_words(WordGather *g, int thread, Err *err)
 /* Half of what a table holds is more than any one document adds. */
 static bool is_full(const WordGather *g, const BpeCounter *c)
 {
-    return bpecounter_memory(c) > g->spec.memory / 4 / (uint64_t)g->par->threads ||
+    return bpecounter_memory(c) > g->spec.memory / 4 / (uint64_t)g->par.threads ||
            bpecounter_text(c) > g->spec.max_text / 2;
 }
 
@@ -147,7 +160,7 @@ uint64_t wordgather_n_spills(const WordGather *g) { return g->n_spills; }
 
 static ErrCode send_all(WordGather *g, Err *err)
 {
-    int threads = g->par->threads;
+    int threads = g->par.threads;
     ErrCode *rc_of = calloc((size_t)threads, sizeof *rc_of), rc;
     Err *err_of = calloc((size_t)threads, sizeof *err_of);
 
@@ -231,7 +244,7 @@ static ErrCode send_giants(WordGather *g, Err *err)
     for (uint32_t i = 0; rc == ERR_OK && wordcursor_next(&w); i++) {
         hash128_put(key, hash128(w.word));
         first_key(key, KIND_GIANT);
-        be64_put(head, (uint64_t)g->par->rank << 32 | i);
+        be64_put(head, (uint64_t)g->par.rank << 32 | i);
         le64_put(head + 16, w.count);
         for (size_t at = 0; at < w.word.n && rc == ERR_OK; at += WORD_MAX) {
             be64_put(head + 8, at / WORD_MAX);
@@ -294,7 +307,7 @@ static ErrCode take_words(void *ctx, int thread, uint32_t partition, ExchangeGro
 
 static ErrCode send_to_first(WordGather *g, Err *err)
 {
-    const Par *par = g->par;
+    const Par *par = &g->par;
     ErrCode rc = open_exchange(&g->to_first, g, err);
 
     if (rc == ERR_OK) rc = exchange_each(g->x, add_up, g, err);
@@ -309,7 +322,7 @@ static ErrCode send_to_first(WordGather *g, Err *err)
 
 static ErrCode through_exchange(WordGather *g, Err *err)
 {
-    const Par *par = g->par;
+    const Par *par = &g->par;
     ErrCode rc = par_agree(par, send_all(g, err), err);
 
     if (rc == ERR_OK) rc = par_agree(par, exchange_flip(g->x, err), err);
@@ -326,7 +339,7 @@ static bool fit_one_table(const WordGather *g)
 {
     uint64_t text = 0;
 
-    for (size_t i = 0; i < (size_t)g->par->threads; i++) text += bpecounter_text(g->counter[i]);
+    for (size_t i = 0; i < (size_t)g->par.threads; i++) text += bpecounter_text(g->counter[i]);
     return text <= g->spec.max_text / 4 * 3;
 }
 
@@ -352,7 +365,7 @@ static ErrCode take_share(WordTable *into, WordTable *const *from, int k, int n,
 
 static ErrCode join_counters(WordGather *g, WordTable *share, WordTable **from, Err *err)
 {
-    int n = g->par->threads;
+    int n = g->par.threads;
     ErrCode *rc_of = calloc((size_t)n, sizeof *rc_of), rc = ERR_OK;
     Err *err_of = calloc((size_t)n, sizeof *err_of);
 
@@ -371,7 +384,7 @@ static ErrCode join_counters(WordGather *g, WordTable *share, WordTable **from, 
 
 static ErrCode merge_here(WordGather *g, Err *err)
 {
-    size_t n = (size_t)g->par->threads;
+    size_t n = (size_t)g->par.threads;
     WordTable *share = calloc(n, sizeof *share), **from = calloc(n, sizeof *from);
     ErrCode rc = share && from ? ERR_OK : err_nomem(err, "word counts");
 
@@ -392,7 +405,7 @@ static WordGrowth growth(const WordGather *g, uint64_t most)
 {
     WordGrowth latest = {0};
 
-    for (int i = 0; i < g->par->threads; i++) {
+    for (int i = 0; i < g->par.threads; i++) {
         WordGrowth of = bpecounter_growth(g->counter[i], most);
         if (of.text_bytes > latest.text_bytes) latest = of;
     }
@@ -401,7 +414,7 @@ static WordGrowth growth(const WordGather *g, uint64_t most)
 
 ErrCode wordgather_finish(WordGather *g, WordList *list, Err *err)
 {
-    const Par *par = g->par;
+    const Par *par = &g->par;
     uint64_t bytes = 0;
 
     for (int i = 0; i < par->threads; i++) bytes += bpecounter_bytes(g->counter[i]);

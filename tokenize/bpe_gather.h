@@ -21,7 +21,9 @@ typedef struct WordGather WordGather;
 MUST_USE ErrCode wordgather_open(WordGather **g, const GatherSpec *spec, const Par *par, Err *err);
 void wordgather_close(WordGather *g); /* NULL is fine */
 const Pretokenizer *wordgather_pretokenizer(const WordGather *g);
-/* The counter of a thread, 0 <= thread < par->threads; to be asked for each document. */
+/* The ranks, and as many of the threads as have counters of a sensible size in the memory. Lives as long as g. */
+const Par *wordgather_par(const WordGather *g);
+/* The counter of a thread, 0 <= thread < those of wordgather_par(); to be asked for each document. */
 MUST_USE ErrCode wordgather_counter(WordGather *g, int thread, BpeCounter **c, Err *err);
 /* How often words left a counter for what did not fit. */
 uint64_t wordgather_n_spills(const WordGather *g);

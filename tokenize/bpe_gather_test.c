@@ -47,6 +47,21 @@ static GatherSpec spec_of(uint64_t memory)
                         .scratch = check_tmpdir()};
 }
 
+/* Its counters with all threads would be full before they have a word. */
+TEST(little_memory_is_of_fewer_threads)
+{
+    const GatherSpec spec = spec_of(12 << 20);
+    const Par par = par_alone(64);
+    WordGather *g;
+    Err err = {0};
+
+    CHECK_OK(wordgather_open(&g, &spec, &par, &err), &err);
+    CHECK_INT(2, wordgather_par(g)->threads);
+    wordgather_close(g);
+    CHECK_INT(0, gather(&spec, 2, 40).n_spills);
+    CHECK(gather(&spec, 2, 1000).n_spills > 0);
+}
+
 /* When a table can have no more of them, or one table not those of all threads. */
 TEST(words_beyond_a_table)
 {

@@ -320,7 +320,7 @@ static ErrCode count_chunk(BpeInput *in, const Chunk *c, int thread, Err *err)
 
 static ErrCode count_files(BpeInput *in, Progress *progress, Err *err)
 {
-    const Par *par = in->source.par;
+    const Par *par = wordgather_par(in->words);
     size_t ranks = (size_t)par->n_ranks, rank = (size_t)par->rank;
     size_t begin = in->n_chunks * rank / ranks, end = in->n_chunks * (rank + 1) / ranks;
     ErrCode *rc_of = calloc(in->n_chunks + 1, sizeof *rc_of), rc;
@@ -387,7 +387,7 @@ static ErrCode show_block(void *ctx, int thread, Err *err)
 static int unpacking_threads(const BpeInput *in)
 {
     const uint64_t fit = in->source.memory / 64 / LINES_BLOCK_BYTES;
-    const int all = in->source.par->threads;
+    const int all = wordgather_par(in->words)->threads;
 
     if (in->source.memory == 0 || fit > (uint64_t)all) return all;
     return fit ? (int)fit : 1;
@@ -414,7 +414,7 @@ static ErrCode count_packed(BpeInput *in, Progress *progress, Err *err)
 
 ErrCode bpeinput_count(BpeInput *in, WordGather *words, bool nfc, BpeDocs *docs, Err *err)
 {
-    const Par *par = in->source.par;
+    const Par *par = wordgather_par(words);
     Progress *progress = NULL;
     ErrCode rc = progress_start(&progress, "bpe: counting words",
                                 in->set ? datasetset_text_bytes(in->set) : in->text_bytes, err);
