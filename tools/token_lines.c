@@ -192,17 +192,16 @@ static ErrCode finish_block(void *ctx, int thread, Err *err)
 
 ErrCode tokeninput_check(const TokenInput *in, const uint64_t lines[LINE_N_REASONS], uint64_t n_docs, Err *err)
 {
+    if (n_docs || in->kind == TOKEN_DATASETS) return ERR_OK;
     const char *name = linefile_name(in->spec.path[0]), *others = in->spec.n > 1 ? " and others" : "";
+    const bool is_json = in->kind == TOKEN_JSONL;
     Buf reasons = {0};
     const uint64_t n = put_reasons(&reasons, lines);
-    const bool is_json = in->kind == TOKEN_JSONL;
-    ErrCode rc = ERR_OK;
-
-    if (n_docs || in->kind == TOKEN_DATASETS || (n == 0 && !in->spec.documents))
-        rc = ERR_OK;
-    else if (n == lines[LINE_EMPTY_TEXT])
+    ErrCode rc = buf_ok(&reasons, "a message", err);
+    const bool wrong = rc == ERR_OK && (n || in->spec.documents);
+    if (wrong && n == lines[LINE_EMPTY_TEXT])
         rc = err_set(err, ERR_DATA, "%s%s: %s", name, others, n ? "all texts are blank" : "no text in it");
-    else if ((rc = buf_ok(&reasons, "a message", err)) == ERR_OK)
+    else if (wrong)
         rc = err_set(err, ERR_DATA, "%s%s: no line is a %s (%s)%s", name, others,
                      is_json ? "JSON object with a text" : "text", buf_cstr(&reasons),
                      is_json ? "; plain text wants --text" : "");
