@@ -83,7 +83,11 @@ for j in 1 3; do
     cmp twice.json long.$j.json || fail "a long line: another tokenizer"
     [ "$(field long.$j.json.manifest.json n_docs)-$(field long.$j.json.manifest.json line_too_long)" = 120-1 ] || fail "a long line: $(cat long.$j.json.manifest.json)"
     n=$(sed -n 's/^rchar: //p' io)
-    [ "${n:-0}" -lt $((1100 << 20)) ] || fail "a long line of 700 MiB: $n bytes were read"
+    if [ -n "$n" ]; then
+        { [ "$n" -ge $((700 << 20)) ] && [ "$n" -lt $((1100 << 20)) ]; } || fail "a long line of 700 MiB: $n bytes were read"
+    else
+        echo "hostile texts: how much is read of a long line is not checked, /proc/PID/io cannot be read here"
+    fi
 done
 status=0
 { echo '[1]' && head -c 268435457 /dev/zero; } | tamis bpe decode base.json >back 2>log || status=$?

@@ -38,10 +38,10 @@ tamis tokenize --ids --plain -t t.json lines.jsonl >plain
 tamis bpe decode --lossless --keep-special --ids want.jsonl t.json | cmp - lines.txt || fail "the ids are not the text"
 
 # Who talks line by line is answered line by line, also in pieces, and the first letter may be the first byte of a packed file.
-mkfifo talk
-tamis tokenize --ids -t t.json <talk >answers &
+mkfifo talk.fifo
+tamis tokenize --ids -t t.json <talk.fifo >answers &
 pid=$!
-exec 3>talk
+exec 3>talk.fifo
 answered() { # N LINES
     tries=0
     while [ "$(wc -l <answers)" -lt "$1" ]; do
