@@ -5,7 +5,7 @@
  * and ignoring case does not take one character for two.
  *
  * A run of bytes that are no UTF-8 is a pretoken of its own, since no pattern can say anything about it. Steps of matching are counted, and a text
- * that takes more than some thousands a byte of it is an error that names the pattern and the place: no other cut would be the reference's. */
+ * that takes more than 1024 a byte of it is an error that names the pattern and the place: no other cut would be the reference's. */
 #ifndef TAMIS_TOKENIZE_PRETOKEN_REGEX_H
 #define TAMIS_TOKENIZE_PRETOKEN_REGEX_H
 
