@@ -4,6 +4,7 @@
 #include "tokenize/tokenizer.h"
 
 #include <inttypes.h>
+#include <math.h>
 
 enum {
     EPOCH_FALL = 8,    /* the least count falls by this factor from one epoch to the next */
@@ -131,17 +132,30 @@ static ErrCode lay_out(Trainer *t, const BpeTask *task, WordList *words, const B
 
 typedef struct {
     const BpeTask *task;
-    double said, saved;
-    uint32_t first, n_said; /* ids */
+    double began, said, saved;
+    uint32_t origin, first; /* ids before any merge, and at the beginning of this run */
+    uint32_t n_said;
 } Talk;
+
+/* What n merges take. They get cheaper as their pairs get rarer: were counts to fall as 1/n it would be the logarithm; with the epochs a
+ * fourth root is nearer. */
+static double cost_of(uint32_t n) { return sqrt(sqrt(n)); }
+
+static double seconds_left(const Talk *k, uint32_t n, double now)
+{
+    const double before = cost_of(k->first - k->origin), here = cost_of(n - k->origin),
+                 end = cost_of(k->task->params->vocab_size - k->origin);
+
+    return here > before ? (now - k->began) * (end - here) / (here - before) : 0;
+}
 
 static void report(Talk *k, uint32_t n, double now)
 {
-    double rate = (n - k->n_said) / (now - k->said);
-    uint32_t all = k->task->params->vocab_size;
+    const double rate = (n - k->n_said) / (now - k->said);
+    const uint32_t all = k->task->params->vocab_size;
 
-    log_info("bpe: %" PRIu32 " of %" PRIu32 " merges, %.0f/s, %.0f s left", n - k->first, all - k->first, rate,
-             (all - n) / (rate > 0 ? rate : 1));
+    log_info("bpe: %" PRIu32 " of %" PRIu32 " merges, %.0f/s, about %.0f s left", n - k->first, all - k->first, rate,
+             seconds_left(k, n, now));
     k->said = now;
     k->n_said = n;
 }
@@ -214,13 +228,21 @@ static ErrCode run_epoch(Trainer *t, const BpeTask *task, Talk *talk, Buf *merge
 static ErrCode learn(Trainer *t, const BpeTask *task, Buf *merges, Err *err)
 {
     double now = clock_seconds();
-    Talk talk = {.task = task, .said = now, .saved = now, .first = t->n_ids, .n_said = t->n_ids};
+    const uint32_t least = t->n_ids < 256 ? t->n_ids : 256;
+    Talk talk = {.task = task,
+                 .began = now,
+                 .said = now,
+                 .saved = now,
+                 .origin = task->extended ? tokenizer_vocab_size(task->extended) : least,
+                 .first = t->n_ids,
+                 .n_said = t->n_ids};
     bool done = t->n_ids >= task->params->vocab_size;
     ErrCode rc = ERR_OK;
 
     while (!done && rc == ERR_OK) {
         if ((rc = next_epoch(t, task, &done, err)) != ERR_OK || done) break;
-        if (t->n_ids == talk.first) talk.said = clock_seconds(); /* the first count of all pairs is no merging */
+        if (t->n_ids == talk.first)
+            talk.began = talk.said = clock_seconds(); /* the first count of all pairs is no merging */
         rc = run_epoch(t, task, &talk, merges, &done, err);
         if (done || t->full) continue; /* the next epoch tracks the same counts */
         done = t->least <= t->floor;
