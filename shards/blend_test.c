@@ -145,7 +145,9 @@ static TokensDir *make_dir(const char *const *names, const uint64_t *n_tokens, u
             CHECK_OK(shardwriter_commit(&w, NULL, &err), &err);
         }
     }
-    CHECK_OK(tokensdir_commit(dir, spec.key, (Span){NULL, 0}, (Span){NULL, 0}, (Span){NULL, 0}, plan, n, &err), &err);
+    CHECK_OK(
+        tokensdir_commit(dir, spec.key, (Span){NULL, 0}, (Span){NULL, 0}, (Span){NULL, 0}, plan, n, NULL, 0, &err),
+        &err);
     CHECK_OK(tokensdir_open(&t, dir, &err), &err);
     return t;
 }

@@ -54,8 +54,9 @@ static const char *make_dir(void)
             CHECK_OK(shardwriter_add(w, &(ShardDoc){.id = SPAN_LIT("i")}, as, d, &err), &err);
         CHECK_OK(shardwriter_commit(&w, NULL, &err), &err);
     }
-    CHECK_OK(tokensdir_commit(dir, spec.key, (Span){NULL, 0}, (Span){NULL, 0}, (Span){NULL, 0}, &plan, 1, &err),
-             &err);
+    CHECK_OK(
+        tokensdir_commit(dir, spec.key, (Span){NULL, 0}, (Span){NULL, 0}, (Span){NULL, 0}, &plan, 1, NULL, 0, &err),
+        &err);
     return dir;
 }
 

@@ -122,15 +122,20 @@ void tokensdir_locate(const TokensDir *t, uint32_t stream, uint64_t at, uint32_t
  * meet in one name: callers refuse that. */
 bool stream_name(Span domain, char out[STREAM_NAME_MAX + 1]);
 /* Publishes manifest.json over shards that are all there: `streams` names and shard counts. mixture (canonical JSON, may be
- * empty) is stored beside it as mixture.json. ERR_DATA when a stream has not the documents and tokens that it should have. */
+ * empty) is stored beside it as mixture.json. n_in is the documents of all streams and `drops`. ERR_DATA when a stream has not the documents and tokens that it should have. */
 typedef struct {
     const char *name;
     uint32_t n_shards;
     uint64_t n_docs, n_tokens; /* that went into it; 0 documents: not known */
-    uint64_t n_dropped;        /* documents of it that were not tokenized, for too many steps */
 } StreamPlan;
+/* Documents that went into no stream. */
+typedef struct {
+    const char *reason;
+    uint64_t n;
+} TokensDrop;
 MUST_USE ErrCode tokensdir_commit(const char *dir, Hash128 key, Span params, Span inputs, Span mixture,
-                                  const StreamPlan *streams, uint32_t n_streams, Err *err);
+                                  const StreamPlan *streams, uint32_t n_streams, const TokensDrop *drops,
+                                  size_t n_drops, Err *err);
 
 /* --- blending: sample s of training -> (stream, sample of that stream), a pure function of s (DESIGN: Sample).
  * mixture.json: {"format":"tamis-mixture","version":1,"domains":[{"name","docs","text_bytes"}…],

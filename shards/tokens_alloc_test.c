@@ -43,7 +43,7 @@ static ErrCode write_all(void *ctx, Err *err)
             snprintf(path, sizeof path, "%s/%s/shard-%06u.tok", dir, plan[i].name, k);
             rc = write_shard(path, err);
         }
-    return rc == ERR_OK ? tokensdir_commit(dir, spec.key, none, none, none, plan, 2, err) : rc;
+    return rc == ERR_OK ? tokensdir_commit(dir, spec.key, none, none, none, plan, 2, NULL, 0, err) : rc;
 }
 
 static ErrCode read_all(void *ctx, Err *err)

@@ -10,7 +10,7 @@ typedef struct {
     const Vocab *vocab;
     Hash128 key;
     HashStream *content;
-    uint64_t n_tokens, n_docs, n_dropped;
+    uint64_t n_tokens, n_docs;
     Buf streams; /* the manifest's array, as it grows */
 } Commit;
 
@@ -71,11 +71,29 @@ static ErrCode add_stream(Commit *c, const StreamPlan *plan, bool first, Err *er
     arena_clear(&arena);
     c->n_tokens += n_tokens;
     c->n_docs += n_docs;
-    c->n_dropped += plan->n_dropped;
     return rc;
 }
 
-static void put_manifest(const Commit *c, Buf *b, Span params, Span inputs)
+/* Reasons without a document are not named. */
+static void put_drops(const Commit *c, Buf *b, const TokensDrop *drops, size_t n)
+{
+    uint64_t n_in = c->n_docs;
+    const char *before = "";
+
+    for (size_t i = 0; i < n; i++) n_in += drops[i].n;
+    if (n_in == c->n_docs) return;
+    buf_printf(b, ",\"n_in\":%" PRIu64 ",\"dropped\":{", n_in);
+    for (size_t i = 0; i < n; i++) {
+        if (drops[i].n == 0) continue;
+        buf_puts(b, before);
+        json_put_cstr(b, drops[i].reason);
+        buf_printf(b, ":%" PRIu64, drops[i].n);
+        before = ",";
+    }
+    buf_putc(b, '}');
+}
+
+static void put_manifest(const Commit *c, Buf *b, Span params, Span inputs, const TokensDrop *drops, size_t n_drops)
 {
     buf_puts(b, "{\"format\":\"" TOKENS_FORMAT "\"");
     buf_printf(b, ",\"version\":%d,\"stage\":\"tokenize\",\"stage_version\":%d,\"key\":", TOKENS_VERSION,
@@ -89,9 +107,7 @@ static void put_manifest(const Commit *c, Buf *b, Span params, Span inputs)
                vocab_eos(c->vocab));
     json_put_hash(b, vocab_tokenizer_id(c->vocab));
     buf_printf(b, ",\"n_tokens\":%" PRIu64 ",\"n_docs\":%" PRIu64, c->n_tokens, c->n_docs);
-    if (c->n_dropped)
-        buf_printf(b, ",\"n_in\":%" PRIu64 ",\"dropped\":{\"too_many_steps\":%" PRIu64 "}", c->n_docs + c->n_dropped,
-                   c->n_dropped);
+    put_drops(c, b, drops, n_drops);
     buf_puts(b, ",\"streams\":[");
     buf_put_span(b, buf_span(&c->streams));
     buf_puts(b, "],\"content\":");
@@ -117,7 +133,8 @@ static ErrCode check_plan(Arena *a, const char *dir, const StreamPlan *streams, 
 }
 
 ErrCode tokensdir_commit(const char *dir, Hash128 key, Span params, Span inputs, Span mixture,
-                         const StreamPlan *streams, uint32_t n_streams, Err *err)
+                         const StreamPlan *streams, uint32_t n_streams, const TokensDrop *drops, size_t n_drops,
+                         Err *err)
 {
     Commit c = {.dir = dir, .key = key};
     Vocab *vocab = NULL;
@@ -139,7 +156,7 @@ ErrCode tokensdir_commit(const char *dir, Hash128 key, Span params, Span inputs,
     for (uint32_t i = 0; i < n_streams; i++)
         if ((rc = add_stream(&c, &streams[i], i == 0, err)) != ERR_OK) goto out;
     if (mixture.n && (rc = store_write(mixture_path, mixture, err)) != ERR_OK) goto out;
-    put_manifest(&c, &manifest, params, inputs);
+    put_manifest(&c, &manifest, params, inputs, drops, n_drops);
     if ((rc = buf_ok(&c.streams, "a manifest", err)) != ERR_OK ||
         (rc = buf_ok(&manifest, "a manifest", err)) != ERR_OK)
         goto out;

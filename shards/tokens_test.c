@@ -84,7 +84,9 @@ TEST(a_directory_of_more_shards_than_stay_mapped)
             CHECK_INT(0, link(file, path));
         }
     }
-    CHECK_OK(tokensdir_commit(dir, spec.key, (Span){NULL, 0}, (Span){NULL, 0}, (Span){NULL, 0}, plan, 2, &err), &err);
+    CHECK_OK(
+        tokensdir_commit(dir, spec.key, (Span){NULL, 0}, (Span){NULL, 0}, (Span){NULL, 0}, plan, 2, NULL, 0, &err),
+        &err);
     CHECK_OK(tokensdir_open(&t, dir, &err), &err);
     CHECK_INT(N * 12, tokensdir_n_tokens(t));
     for (uint32_t k = 0; k + 1 < N; k += 7)

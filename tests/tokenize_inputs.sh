@@ -90,6 +90,7 @@ cat_sorted stdin stdin | cmp - want.docs || fail "standard input: other document
 cat_sorted text lines.txt | cmp - want.docs || fail "plain text: other documents than ingest's"
 tamis shards cat --json text | grep -o '#[0-9]*' | tr -d '#' | sort -n -c || fail "plain text: not in order of the input"
 [ "$(field text/stats.json empty_text)" -eq "$(grep -vc . lines.txt)" ] || fail "stats.json: empty_text"
+grep -q "\"n_docs\":$(wc -l <want.docs),\"n_in\":4000,\"dropped\":{\"empty_text\":$((4000 - $(wc -l <want.docs)))}," text/manifest.json || fail "$(cat text/manifest.json)"
 
 # The same command finds it done, but what standard input held is gone.
 tamis tokenize -o zst -t t.json lines.jsonl.zst 2>&1 | grep -q 'up to date' || fail "zst is not up to date"
@@ -136,6 +137,11 @@ fi
   printf '{"text":"nul \000 in it"}\n{"text":"last"}'; } >odd.jsonl
 tamis tokenize --ids -t t.json odd.jsonl >odd.ids 2>err
 grep -q '6 lines were left out: 5 bad_json, 1 no_text; the first is line 11 of odd.jsonl (bad_json)' err || fail "odd lines: $(cat err)"
+tamis tokenize -q -o odd -t t.json odd.jsonl 2>err
+n=$(field odd/manifest.json n_docs)
+empty=$((12 - n))
+[ $empty -gt 0 ] || fail "no blank text among the odd lines"
+grep -q "\"n_in\":18,\"dropped\":{\"bad_json\":5,\"no_text\":1,\"empty_text\":$empty}" odd/manifest.json || fail "odd lines: $(cat odd/manifest.json)"
 [ "$(wc -l <odd.ids)" -eq 12 ] || fail "$(wc -l <odd.ids) of 12 lines"
 sed -n '$s/"ids.*//p' odd.ids | grep -qx '{"id":"local/odd.jsonl#18",' || fail "the number of a line: $(tail -n 1 odd.ids)"
 tamis bpe decode --lossless --ids odd.ids t.json | tail -c 15 >got

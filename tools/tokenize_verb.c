@@ -97,17 +97,21 @@ static void summarize(const DomainSet *domains, const TokenLost *lost, double se
         log_warn("tokenize: %" PRIu64 " bytes have no token in this vocabulary and were left out", lost->bytes);
 }
 
-static ErrCode commit(TokenPlan *p, const TokenizeRun *run, const DomainSet *domains, Err *err)
+static ErrCode commit(TokenPlan *p, const TokenizeRun *run, const DomainSet *domains, const TokenLost *lost, Err *err)
 {
+    TokensDrop drops[LINE_N_REASONS + 1] = {[LINE_N_REASONS] = {"too_many_steps", 0}};
     StreamPlan *plan = calloc(domains->n + 1, sizeof *plan);
     ErrCode rc;
 
     if (!plan) return err_nomem(err, "streams");
-    for (size_t i = 0; i < domains->n; i++)
-        plan[i] = (StreamPlan){domains->v[i].name, run->n_shards, domains->v[i].n_docs, domains->v[i].n_tokens,
-                               domains->v[i].n_dropped};
+    for (int i = 0; i < LINE_N_REASONS; i++) drops[i] = (TokensDrop){line_reasons[i], lost->lines[i]};
+    for (size_t i = 0; i < domains->n; i++) {
+        const DomainCount *d = &domains->v[i];
+        plan[i] = (StreamPlan){d->name, run->n_shards, d->n_docs, d->n_tokens};
+        drops[LINE_N_REASONS].n += d->n_dropped;
+    }
     rc = tokensdir_commit(run->out, p->key, buf_span(&p->params), buf_span(&p->inputs), buf_span(&p->mixture), plan,
-                          (uint32_t)domains->n, err);
+                          (uint32_t)domains->n, drops, sizeof drops / sizeof *drops, err);
     free(plan);
     return rc;
 }
@@ -122,7 +126,7 @@ static ErrCode publish(TokenPlan *p, const TokenizeRun *run, const Tokenizer *t,
     if (rc == ERR_OK)
         rc = vocab_write(vocab, tokenizer_vocab_size(t), tokenizer_eos(t), tokenizer_id(t), bytes_of, t, err);
     if (rc == ERR_OK) rc = write_stats(p, domains, lost, seconds, err);
-    if (rc == ERR_OK) rc = commit(p, run, domains, err);
+    if (rc == ERR_OK) rc = commit(p, run, domains, lost, err);
     if (rc == ERR_OK) summarize(domains, lost, seconds);
     return rc;
 }
