@@ -207,7 +207,7 @@ whole=$(last_field lost/manifest.json content)
 rm lost/default/shard-000002.tok
 refuse 4 'lost/default/shard-000002.tok is missing, cut off or of another run: --force makes lost anew' tamis tokenize --shards 4 -o lost -t t.json lines.jsonl
 tamis tokenize -q --force --shards 4 -o lost -t t.json lines.jsonl 2>err || fail "a lost shard: status $?, $(cat err)"
-head -c 3000 lost/default/shard-000001.tok >cut && mv cut lost/default/shard-000001.tok
+head -c 3000 lost/default/shard-000001.tok >cut.tok && mv cut.tok lost/default/shard-000001.tok
 refuse 4 'lost/default/shard-000001.tok is missing' tamis tokenize --shards 4 -o lost -t t.json lines.jsonl
 tamis tokenize -q --force --shards 4 -o lost -t t.json lines.jsonl 2>err || fail "a shard cut off: status $?, $(cat err)"
 tamis shards verify lost >out || fail "made anew: status $?"
