@@ -371,11 +371,11 @@ bool stream_is_member_start(const ByteStream *s, size_t at)
     return s->n_members && member_at(s, pos)->pos == pos;
 }
 
-StreamCoding stream_coding_of(Span v)
+StreamCoding stream_coding_of(Span head)
 {
-    if (v.n >= 2 && v.p[0] == 0x1f && v.p[1] == 0x8b) return STREAM_GZIP;
-    if (v.n >= 4 && (le32_get(v.p) == ZSTD_MAGICNUMBER ||
-                     (le32_get(v.p) & ZSTD_MAGIC_SKIPPABLE_MASK) == ZSTD_MAGIC_SKIPPABLE_START))
+    if (head.n >= 2 && head.p[0] == 0x1f && head.p[1] == 0x8b) return STREAM_GZIP;
+    if (head.n >= 4 && (le32_get(head.p) == ZSTD_MAGICNUMBER ||
+                        (le32_get(head.p) & ZSTD_MAGIC_SKIPPABLE_MASK) == ZSTD_MAGIC_SKIPPABLE_START))
         return STREAM_ZSTD;
     return STREAM_PLAIN;
 }
