@@ -18,6 +18,7 @@ ErrCode err_set(Err *err, ErrCode code, const char *fmt, ...)
 
     if (!err) return code;
     err->code = code;
+    err->said_elsewhere = false;
     va_start(ap, fmt);
     vsnprintf(err->msg, sizeof err->msg, fmt, ap);
     va_end(ap);
@@ -34,6 +35,7 @@ ErrCode err_sys(Err *err, const char *fmt, ...)
 
     if (!err) return code;
     err->code = code;
+    err->said_elsewhere = false;
     va_start(ap, fmt);
     vsnprintf(err->msg, sizeof err->msg, fmt, ap);
     va_end(ap);

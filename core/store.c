@@ -101,7 +101,6 @@ static ErrCode note_failed(OutFile *f, ErrCode rc, const Err *why, Err *err)
     if (rc == ERR_OK) return ERR_OK;
     f->failed = *why;
     f->failed.code = rc;
-    f->failed.said_elsewhere = false;
     return check_failed(f, err);
 }
 
