@@ -1,7 +1,7 @@
 /* core/json.h - JSON (RFC 8259): a pull scanner for hot paths, a small tree for configuration, and writing.
  *
  * Strict: no comments, no trailing commas, no NaN, well-formed UTF-8, surrogates in escapes paired, at most
- * JSON_MAX_DEPTH levels. A byte order mark ahead of a text, which editors write, is passed over, as its section 8.1 allows. */
+ * JSON_MAX_DEPTH levels. */
 #ifndef TAMIS_CORE_JSON_H
 #define TAMIS_CORE_JSON_H
 
@@ -26,6 +26,7 @@ typedef struct {
 extern const char JSON_BAD_UTF8[]; /* the `why` of a string that is not UTF-8 */
 
 JsonScan json_scan(Span text);
+JsonScan json_scan_text(Span text); /* passes over a byte order mark, which editors write (RFC 8259, section 8.1) */
 /* Skips white space; the next byte, or 0 at the end. */
 uint8_t json_peek(JsonScan *s);
 /* Skips white space and the byte c, which must be next. */
@@ -57,7 +58,8 @@ struct Json {
     Json *next;    /* next sibling */
 };
 
-/* `name` (a path) goes into the message with the line and column. Duplicate keys are refused. */
+/* Of a text as json_scan_text takes it. `name` (a path) goes into the message with the line and column. Duplicate keys
+ * are refused. */
 MUST_USE ErrCode json_parse(Arena *a, Span text, const char *name, Json **out, Err *err);
 
 /* Member of an object by key; NULL when absent, when `obj` is NULL or no object. */

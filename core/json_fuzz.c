@@ -13,7 +13,7 @@ static void must(bool ok)
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 {
     Span text = {p, n}, raw;
-    JsonScan s = json_scan(text);
+    JsonScan s = json_scan_text(text);
     Buf once = {0}, twice = {0};
     Arena a = {0};
     Json *tree;

@@ -11,8 +11,12 @@ const char JSON_BAD_UTF8[] = "invalid UTF-8";
 JsonScan json_scan(Span text)
 {
     if (!text.p) text = SPAN_LIT(""); /* arithmetic on NULL is undefined, even by 0 */
-    if (span_starts(text, SPAN_LIT("\xef\xbb\xbf"))) text = span_from(text, 3);
     return (JsonScan){.p = text.p, .end = text.p + text.n};
+}
+
+JsonScan json_scan_text(Span text)
+{
+    return json_scan(span_starts(text, SPAN_LIT("\xef\xbb\xbf")) ? span_from(text, 3) : text);
 }
 
 static bool fail(JsonScan *s, const uint8_t *at, const char *why)

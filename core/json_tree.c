@@ -139,7 +139,7 @@ static ErrCode parse_error(const Parser *p, const uint8_t *begin, const char *na
 
 ErrCode json_parse(Arena *a, Span text, const char *name, Json **out, Err *err)
 {
-    Parser p = {.s = json_scan(text), .arena = a};
+    Parser p = {.s = json_scan_text(text), .arena = a};
     const uint8_t *begin = p.s.p;
     ErrCode rc = ERR_OK;
 

@@ -66,6 +66,10 @@ TEST(yaml_scalars)
             "[0, -1, 2.50, 1e-4, +1, .5, 0x10, 012, 1_000, 1.2.3, .inf]");
     becomes("{\"1\":\"a\",\"true\":\"\xe4\xbd\xa0\",\"n\":null}", "1: a\ntrue: \xe4\xbd\xa0\nn:\n");
     becomes("\"a\\u0000b\"", "\"a\\0b\"");
+    becomes("[\"\xef\xbb\xbf"
+            "22\"]",
+            "[\xef\xbb\xbf"
+            "22]"); /* a byte order mark inside is text */
 }
 
 TEST(yaml_is_json_too)

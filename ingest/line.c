@@ -21,7 +21,7 @@ static bool may_stay(Span key, uint8_t first)
  * members of the wrong type left out. False: not one JSON object. */
 static bool adapt_line(PageWorker *w, Span line)
 {
-    JsonScan s = json_scan(line);
+    JsonScan s = json_scan_text(line);
     Buf *out = &w->line, *keys = &w->own_id;
     bool has_id = false;
     Span key, raw;

@@ -77,7 +77,7 @@ static bool read_object(Decoder *d, JsonScan *s)
 
 static ErrCode read_line(Decoder *d, Span line, Err *err)
 {
-    JsonScan s = json_scan(line);
+    JsonScan s = json_scan_text(line);
 
     buf_reset(&d->ids);
     buf_reset(&d->scratch);

@@ -7,7 +7,7 @@
 /* The first member of tokenizer.json is a string, of vocab.json a number. */
 static bool begins_with_number(Span bytes)
 {
-    JsonScan s = json_scan(bytes);
+    JsonScan s = json_scan_text(bytes);
     Span key;
 
     return json_expect(&s, '{') && json_peek(&s) == '"' && json_skip(&s, &key) && json_expect(&s, ':') &&

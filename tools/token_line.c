@@ -68,7 +68,7 @@ static bool read_object(JsonScan *s, Buf *scratch, Span value[N_KEYS])
 LineReason line_read(Buf *scratch, Span line, LineDoc *out)
 {
     Span value[N_KEYS] = {{NULL, 0}};
-    JsonScan s = json_scan(line);
+    JsonScan s = json_scan_text(line);
 
     *out = (LineDoc){{NULL, 0}, {NULL, 0}, {NULL, 0}, {NULL, 0}};
     buf_recycle(scratch);
