@@ -417,10 +417,11 @@ static ErrCode read_back(const Training *t, BpeTotals *totals, Err *err)
     return ERR_OK;
 }
 
-/* Words grow with the text by a power of it (Heaps' law), of which a part of the text and all of it tell the exponent. */
+/* Words grow with the text by a power of it (Heaps' law), of which a part of the text and all of it tell the exponent. Above 1,
+ * which no growth of words has, the part was unlike the rest. */
 static double projected(double part, double all, double part_bytes, double all_bytes, double bytes)
 {
-    return all * pow(bytes / all_bytes, log(all / part) / log(all_bytes / part_bytes));
+    return all * pow(bytes / all_bytes, fmin(1, log(all / part) / log(all_bytes / part_bytes)));
 }
 
 static void log_projection(const WordList *words)
