@@ -72,13 +72,24 @@ static inline void le16_put(uint8_t *p, uint16_t v)
     p[0] = (uint8_t)v;
     p[1] = (uint8_t)(v >> 8);
 }
+/* (Written out, not as loops: so compilers make one store of it.) */
 static inline void le32_put(uint8_t *p, uint32_t v)
 {
-    for (int i = 0; i < 4; i++) p[i] = (uint8_t)(v >> (8 * i));
+    p[0] = (uint8_t)v;
+    p[1] = (uint8_t)(v >> 8);
+    p[2] = (uint8_t)(v >> 16);
+    p[3] = (uint8_t)(v >> 24);
 }
 static inline void le64_put(uint8_t *p, uint64_t v)
 {
-    for (int i = 0; i < 8; i++) p[i] = (uint8_t)(v >> (8 * i));
+    p[0] = (uint8_t)v;
+    p[1] = (uint8_t)(v >> 8);
+    p[2] = (uint8_t)(v >> 16);
+    p[3] = (uint8_t)(v >> 24);
+    p[4] = (uint8_t)(v >> 32);
+    p[5] = (uint8_t)(v >> 40);
+    p[6] = (uint8_t)(v >> 48);
+    p[7] = (uint8_t)(v >> 56);
 }
 
 /* Big-endian words at any alignment: byte order is numeric order. */
@@ -113,6 +124,18 @@ static inline bool ascii_is_alnum(uint8_t c) { return ascii_is_digit(c) || ascii
 static inline bool ascii_is_space(uint8_t c) { return c == ' ' || (c >= 9 && c <= 13); }
 static inline bool ascii_is_punct(uint8_t c) { return c > 32 && c < 127 && !ascii_is_alnum(c); }
 static inline uint8_t ascii_lower(uint8_t c) { return ascii_is_upper(c) ? (uint8_t)(c + 32) : c; }
+/* Number of the lowest bit that is on; bits != 0. */
+static inline unsigned bit_lowest(uint64_t bits)
+{
+    unsigned n = 0;
+
+#ifdef __GNUC__
+    n = (unsigned)__builtin_ctzll(bits);
+#else
+    while (!(bits >> n & 1)) n++;
+#endif
+    return n;
+}
 /* How many of the first eight bytes are ASCII letters before the first that is none, given as le64_get() reads them.
  * With bit 5 on and bit 7 off, adding 0x1F carries a byte into bit 7 from 'a' on, adding 5 from '{' on. */
 static inline unsigned ascii_leading_letters(uint64_t eight)
@@ -120,15 +143,8 @@ static inline unsigned ascii_leading_letters(uint64_t eight)
     const uint64_t high = 0x8080808080808080u;
     uint64_t lower = eight | 0x2020202020202020u, low7 = lower & ~high;
     uint64_t other = ~((low7 + 0x1F1F1F1F1F1F1F1Fu) & ~(low7 + 0x0505050505050505u) & ~lower) & high;
-    unsigned n = 0;
 
-    if (other == 0) return 8;
-#ifdef __GNUC__
-    n = (unsigned)__builtin_ctzll(other) / 8;
-#else
-    while (!(other >> (8 * n + 7) & 1)) n++;
-#endif
-    return n;
+    return other ? bit_lowest(other) / 8 : 8;
 }
 /* Value of a hexadecimal digit, or -1. */
 int ascii_hex(uint8_t c);

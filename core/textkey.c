@@ -1,9 +1,14 @@
-/* core/textkey.c - text keys: one pass that folds, cuts into tokens and hashes them. */
+/* core/textkey.c - text keys: one pass that folds, cuts into tokens and hashes them. What most text consists of, words of ASCII
+ * letters between separators and plain Han, goes by runs; everything else character by character. */
 #include "core/textkey.h"
+#include "core/ascii_block.h"
 #include "core/unicode.h"
 #include "core/utf8.h"
 
 #include <stdlib.h>
+
+#define XXH_INLINE_ALL /* tokens are short: a call costs as much as the hash */
+#include <xxhash.h>
 
 static const uint8_t TOKEN_END = '\n'; /* no token contains it: it separates */
 
@@ -33,7 +38,7 @@ static void finish(Splitter *s)
     if (k->n_tok == k->cap && !grow(k)) s->oom = true;
     if (s->oom || k->folded.oom) return;
     k->tok[k->n_tok++] = (KeyToken){
-        .hash = hash64(span(k->folded.p + s->from, k->folded.n - s->from)), .begin = s->begin, .end = s->end};
+        .hash = XXH3_64bits(k->folded.p + s->from, k->folded.n - s->from), .begin = s->begin, .end = s->end};
     buf_putc(&k->folded, TOKEN_END);
     s->in_run = false;
 }
@@ -116,30 +121,95 @@ static size_t put_ascii(Splitter *s, Span text, size_t at)
     return at;
 }
 
-/* U+4E00..U+9FFF, all of them Han, where nothing is to be folded: most of Chinese text. */
-static inline bool is_plain_han(Span text, size_t at)
-{
-    const uint8_t *p = text.p + at;
+/* --- runs: while no token is open */
 
-    if (p[0] < 0xE4 || p[0] > 0xE9 || text.n - at < 3 || (p[1] & 0xC0) != 0x80 || (p[2] & 0xC0) != 0x80) return false;
-    uint32_t cp = (p[0] & 0x0Fu) << 12 | (p[1] & 0x3Fu) << 6 | (p[2] & 0x3Fu);
-    return cp >= 0x4E00 && unicode_folds_to_itself(cp);
-}
-
-static inline void put_plain_han(Splitter *s, const uint8_t p[3], uint32_t at)
+/* Room for so many tokens, and so many folded bytes. */
+static bool reserve_run(Splitter *s, size_t tokens, size_t bytes)
 {
     TextKey *k = s->k;
     Buf *b = &k->folded;
 
-    separate(s);
-    if ((b->cap - b->n < 4 && !buf_reserve(b, 4)) || (k->n_tok == k->cap && !grow(k))) {
-        s->oom = true;
-        return;
+    while (k->cap - k->n_tok < tokens && !s->oom) {
+        KeyToken *room = array_grow(k->tok, k->cap, &k->cap, sizeof *room);
+        if (room)
+            k->tok = room;
+        else
+            s->oom = true;
     }
-    memcpy(b->p + b->n, p, 3);
-    b->p[b->n + 3] = TOKEN_END;
-    b->n += 4;
-    k->tok[k->n_tok++] = (KeyToken){.hash = hash64(span(p, 3)), .begin = at, .end = at + 3};
+    if (b->cap - b->n < bytes && !buf_reserve(b, bytes)) s->oom = true;
+    return !s->oom;
+}
+
+/* A word of n <= ASCII_BLOCK letters; what lies up to 16 bytes behind it in text and folded is read, and written over. */
+static inline void put_word(TextKey *k, const uint8_t *p, size_t at, unsigned n)
+{
+    Buf *b = &k->folded;
+    uint8_t *to = b->p + b->n;
+
+    for (unsigned i = 0; i < n; i += 16) {
+        le64_put(to + i, le64_get(p + i) | 0x2020202020202020u);
+        le64_put(to + i + 8, le64_get(p + i + 8) | 0x2020202020202020u);
+    }
+    to[n] = TOKEN_END;
+    b->n += n + 1;
+    k->tok[k->n_tok++] = (KeyToken){.hash = XXH3_64bits(to, n), .begin = (uint32_t)at, .end = (uint32_t)(at + n)};
+}
+
+/* Takes words of ASCII letters and what separates them from text[at] on. Returns where something else begins, or the run of
+ * letters that touches it, or the last block. */
+static size_t put_words(Splitter *s, Span text, size_t at)
+{
+    while (text.n - at >= ASCII_BLOCK + 16 && reserve_run(s, ASCII_BLOCK / 2, 2 * ASCII_BLOCK)) {
+        AsciiBlock block = ascii_block(text.p + at);
+        unsigned stop = block.other ? bit_lowest(block.other) : ASCII_BLOCK, done = stop;
+        for (uint64_t letters = block.letters; letters;) {
+            unsigned begin = bit_lowest(letters);
+            if (begin >= stop) break;
+            uint64_t behind = ~(letters >> begin);
+            unsigned n = behind ? bit_lowest(behind) : ASCII_BLOCK;
+            if (begin + n >= stop) {
+                done = begin;
+                break;
+            }
+            put_word(s->k, text.p + at + begin, at + begin, n);
+            letters &= letters + (UINT64_C(1) << begin); /* the carry runs through the word */
+        }
+        at += done;
+        if (stop < ASCII_BLOCK || done == 0) break;
+    }
+    return at;
+}
+
+/* U+4E00..U+9FFF, all of them Han, where nothing is to be folded: most of Chinese text. */
+static inline bool is_plain_han(const uint8_t *p, const uint8_t *end)
+{
+    if (end - p < 3 || p[0] < 0xE4 || p[0] > 0xE9 || (p[1] & 0xC0) != 0x80 || (p[2] & 0xC0) != 0x80) return false;
+    uint32_t cp = (p[0] & 0x0Fu) << 12 | (p[1] & 0x3Fu) << 6 | (p[2] & 0x3Fu);
+    return cp >= 0x4E00 && unicode_folds_to_itself(cp);
+}
+
+/* Takes plain Han from text[at] on; returns where it ends. */
+static size_t put_han(Splitter *s, Span text, size_t at)
+{
+    enum { AT_ONCE = 32 };
+    const uint8_t *p = text.p + at, *end = text.p + text.n;
+
+    while (is_plain_han(p, end) && reserve_run(s, AT_ONCE, (size_t)AT_ONCE * 4)) {
+        KeyToken *tok = s->k->tok + s->k->n_tok;
+        uint8_t *to = s->k->folded.p + s->k->folded.n;
+        size_t n = 0;
+        do {
+            uint8_t *token = to + 4 * n;
+            memcpy(token, p, 3);
+            token[3] = TOKEN_END;
+            at = (size_t)(p - text.p);
+            tok[n++] = (KeyToken){.hash = XXH3_64bits(p, 3), .begin = (uint32_t)at, .end = (uint32_t)at + 3};
+            p += 3;
+        } while (n < AT_ONCE && is_plain_han(p, end));
+        s->k->n_tok += n;
+        s->k->folded.n += 4 * n;
+    }
+    return (size_t)(p - text.p);
 }
 
 ErrCode textkey_split(TextKey *k, Span text, Err *err)
@@ -153,6 +223,8 @@ ErrCode textkey_split(TextKey *k, Span text, Err *err)
     for (size_t at = 0; at < text.n && !s.oom;) {
         uint32_t cp, to[UNICODE_FOLD_MAX];
         if (text.p[at] < 0x80) {
+            if (!s.in_run) at = put_words(&s, text, at);
+            if (text.p[at] >= 0x80) continue;
             if (ascii_is_alnum(text.p[at])) {
                 at = put_ascii(&s, text, at);
             } else {
@@ -161,9 +233,9 @@ ErrCode textkey_split(TextKey *k, Span text, Err *err)
             }
             continue;
         }
-        if (is_plain_han(text, at)) {
-            put_plain_han(&s, text.p + at, (uint32_t)at);
-            at += 3;
+        if (is_plain_han(text.p + at, text.p + text.n)) {
+            separate(&s);
+            at = put_han(&s, text, at);
             continue;
         }
         size_t end = at + utf8_next(text.p + at, text.n - at, &cp);

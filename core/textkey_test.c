@@ -1,4 +1,5 @@
 /* Text keys against a slow splitter: fold everything into one array of code points first, cut afterwards. */
+#include "core/ascii_block.h"
 #include "core/textkey.h"
 #include "core/unicode.h"
 #include "core/utf8.h"
@@ -101,6 +102,56 @@ static void make_text(Buf *b, uint64_t seed)
         utf8_append(b, base[r % 16] + (uint32_t)(r >> 32) % (r % 16 < 4 ? 10 : 80));
         if ((r >> 16) % 50 == 0) buf_putc(b, 0xE4);
     }
+}
+
+/* Words up to twice a block, mostly short, between separators; now and then a digit, Han, or what folds. */
+static void make_words(Buf *b, uint64_t seed)
+{
+    static const char *const rare[] = {
+        "7", "2024", "\xE4\xBD\xA0\xE5\xA5\xBD", "\xE9\x9B\xBB", "\xCC\x81", "\xC3\xA9", "\xFF", "\xE2\x80\x99"};
+    static const char separators[] = "    ,.\n'-@[`{_";
+
+    buf_reset(b);
+    for (uint64_t i = 0; b->n < 60 + seed % 700; i++) {
+        uint64_t r = mix64(seed * 4096 + i);
+        uint64_t n = r % 64 == 0 ? (r >> 8) % (2 * ASCII_BLOCK) : (r >> 8) % 14;
+        for (uint64_t k = 0; k < n; k++) buf_putc(b, (uint8_t)((mix64(r + k) & 1 ? 'a' : 'A') + mix64(r - k) % 26));
+        if ((r >> 20) % (2 + seed % 40) == 0) buf_puts(b, rare[(r >> 32) % (sizeof rare / sizeof *rare)]);
+        if ((r >> 40) % 16) buf_putc(b, (uint8_t)separators[(r >> 48) % (sizeof separators - 1)]);
+    }
+}
+
+TEST(textkey_of_words_agrees_with_the_slow_splitter)
+{
+    TextKey k = {0};
+    Buf b = {0};
+    Err err = {0};
+
+    for (uint64_t seed = 0; seed < 800; seed++) {
+        make_words(&b, seed);
+        Span s = check_edge(buf_span(&b));
+        CHECK_OK(textkey_split(&k, s, &err), &err);
+        CHECK(slow_agrees(&k, s));
+        check_edge_free(s);
+    }
+    textkey_clear(&k);
+    buf_clear(&b);
+}
+
+/* Every byte at every place, and all of them at once. */
+TEST(ascii_block_agrees_with_its_portable_twin)
+{
+    uint8_t p[ASCII_BLOCK];
+
+    for (unsigned c = 0; c < 256; c++)
+        for (unsigned at = 0; at < ASCII_BLOCK; at++) {
+            for (unsigned i = 0; i < ASCII_BLOCK; i++) p[i] = (uint8_t)(i * 5 + c * 3);
+            p[at] = (uint8_t)c;
+            AsciiBlock got = ascii_block(p), want = ascii_block_portable(p);
+            CHECK(got.letters == want.letters && got.other == want.other);
+            CHECK((want.letters >> at & 1) == ascii_is_alpha((uint8_t)c));
+            CHECK((want.other >> at & 1) == (ascii_is_digit((uint8_t)c) || c > 0x7F));
+        }
 }
 
 TEST(textkey_agrees_with_the_slow_splitter)

@@ -46,10 +46,17 @@ static void lower_portable(const MinHash *m, const uint32_t *shingles, size_t n,
 #ifdef HAVE_AVX2_KERNEL
 
 /* Multipliers of eight values, split for 32-bit multiplications: with a = hi * 2^32 + lo the high half of a * x is
- * (lo * x >> 32) + hi * x mod 2^32. */
+ * (lo * x >> 32) + hi * x mod 2^32. The products of even and odd lanes are brought together by one shuffle, which leaves the lanes
+ * of each half in the order 0 2 1 3: `hi` and the minima are held in that order too. */
 typedef struct {
     __m256i lo_even, lo_odd, hi;
 } Multipliers;
+
+/* To that order and, being its own inverse, back. */
+__attribute__((target("avx2"))) static inline __m256i reorder(__m256i eight)
+{
+    return _mm256_shuffle_epi32(eight, _MM_SHUFFLE(3, 1, 2, 0));
+}
 
 __attribute__((target("avx2"))) static inline Multipliers load_multipliers(const uint64_t *mul)
 {
@@ -59,14 +66,16 @@ __attribute__((target("avx2"))) static inline Multipliers load_multipliers(const
         lo[i] = (uint32_t)mul[i];
         hi[i] = (uint32_t)(mul[i] >> 32);
     }
-    __m256i l = _mm256_loadu_si256((const __m256i *)(const void *)lo);
-    return (Multipliers){l, _mm256_srli_epi64(l, 32), _mm256_loadu_si256((const __m256i *)(const void *)hi)};
+    __m256i l = _mm256_loadu_si256((const __m256i *)(const void *)lo),
+            h = _mm256_loadu_si256((const __m256i *)(const void *)hi);
+    return (Multipliers){l, _mm256_srli_epi64(l, 32), reorder(h)};
 }
 
 __attribute__((target("avx2"))) static inline __m256i high_halves(Multipliers a, __m256i x)
 {
-    __m256i even = _mm256_mul_epu32(a.lo_even, x), odd = _mm256_mul_epu32(a.lo_odd, x);
-    __m256i low = _mm256_blend_epi32(_mm256_shuffle_epi32(even, 0xF5), odd, 0xAA);
+    __m256 even = _mm256_castsi256_ps(_mm256_mul_epu32(a.lo_even, x)),
+           odd = _mm256_castsi256_ps(_mm256_mul_epu32(a.lo_odd, x));
+    __m256i low = _mm256_castps_si256(_mm256_shuffle_ps(even, odd, _MM_SHUFFLE(3, 1, 3, 1)));
 
     return _mm256_add_epi32(low, _mm256_mullo_epi32(a.hi, x));
 }
@@ -76,15 +85,15 @@ __attribute__((target("avx2"))) static void lower_avx2(const MinHash *m, const u
 {
     for (uint32_t at = 0; at < m->n_padded; at += MINHASH_BLOCK) {
         Multipliers a = load_multipliers(m->mul + at), b = load_multipliers(m->mul + at + 8);
-        __m256i least_a = _mm256_loadu_si256((const __m256i *)(const void *)(values + at));
-        __m256i least_b = _mm256_loadu_si256((const __m256i *)(const void *)(values + at + 8));
+        __m256i *to = (__m256i *)(void *)(values + at);
+        __m256i least_a = reorder(_mm256_loadu_si256(to)), least_b = reorder(_mm256_loadu_si256(to + 1));
         for (size_t i = 0; i < n; i++) {
             __m256i x = _mm256_set1_epi32((int)shingles[i]);
             least_a = _mm256_min_epu32(least_a, high_halves(a, x));
             least_b = _mm256_min_epu32(least_b, high_halves(b, x));
         }
-        _mm256_storeu_si256((__m256i *)(void *)(values + at), least_a);
-        _mm256_storeu_si256((__m256i *)(void *)(values + at + 8), least_b);
+        _mm256_storeu_si256(to, reorder(least_a));
+        _mm256_storeu_si256(to + 1, reorder(least_b));
     }
 }
 
