@@ -67,6 +67,8 @@ void datasetset_locate(const DatasetSet *set, uint32_t part, uint32_t *dataset, 
 /* DocId of record 0 of the root part that the global part `part` shows, without opening the part. Two parts have the same
  * one when two inputs are views of one dataset. */
 DocId datasetset_docid(const DatasetSet *set, uint32_t part);
+/* Records of that root part, likewise. */
+uint64_t datasetset_n_records(const DatasetSet *set, uint32_t part);
 /* Appends the path of the i-th file that the global part `part` is read from: those of the views, the newest first, then that of
  * the written dataset. False: there are fewer. */
 bool datasetset_part_file(const DatasetSet *set, uint32_t part, uint32_t i, Buf *path);

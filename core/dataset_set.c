@@ -146,6 +146,16 @@ DocId datasetset_docid(const DatasetSet *set, uint32_t part)
     return docid(root->number, root_part, 0);
 }
 
+uint64_t datasetset_n_records(const DatasetSet *set, uint32_t part)
+{
+    uint32_t which, local, root_part;
+    const Dataset *root;
+
+    datasetset_locate(set, part, &which, &local);
+    dataset_root_of(set->ds[which], local, &root, &root_part);
+    return root->parts[root_part].n_docs;
+}
+
 bool datasetset_part_file(const DatasetSet *set, uint32_t part, uint32_t i, Buf *path)
 {
     uint32_t which, local;

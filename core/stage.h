@@ -56,6 +56,9 @@ void sink_u32(StageSink *s, uint32_t c, uint32_t i, uint32_t v);
 void sink_u64(StageSink *s, uint32_t c, uint32_t i, uint64_t v);
 void sink_f32(StageSink *s, uint32_t c, uint32_t i, float v);
 void sink_string(StageSink *s, uint32_t c, Span v);
+/* The current document of a view shows as `doc` from now on: its line goes to column c, of COL_LINE. What doc borrows lives until the map
+ * returns. False: the line would be longer than DOC_MAX_LINE; nothing is changed, and the stage drops the document. */
+MUST_USE bool sink_edit(StageSink *s, uint32_t c, const Doc *doc);
 /* Adds to the statistics of the part: counter `name` of group `group` (short static strings or text), for example
  * ("charset", "gbk"). Merged over parts into stats.json; at most 4096 names a group, the rest counted as "…". */
 void sink_count(StageSink *s, const char *group, Span name, uint64_t docs, uint64_t bytes);

@@ -211,12 +211,34 @@ void sink_string(StageSink *s, uint32_t c, Span v)
     buf_put_span(&s->pool, v);
 }
 
+bool sink_edit(StageSink *s, uint32_t c, const Doc *doc)
+{
+    size_t at = s->pool.n;
+    uint8_t length[4] = {0};
+
+    assert(s->def->columns[c].flags & COL_LINE);
+    buf_put(&s->pool, length, sizeof length);
+    doc_write(&s->pool, doc);
+    if (s->pool.oom) return true;                  /* said at the end of the block */
+    size_t n = s->pool.n - at - sizeof length - 1; /* without its '\n' */
+    if (n + 1 > DOC_MAX_LINE) {
+        s->pool.n = at;
+        return false;
+    }
+    s->pool.n--;
+    le32_put(s->pool.p + at, (uint32_t)n);
+    le64_put(cell(s, c, 0, COL_STRING), at);
+    s->shown = *doc;
+    s->edited = true;
+    return true;
+}
+
 void sink_row(StageSink *s, uint32_t row)
 {
     assert(row < s->n_rows);
     s->row = row;
     s->drop.p[row] = DROP_KEPT;
-    s->dropped_now = false;
+    s->dropped_now = s->edited = false;
 }
 
 /* The columns of the current row that join the document, as signals in the order of their names. */
@@ -263,6 +285,7 @@ ErrCode sink_judged(StageSink *s, const Doc *doc, Err *err)
 
     if (s->dropped_now) return ERR_OK;
     if (s->pool.oom) return err_nomem(err, "a block's strings");
+    if (s->edited) doc = &s->shown;
     uint32_t n = row_signals(s, signals, &domain);
     ErrCode rc = check_signals(doc, doc_write_joined(&s->lines, doc, signals, n, domain), err);
     if (rc != ERR_OK) return rc;

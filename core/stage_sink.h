@@ -25,6 +25,8 @@ struct StageSink {
     Buf *column; /* def->n_columns; strings as u64 offset into pool */
     Buf pool;
     bool dropped_now; /* sink_drop() was called for the current document */
+    bool edited;      /* sink_edit() was, and it shows as: */
+    Doc shown;
     bool oom;
     /* what the writer takes: compressed frames of `lines` and of `rejected` */
     Buf stored, frames, rejected_stored, rejected_frames;

@@ -68,23 +68,13 @@ static ErrCode check_roots(const DocTable *t, const DatasetSet *in, Err *err)
     return rc;
 }
 
-static ErrCode read_heads(DocTable *t, const DatasetSet *in, Err *err)
+static void number_records(DocTable *t, const DatasetSet *in)
 {
-    uint32_t ranks = (uint32_t)t->par->n_ranks;
-    ErrCode rc = ERR_OK;
-
-    for (uint32_t i = 0; i < t->n_parts; i++) t->docid[i] = datasetset_docid(in, i);
-    for (uint32_t i = (uint32_t)t->par->rank; i < t->n_parts && rc == ERR_OK; i += ranks) {
-        Columns *c;
-        if ((rc = open_part(t, i, &c, err)) != ERR_OK) break;
-        t->first[i + 1] = columns_n_docs(c);
-        columns_close(c);
+    for (uint32_t i = 0; i < t->n_parts; i++) {
+        t->docid[i] = datasetset_docid(in, i);
+        t->first[i + 1] = t->first[i] + datasetset_n_records(in, i);
     }
-    if ((rc = par_agree(t->par, rc, err)) != ERR_OK) return rc;
-    par_sum_u64(t->par, t->first, t->n_parts + (size_t)1); /* every part was read by one rank */
-    for (uint32_t i = 0; i < t->n_parts; i++) t->first[i + 1] += t->first[i];
     t->n = t->first[t->n_parts];
-    return ERR_OK;
 }
 
 static uint32_t n_workers(const DocTable *t) { return t->task.count ? t->task.count : (uint32_t)t->par->n_ranks; }
@@ -132,31 +122,42 @@ static ErrCode read_states(void *ctx, SignPart *p, int lane, Err *err)
     return ERR_OK;
 }
 
-ErrCode doctable_open(DocTable *t, const DedupParams *params, const DatasetSet *in, const DocTableSpec *spec,
-                      const Par *par, Err *err)
+ErrCode doctable_number(DocTable *t, const DatasetSet *in, const DocTableSpec *spec, const Par *par, Err *err)
 {
     ErrCode rc;
 
-    *t = (DocTable){.params = params,
-                    .par = par,
+    *t = (DocTable){.par = par,
                     .sign_dir = spec->sign_dir,
                     .passes_dir = spec->passes_dir,
                     .key = spec->key,
                     .scratch = spec->scratch,
                     .task = spec->task,
+                    .memory = spec->memory,
                     .n_parts = datasetset_n_parts(in)};
     t->first = calloc(t->n_parts + (size_t)1, sizeof *t->first);
     t->docid = calloc(t->n_parts + (size_t)1, sizeof *t->docid);
-    rc = par_agree(par, t->first && t->docid ? ERR_OK : err_nomem(err, "the list of parts"), err);
-    if (rc == ERR_OK) rc = read_heads(t, in, err);
+    rc = t->first && t->docid ? ERR_OK : err_nomem(err, "the list of parts");
     if (rc == ERR_OK) {
+        number_records(t, in);
         t->begin = first_part_of(t, this_worker(t));
         t->end = first_part_of(t, this_worker(t) + 1);
         rc = check_roots(t, in, err);
-        if (rc == ERR_OK) rc = alloc_states(t, spec->memory, err);
-        if (rc == ERR_OK) rc = doctable_each_part(t, read_states, t, err);
-        rc = par_agree(par, rc, err);
     }
+    rc = par_agree(par, rc, err);
+    if (rc) doctable_clear(t);
+    return rc;
+}
+
+ErrCode doctable_open(DocTable *t, const DedupParams *params, const DatasetSet *in, const DocTableSpec *spec,
+                      const Par *par, Err *err)
+{
+    ErrCode rc = doctable_number(t, in, spec, par, err);
+
+    if (rc) return rc;
+    t->params = params;
+    rc = alloc_states(t, spec->memory, err);
+    if (rc == ERR_OK) rc = doctable_each_part(t, read_states, t, err);
+    rc = par_agree(par, rc, err);
     if (rc) doctable_clear(t);
     return rc;
 }

@@ -38,7 +38,11 @@ typedef struct {
     OptTask task;
 } DocTableSpec;
 
-/* Reads the heads of all signature files of sign_dir, one a part of `in`. ERR_USAGE when two inputs show the same root part;
+/* The numbers alone, for steps that do not go over signatures: no state, all of spec->memory for steps. ERR_USAGE when two inputs show
+ * the same root part. Collective. */
+MUST_USE ErrCode doctable_number(DocTable *t, const DatasetSet *in, const DocTableSpec *spec, const Par *par,
+                                 Err *err);
+/* The same, and reads the state of this rank's records from sign_dir, a file for each part of `in`.
  * ERR_NOMEM naming --memory when what is held a record and one step do not fit in spec->memory. Collective. */
 MUST_USE ErrCode doctable_open(DocTable *t, const DedupParams *params, const DatasetSet *in, const DocTableSpec *spec,
                                const Par *par, Err *err);
