@@ -82,7 +82,8 @@ MUST_USE ErrCode dedup_run(const DedupParams *params, const DatasetSet *in, cons
                            const CommonOptions *common, const Par *par, StageTotals *totals, DedupTotals *dedup,
                            Err *err);
 
-/* `tamis dedup` */
+/* `tamis dedup`, and the same with its other words (`tamis dedup rates` …). */
 int dedup_verb(int argc, char **argv);
+int dedup_words(int argc, char **argv);
 
 #endif

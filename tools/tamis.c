@@ -21,7 +21,7 @@ typedef struct {
 
 static const Verb verbs[] = {
     {"ingest", ingest_verb, "crawl records (WARC, WET, JSON Lines) into documents"},
-    {"dedup", dedup_verb, "drop exact and near duplicates"},
+    {"dedup", dedup_words, "drop exact and near duplicates"},
     {"filter", filter_verb, "drop what quality rules reject"},
     {"remix", remix_verb, "mixture domains and their weights"},
     {"bpe", bpe_words, "train a byte-level BPE tokenizer"},

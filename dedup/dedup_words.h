@@ -1,0 +1,8 @@
+/* dedup/dedup_words.h - `tamis dedup WORD`: what dedup does besides deduplicating. Private to the room; each takes argv with
+ * argv[0] the word and returns the exit status. */
+#ifndef TAMIS_DEDUP_DEDUP_WORDS_H
+#define TAMIS_DEDUP_DEDUP_WORDS_H
+
+int rates_verb(int argc, char **argv); /* the share of duplicates over the first K dumps */
+
+#endif
