@@ -1,4 +1,4 @@
-/* core/url.c - hosts out of URLs. */
+/* core/url.c - hosts out of URLs, and the form in which URLs are compared. */
 #include "core/url.h"
 
 /* Bytes of `scheme://` at the front, 0 when it is not there. */
@@ -50,15 +50,21 @@ static bool is_host_byte(uint8_t c, bool bracketed)
     return !memchr("\"%<>[]^`{|}@:", c, 13);
 }
 
+static Span without_user(Span authority)
+{
+    size_t user = authority.n;
+
+    while (user > 0 && authority.p[user - 1] != '@') user--; /* behind the last '@' */
+    return span_from(authority, user);
+}
+
 Span url_host(Span url, uint8_t out[URL_MAX_HOST])
 {
     const Span none = {NULL, 0};
-    size_t from = scheme_end(url), user;
+    size_t from = scheme_end(url);
 
     if (from == 0) return none;
-    Span host = authority_of(span_from(url, from));
-    for (user = host.n; user > 0 && host.p[user - 1] != '@';) user--; /* behind the last '@' */
-    host = span_from(host, user);
+    Span host = without_user(authority_of(span_from(url, from)));
     if (!cut_port(&host)) return none;
     if (host.n && host.p[host.n - 1] == '.') host.n--;
     if (host.n == 0 || host.n > URL_MAX_HOST || host.p[0] == '.') return none;
@@ -67,4 +73,129 @@ Span url_host(Span url, uint8_t out[URL_MAX_HOST])
         out[i] = ascii_lower(host.p[i]);
     }
     return span(out, host.n);
+}
+
+/* --- comparing */
+
+/* Parameters that say whence a visitor came or who he is, never which page; from the documentation of those who append them: Google
+ * Analytics and Ads, Meta, Microsoft, X, TikTok, Yandex, Mailchimp, HubSpot, Marketo, Matomo, Alibaba; session ids of PHP and Java. */
+static bool is_tracking(Span name)
+{
+    static const char *const names[] = {
+        "fbclid",  "gclid",       "gclsrc", "dclid",  "gbraid", "wbraid",    "_ga",       "_gl",    "msclkid",
+        "twclid",  "ttclid",      "yclid",  "ysclid", "igshid", "mc_cid",    "mc_eid",    "_hsenc", "_hsmi",
+        "mkt_tok", "pk_campaign", "pk_kwd", "spm",    "scm",    "phpsessid", "jsessionid"};
+
+    if (name.n > 4 && span_eq_nocase(span(name.p, 4), SPAN_LIT("utm_"))) return true;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (span_eq_nocase(name, span_str(names[i]))) return true;
+    return false;
+}
+
+/* Of RFC 3986, 2.3. */
+static bool is_unreserved(uint8_t c) { return ascii_is_alnum(c) || c == '-' || c == '.' || c == '_' || c == '~'; }
+
+static void put_encoded(Buf *out, uint8_t c)
+{
+    static const char hex[] = "0123456789ABCDEF";
+
+    buf_putc(out, '%');
+    buf_putc(out, (uint8_t)hex[c >> 4]);
+    buf_putc(out, (uint8_t)hex[c & 15]);
+}
+
+/* Path and query up to the fragment, each byte in the one way it is written. */
+static void put_rest(Buf *out, Span rest)
+{
+    bool query = false;
+
+    if (rest.n == 0 || (rest.p[0] != '/' && rest.p[0] != '\\')) buf_putc(out, '/');
+    for (size_t i = 0; i < rest.n && rest.p[i] != '#'; i++) {
+        uint8_t c = rest.p[i];
+        int hi = c == '%' && rest.n - i > 2 ? ascii_hex(rest.p[i + 1]) : -1,
+            lo = hi >= 0 ? ascii_hex(rest.p[i + 2]) : -1;
+        query |= c == '?';
+        if (lo >= 0) {
+            c = (uint8_t)(hi << 4 | lo);
+            i += 2;
+        }
+        if (lo < 0 && c == '\\' && !query) c = '/';
+        if (is_unreserved(c) || (lo < 0 && c > 32 && c < 127))
+            buf_putc(out, c);
+        else
+            put_encoded(out, c);
+    }
+}
+
+/* Pieces of s, each with its separator ahead; of those that are said to be dropped nothing stays. Returns the bytes left. */
+static size_t drop_pieces(uint8_t *s, size_t n, const char *separators, bool (*dropped)(Span piece))
+{
+    size_t to = 0;
+
+    for (size_t from = 0, end; from < n; from = end) {
+        for (end = from + 1; end < n && !strchr(separators, s[end]);) end++;
+        if (dropped(span(s + from, end - from))) continue;
+        memmove(s + to, s + from, end - from);
+        to += end - from;
+    }
+    return to;
+}
+
+static bool is_session(Span piece)
+{
+    const Span name = SPAN_LIT(";jsessionid=");
+
+    return piece.n >= name.n && span_eq_nocase(span(piece.p, name.n), name);
+}
+
+/* Of a query: an empty parameter, or one that tracks; the separator ahead is '?' or '&'. */
+static bool is_idle(Span piece)
+{
+    Span name = span_from(piece, 1);
+
+    return name.n == 0 || is_tracking(span(name.p, span_find(name, '=')));
+}
+
+/* Path and query from `at` on, without what does not tell pages apart. */
+static void clean_rest(Buf *out, size_t at)
+{
+    Span rest = span(out->p + at, out->n - at);
+    size_t path = span_find(rest, '?'), query = rest.n - path;
+    uint8_t *s = out->p + at;
+
+    size_t to = drop_pieces(s, path, "/;", is_session);
+    query = drop_pieces(s + path, query, "&", is_idle);
+    memmove(s + to, s + path, query);
+    if (query) s[to] = '?'; /* the first parameter may be gone, and its separator with it */
+    out->n = at + to + query;
+}
+
+static void put_port(Buf *out, Span url, Span authority, Span host)
+{
+    Span port = span_from(authority, host.n + 1);
+
+    while (port.n && port.p[0] == '0') port = span_from(port, 1);
+    if (port.n == 0 || span_is(port, ascii_lower(url.p[4]) == 's' ? "443" : "80")) return;
+    buf_putc(out, ':');
+    buf_put_span(out, port);
+}
+
+bool url_key(Buf *out, Span url)
+{
+    uint8_t bytes[URL_MAX_HOST];
+    size_t from = scheme_end(url);
+    Span scheme = span(url.p, from ? from - 3 : 0), host = url_host(url, bytes);
+
+    if (!host.p || (!span_eq_nocase(scheme, SPAN_LIT("http")) && !span_eq_nocase(scheme, SPAN_LIT("https"))))
+        return false;
+    Span authority = authority_of(span_from(url, from)), rest = span_from(url, from + authority.n);
+    Span written = authority = without_user(authority);
+    if (!cut_port(&written)) return false;
+    buf_puts(out, "//");
+    buf_put_span(out, host);
+    put_port(out, url, authority, written);
+    size_t at = out->n;
+    put_rest(out, rest);
+    if (!out->oom) clean_rest(out, at);
+    return true;
 }

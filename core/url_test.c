@@ -80,3 +80,43 @@ TEST(host_parent_walks_up)
     CHECK_INT(0, host_parent(h).n);
     CHECK_INT(0, host_parent(SPAN_LIT("a.")).n);
 }
+
+TEST(url_key_of_known_urls)
+{
+    static const struct {
+        const char *url, *want; /* NULL: no key */
+    } cases[] = {
+        {"http://Example.ORG", "//example.org/"},
+        {"https://example.org:443/#top", "//example.org/"},
+        {"http://user:p@example.org.:080/", "//example.org/"},
+        {"http://example.org:443/", "//example.org:443/"},
+        {"http://example.org:8080?a=1", "//example.org:8080/?a=1"},
+        {"http://[2001:DB8::1]:80/x", "//[2001:db8::1]/x"},
+        {"http://a.b/%7Euser/%e4%bd%a0%2f\xe4\xbd\xa0 x%", "//a.b/~user/%E4%BD%A0%2F%E4%BD%A0%20x%"},
+        {"http://a.b/Path/./x//y", "//a.b/Path/./x//y"},
+        {"http://a.b\\c\\d?e\\f", "//a.b/c/d?e\\f"},
+        {"http://a.b/?utm_source=x&UTM_Medium=y", "//a.b/"},
+        {"http://a.b/?id=1&utm_source=x&b=2&fbclid=z", "//a.b/?id=1&b=2"},
+        {"http://a.b/?gclid=z&id=1#f?x", "//a.b/?id=1"},
+        {"http://a.b/?%66bclid=z&&q", "//a.b/?q"},
+        {"http://a.b/?utm=1&utm_&gclids=2&spm", "//a.b/?utm=1&utm_&gclids=2"},
+        {"http://a.b/x;jsessionid=12;v=1/y;JSessionID=3?PHPSESSID=4", "//a.b/x;v=1/y"},
+        {"http://a.b/x?q=a/b?c;jsessionid=1", "//a.b/x?q=a/b?c;jsessionid=1"},
+        {"HTTPS://A:0/", "//a/"},
+        {"ftp://a.b/", NULL},
+        {"httpsx://a.b/", NULL},
+        {"http:/a", NULL},
+        {"http://a:x/", NULL},
+        {"", NULL},
+    };
+    Buf key = {0};
+
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        Span url = check_edge(span_str(cases[i].url));
+        buf_reset(&key);
+        CHECK((cases[i].want != NULL) == url_key(&key, url));
+        CHECK_SPAN(span_str(cases[i].want ? cases[i].want : ""), buf_span(&key));
+        check_edge_free(url);
+    }
+    buf_clear(&key);
+}

@@ -22,8 +22,8 @@ static ErrCode send_part(void *ctx, SignPart *p, int lane, Err *err)
     for (uint32_t i = 0; i < p->n && rc == ERR_OK; i++) {
         uint8_t key[EXCHANGE_KEY], doc[DOC_BYTES];
         uint64_t scope = 0;
-        if (!(p->state[i] & DOC_NEAR)) continue;
-        if (b->t->params->scope == DEDUP_SCOPE_DUMP) scope = le64_get(dump.p + 8 * (size_t)i);
+        if (p->state[i] != DOC_NEAR) continue;
+        if (b->t->params->window == 1) scope = le64_get(dump.p + 8 * (size_t)i);
         exchange_key_u64(key, le64_get(band.p + 8 * (size_t)i), scope);
         doc_put(doc, p->first + i);
         rc = pass_put(b->p, lane, key, doc, sizeof doc, err);

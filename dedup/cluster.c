@@ -4,18 +4,30 @@
 #include "core/log.h"
 #include "core/store.h"
 #include "dedup/sign.h"
+#include "dedup/totals.h"
 
 #include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { CLUSTERS_JSON_MAX = 1 << 20 };
+enum { CLUSTERS_JSON_MAX = 4 << 20 }; /* names of dumps are most of it */
 
-enum { RESULT_VERDICT, RESULT_CLUSTER, RESULT_DOCS, RESULT_DUMPS, RESULT_HOSTS, N_RESULT };
+enum {
+    RESULT_VERDICT,
+    RESULT_CLUSTER,
+    RESULT_DOCS,
+    RESULT_DUMPS,
+    RESULT_HOSTS,
+    RESULT_FIRST,
+    RESULT_LAST,
+    N_RESULT,
+    RESULT_BYTES = 1 + 8 + 5 * 4 /* of a record */
+};
 static const ColumnDef result_columns[N_RESULT] = {
     {"verdict", COL_U8, 1, 0},    {"cluster", COL_U64, 1, 0},   {"dup_docs", COL_U32, 1, 0},
-    {"dup_dumps", COL_U32, 1, 0}, {"dup_hosts", COL_U32, 1, 0},
+    {"dup_dumps", COL_U32, 1, 0}, {"dup_hosts", COL_U32, 1, 0}, {"dup_first", COL_U32, 1, 0},
+    {"dup_last", COL_U32, 1, 0},
 };
 
 static ErrCode result_path(char out[PATH_MAX], const char *dir, DocId id, Err *err)
@@ -55,7 +67,7 @@ typedef struct {
 
 static ErrCode partresult_new(PartResult *p, uint32_t n, Err *err)
 {
-    if (!(p->bytes = malloc((size_t)n * 21 + 1))) return err_nomem(err, "a part's clusters");
+    if (!(p->bytes = malloc((size_t)n * RESULT_BYTES + 1))) return err_nomem(err, "a part's clusters");
     for (size_t c = 0, from = 0; c < N_RESULT; c++) {
         size_t bytes = n * coltype_size(result_columns[c].type);
         p->at[c] = p->bytes + from;
@@ -65,17 +77,18 @@ static ErrCode partresult_new(PartResult *p, uint32_t n, Err *err)
     return ERR_OK;
 }
 
-static void put_record(const PartResult *r, size_t i, uint8_t verdict, DocId keeper, const uint32_t counts[3])
+enum { N_COUNTS = N_RESULT - RESULT_DOCS };
+static void put_record(const PartResult *r, size_t i, uint8_t verdict, DocId keeper, const uint32_t counts[N_COUNTS])
 {
     r->at[RESULT_VERDICT][i] = verdict;
     le64_put(r->at[RESULT_CLUSTER] + 8 * i, keeper);
-    for (int c = 0; c < 3; c++) le32_put(r->at[RESULT_DOCS + c] + 4 * i, counts[c]);
+    for (int c = 0; c < N_COUNTS; c++) le32_put(r->at[RESULT_DOCS + c] + 4 * i, counts[c]);
 }
 
 /* As if nothing was said of any document: a shown one stands for itself. */
 static ErrCode put_alone(const Writer *w, const SignPart *p, const PartResult *r, Err *err)
 {
-    static const uint32_t none[3];
+    static const uint32_t none[N_COUNTS];
     Span dump, host;
     ErrCode rc;
 
@@ -83,7 +96,9 @@ static ErrCode put_alone(const Writer *w, const SignPart *p, const PartResult *r
     if ((rc = signpart_column(p, sign_column_names[SIGN_HOST], COL_U64, 1, &host, err)) != ERR_OK) return rc;
     for (size_t i = 0; i < p->n; i++) {
         bool shown = p->state[i] & DOC_SHOWN;
-        const uint32_t one[3] = {1, le64_get(dump.p + 8 * i) != 0, le64_get(host.p + 8 * i) != 0};
+        uint64_t hash = le64_get(dump.p + 8 * i);
+        uint16_t number = dumpnames_number(&w->t->dumps, hash);
+        const uint32_t one[N_COUNTS] = {1, hash != 0, le64_get(host.p + 8 * i) != 0, number, number};
         put_record(r, i, shown ? CLUSTER_KEPT : CLUSTER_NOT_SHOWN, w->t->docid[p->part] + i, shown ? one : none);
     }
     return ERR_OK;
@@ -91,7 +106,7 @@ static ErrCode put_alone(const Writer *w, const SignPart *p, const PartResult *r
 
 static ErrCode put_found(const Writer *w, SignPart *p, const PartResult *r, Err *err)
 {
-    static const uint32_t none[3];
+    static const uint32_t none[N_COUNTS];
     Span verdicts, sizes, spread;
     ErrCode rc;
 
@@ -100,7 +115,7 @@ static ErrCode put_found(const Writer *w, SignPart *p, const PartResult *r, Err 
     if ((rc = signpart_slice(p, w->spread, 2, &spread, err)) != ERR_OK) return rc;
     for (size_t at = 0; at < verdicts.n; at += VERDICT_BYTES) {
         const uint8_t *v = verdicts.p + at;
-        put_record(r, (size_t)(doc_get(v) - p->first), v[PAIR_BYTES], doctable_docid(w->t, doc_get(v + DOC_BYTES)),
+        put_record(r, (size_t)(doc_get(v) - p->first), v[2 * REF_BYTES], doctable_docid(w->t, doc_get(v + REF_BYTES)),
                    none);
     }
     for (size_t at = 0; at < sizes.n; at += SIZE_BYTES) {
@@ -110,19 +125,13 @@ static ErrCode put_found(const Writer *w, SignPart *p, const PartResult *r, Err 
     }
     for (size_t at = 0; at < spread.n; at += SPREAD_BYTES) {
         size_t i = (size_t)(doc_get(spread.p + at) - p->first);
-        memcpy(r->at[RESULT_DUMPS] + 4 * i, spread.p + at + DOC_BYTES, 4);
-        memcpy(r->at[RESULT_HOSTS] + 4 * i, spread.p + at + DOC_BYTES + 4, 4);
+        const uint8_t *s = spread.p + at + DOC_BYTES;
+        memcpy(r->at[RESULT_DUMPS] + 4 * i, s, 4);
+        memcpy(r->at[RESULT_HOSTS] + 4 * i, s + 4, 4);
+        le32_put(r->at[RESULT_FIRST] + 4 * i, le16_get(s + 8));
+        le32_put(r->at[RESULT_LAST] + 4 * i, le16_get(s + 10));
     }
     return ERR_OK;
-}
-
-static unsigned size_class(uint32_t n)
-{
-    static const uint32_t from[DEDUP_SIZES] = {1, 2, 3, 5, 100, 1000};
-    unsigned c = 0;
-
-    while (c + 1 < DEDUP_SIZES && n >= from[c + 1]) c++;
-    return c;
 }
 
 static DedupTotals count_part(const SignPart *p, const PartResult *r, bool exact_only)
@@ -135,46 +144,15 @@ static DedupTotals count_part(const SignPart *p, const PartResult *r, bool exact
         if (verdict == CLUSTER_NOT_SHOWN) continue;
         n.n_docs++;
         n.n_exact += verdict == CLUSTER_EXACT;
+        n.n_url += verdict == CLUSTER_URL;
         n.n_near += verdict == CLUSTER_NEAR;
-        n.n_short += !exact_only && verdict != CLUSTER_EXACT && !(p->state[i] & DOC_NEAR);
+        n.n_short += !exact_only && verdict != CLUSTER_EXACT && verdict != CLUSTER_URL && !(p->state[i] & DOC_LONG);
         if (verdict != CLUSTER_KEPT) continue;
-        n.n_clusters[size_class(docs)]++;
+        n.n_clusters[totals_size_class(docs)]++;
         if (docs > n.n_largest) n.n_largest = docs;
+        totals_add_largest(&n, docs, le64_get(r->at[RESULT_CLUSTER] + 8 * i));
     }
     return n;
-}
-
-/* --- totals as a record of words; the largest cluster is the last of them */
-
-enum { N_TOTALS = 4 + DEDUP_SIZES + 1, TOTALS_BYTES = 8 * N_TOTALS };
-
-static void totals_put(uint8_t out[TOTALS_BYTES], const DedupTotals *t)
-{
-    const uint64_t head[4] = {t->n_docs, t->n_exact, t->n_near, t->n_short};
-
-    for (int i = 0; i < 4; i++) le64_put(out + 8 * i, head[i]);
-    for (int i = 0; i < DEDUP_SIZES; i++) le64_put(out + 8 * (4 + i), t->n_clusters[i]);
-    le64_put(out + TOTALS_BYTES - 8, t->n_largest);
-}
-
-static DedupTotals totals_get(const uint8_t *p)
-{
-    DedupTotals t = {.n_docs = le64_get(p),
-                     .n_exact = le64_get(p + 8),
-                     .n_near = le64_get(p + 16),
-                     .n_short = le64_get(p + 24),
-                     .n_largest = le64_get(p + TOTALS_BYTES - 8)};
-
-    for (int i = 0; i < DEDUP_SIZES; i++) t.n_clusters[i] = le64_get(p + 8 * (4 + i));
-    return t;
-}
-
-static void add_totals(uint8_t *acc, const uint8_t *value)
-{
-    uint64_t a = le64_get(acc + TOTALS_BYTES - 8), b = le64_get(value + TOTALS_BYTES - 8);
-
-    for (int i = 0; i < TOTALS_BYTES - 8; i += 8) le64_put(acc + i, le64_get(acc + i) + le64_get(value + i));
-    le64_put(acc + TOTALS_BYTES - 8, a > b ? a : b);
 }
 
 /* --- */
@@ -236,7 +214,7 @@ static ErrCode write_result(Writer *w, Pass **written, Err *err)
     const StepSpec spec = {.name = "written",
                            .value_bytes = TOTALS_BYTES,
                            .result_bytes = DOC_BYTES + TOTALS_BYTES,
-                           .combine = add_totals,
+                           .combine = totals_add,
                            .single = true};
     ErrCode rc = doctable_step(w->t, &spec, written, err);
 
@@ -246,7 +224,7 @@ static ErrCode write_result(Writer *w, Pass **written, Err *err)
     return pass_run(*written, write_parts, list_by_doc, w, err);
 }
 
-static ErrCode write_totals(const Results *written, const char *dir, Hash128 key, Err *err)
+static ErrCode write_totals(const Results *written, const char *dir, const DocTable *t, Err *err)
 {
     DedupTotals n = {0};
     char path[PATH_MAX];
@@ -255,12 +233,8 @@ static ErrCode write_totals(const Results *written, const char *dir, Hash128 key
 
     if (rc == ERR_OK) rc = results_range(written, 0, 1, &record, err);
     if (rc == ERR_OK && record.n) n = totals_get(record.p + DOC_BYTES); /* no parts, no record */
-    put_key(&b, key);
-    buf_printf(&b, ",\"n_docs\":%" PRIu64 ",\"n_exact\":%" PRIu64 ",\"n_near\":%" PRIu64, n.n_docs, n.n_exact,
-               n.n_near);
-    buf_printf(&b, ",\"n_short\":%" PRIu64 ",\"n_largest\":%" PRIu64 ",\"n_clusters\":[", n.n_short, n.n_largest);
-    for (int i = 0; i < DEDUP_SIZES; i++) buf_printf(&b, "%s%" PRIu64, i ? "," : "", n.n_clusters[i]);
-    buf_puts(&b, "]}\n");
+    put_key(&b, t->key);
+    totals_put_json(&b, &n, &t->dumps);
     if (rc == ERR_OK) rc = buf_ok(&b, "the totals of clusters", err);
     if (rc == ERR_OK) rc = store_write(path, buf_span(&b), err);
     buf_clear(&record);
@@ -271,12 +245,13 @@ static ErrCode write_totals(const Results *written, const char *dir, Hash128 key
 /* --- all of it */
 
 typedef struct {
-    Pass *exact, *components, *near, *verdicts, *sizes, *spread, *written;
+    Pass *exact, *url, *components, *near, *verdicts, *sizes, *spread, *written;
 } Steps;
 
 static void steps_clear(Steps *s)
 {
     pass_close(s->exact);
+    pass_close(s->url);
     pass_close(s->components);
     pass_close(s->near);
     pass_close(s->verdicts);
@@ -290,11 +265,12 @@ static ErrCode run_steps(DocTable *t, const char *dir, Steps *s, Err *err)
     Writer w = {.t = t, .dir = dir};
     ErrCode rc = exact_find(t, &s->exact, err);
 
+    if (rc == ERR_OK && t->params->url) rc = url_find(t, &s->url, err);
     if (rc == ERR_OK && !t->params->exact_only) {
         rc = bands_join(t, &s->components, err);
         if (rc == ERR_OK) rc = verify_components(t, s->components, &s->near, err);
     }
-    if (rc == ERR_OK) rc = verdicts_find(t, s->exact, s->near, &s->verdicts, err);
+    if (rc == ERR_OK) rc = verdicts_find(t, s->exact, s->url, s->near, &s->verdicts, err);
     if (rc == ERR_OK) rc = sizes_count(t, s->verdicts, &s->sizes, err);
     if (rc == ERR_OK) rc = spread_count(t, s->verdicts, s->sizes, &s->spread, err);
     if (rc) return rc;
@@ -308,7 +284,7 @@ static ErrCode finish(const DocTable *t, const char *dir, const Steps *s, Err *e
 {
     ErrCode rc = ERR_OK;
 
-    if (t->par->rank == 0) rc = write_totals(pass_results(s->written), dir, t->key, err);
+    if (t->par->rank == 0) rc = write_totals(pass_results(s->written), dir, t, err);
     return par_agree(t->par, rc, err);
 }
 
@@ -341,32 +317,6 @@ static bool key_is(const Json *obj, Hash128 key)
     return k && k->type == JSON_STRING && hash128_parse(k->string, &got) && hash128_eq(got, key);
 }
 
-static ErrCode read_totals(const Json *j, const char *path, DedupTotals *t, Err *err)
-{
-    const struct {
-        const char *name;
-        uint64_t *to;
-    } member[] = {{"n_docs", &t->n_docs},
-                  {"n_exact", &t->n_exact},
-                  {"n_near", &t->n_near},
-                  {"n_short", &t->n_short},
-                  {"n_largest", &t->n_largest}};
-    const Json *classes = json_get(j, "n_clusters");
-    uint32_t i = 0;
-    ErrCode rc = ERR_OK;
-
-    *t = (DedupTotals){0};
-    for (size_t k = 0; k < sizeof member / sizeof *member && rc == ERR_OK; k++)
-        rc = json_get_u64(j, member[k].name, 0, path, member[k].to, err);
-    if (rc) return rc;
-    if (!classes || classes->type != JSON_ARRAY || classes->n != DEDUP_SIZES)
-        return err_set(err, ERR_DATA, "%s: n_clusters is not a list of %d numbers", path, DEDUP_SIZES);
-    for (const Json *c = classes->child; c; c = c->next)
-        if (c->type != JSON_NUMBER || !span_to_u64(c->string, &t->n_clusters[i++]))
-            return err_set(err, ERR_DATA, "%s: n_clusters is not a list of %d numbers", path, DEDUP_SIZES);
-    return ERR_OK;
-}
-
 ErrCode clusters_load(const char *dir, Hash128 key, bool *found, DedupTotals *totals, Err *err)
 {
     char path[PATH_MAX];
@@ -381,7 +331,7 @@ ErrCode clusters_load(const char *dir, Hash128 key, bool *found, DedupTotals *to
     if ((rc = store_read(path, CLUSTERS_JSON_MAX, &text, err)) != ERR_OK) goto out;
     if ((rc = json_parse(&arena, buf_span(&text), path, &j, err)) != ERR_OK) goto out;
     *found = key_is(j, key);
-    if (*found) rc = read_totals(j, path, totals, err);
+    if (*found) rc = totals_read_json(j, path, totals, err);
 out:
     buf_clear(&text);
     arena_clear(&arena);
@@ -401,7 +351,8 @@ static ErrCode check_receipt(const Columns *c, const char *path, Hash128 key, Er
 
 ErrCode clusterpart_open(ClusterPart *p, const char *dir, Hash128 key, DocId id, Err *err)
 {
-    Span *spans[N_RESULT] = {&p->verdict, &p->cluster, &p->dup_docs, &p->dup_dumps, &p->dup_hosts};
+    Span *spans[N_RESULT] = {&p->verdict,   &p->cluster,   &p->dup_docs, &p->dup_dumps,
+                             &p->dup_hosts, &p->dup_first, &p->dup_last};
     char path[PATH_MAX];
     ErrCode rc;
 

@@ -5,6 +5,7 @@
 #include "core/unicode.h"
 #include "dedup/cluster.h"
 #include "dedup/sign.h"
+#include "dedup/totals.h"
 
 #include <inttypes.h>
 #include <limits.h>
@@ -15,8 +16,11 @@
 
 /* --- judging: the verdicts found, document by document */
 
-enum { REASON_EXACT, REASON_NEAR, N_REASONS };
-enum { COLUMN_CLUSTER, COLUMN_DOCS, COLUMN_DUMPS, COLUMN_HOSTS, N_COLUMNS };
+enum { REASON_EXACT, REASON_NEAR, REASON_URL, N_REASONS }; /* the verdict less one */
+enum { COLUMN_CLUSTER, COLUMN_DOCS, COLUMN_DUMPS, COLUMN_HOSTS, COLUMN_WEIGHT, N_COLUMNS };
+
+/* Penedo et al. 2025, by classes of DEDUP_SIZES. */
+static const uint8_t weights[DEDUP_SIZES] = {1, 2, 3, 5, 8, 1};
 
 typedef struct {
     const char *dir; /* DIR/clusters */
@@ -47,23 +51,25 @@ static ErrCode judge_map(void *ctx, void *worker, const Doc *doc, DocId id, Stag
         clusterpart_close(p);
         if ((rc = clusterpart_open(p, c->dir, c->key, id, err)) != ERR_OK) return rc;
     }
-    if (i >= p->verdict.n || p->verdict.p[i] > CLUSTER_NEAR)
+    if (i >= p->verdict.n || p->verdict.p[i] >= CLUSTER_N)
         return err_set(err, ERR_DATA, "%s does not know record %zu of part %" PRIu32, c->dir, i, docid_part(id));
     sink_u64(sink, COLUMN_CLUSTER, 0, le64_get(p->cluster.p + 8 * i));
     sink_u32(sink, COLUMN_DOCS, 0, le32_get(p->dup_docs.p + 4 * i));
     sink_u32(sink, COLUMN_DUMPS, 0, le32_get(p->dup_dumps.p + 4 * i));
     sink_u32(sink, COLUMN_HOSTS, 0, le32_get(p->dup_hosts.p + 4 * i));
-    if (p->verdict.p[i] == CLUSTER_EXACT) sink_drop(sink, REASON_EXACT, doc->id, doc);
-    if (p->verdict.p[i] == CLUSTER_NEAR) sink_drop(sink, REASON_NEAR, doc->id, doc);
+    if (p->verdict.p[i] == CLUSTER_KEPT)
+        sink_u8(sink, COLUMN_WEIGHT, 0, weights[totals_size_class(le32_get(p->dup_docs.p + 4 * i))]);
+    else
+        sink_drop(sink, p->verdict.p[i] - 1u, doc->id, doc);
     return ERR_OK;
 }
 
-static const char *const reasons[N_REASONS] = {[REASON_EXACT] = "exact_duplicate", [REASON_NEAR] = "near_duplicate"};
+static const char *const reasons[N_REASONS] = {
+    [REASON_EXACT] = "exact_duplicate", [REASON_NEAR] = "near_duplicate", [REASON_URL] = "url_duplicate"};
 static const ColumnDef columns[N_COLUMNS] = {
-    [COLUMN_CLUSTER] = {"cluster", COL_U64, 1, 0},
-    [COLUMN_DOCS] = {"dup_docs", COL_U32, 1, COL_SIGNAL},
-    [COLUMN_DUMPS] = {"dup_dumps", COL_U32, 1, COL_SIGNAL},
-    [COLUMN_HOSTS] = {"dup_hosts", COL_U32, 1, COL_SIGNAL},
+    [COLUMN_CLUSTER] = {"cluster", COL_U64, 1, 0},           [COLUMN_DOCS] = {"dup_docs", COL_U32, 1, COL_SIGNAL},
+    [COLUMN_DUMPS] = {"dup_dumps", COL_U32, 1, COL_SIGNAL},  [COLUMN_HOSTS] = {"dup_hosts", COL_U32, 1, COL_SIGNAL},
+    [COLUMN_WEIGHT] = {"dup_weight", COL_U8, 1, COL_SIGNAL},
 };
 static const StageDef judge_def = {
     .name = "dedup",
@@ -81,6 +87,8 @@ static const StageDef judge_def = {
 
 ErrCode dedup_check(const DedupParams *p, Err *err)
 {
+    KeepOrder keep;
+
     if (!p->exact_only && (p->bands == 0 || p->bands > DEDUP_MAX_BANDS))
         return err_set(err, ERR_USAGE, "dedup: --bands is 1 to %d", DEDUP_MAX_BANDS);
     if (!p->exact_only && (p->rows == 0 || p->rows > DEDUP_MAX_VALUES / p->bands))
@@ -88,14 +96,33 @@ ErrCode dedup_check(const DedupParams *p, Err *err)
     if (p->shingle == 0 || p->shingle > DEDUP_MAX_SHINGLE)
         return err_set(err, ERR_USAGE, "dedup: --shingle is 1 to %d", DEDUP_MAX_SHINGLE);
     if (!(p->verify >= 0 && p->verify <= 1)) return err_set(err, ERR_USAGE, "dedup: --verify is 0 to 1");
-    return ERR_OK;
+    if (p->window > DEDUP_MAX_WINDOW)
+        return err_set(err, ERR_USAGE, "dedup: --scope window is of 1 to %d dumps", DEDUP_MAX_WINDOW);
+    return keep_parse(&keep, p->keep, err);
+}
+
+/* Checked before. */
+static void put_keep(Buf *b, const DedupParams *p)
+{
+    KeepOrder keep;
+    Buf text = {0};
+    Err none;
+
+    if (keep_parse(&keep, p->keep, &none) == ERR_OK) keep_put(&text, &keep, false);
+    json_put_string(b, buf_span(&text));
+    b->oom |= text.oom;
+    buf_clear(&text);
 }
 
 static void put_params(Buf *b, const DedupParams *p)
 {
-    static const char *const keeps[] = {"first", "longest"}, *const scopes[] = {"all", "dump"};
-
-    buf_printf(b, "{\"keep\":\"%s\",\"scope\":\"%s\"", keeps[p->keep], scopes[p->scope]);
+    buf_puts(b, "{\"keep\":");
+    put_keep(b, p);
+    if (p->window > 1)
+        buf_printf(b, ",\"scope\":\"window:%" PRIu32 "\"", p->window);
+    else
+        buf_puts(b, p->window ? ",\"scope\":\"dump\"" : ",\"scope\":\"all\"");
+    if (p->url) buf_puts(b, ",\"url\":true");
     if (p->exact_only) {
         buf_puts(b, ",\"exact_only\":true");
     } else {

@@ -19,56 +19,67 @@
  * DEDUP_MAX_LEADERS kept documents, so the work stays linear; beyond them, documents like none of them are kept.
  * (Clustering the failures among themselves, the simpler rule, keeps fewer promises: what fails twice stays unexamined.)
  *
- * Keep order is total and ends in the order of input. A document of fewer key tokens than a shingle is compared exactly
+ * Keep order (dedup/keep.h) is total and ends in the order of input. A document of fewer key tokens than a shingle is compared exactly
  * only. The result is a function of inputs and params: not of threads, ranks, memory or the order inputs are named in.
+ *
+ * The steps, each among what the one before it kept and in keep order: equal text; if asked for, equal URL (url_key() of core/url.h; a
+ * document without one takes no part); near. What a step drops has the step's reason, and stands for what is kept for its keeper in
+ * the end.
+ *
+ * A window of K dumps, in order of their names among those that the inputs show, lets a document be dropped for one whose dump is at most
+ * K - 1 away: of equal texts, and of equal URLs, the first of each dump in keep order goes on, and is dropped for the first that
+ * this step keeps in its window; near duplicates likewise, with DEDUP_MAX_LEADERS kept documents of each dump. Where a
+ * later step drops a document's keeper for one out of the document's window, the document is kept, unexamined further: so what is
+ * dropped always has its keeper, which is kept, in its window. What follows a first one of its own dump shares its fate. A
+ * window of 1 is each dump by itself; documents without a dump are compared with one another only.
  *
  * Columns of the view, beside `drop`: cluster (u64: DocId of the document kept for this one, its own for a kept one), and on
  * kept documents the signals dup_docs (documents it stands for, itself among them), dup_dumps and dup_hosts (distinct dumps
- * and web hosts of these; 0 when none is known). */
+ * and web hosts of these; 0 when none is known), and dup_weight, how often FineWeb-2 repeats a document of such a cluster:
+ * 1, 2, 3, 5, 8 and 1 times for the classes of DEDUP_SIZES (Penedo et al. 2025, "FineWeb2", section on rehydration). */
 #ifndef TAMIS_DEDUP_DEDUP_H
 #define TAMIS_DEDUP_DEDUP_H
 
 #include "core/stage.h"
 
-typedef enum {
-    DEDUP_KEEP_FIRST,  /* in order of input */
-    DEDUP_KEEP_LONGEST /* most bytes of text, then in order of input */
-} DedupKeep;
-typedef enum {
-    DEDUP_SCOPE_ALL, /* everything is compared with everything */
-    DEDUP_SCOPE_DUMP /* only documents of one dump with one another */
-} DedupScope;
-
 enum {
-    DEDUP_VERSION = 1,     /* of all three phases: each reuses what the one before it left under the same key */
+    DEDUP_VERSION = 2,     /* of all three phases: each reuses what the one before it left under the same key */
     DEDUP_MAX_BANDS = 200, /* a columns file holds 256 columns */
     DEDUP_MAX_VALUES = 4096,
     DEDUP_MAX_SHINGLE = 64,
-    DEDUP_MAX_LEADERS = 64
+    DEDUP_MAX_LEADERS = 64,
+    DEDUP_MAX_WINDOW = 4096, /* dumps */
+    DEDUP_LARGEST = 5,       /* clusters that are named … */
+    DEDUP_GIANT = 500        /* … from this size on */
 };
 
 typedef struct {
     uint32_t bands, rows; /* bands * rows MinHash values, at most DEDUP_MAX_VALUES */
     uint32_t shingle;     /* key tokens a shingle */
     uint64_t seed;        /* picks the hash families */
-    uint32_t keep;        /* DedupKeep */
-    uint32_t scope;       /* DedupScope */
+    const char *keep;     /* the keep order, as dedup/keep.h has it; NULL: in order of input. Borrowed */
+    uint32_t window;      /* dumps, at most DEDUP_MAX_WINDOW; 0: all are compared with all */
+    bool url;             /* documents of one URL are duplicates, too */
     double verify;        /* estimated similarity from which a document is a near duplicate, 0..1; steps of 1e-6 */
     bool exact_only;
     uint32_t wait_seconds; /* decides no output: with --task, for what other tasks have not done yet */
 } DedupParams;
-#define DEDUP_PARAMS_DEFAULT                                           \
-    {                                                                  \
-        .bands = 14, .rows = 8, .shingle = 5, .seed = 1, .verify = 0.7 \
+#define DEDUP_PARAMS_DEFAULT                                                            \
+    {                                                                                   \
+        .bands = 14, .rows = 8, .shingle = 5, .seed = 1, .keep = "first", .verify = 0.7 \
     }
 
 /* Classes of cluster sizes: 1, 2, 3-4, 5-99, 100-999, 1000 and more. */
 enum { DEDUP_SIZES = 6 };
 typedef struct {
-    uint64_t n_docs, n_exact, n_near; /* shown by the inputs; dropped as exact and as near duplicates */
-    uint64_t n_clusters[DEDUP_SIZES]; /* kept documents by what they stand for */
-    uint64_t n_short;                 /* compared exactly only */
-    uint64_t n_largest;               /* size of the largest cluster */
+    uint64_t n_docs, n_exact, n_url, n_near; /* shown by the inputs; dropped as exact, URL and near duplicates */
+    uint64_t n_clusters[DEDUP_SIZES];        /* kept documents by what they stand for */
+    uint64_t n_short;                        /* compared exactly only */
+    uint64_t n_largest;                      /* size of the largest cluster */
+    struct {
+        uint64_t docs;
+        DocId keeper;
+    } largest[DEDUP_LARGEST]; /* the largest first, then by keeper; docs 0: no more */
 } DedupTotals;
 
 /* ERR_USAGE names the parameter that is out of its range. */

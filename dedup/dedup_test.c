@@ -14,9 +14,13 @@
 
 /* --- a set of documents and the dataset made of it */
 
+enum { NO_DUMP = UINT32_MAX, NO_QUALITY = 100 };
 typedef struct {
     char *text, *url;
-    uint32_t dump;
+    uint32_t dump, host;
+    uint32_t page;   /* documents of one host and page have one URL, in one of its forms */
+    uint32_t source; /* "sN" */
+    int quality;     /* a signal */
 } Made;
 
 typedef struct {
@@ -33,11 +37,20 @@ static void corpus_clear(Corpus *c)
 
 static void corpus_add(Corpus *c, const char *text, uint32_t dump, uint32_t host)
 {
-    char url[64];
+    static const char *const forms[] = {"http://host%u.test/page%u", "https://HOST%u.test:443/page%u#top",
+                                        "http://host%u.test:80/p%%61ge%u?utm_source=x", "ftp://host%u.test/page%u"};
+    char url[80];
+    uint32_t i = c->n, page = (uint32_t)(mix64(i + 99) % 30), form = i % 16 < 12 ? i % 3 : 3;
 
     c->doc = realloc(c->doc, (c->n + 1) * sizeof *c->doc);
-    snprintf(url, sizeof url, "http://host%" PRIu32 ".test/page", host);
-    c->doc[c->n++] = (Made){arena_str(&c->arena, span_str(text)), arena_str(&c->arena, span_str(url)), dump};
+    snprintf(url, sizeof url, forms[form], host, page);
+    c->doc[c->n++] = (Made){.text = arena_str(&c->arena, span_str(text)),
+                            .url = arena_str(&c->arena, span_str(url)),
+                            .dump = dump,
+                            .host = host,
+                            .page = form < 3 ? page : 1000 + i, /* of ftp nothing is compared */
+                            .source = i % 4,
+                            .quality = i % 6 ? (int)(mix64(i + 7) % 5) - 2 : NO_QUALITY};
 }
 
 /* Document i lies in part i * n_parts / n, so that order of input is order of the array. */
@@ -85,13 +98,19 @@ static ErrCode emit_block(void *ctx, void *worker, const StageBlock *block, Stag
 
     (void)worker;
     for (uint32_t i = le32_get(block->bytes.p); i < le32_get(block->bytes.p + 4) && rc == ERR_OK; i++) {
-        char id[80], dump[40];
-        snprintf(dump, sizeof dump, "CC-MAIN-2023-%02" PRIu32, c->doc[i].dump);
+        const Made *made = &c->doc[i];
+        char id[80], dump[40], source[16];
+        Signal quality = {SPAN_LIT("quality"), made->quality / 4.0};
+        snprintf(dump, sizeof dump, "CC-MAIN-2023-%02" PRIu32, made->dump % 100);
         snprintf(id, sizeof id, "%s/made#%" PRIu32, dump, i);
+        snprintf(source, sizeof source, "s%" PRIu32, made->source);
         Doc doc = {.id = span_str(id),
-                   .text = span_str(c->doc[i].text),
-                   .url = span_str(c->doc[i].url),
-                   .dump = span_str(dump)};
+                   .text = span_str(made->text),
+                   .url = span_str(made->url),
+                   .source = span_str(source),
+                   .signals = &quality,
+                   .n_signals = made->quality != NO_QUALITY};
+        if (made->dump != NO_DUMP) doc.dump = span_str(dump);
         sink_in(sink, doc.id, doc.text.n);
         rc = sink_emit(sink, &doc, err);
     }
@@ -200,7 +219,7 @@ static Result dedup(const Corpus *c, const DedupParams *params, const char *in, 
     CHECK_OK(dedup_run(params, set, out, &common, &par, &totals, &r.totals, &err), &err);
     CHECK(totals.complete);
     CHECK_INT(c->n, totals.n_in);
-    CHECK_INT(totals.n_dropped, r.totals.n_exact + r.totals.n_near);
+    CHECK_INT(totals.n_dropped, r.totals.n_exact + r.totals.n_url + r.totals.n_near);
     datasetset_close(set);
     read_view(c, out, &r);
     return r;
@@ -208,12 +227,41 @@ static Result dedup(const Corpus *c, const DedupParams *params, const char *in, 
 
 /* --- the slow version */
 
+/* One entry of a list of what decides: below 0 when a comes first, 0 when it leaves that open. */
+static int compare_by(const Corpus *c, const char *by, uint32_t a, uint32_t b)
+{
+    const Made *x = &c->doc[a], *y = &c->doc[b];
+    int64_t px = x->dump, py = y->dump; /* NO_DUMP is behind all */
+
+    if (strcmp(by, "longest") == 0) {
+        px = -(int64_t)strlen(x->text);
+        py = -(int64_t)strlen(y->text);
+    } else if (strcmp(by, "latest") == 0) {
+        px = x->dump == NO_DUMP ? 1 : -px;
+        py = y->dump == NO_DUMP ? 1 : -py;
+    } else if (strcmp(by, "signal:quality") == 0) {
+        px = x->quality == NO_QUALITY ? NO_QUALITY : -x->quality;
+        py = y->quality == NO_QUALITY ? NO_QUALITY : -y->quality;
+    } else if (strcmp(by, "source:s2:s1") == 0) {
+        static const int place[4] = {2, 1, 0, 2};
+        px = place[x->source];
+        py = place[y->source];
+    } else if (strcmp(by, "earliest") != 0) {
+        CHECK_STR("first", by);
+        return 0;
+    }
+    return (px > py) - (px < py);
+}
+
 static bool comes_first(const Corpus *c, const DedupParams *p, uint32_t a, uint32_t b)
 {
-    size_t na = strlen(c->doc[a].text), nb = strlen(c->doc[b].text);
+    char list[80], *rest = NULL;
+    int d = 0;
 
-    if (p->keep == DEDUP_KEEP_LONGEST && na != nb) return na > nb;
-    return a < b;
+    snprintf(list, sizeof list, "%s", p->keep);
+    for (char *by = strtok_r(list, ",", &rest); by && d == 0; by = strtok_r(NULL, ",", &rest))
+        d = compare_by(c, by, a, b);
+    return d ? d < 0 : a < b;
 }
 
 static int cmp_u32(const void *a, const void *b)
@@ -235,9 +283,14 @@ static Signature *sign_all(const Corpus *c, const DedupParams *p)
     return s;
 }
 
-static bool compared(const Corpus *c, const DedupParams *p, uint32_t a, uint32_t b)
+static bool one_dump(const Corpus *c, uint32_t a, uint32_t b) { return c->doc[a].dump == c->doc[b].dump; }
+
+/* Whether the one may be dropped for the other. */
+static bool in_reach(const Corpus *c, const DedupParams *p, uint32_t a, uint32_t b)
 {
-    return p->scope == DEDUP_SCOPE_ALL || c->doc[a].dump == c->doc[b].dump;
+    int64_t x = c->doc[a].dump, y = c->doc[b].dump;
+
+    return p->window == 0 || (x > y ? x - y : y - x) < p->window;
 }
 
 static bool share_band(const Signature *a, const Signature *b, uint32_t bands)
@@ -247,62 +300,136 @@ static bool share_band(const Signature *a, const Signature *b, uint32_t bands)
     return false;
 }
 
+/* What is known of all documents while they are gone through, in keep order. */
+typedef struct {
+    const Corpus *c;
+    const DedupParams *p;
+    Signature *sign;
+    uint32_t *order, *label;
+    uint32_t *link;  /* the one it was dropped for; itself: not dropped */
+    uint8_t *why;    /* in which step, 0: in none */
+    bool *same_dump; /* it has the fate of the one in its dump that it was dropped for */
+    uint32_t most_leaders;
+} Slow;
+
+static bool same_text(const Slow *s, uint32_t a, uint32_t b)
+{
+    return hash128_eq(s->sign[a].exact, s->sign[b].exact);
+}
+static bool same_url(const Slow *s, uint32_t a, uint32_t b)
+{
+    return s->c->doc[a].host == s->c->doc[b].host && s->c->doc[a].page == s->c->doc[b].page;
+}
+
+static void slow_step(Slow *s, uint8_t why, bool (*same)(const Slow *s, uint32_t a, uint32_t b))
+{
+    for (uint32_t i = 0; i < s->c->n; i++) {
+        uint32_t doc = s->order[i];
+        if (s->why[doc]) continue;
+        for (uint32_t k = 0; k < i && s->p->window > 1 && !s->why[doc]; k++) { /* the first of its dump */
+            uint32_t other = s->order[k];
+            if ((s->why[other] && s->why[other] != why) || !same(s, doc, other) || !one_dump(s->c, doc, other))
+                continue;
+            s->link[doc] = other;
+            s->why[doc] = why;
+            s->same_dump[doc] = true;
+        }
+        for (uint32_t k = 0; k < i && !s->why[doc]; k++) { /* the first in reach that stays */
+            uint32_t other = s->order[k];
+            if (s->why[other] || !same(s, doc, other) || !in_reach(s->c, s->p, doc, other)) continue;
+            s->link[doc] = other;
+            s->why[doc] = why;
+        }
+    }
+}
+
+static bool takes_part(const Slow *s, uint32_t i) { return !s->why[i] && s->sign[i].n_shingles > 0; }
+
+static void slow_components(Slow *s) /* labels spread */
+{
+    for (bool changed = true; changed;) {
+        changed = false;
+        for (uint32_t i = 0; i < s->c->n; i++)
+            for (uint32_t k = 0; k < i; k++) {
+                if (!takes_part(s, i) || !takes_part(s, k) || s->label[i] == s->label[k]) continue;
+                if (s->p->window == 1 && !one_dump(s->c, i, k)) continue;
+                if (!share_band(&s->sign[i], &s->sign[k], s->p->bands)) continue;
+                s->label[i] = s->label[k] = s->label[i] < s->label[k] ? s->label[i] : s->label[k];
+                changed = true;
+            }
+    }
+}
+
+/* Each against those kept before it in its component; some are kept without being compared with. */
+static void slow_near(Slow *s)
+{
+    bool *leader = calloc(s->c->n + 1, 1), *left = calloc(s->c->n + 1, 1);
+
+    for (uint32_t i = 0; i < s->c->n; i++) left[i] = takes_part(s, i);
+    for (uint32_t i = 0; i < s->c->n; i++) {
+        uint32_t doc = s->order[i], n_leaders = 0;
+        if (!left[doc]) continue;
+        for (uint32_t k = 0; k < i && !s->why[doc]; k++) {
+            uint32_t other = s->order[k];
+            if (!leader[other] || s->label[other] != s->label[doc]) continue;
+            n_leaders += s->p->window < 2 || one_dump(s->c, doc, other);
+            if (!in_reach(s->c, s->p, doc, other)) continue;
+            if (!sketch_near(s->sign[other].sketch, s->sign[doc].sketch, (uint32_t)(s->p->verify * 1e6 + 0.5)))
+                continue;
+            s->link[doc] = other;
+            s->why[doc] = CLUSTER_NEAR;
+        }
+        leader[doc] = !s->why[doc] && n_leaders < DEDUP_MAX_LEADERS;
+        if (n_leaders > s->most_leaders) s->most_leaders = n_leaders;
+    }
+    free(leader);
+    free(left);
+}
+
+static uint32_t slow_keeper(const Slow *s, uint32_t doc)
+{
+    if (!s->why[doc]) return doc;
+    uint32_t keeper = slow_keeper(s, s->link[doc]);
+    return s->same_dump[doc] || in_reach(s->c, s->p, doc, keeper) ? keeper : doc;
+}
+
 /* verdict and keeper of every document, all pairs compared. *most_leaders: kept documents one was compared with. */
 static void slow_dedup(const Corpus *c, const DedupParams *p, uint8_t *verdict, uint32_t *keeper,
                        uint32_t *most_leaders)
 {
-    Signature *s = sign_all(c, p);
-    uint32_t *label = calloc(c->n, sizeof *label), *order = calloc(c->n, sizeof *order), n_order = 0;
-    uint8_t *active = calloc(c->n, 1);
+    Slow s = {.c = c,
+              .p = p,
+              .sign = sign_all(c, p),
+              .order = calloc(c->n, 4),
+              .label = calloc(c->n, 4),
+              .link = calloc(c->n, 4),
+              .why = calloc(c->n, 1),
+              .same_dump = calloc(c->n, 1)};
 
-    *most_leaders = 0;
-
-    for (uint32_t i = 0; i < c->n; i++) { /* exact: the first in keep order of all with the same key */
-        keeper[i] = i;
-        for (uint32_t k = 0; k < c->n; k++)
-            if (compared(c, p, i, k) && hash128_eq(s[i].exact, s[k].exact) && comes_first(c, p, k, keeper[i]))
-                keeper[i] = k;
-        verdict[i] = keeper[i] != i;
-        label[i] = i;
-        active[i] = keeper[i] == i && s[i].n_shingles > 0 && !p->exact_only;
-    }
-    for (bool changed = true; changed;) { /* components: labels spread */
-        changed = false;
-        for (uint32_t i = 0; i < c->n; i++)
-            for (uint32_t k = 0; k < i; k++) {
-                if (!active[i] || !active[k] || label[i] == label[k] || !compared(c, p, i, k)) continue;
-                if (!share_band(&s[i], &s[k], p->bands)) continue;
-                label[i] = label[k] = label[i] < label[k] ? label[i] : label[k];
-                changed = true;
-            }
-    }
     for (uint32_t i = 0; i < c->n; i++) { /* keep order, by insertion */
-        uint32_t at = n_order++;
-        for (; at > 0 && comes_first(c, p, i, order[at - 1]); at--) order[at] = order[at - 1];
-        order[at] = i;
+        uint32_t at = i;
+        for (; at > 0 && comes_first(c, p, i, s.order[at - 1]); at--) s.order[at] = s.order[at - 1];
+        s.order[at] = i;
+        s.link[i] = s.label[i] = i;
     }
-    for (uint32_t i = 0; i < c->n; i++) { /* each against those kept before it in its component */
-        uint32_t doc = order[i];
-        uint32_t n_leaders = 0;
-        if (!active[doc]) continue;
-        for (uint32_t k = 0; k < i && verdict[doc] == 0; k++) {
-            uint32_t other = order[k];
-            if (!active[other] || verdict[other] || label[other] != label[doc] || n_leaders == DEDUP_MAX_LEADERS)
-                continue;
-            n_leaders++;
-            if (!sketch_near(s[other].sketch, s[doc].sketch, (uint32_t)(p->verify * 1e6 + 0.5))) continue;
-            keeper[doc] = other;
-            verdict[doc] = 2;
-        }
-        if (n_leaders > *most_leaders) *most_leaders = n_leaders;
+    slow_step(&s, CLUSTER_EXACT, same_text);
+    if (p->url) slow_step(&s, CLUSTER_URL, same_url);
+    if (!p->exact_only) {
+        slow_components(&s);
+        slow_near(&s);
     }
-    for (uint32_t i = 0; i < c->n; i++)
-        if (verdict[i] == 1) keeper[i] = keeper[keeper[i]];
-    for (uint32_t i = 0; i < c->n; i++) signature_clear(&s[i]);
-    free(s);
-    free(label);
-    free(order);
-    free(active);
+    for (uint32_t i = 0; i < c->n; i++) {
+        keeper[i] = slow_keeper(&s, i);
+        verdict[i] = keeper[i] == i ? 0 : s.why[i];
+    }
+    *most_leaders = s.most_leaders;
+    for (uint32_t i = 0; i < c->n; i++) signature_clear(&s.sign[i]);
+    free(s.sign);
+    free(s.label);
+    free(s.order);
+    free(s.link);
+    free(s.why);
+    free(s.same_dump);
 }
 
 static uint32_t count_distinct(uint32_t *v, uint32_t n)
@@ -314,25 +441,20 @@ static uint32_t count_distinct(uint32_t *v, uint32_t n)
     return distinct;
 }
 
-static uint32_t host_number(const Corpus *c, uint32_t i)
-{
-    return (uint32_t)strtoul(c->doc[i].url + strlen("http://host"), NULL, 10);
-}
-
 static void check_signals(const Corpus *c, const Result *r)
 {
     uint32_t *dumps = calloc(c->n + 1, 4), *hosts = calloc(c->n + 1, 4);
 
     for (uint32_t k = 0; k < c->n; k++) {
-        uint32_t n = 0;
+        uint32_t n = 0, n_dumps = 0;
         for (uint32_t i = 0; i < c->n; i++) {
             if (r->keeper[i] != k) continue;
-            dumps[n] = c->doc[i].dump;
-            hosts[n++] = host_number(c, i);
+            if (c->doc[i].dump != NO_DUMP) dumps[n_dumps++] = c->doc[i].dump;
+            hosts[n++] = c->doc[i].host;
         }
         CHECK((n > 0) == (r->verdict[k] == 0)); /* a keeper is kept, a kept document keeps itself */
         CHECK_INT(n, r->docs[k]);
-        CHECK_INT(count_distinct(dumps, n), r->dumps[k]);
+        CHECK_INT(count_distinct(dumps, n_dumps), r->dumps[k]);
         CHECK_INT(count_distinct(hosts, n), r->hosts[k]);
     }
     free(dumps);
@@ -350,6 +472,8 @@ static DedupTotals compare_with_slow(const Corpus *c, const DedupParams *p, cons
     for (uint32_t i = 0; i < c->n; i++) {
         CHECK_INT(verdict[i], r.verdict[i]);
         CHECK_INT(keeper[i], r.keeper[i]);
+        CHECK_INT(0, r.verdict[r.keeper[i]]);
+        CHECK(in_reach(c, p, i, r.keeper[i]));
     }
     check_signals(c, &r);
     result_clear(&r);
@@ -413,9 +537,9 @@ TEST(dedup_equals_all_pairs)
     write_corpus(&c, in);
     DedupTotals n = compare_with_slow(&c, &p, in, 2, 1 << 30, &leaders);
     CHECK(n.n_exact > 20 && n.n_near > 20 && n.n_short > 3 && leaders > 1); /* the mixture has all of them */
-    p.keep = DEDUP_KEEP_LONGEST;
+    p.keep = "longest";
     compare_with_slow(&c, &p, in, 1, 1 << 30, &leaders);
-    p.scope = DEDUP_SCOPE_DUMP;
+    p.window = 1;
     p.bands = 20;
     p.verify = 0.9;
     compare_with_slow(&c, &p, in, 7, 1 << 30, &leaders);
@@ -423,6 +547,103 @@ TEST(dedup_equals_all_pairs)
     n = compare_with_slow(&c, &p, in, 2, 1 << 30, &leaders);
     CHECK(n.n_exact > 0 && n.n_near == 0);
     corpus_clear(&c);
+}
+
+/* Nine dumps and some documents without one. */
+static Corpus corpus_of_dumps(uint32_t n, uint32_t n_parts)
+{
+    Corpus c = mixed_corpus(n, n_parts);
+
+    for (uint32_t i = 0; i < n; i++) c.doc[i].dump = i % 13 ? (uint32_t)(mix64(i + 31) % 9) : NO_DUMP;
+    return c;
+}
+
+TEST(dedup_by_url_equals_all_pairs)
+{
+    static const char *const keeps[] = {"first",  "source:s2:s1",     "signal:quality,longest,first",
+                                        "latest", "earliest,longest", "source:s2:s1,signal:quality,latest"};
+    Corpus c = corpus_of_dumps(300, 4);
+    const char *in = check_tmpdir();
+    uint32_t leaders;
+
+    write_corpus(&c, in);
+    for (uint32_t i = 0; i < sizeof keeps / sizeof *keeps; i++) {
+        DedupParams p = DEDUP_PARAMS_DEFAULT;
+        p.url = true;
+        p.keep = keeps[i];
+        p.window = i == 3;
+        p.exact_only = i == 4;
+        DedupTotals n = compare_with_slow(&c, &p, in, 2, 1 << 30, &leaders);
+        CHECK(n.n_url > 10 && n.n_exact > 10 && (n.n_near > 5 || p.exact_only));
+    }
+    corpus_clear(&c);
+}
+
+TEST(dedup_in_a_window_equals_all_pairs)
+{
+    Corpus c = corpus_of_dumps(400, 4);
+    const char *in = check_tmpdir();
+    uint32_t leaders;
+
+    write_corpus(&c, in);
+    for (uint32_t i = 0; i < 5; i++) {
+        DedupParams p = DEDUP_PARAMS_DEFAULT;
+        p.window = i < 3 ? i + 2 : i == 3 ? 100 : 3; /* more dumps than there are is all but those without one */
+        p.url = i > 0;
+        p.keep = i % 2 ? "latest,longest" : "signal:quality";
+        p.exact_only = i == 4;
+        compare_with_slow(&c, &p, in, 2, 1 << 30, &leaders);
+    }
+    corpus_clear(&c);
+}
+
+/* A and C are alike, B has C's text. A is kept; C, in its window, is dropped for it; B, out of A's window, loses its keeper. */
+TEST(dedup_in_a_window_keeps_what_lost_its_keeper)
+{
+    Corpus c = {.n_parts = 1};
+    const char *in = check_tmpdir();
+    DedupParams p = DEDUP_PARAMS_DEFAULT;
+    char *a = make_text(&c, 1, 400, 1, 0), *alike = make_text(&c, 1, 400, 2, 20);
+
+    corpus_add(&c, a, 0, 1);
+    corpus_add(&c, alike, 1, 1);
+    corpus_add(&c, alike, 2, 1);
+    corpus_add(&c, alike, 2, 1); /* shares the fate of the one ahead */
+    write_corpus(&c, in);
+    p.window = 2;
+    Result r = dedup(&c, &p, in, 1, 1 << 30);
+    const uint32_t want[4] = {0, 0, 2, 2};
+    for (uint32_t i = 0; i < 4; i++) CHECK_INT(want[i], r.keeper[i]);
+    CHECK_INT(CLUSTER_NEAR, r.verdict[1]);
+    CHECK_INT(CLUSTER_EXACT, r.verdict[3]);
+    result_clear(&r);
+    corpus_clear(&c);
+}
+
+TEST(keep_lists_are_checked)
+{
+    static const char *const wrong[] = {"",
+                                        ",",
+                                        "longest,",
+                                        "first,longest",
+                                        "best",
+                                        "source",
+                                        "source:",
+                                        "source:a:",
+                                        "source:a::b",
+                                        "signal:",
+                                        "longest:x",
+                                        "Longest",
+                                        "longest,longest,longest,longest,longest,longest,longest,longest,longest"};
+    DedupParams p = DEDUP_PARAMS_DEFAULT;
+    Err err;
+
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        p.keep = wrong[i];
+        CHECK_INT(ERR_USAGE, dedup_check(&p, &err));
+    }
+    p.keep = "source:web:books,signal:a:b,longest,first";
+    CHECK_OK(dedup_check(&p, &err), &err);
 }
 
 /* One large component of documents that are hardly like one another: the list of those compared with fills up. */
@@ -484,7 +705,7 @@ TEST(dedup_is_the_same_for_any_threads_and_memory)
 /* The same phases with an exchange too small for all records at once. */
 TEST(dedup_by_way_of_scratch_equals_dedup_in_memory)
 {
-    Corpus c = mixed_corpus(400, 3);
+    Corpus c = corpus_of_dumps(400, 3);
     const char *in = check_tmpdir(), *out = check_tmpdir();
     DedupParams p = DEDUP_PARAMS_DEFAULT;
     CommonOptions common = {0};
@@ -495,6 +716,9 @@ TEST(dedup_by_way_of_scratch_equals_dedup_in_memory)
     DocTable t;
     Err err;
 
+    p.url = true;
+    p.window = 3;
+    p.keep = "latest,signal:quality";
     write_corpus(&c, in);
     slow_dedup(&c, &p, verdict, keeper, &leaders);
     CHECK_OK(datasetset_open(&set, &in, 1, &err), &err);
@@ -504,21 +728,22 @@ TEST(dedup_by_way_of_scratch_equals_dedup_in_memory)
     CHECK_OK(doctable_open(&t, &p, set, &spec, &par, &err), &err);
     t.memory = 64 << 10;                      /* the members of components are 60 KB and more */
     for (int again = 0; again < 2; again++) { /* the second time it is all there */
-        Pass *step[4] = {NULL};
+        Pass *step[5] = {NULL};
         Buf found = {0};
         CHECK_OK(exact_find(&t, &step[0], &err), &err);
+        CHECK_OK(url_find(&t, &step[4], &err), &err);
         CHECK_OK(bands_join(&t, &step[1], &err), &err);
         CHECK_OK(verify_components(&t, step[1], &step[2], &err), &err);
-        CHECK_OK(verdicts_find(&t, step[0], step[2], &step[3], &err), &err);
+        CHECK_OK(verdicts_find(&t, step[0], step[4], step[2], &step[3], &err), &err);
         CHECK_OK(results_range(pass_results(step[3]), 0, c.n, &found, &err), &err);
         for (uint32_t i = 0, at = 0; i < c.n; i++) {
             bool listed = at < found.n && doc_get(found.p + at) == i;
-            CHECK_INT(verdict[i], listed ? found.p[at + PAIR_BYTES] : 0);
-            CHECK_INT(keeper[i], listed ? doc_get(found.p + at + DOC_BYTES) : i);
+            CHECK_INT(verdict[i], listed ? found.p[at + 2 * REF_BYTES] : 0);
+            CHECK_INT(keeper[i], listed ? doc_get(found.p + at + REF_BYTES) : i);
             if (listed) at += VERDICT_BYTES;
         }
         buf_clear(&found);
-        for (int i = 0; i < 4; i++) pass_close(step[i]);
+        for (int i = 0; i < 5; i++) pass_close(step[i]);
     }
     doctable_clear(&t);
     datasetset_close(set);

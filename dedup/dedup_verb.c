@@ -23,8 +23,24 @@ static const char after[] =
 
 typedef struct {
     DedupParams params;
+    const char *scope;
     bool aggressive;
 } Options;
+
+static ErrCode settle_scope(Options *o, Err *err)
+{
+    const Span window = SPAN_LIT("window:"), given = span_str(o->scope);
+    uint64_t n = 0;
+
+    if (span_is(given, "dump"))
+        n = 1;
+    else if (!span_is(given, "all") && (!span_starts(given, window) || !span_to_u64(span_from(given, window.n), &n) ||
+                                        n == 0 || n > DEDUP_MAX_WINDOW))
+        return err_set(err, ERR_USAGE, "dedup: --scope %s is none of all, dump and window:K, K of 1 to %d", o->scope,
+                       DEDUP_MAX_WINDOW);
+    o->params.window = (uint32_t)n;
+    return ERR_OK;
+}
 
 static ErrCode settle(void *options, Err *err)
 {
@@ -32,6 +48,7 @@ static ErrCode settle(void *options, Err *err)
     Options *o = options;
     DedupParams *p = &o->params;
 
+    if (settle_scope(o, err) != ERR_OK) return ERR_USAGE;
     if (!o->aggressive) return dedup_check(p, err);
     if (p->bands != plain.bands || p->rows != plain.rows || p->exact_only)
         return err_set(err, ERR_USAGE,
@@ -53,8 +70,7 @@ static void say_totals(const DedupTotals *t)
 
 int dedup_verb(int argc, char **argv)
 {
-    static const char *const keeps[] = {"first", "longest", NULL}, *const scopes[] = {"all", "dump", NULL};
-    Options o = {.params = DEDUP_PARAMS_DEFAULT};
+    Options o = {.params = DEDUP_PARAMS_DEFAULT, .scope = "all"};
     CommonOptions common = {0};
     const char *out = NULL;
     const OptSpec specs[] = {
@@ -67,8 +83,10 @@ int dedup_verb(int argc, char **argv)
         OPT_U64('s', "seed", &o.params.seed, "N", "hash family"),
         OPT_F64(0, "verify", &o.params.verify, "X", "estimated similarity from which a document is dropped"),
         OPT_FLAG(0, "exact-only", &o.params.exact_only, "drop equal texts only"),
-        OPT_CHOICE(0, "keep", &o.params.keep, keeps, "first|longest", "which document of a cluster stays"),
-        OPT_CHOICE(0, "scope", &o.params.scope, scopes, "all|dump", "compare everything, or each dump by itself"),
+        OPT_FLAG(0, "url", &o.params.url, "documents of one URL are duplicates, too"),
+        OPT_STR(0, "keep", &o.params.keep, "LIST",
+                "which document of a cluster stays: source:A:B, signal:NAME, longest, earliest, latest, first"),
+        OPT_STR(0, "scope", &o.scope, "SCOPE", "what is compared: all, each dump alone, or window:K of K dumps"),
         OPT_HEAD("Running:"),
         OPT_COMMON_STAGE(&common),
         OPT_COMMON_SCRATCH(&common),

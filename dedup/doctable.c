@@ -116,10 +116,27 @@ static ErrCode read_states(void *ctx, SignPart *p, int lane, Err *err)
     if ((rc = signpart_column(p, "drop", COL_U8, 1, &drop, err)) != ERR_OK) return rc;
     if ((rc = signpart_column(p, sign_column_names[SIGN_TOKENS], COL_U32, 1, &tokens, err)) != ERR_OK) return rc;
     for (uint32_t i = 0; i < p->n; i++) {
-        bool near = !t->params->exact_only && le32_get(tokens.p + 4 * (size_t)i) >= t->params->shingle;
-        p->state[i] = (uint8_t)(drop.p[i] ? 0 : DOC_SHOWN | (near ? DOC_NEAR : 0));
+        bool is_long = le32_get(tokens.p + 4 * (size_t)i) >= t->params->shingle;
+        p->state[i] = (uint8_t)(drop.p[i] ? 0 : DOC_SHOWN | (is_long ? DOC_LONG : 0));
     }
     return ERR_OK;
+}
+
+/* The keep order and the window, and the dumps that both may ask for. */
+static ErrCode read_order(DocTable *t, Err *err)
+{
+    bool asked;
+    ErrCode rc = keep_parse(&t->keep, t->params->keep, err);
+
+    t->order_bytes = 8 * t->keep.n + REF_BYTES;
+    t->window = t->params->window > 1 ? t->params->window : 0;
+    asked = t->window || keep_needs_dumps(&t->keep);
+    if (rc == ERR_OK) rc = dumpnames_load(&t->dumps, t->sign_dir, err);
+    if (rc == ERR_OK && asked && t->dumps.too_many)
+        rc = err_set(err, ERR_LIMIT,
+                     "%s: --scope window and --keep by dump take %d dumps with names of %d bytes at most",
+                     t->sign_dir, DUMPS_MAX, DUMPS_MAX_NAME);
+    return rc;
 }
 
 ErrCode doctable_number(DocTable *t, const DatasetSet *in, const DocTableSpec *spec, const Par *par, Err *err)
@@ -155,7 +172,8 @@ ErrCode doctable_open(DocTable *t, const DedupParams *params, const DatasetSet *
 
     if (rc) return rc;
     t->params = params;
-    rc = alloc_states(t, spec->memory, err);
+    rc = read_order(t, err);
+    if (rc == ERR_OK) rc = alloc_states(t, spec->memory, err);
     if (rc == ERR_OK) rc = doctable_each_part(t, read_states, t, err);
     rc = par_agree(par, rc, err);
     if (rc) doctable_clear(t);
@@ -167,6 +185,7 @@ void doctable_clear(DocTable *t)
     free(t->first);
     free(t->docid);
     free(t->state);
+    dumpnames_clear(&t->dumps);
     *t = (DocTable){0};
 }
 
@@ -261,15 +280,45 @@ void doc_key(const DocTable *t, uint64_t doc, uint8_t key[EXCHANGE_KEY])
     exchange_key_u64(key, (uint64_t)(((__uint128_t)doc << 64) / (t->n ? t->n : 1)), doc);
 }
 
-void order_put(uint8_t out[ORDER_BYTES], const DedupParams *params, uint32_t bytes, uint64_t doc)
+void ref_put(uint8_t out[REF_BYTES], uint64_t doc, uint16_t dump)
 {
-    uint32_t first = params->keep == DEDUP_KEEP_LONGEST ? ~bytes : 0;
-
-    for (int i = 0; i < 4; i++) out[i] = (uint8_t)(first >> (24 - 8 * i));
-    doc_put(out + 4, doc);
+    doc_put(out, doc);
+    out[DOC_BYTES] = (uint8_t)(dump >> 8);
+    out[DOC_BYTES + 1] = (uint8_t)dump;
 }
 
-uint64_t order_doc(const uint8_t *order) { return doc_get(order + 4); }
+ErrCode order_columns(const DocTable *t, const SignPart *p, OrderColumns *c, Err *err)
+{
+    ErrCode rc = signpart_column(p, sign_column_names[SIGN_BYTES], COL_U32, 1, &c->bytes, err);
+
+    if (rc == ERR_OK) rc = signpart_column(p, sign_column_names[SIGN_DUMP], COL_U64, 1, &c->dump, err);
+    if (rc == ERR_OK && t->keep.n_stored)
+        rc = signpart_column(p, sign_column_names[SIGN_KEEP_WORDS], COL_U64, (uint16_t)t->keep.n_stored, &c->keep,
+                             err);
+    return rc;
+}
+
+void order_put(uint8_t *out, const DocTable *t, const OrderColumns *c, const SignPart *p, size_t i)
+{
+    const uint8_t *stored = t->keep.n_stored ? c->keep.p + 8 * i * t->keep.n_stored : NULL;
+    uint16_t dump = dumpnames_number(&t->dumps, le64_get(c->dump.p + 8 * i));
+
+    for (uint32_t k = 0; k < t->keep.n; k++, out += 8) {
+        uint64_t word = 0;
+        switch (t->keep.by[k].kind) {
+        case KEEP_SOURCE:
+        case KEEP_SIGNAL:
+            word = le64_get(stored);
+            stored += 8;
+            break;
+        case KEEP_LONGEST: word = ~(uint64_t)le32_get(c->bytes.p + 4 * i); break;
+        case KEEP_EARLIEST: word = dump; break;
+        case KEEP_LATEST: word = dump == DUMPS_NONE ? DUMPS_NONE : DUMPS_NONE - 1u - dump; break;
+        }
+        be64_put(out, word);
+    }
+    ref_put(out, p->first + i, dump);
+}
 
 void keep_one(uint8_t *acc, const uint8_t *value) { (void)acc, (void)value; }
 

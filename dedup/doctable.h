@@ -9,10 +9,14 @@
 
 #include "core/pass.h"
 #include "dedup/dedup.h"
+#include "dedup/dumpnames.h"
+#include "dedup/keep.h"
 
 enum {
-    DOC_SHOWN = 1, /* the inputs show it */
-    DOC_NEAR = 2   /* long enough for shingles, not an exact duplicate: takes part in the bands */
+    DOC_SHOWN = 1,                  /* the inputs show it */
+    DOC_LONG = 2,                   /* long enough for shingles */
+    DOC_FOUND = 4,                  /* a duplicate by text or URL */
+    DOC_NEAR = DOC_SHOWN | DOC_LONG /* these and no other: takes part in the bands */
 };
 
 typedef struct {
@@ -22,7 +26,11 @@ typedef struct {
     Hash128 key;
     uint64_t memory;     /* for steps */
     const char *scratch; /* directory for what does not fit; NULL: none */
-    OptTask task;        /* of a job array, as PassSpec has it */
+    KeepOrder keep;
+    DumpNames dumps;
+    uint32_t order_bytes; /* of a document's place in the keep order */
+    uint32_t window;      /* of several dumps; 0 where all that meet are compared */
+    OptTask task;         /* of a job array, as PassSpec has it */
     uint32_t n_parts;
     uint64_t *first;     /* n_parts + 1: number of each part's first record */
     DocId *docid;        /* of each part's first record */
@@ -67,15 +75,33 @@ MUST_USE ErrCode signpart_slice(SignPart *p, const Results *r, int i, Span *reco
 typedef ErrCode (*PartFn)(void *ctx, SignPart *part, int lane, Err *err);
 MUST_USE ErrCode doctable_each_part(const DocTable *t, PartFn fn, void *ctx, Err *err);
 
-/* Keep order as bytes that sort: what decides first, then the number of the document. `bytes`: its text. */
-enum { ORDER_BYTES = 12 };
-void order_put(uint8_t out[ORDER_BYTES], const DedupParams *params, uint32_t bytes, uint64_t doc);
-uint64_t order_doc(const uint8_t *order); /* the document's number again */
-
 /* Documents in records and keys: big-endian, so that byte order is numeric order. */
 enum { DOC_BYTES = 8 };
 void doc_put(uint8_t out[DOC_BYTES], uint64_t doc);
 static inline uint64_t doc_get(const uint8_t *p) { return exchange_be64(p); }
+/* A document and the number of its dump (dedup/dumpnames.h), by which windows are told. */
+enum { REF_BYTES = DOC_BYTES + 2 };
+void ref_put(uint8_t out[REF_BYTES], uint64_t doc, uint16_t dump);
+static inline uint16_t ref_dump(const uint8_t *ref) { return (uint16_t)(ref[DOC_BYTES] << 8 | ref[DOC_BYTES + 1]); }
+/* Whether the one may be dropped for the other. */
+static inline bool in_window(const DocTable *t, uint16_t a, uint16_t b)
+{
+    return t->window == 0 || (uint32_t)(a > b ? a - b : b - a) < t->window;
+}
+
+/* Keep order as bytes that sort: the words of what decides, then the document. */
+enum { ORDER_MAX = 8 * KEEP_MAX + REF_BYTES };
+typedef struct {
+    Span bytes, dump, keep; /* columns of a part */
+} OrderColumns;
+MUST_USE ErrCode order_columns(const DocTable *t, const SignPart *p, OrderColumns *c, Err *err);
+void order_put(uint8_t *out, const DocTable *t, const OrderColumns *c, const SignPart *p,
+               size_t i); /* t->order_bytes */
+static inline const uint8_t *order_ref(const DocTable *t, const uint8_t *order)
+{
+    return order + t->order_bytes - REF_BYTES;
+}
+
 /* A key under which documents are sorted by number and spread over all partitions. */
 void doc_key(const DocTable *t, uint64_t doc, uint8_t key[EXCHANGE_KEY]);
 
@@ -91,7 +117,7 @@ typedef struct {
 MUST_USE ErrCode doctable_step(const DocTable *t, const StepSpec *spec, Pass **p, Err *err);
 
 /* A PassReceive for steps under doc_key(): a result is the document and the first of its values, RECORD_MAX bytes at most. */
-enum { RECORD_MAX = 128 };
+enum { RECORD_MAX = 256 };
 MUST_USE ErrCode list_by_doc(void *ctx, int thread, uint32_t partition, ExchangeGroups *g, ResultsOut *out, Err *err);
 /* Runs step p: the results `from`, `width` bytes each and no two of one document, sorted by the document they begin with. */
 MUST_USE ErrCode sort_by_doc(const DocTable *t, const Results *from, uint32_t width, Pass *p, Err *err);

@@ -109,7 +109,7 @@ static ErrCode mark_part(void *ctx, SignPart *p, int lane, Err *err)
     if (rc == ERR_OK) rc = signpart_column(p, sign_column_names[SIGN_DUMP], COL_U64, 1, &dump, err);
     for (size_t at = 0; rc == ERR_OK && at < docs.n; at += PAIR_BYTES) {
         size_t i = (size_t)(doc_get(docs.p + at) - p->first);
-        p->state[i] &= (uint8_t)~DOC_NEAR;
+        p->state[i] |= DOC_FOUND;
         count(&r->rates->dump[dump_rank(&finder, le64_get(dump.p + 8 * i))].n_exact);
     }
     return rc;
@@ -307,7 +307,7 @@ ErrCode rates_run(const DedupParams *params, const DatasetSet *in, const char *d
     ErrCode rc = dedup_check(params, err);
 
     *out = (Rates){0};
-    global.scope = DEDUP_SCOPE_ALL;
+    global.window = 0;
     if (rc == ERR_OK && (a < 0 || b < 0 || b >= (int)sizeof passes))
         rc = err_set(err, ERR_LIMIT, "%s: the path is too long", dir);
     if ((rc = par_agree(par, rc, err)) == ERR_OK) rc = sign_run(&global, in, sign, common, par, &totals, err);

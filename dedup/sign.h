@@ -4,10 +4,12 @@
  *   tokens    u32      key tokens          bytes   u32  bytes of text
  *   dump      u64      XXH3-64 of the dump, 0 when unknown
  *   host      u64      XXH3-64 of the URL's host (core/url.h), 0 when unknown
+ *   url       2 x u64  XXH3-128 of url_key() (core/url.h), 0 without one: only where URLs are compared
+ *   keep      n x u64  words of the keep order that are stored (dedup/keep.h), where there are any
  * and unless only exact duplicates are asked for
  *   band_000 … u64     keys of the bands; 0 in documents of fewer tokens than a shingle
  *   sketch    128 x u8 dedup/minhash.h
- * One column a band: a pass over one band reads no other. */
+ * One column a band: a pass over one band reads no other. Documents are counted by dump in the statistics (dedup/dumpnames.h). */
 #ifndef TAMIS_DEDUP_SIGN_H
 #define TAMIS_DEDUP_SIGN_H
 
@@ -15,7 +17,17 @@
 #include "dedup/dedup.h"
 #include "dedup/minhash.h"
 
-enum { SIGN_EXACT, SIGN_TOKENS, SIGN_BYTES, SIGN_DUMP, SIGN_HOST, SIGN_SKETCH, SIGN_BANDS };
+typedef enum {
+    SIGN_EXACT,
+    SIGN_TOKENS,
+    SIGN_BYTES,
+    SIGN_DUMP,
+    SIGN_HOST,
+    SIGN_URL,
+    SIGN_KEEP_WORDS,
+    SIGN_SKETCH,
+    SIGN_BANDS
+} SignColumn;
 extern const char *const sign_column_names[SIGN_BANDS];
 void sign_band_name(char out[COL_NAME_MAX + 1], uint32_t band);
 

@@ -4,6 +4,8 @@
 #include "dedup/sign.h"
 
 enum { COUNT_BYTES = 4, SPREAD_VALUE = SPREAD_BYTES - DOC_BYTES };
+/* A place: the keeper, and the number of the dump that it is. */
+enum { PLACE_BYTES = REF_BYTES };
 
 typedef struct {
     const DocTable *t;
@@ -21,7 +23,7 @@ static ErrCode send_keepers(void *ctx, int lane, uint32_t partition, Span verdic
 
     (void)partition;
     for (size_t at = 0; at < verdicts.n && rc == ERR_OK; at += VERDICT_BYTES) {
-        doc_key(s->t, doc_get(verdicts.p + at + DOC_BYTES), key);
+        doc_key(s->t, doc_get(verdicts.p + at + REF_BYTES), key);
         rc = pass_put(s->p, lane, key, one, sizeof one, err);
     }
     return rc;
@@ -45,13 +47,13 @@ static void add_count(uint8_t *acc, const uint8_t *value)
 /* --- distinct dumps and hosts of clusters of several; a document alone is counted where it is written */
 
 /* A dump and a host of one hash differ in the last bit. */
-static ErrCode put_place(const Step *s, int lane, uint64_t keeper, uint64_t hash, uint64_t kind, Err *err)
+static ErrCode put_place(const Step *s, int lane, uint64_t keeper, uint64_t hash, bool is_host, Err *err)
 {
-    uint8_t key[EXCHANGE_KEY], value[DOC_BYTES];
+    uint8_t key[EXCHANGE_KEY], value[PLACE_BYTES];
 
     if (hash == 0) return ERR_OK;
-    exchange_key_u64(key, mix64(keeper), (hash & ~UINT64_C(1)) | kind);
-    doc_put(value, keeper);
+    exchange_key_u64(key, mix64(keeper), (hash & ~UINT64_C(1)) | is_host);
+    ref_put(value, keeper, is_host ? DUMPS_NONE : dumpnames_number(&s->t->dumps, hash));
     return pass_put(s->p, lane, key, value, sizeof value, err);
 }
 
@@ -63,9 +65,9 @@ static ErrCode put_doc(const Step *s, int lane, const SignPart *p, const Places 
                        Err *err)
 {
     size_t i = 8 * (size_t)(doc - p->first);
-    ErrCode rc = put_place(s, lane, keeper, le64_get(at->dump.p + i), 0, err);
+    ErrCode rc = put_place(s, lane, keeper, le64_get(at->dump.p + i), false, err);
 
-    return rc ? rc : put_place(s, lane, keeper, le64_get(at->host.p + i), 1, err);
+    return rc ? rc : put_place(s, lane, keeper, le64_get(at->host.p + i), true, err);
 }
 
 static ErrCode send_part(void *ctx, SignPart *p, int lane, Err *err)
@@ -80,7 +82,7 @@ static ErrCode send_part(void *ctx, SignPart *p, int lane, Err *err)
     if ((rc = signpart_column(p, sign_column_names[SIGN_DUMP], COL_U64, 1, &places.dump, err)) != ERR_OK) return rc;
     if ((rc = signpart_column(p, sign_column_names[SIGN_HOST], COL_U64, 1, &places.host, err)) != ERR_OK) return rc;
     for (size_t at = 0; at < verdicts.n && rc == ERR_OK; at += VERDICT_BYTES)
-        rc = put_doc(s, lane, p, &places, doc_get(verdicts.p + at), doc_get(verdicts.p + at + DOC_BYTES), err);
+        rc = put_doc(s, lane, p, &places, doc_get(verdicts.p + at), doc_get(verdicts.p + at + REF_BYTES), err);
     for (size_t at = 0; at < sizes.n && rc == ERR_OK; at += SIZE_BYTES)
         rc = put_doc(s, lane, p, &places, doc_get(sizes.p + at), doc_get(sizes.p + at), err);
     return rc;
@@ -94,29 +96,53 @@ static ErrCode send_places(void *ctx, Pass *p, Err *err)
     return doctable_each_part(s->t, send_part, s, err);
 }
 
+typedef struct {
+    uint64_t keeper;
+    uint32_t n[2];        /* dumps, hosts; both 0: no keeper yet */
+    uint16_t first, last; /* dump */
+} Spread;
+
+static ErrCode put_spread(const Spread *s, ResultsOut *out, Err *err)
+{
+    uint8_t record[SPREAD_BYTES];
+
+    if (s->n[0] + s->n[1] == 0) return ERR_OK;
+    doc_put(record, s->keeper);
+    le32_put(record + DOC_BYTES, s->n[0]);
+    le32_put(record + DOC_BYTES + 4, s->n[1]);
+    le16_put(record + DOC_BYTES + 8, s->first);
+    le16_put(record + DOC_BYTES + 10, s->last);
+    return resultsout_put(out, record, err);
+}
+
+static void add_place(Spread *s, bool is_host, uint16_t dump)
+{
+    s->n[is_host]++;
+    if (dump == DUMPS_NONE) return;
+    if (s->first == DUMPS_NONE || dump < s->first) s->first = dump;
+    if (s->last == DUMPS_NONE || dump > s->last) s->last = dump;
+}
+
 /* A keeper's groups share the upper half of the key: they come one behind the other, in one partition. */
 static ErrCode count_places(void *ctx, int thread, uint32_t partition, ExchangeGroups *g, ResultsOut *out, Err *err)
 {
-    uint8_t key[EXCHANGE_KEY], spread[SPREAD_BYTES];
-    uint32_t n[2] = {0, 0};
-    Span keeper;
+    uint8_t key[EXCHANGE_KEY];
+    Spread s = {0};
+    Span place;
     bool end;
     ErrCode rc;
 
     (void)ctx, (void)thread, (void)partition;
     for (;;) {
         if ((rc = exchange_next_group(g, key, &end, err)) != ERR_OK) return rc;
-        if (!end && (rc = exchange_next_value(g, &keeper, &(bool){false}, err)) != ERR_OK) return rc;
-        bool begun = n[0] || n[1];
-        if (begun && (end || memcmp(spread, keeper.p, DOC_BYTES) != 0)) {
-            le32_put(spread + DOC_BYTES, n[0]);
-            le32_put(spread + DOC_BYTES + 4, n[1]);
-            if ((rc = resultsout_put(out, spread, err)) != ERR_OK) return rc;
-            n[0] = n[1] = 0;
+        if (end) return put_spread(&s, out, err);
+        if ((rc = exchange_next_value(g, &place, &(bool){false}, err)) != ERR_OK) return rc;
+        uint64_t keeper = doc_get(place.p);
+        if (keeper != s.keeper || s.n[0] + s.n[1] == 0) {
+            if ((rc = put_spread(&s, out, err)) != ERR_OK) return rc;
+            s = (Spread){.keeper = keeper, .first = DUMPS_NONE, .last = DUMPS_NONE};
         }
-        if (end) return ERR_OK;
-        memcpy(spread, keeper.p, DOC_BYTES);
-        n[key[15] & 1]++;
+        add_place(&s, key[15] & 1, ref_dump(place.p));
     }
 }
 
@@ -133,7 +159,7 @@ ErrCode sizes_count(const DocTable *t, const Pass *verdicts, Pass **out, Err *er
 ErrCode spread_count(const DocTable *t, const Pass *verdicts, const Pass *sizes, Pass **out, Err *err)
 {
     const StepSpec count = {.name = "places",
-                            .value_bytes = DOC_BYTES,
+                            .value_bytes = PLACE_BYTES,
                             .result_bytes = SPREAD_BYTES,
                             .combine = keep_one},
                    sort = {.name = "spread", .value_bytes = SPREAD_VALUE, .result_bytes = SPREAD_BYTES};

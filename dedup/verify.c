@@ -4,8 +4,7 @@
 #include "dedup/sign.h"
 
 #include <math.h>
-
-enum { MEMBER_BYTES = ORDER_BYTES + SKETCH_BINS };
+#include <stdlib.h>
 
 typedef struct {
     const DocTable *t;
@@ -18,20 +17,21 @@ typedef struct {
 static ErrCode send_part(void *ctx, SignPart *p, int lane, Err *err)
 {
     const Step *s = ctx;
-    Span bytes, sketch, labels;
+    OrderColumns order;
+    Span sketch, labels;
     ErrCode rc;
 
     if ((rc = signpart_slice(p, s->labels, 0, &labels, err)) != ERR_OK || labels.n == 0) return rc;
-    if ((rc = signpart_column(p, sign_column_names[SIGN_BYTES], COL_U32, 1, &bytes, err)) != ERR_OK) return rc;
+    if ((rc = order_columns(s->t, p, &order, err)) != ERR_OK) return rc;
     rc = signpart_column(p, sign_column_names[SIGN_SKETCH], COL_U8, SKETCH_BINS, &sketch, err);
     for (size_t at = 0; at < labels.n && rc == ERR_OK; at += PAIR_BYTES) {
-        uint8_t key[EXCHANGE_KEY], member[MEMBER_BYTES];
+        uint8_t key[EXCHANGE_KEY], member[ORDER_MAX + SKETCH_BINS];
         uint64_t doc = doc_get(labels.p + at), label = doc_get(labels.p + at + DOC_BYTES);
         size_t i = (size_t)(doc - p->first);
         exchange_key_u64(key, mix64(label), label);
-        order_put(member, s->t->params, le32_get(bytes.p + 4 * i), doc);
-        memcpy(member + ORDER_BYTES, sketch.p + SKETCH_BINS * i, SKETCH_BINS);
-        rc = pass_put(s->p, lane, key, member, sizeof member, err);
+        order_put(member, s->t, &order, p, i);
+        memcpy(member + s->t->order_bytes, sketch.p + SKETCH_BINS * i, SKETCH_BINS);
+        rc = pass_put(s->p, lane, key, member, s->t->order_bytes + SKETCH_BINS, err);
     }
     return rc;
 }
@@ -45,27 +45,43 @@ static ErrCode send_members(void *ctx, Pass *p, Err *err)
 }
 
 typedef struct {
-    uint32_t n;
-    uint64_t doc[DEDUP_MAX_LEADERS];
-    uint8_t sketch[DEDUP_MAX_LEADERS][SKETCH_BINS];
+    uint8_t ref[REF_BYTES], sketch[SKETCH_BINS];
+} Leader;
+
+/* The kept documents of a component: as many as are compared with, in a window of so many for each dump. */
+typedef struct {
+    Leader *v;
+    size_t n, cap;
 } Leaders;
 
-static ErrCode judge_member(uint32_t micro, Leaders *leaders, Span member, ResultsOut *out, Err *err)
+static ErrCode add_leader(Leaders *l, const uint8_t *ref, const uint8_t *sketch, Err *err)
 {
-    const uint8_t *sketch = member.p + ORDER_BYTES;
-    uint64_t doc = order_doc(member.p);
-    uint8_t pair[PAIR_BYTES];
+    Leader *room = array_grow(l->v, l->n, &l->cap, sizeof *room);
 
-    for (uint32_t i = 0; i < leaders->n; i++) {
-        if (!sketch_near(leaders->sketch[i], sketch, micro)) continue;
-        doc_put(pair, doc);
-        doc_put(pair + DOC_BYTES, leaders->doc[i]);
-        return resultsout_put(out, pair, err);
-    }
-    if (leaders->n == DEDUP_MAX_LEADERS) return ERR_OK;
-    leaders->doc[leaders->n] = doc;
-    memcpy(leaders->sketch[leaders->n++], sketch, SKETCH_BINS);
+    if (!room) return err_nomem(err, "the kept documents of a component");
+    l->v = room;
+    memcpy(l->v[l->n].ref, ref, REF_BYTES);
+    memcpy(l->v[l->n++].sketch, sketch, SKETCH_BINS);
     return ERR_OK;
+}
+
+static ErrCode judge_member(const Step *s, Leaders *leaders, Span member, ResultsOut *out, Err *err)
+{
+    const uint8_t *ref = order_ref(s->t, member.p), *sketch = member.p + s->t->order_bytes;
+    uint16_t dump = ref_dump(ref);
+    uint8_t verdict[VERDICT_BYTES];
+    uint32_t n_alike = 0; /* leaders that share one limit with it */
+
+    for (size_t i = 0; i < leaders->n; i++) {
+        const Leader *l = &leaders->v[i];
+        n_alike += s->t->window == 0 || ref_dump(l->ref) == dump;
+        if (!in_window(s->t, ref_dump(l->ref), dump) || !sketch_near(l->sketch, sketch, s->micro)) continue;
+        memcpy(verdict, ref, REF_BYTES);
+        memcpy(verdict + REF_BYTES, l->ref, REF_BYTES);
+        verdict[2 * REF_BYTES] = CLUSTER_NEAR;
+        return resultsout_put(out, verdict, err);
+    }
+    return n_alike < DEDUP_MAX_LEADERS ? add_leader(leaders, ref, sketch, err) : ERR_OK;
 }
 
 static ErrCode judge_components(void *ctx, int thread, uint32_t partition, ExchangeGroups *g, ResultsOut *out,
@@ -73,24 +89,25 @@ static ErrCode judge_components(void *ctx, int thread, uint32_t partition, Excha
 {
     const Step *s = ctx;
     uint8_t key[EXCHANGE_KEY];
-    Leaders leaders;
+    Leaders leaders = {0};
     Span member;
     bool end;
-    ErrCode rc;
+    ErrCode rc = ERR_OK;
 
     (void)thread, (void)partition;
-    while ((rc = exchange_next_group(g, key, &end, err)) == ERR_OK && !end) {
+    while (rc == ERR_OK && (rc = exchange_next_group(g, key, &end, err)) == ERR_OK && !end) {
         leaders.n = 0;
-        while ((rc = exchange_next_value(g, &member, &end, err)) == ERR_OK && !end)
-            if ((rc = judge_member(s->micro, &leaders, member, out, err)) != ERR_OK) return rc;
-        if (rc) return rc;
+        while (rc == ERR_OK && (rc = exchange_next_value(g, &member, &end, err)) == ERR_OK && !end)
+            rc = judge_member(s, &leaders, member, out, err);
     }
+    free(leaders.v);
     return rc;
 }
 
 ErrCode verify_components(const DocTable *t, const Pass *components, Pass **out, Err *err)
 {
-    const StepSpec spec = {.name = "verify", .value_bytes = MEMBER_BYTES, .result_bytes = PAIR_BYTES};
+    const StepSpec spec = {
+        .name = "verify", .value_bytes = t->order_bytes + SKETCH_BINS, .result_bytes = VERDICT_BYTES};
     Step s = {t, pass_results(components), NULL, (uint32_t)lround(t->params->verify * 1e6)};
     ErrCode rc = doctable_step(t, &spec, out, err);
 
