@@ -50,6 +50,23 @@ else
     echo "determinism: no MPI here, ranks are not compared"
 fi
 
+# Keys by URL, an order of several words, a window: threads, memory, ranks.
+mkdir window
+for dump in a b c; do tamis ingest -q --keep-lang=en,zh --inputs-per-part=1 --dump $dump -o window/docs.$dump crawl; done
+window() { # DIR COMMAND...
+    window_dir=$1
+    shift
+    "$@" tamis dedup -q --url --scope window:2 --keep latest,signal:lines,longest -o "window/$window_dir" window/docs.* ||
+        fail "dedup in a window, $window_dir: status $?"
+    sed -n 's/.*"content":"\([0-9a-f]*\)".*/\1/p' "window/$window_dir/parts.jsonl" | cksum >"window/$window_dir.sum"
+    [ "$window_dir" = a ] || cmp window/a.sum "window/$window_dir.sum" || fail "dedup in a window, $window_dir: another content"
+}
+window a env OMP_NUM_THREADS=1
+window b env OMP_NUM_THREADS=5
+if tamis --version | grep -q 'MPI [0-9]' && command -v mpirun >/dev/null 2>&1; then
+    ASAN_OPTIONS=detect_leaks=0 window c mpirun -q -n 3
+fi
+
 mkdir tasks
 task_stage() { # STAGE OPTIONS...: as three tasks, the last one first
     stage_dir=$1
