@@ -1,0 +1,49 @@
+#!/bin/sh
+# `tamis dedup signatures`: files are whole, sorted, the same for any threads and ranks, and of a document whose words are known they hold
+# what datatrove 0.10.0 puts there. (bench/dedup_peers.py compares whole files with datatrove's own.)
+#   tests/dedup_signatures.sh BIN_DIR
+set -eu
+BIN=$(CDPATH='' cd -- "$1" && pwd)
+. "$(dirname -- "$0")/lib.sh"
+cd "$tmp"
+
+# Once as text, once as the tokens of another text: the first three values of band 0, and the document's number.
+quick="the quick brown fox jumps over the lazy dog and then runs away from all of them again and again"
+tokens=$(echo "$quick" | sed 's/[a-z]*/"&"/g; s/ /,/g')
+printf '{"id":"a","text":"%s"}\n{"id":"b","text":"too few words"}\n{"id":"c","text":"another","tokens":[%s]}\n' "$quick" "$tokens" >known.jsonl
+tamis ingest -q --no-alarm -o known known.jsonl
+tamis dedup signatures -q -o known.sig known
+[ "$(find known.sig -type f | wc -l)" -eq 14 ] || fail "not one file a band"
+bytes() { od -An -v -tx1 -j "$2" -N "$3" "$1" | tr -d ' \n'; }
+first=known.sig/bucket_000/00000.minhash.sig
+[ "$(wc -c <$first)" -eq 136 ] || fail "not two records"
+for doc in 0 2; do
+    at=$((doc * 34))
+    [ "$(bytes $first $at 24)" = 527d3d6c0a282f01b17a3d6ec95a6a00b56b49f7d3d9fa00 ] || fail "other values: $(bytes $first $at 24)"
+    [ "$(bytes $first $((at + 64)) 4)" = 0${doc}000000 ] || fail "another document: $(bytes $first $((at + 64)) 4)"
+done
+
+mkdir crawl
+mkcrawl -n 400 -f 5 -b crawl >/dev/null
+tamis ingest -q --no-alarm --inputs-per-part 2 -o docs crawl/*.warc.gz 2>warnings
+tamis dedup signatures -q -j 1 -o one docs
+tamis dedup signatures -q -j 3 -o three docs
+diff -r one three || fail "three threads write other files"
+if command -v mpirun >/dev/null; then
+    mpirun -n 2 tamis dedup signatures -q -j 1 -o ranks docs
+    diff -r one ranks || fail "two ranks write other files"
+fi
+[ "$(find one -type f | wc -l)" -gt 28 ] || fail "one part only"
+for f in one/bucket_0*/00000.minhash.sig; do # big-endian by od, so that lines sort as numbers
+    od -An -v -tx8 -w68 "$f" | awk '{print $1, $2, $3, $4, $5, $6, $7, $8}' >records
+    [ -s records ] && sort -c records || fail "$f is not sorted"
+done
+
+status=0
+tamis dedup signatures -q -s 4294967296 -o none docs 2>/dev/null || status=$?
+[ $status -eq 2 ] || fail "a seed of 33 bits: status $status"
+echo '{"id":"a","text":"x","tokens":["x",1]}' >bad.jsonl
+tamis ingest -q --no-alarm -o bad bad.jsonl
+status=0
+tamis dedup signatures -q -o bad.sig bad 2>err || status=$?
+[ $status -eq 4 ] && grep -q 'tokens is no array of strings' err || fail "bad tokens: status $status, $(cat err)"
