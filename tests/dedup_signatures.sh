@@ -34,9 +34,11 @@ if command -v mpirun >/dev/null; then
     diff -r one ranks || fail "two ranks write other files"
 fi
 [ "$(find one -type f | wc -l)" -gt 28 ] || fail "one part only"
-for f in one/bucket_0*/00000.minhash.sig; do # big-endian by od, so that lines sort as numbers
-    od -An -v -tx8 -w68 "$f" | awk '{print $1, $2, $3, $4, $5, $6, $7, $8}' >records
-    [ -s records ] && sort -c records || fail "$f is not sorted"
+for f in one/bucket_0*/00000.minhash.sig; do # a line a record: words of 64 bits, big-endian, so that lines sort as numbers
+    od -An -v -tx4 -w4 "$f" | awk '{sub(/ /, ""); w[NR % 17] = $1} NR % 17 == 0 {
+        line = ""; for (i = 1; i < 17; i += 2) line = line w[i + 1] w[i]; print line w[0]}' >records
+    [ "$(wc -l <records)" -gt 10 ] || fail "$f has too few records"
+    sort -c records || fail "$f is not sorted"
 done
 
 status=0
@@ -46,4 +48,5 @@ echo '{"id":"a","text":"x","tokens":["x",1]}' >bad.jsonl
 tamis ingest -q --no-alarm -o bad bad.jsonl
 status=0
 tamis dedup signatures -q -o bad.sig bad 2>err || status=$?
-[ $status -eq 4 ] && grep -q 'tokens is no array of strings' err || fail "bad tokens: status $status, $(cat err)"
+[ $status -eq 4 ] || fail "bad tokens: status $status"
+grep -q 'tokens is no array of strings' err || fail "bad tokens: $(cat err)"
