@@ -11,8 +11,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { CLUSTERS_JSON_MAX = 4 << 20 }; /* names of dumps are most of it */
-
 enum {
     RESULT_VERDICT,
     RESULT_CLUSTER,
@@ -24,6 +22,9 @@ enum {
     N_RESULT,
     RESULT_BYTES = 1 + 8 + 5 * 4 /* of a record */
 };
+const char *const cluster_reasons[CLUSTER_N] = {
+    [CLUSTER_EXACT] = "exact_duplicate", [CLUSTER_NEAR] = "near_duplicate", [CLUSTER_URL] = "url_duplicate"};
+
 static const ColumnDef result_columns[N_RESULT] = {
     {"verdict", COL_U8, 1, 0},    {"cluster", COL_U64, 1, 0},   {"dup_docs", COL_U32, 1, 0},
     {"dup_dumps", COL_U32, 1, 0}, {"dup_hosts", COL_U32, 1, 0}, {"dup_first", COL_U32, 1, 0},

@@ -23,6 +23,8 @@
 #include "dedup/doctable.h"
 
 enum { CLUSTER_KEPT, CLUSTER_EXACT, CLUSTER_NEAR, CLUSTER_URL, CLUSTER_N, CLUSTER_NOT_SHOWN = 255 };
+extern const char *const cluster_reasons[CLUSTER_N]; /* of those that drop */
+enum { CLUSTERS_JSON_MAX = 4 << 20 };                /* names of dumps are most of it */
 
 /* Results of steps. */
 enum {

@@ -16,7 +16,7 @@
 
 /* --- judging: the verdicts found, document by document */
 
-enum { REASON_EXACT, REASON_NEAR, REASON_URL, N_REASONS }; /* the verdict less one */
+enum { N_REASONS = CLUSTER_N - 1 }; /* the verdict less one */
 enum { COLUMN_CLUSTER, COLUMN_DOCS, COLUMN_DUMPS, COLUMN_HOSTS, COLUMN_WEIGHT, N_COLUMNS };
 
 /* Penedo et al. 2025, by classes of DEDUP_SIZES. */
@@ -64,8 +64,6 @@ static ErrCode judge_map(void *ctx, void *worker, const Doc *doc, DocId id, Stag
     return ERR_OK;
 }
 
-static const char *const reasons[N_REASONS] = {
-    [REASON_EXACT] = "exact_duplicate", [REASON_NEAR] = "near_duplicate", [REASON_URL] = "url_duplicate"};
 static const ColumnDef columns[N_COLUMNS] = {
     [COLUMN_CLUSTER] = {"cluster", COL_U64, 1, 0},           [COLUMN_DOCS] = {"dup_docs", COL_U32, 1, COL_SIGNAL},
     [COLUMN_DUMPS] = {"dup_dumps", COL_U32, 1, COL_SIGNAL},  [COLUMN_HOSTS] = {"dup_hosts", COL_U32, 1, COL_SIGNAL},
@@ -75,7 +73,7 @@ static const StageDef judge_def = {
     .name = "dedup",
     .version = DEDUP_VERSION,
     .kind = DATASET_VIEW,
-    .reasons = reasons,
+    .reasons = cluster_reasons + 1,
     .n_reasons = N_REASONS,
     .columns = columns,
     .n_columns = N_COLUMNS,

@@ -1,9 +1,10 @@
-/* The whole stage against slow and obvious versions: all pairs compared, components by spreading labels. */
+/* The whole stage against its slow version, and what becomes of it when it is stopped, shared or damaged. */
 #include "dedup/dedup.h"
 
 #include "core/store.h"
 #include "dedup/cluster.h"
 #include "dedup/sign.h"
+#include "dedup/slow_test.h"
 #include "tests/alloc_fault.h"
 #include "tests/check.h"
 
@@ -11,137 +12,6 @@
 #include <stdlib.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-/* --- a set of documents and the dataset made of it */
-
-enum { NO_DUMP = UINT32_MAX, NO_QUALITY = 100 };
-typedef struct {
-    char *text, *url;
-    uint32_t dump, host;
-    uint32_t page;   /* documents of one host and page have one URL, in one of its forms */
-    uint32_t source; /* "sN" */
-    int quality;     /* a signal */
-} Made;
-
-typedef struct {
-    Made *doc;
-    uint32_t n, n_parts;
-    Arena arena;
-} Corpus;
-
-static void corpus_clear(Corpus *c)
-{
-    free(c->doc);
-    arena_clear(&c->arena);
-}
-
-static void corpus_add(Corpus *c, const char *text, uint32_t dump, uint32_t host)
-{
-    static const char *const forms[] = {"http://host%u.test/page%u", "https://HOST%u.test:443/page%u#top",
-                                        "http://host%u.test:80/p%%61ge%u?utm_source=x", "ftp://host%u.test/page%u"};
-    char url[80];
-    uint32_t i = c->n, page = (uint32_t)(mix64(i + 99) % 30), form = i % 16 < 12 ? i % 3 : 3;
-
-    c->doc = realloc(c->doc, (c->n + 1) * sizeof *c->doc);
-    snprintf(url, sizeof url, forms[form], host, page);
-    c->doc[c->n++] = (Made){.text = arena_str(&c->arena, span_str(text)),
-                            .url = arena_str(&c->arena, span_str(url)),
-                            .dump = dump,
-                            .host = host,
-                            .page = form < 3 ? page : 1000 + i, /* of ftp nothing is compared */
-                            .source = i % 4,
-                            .quality = i % 6 ? (int)(mix64(i + 7) % 5) - 2 : NO_QUALITY};
-}
-
-/* Document i lies in part i * n_parts / n, so that order of input is order of the array. */
-typedef struct {
-    const Corpus *c;
-    uint32_t next, end;
-} Cursor;
-
-static uint64_t part_bytes(void *ctx, uint32_t part)
-{
-    (void)ctx, (void)part;
-    return 1;
-}
-
-static ErrCode part_open(void *ctx, uint32_t part, void **cursor, Err *err)
-{
-    const Corpus *c = ctx;
-    Cursor *at = calloc(1, sizeof *at);
-
-    if (!at) return err_nomem(err, "a cursor");
-    *at = (Cursor){c, (uint32_t)((uint64_t)c->n * part / c->n_parts),
-                   (uint32_t)((uint64_t)c->n * (part + 1) / c->n_parts)};
-    *cursor = at;
-    return ERR_OK;
-}
-
-static ErrCode part_next(void *cursor, StageBlock *block, bool *end, Err *err)
-{
-    Cursor *at = cursor;
-    uint8_t range[8];
-
-    *end = at->next == at->end;
-    if (*end) return ERR_OK;
-    le32_put(range, at->next);
-    at->next = at->end - at->next > 50 ? at->next + 50 : at->end;
-    le32_put(range + 4, at->next);
-    buf_put(&block->bytes, range, 8);
-    return buf_ok(&block->bytes, "a block", err);
-}
-
-static ErrCode emit_block(void *ctx, void *worker, const StageBlock *block, StageSink *sink, Err *err)
-{
-    const Corpus *c = ctx;
-    ErrCode rc = ERR_OK;
-
-    (void)worker;
-    for (uint32_t i = le32_get(block->bytes.p); i < le32_get(block->bytes.p + 4) && rc == ERR_OK; i++) {
-        const Made *made = &c->doc[i];
-        char id[80], dump[40], source[16];
-        Signal quality = {SPAN_LIT("quality"), made->quality / 4.0};
-        snprintf(dump, sizeof dump, "CC-MAIN-2023-%02" PRIu32, made->dump % 100);
-        snprintf(id, sizeof id, "%s/made#%" PRIu32, dump, i);
-        snprintf(source, sizeof source, "s%" PRIu32, made->source);
-        Doc doc = {.id = span_str(id),
-                   .text = span_str(made->text),
-                   .url = span_str(made->url),
-                   .source = span_str(source),
-                   .signals = &quality,
-                   .n_signals = made->quality != NO_QUALITY};
-        if (made->dump != NO_DUMP) doc.dump = span_str(dump);
-        sink_in(sink, doc.id, doc.text.n);
-        rc = sink_emit(sink, &doc, err);
-    }
-    return rc;
-}
-
-static const StageDef made_def = {.name = "made", .version = 1, .kind = DATASET_WRITTEN};
-
-static void write_corpus(const Corpus *c, const char *dir)
-{
-    const StageSource source = {.ctx = (void *)(uintptr_t)c,
-                                .n_parts = c->n_parts,
-                                .part_bytes = part_bytes,
-                                .open = part_open,
-                                .next = part_next,
-                                .close = free,
-                                .map = emit_block};
-    CommonOptions common = {0};
-    Par par = par_alone(2);
-    StageJob job = {.def = &made_def,
-                    .ctx = (void *)(uintptr_t)c,
-                    .params = SPAN_LIT("{}"),
-                    .inputs = SPAN_LIT("[]"),
-                    .out_dir = dir,
-                    .source = &source,
-                    .common = &common};
-    Err err;
-
-    log_setup(LOG_QUIET, 0);
-    CHECK_OK(stage_run(&job, &par, NULL, &err), &err);
-}
 
 /* --- what came out: the cluster and signals of every document, by its place in the corpus */
 
@@ -225,211 +95,11 @@ static Result dedup(const Corpus *c, const DedupParams *params, const char *in, 
     return r;
 }
 
-/* --- the slow version */
-
-/* One entry of a list of what decides: below 0 when a comes first, 0 when it leaves that open. */
-static int compare_by(const Corpus *c, const char *by, uint32_t a, uint32_t b)
-{
-    const Made *x = &c->doc[a], *y = &c->doc[b];
-    int64_t px = x->dump, py = y->dump; /* NO_DUMP is behind all */
-
-    if (strcmp(by, "longest") == 0) {
-        px = -(int64_t)strlen(x->text);
-        py = -(int64_t)strlen(y->text);
-    } else if (strcmp(by, "latest") == 0) {
-        px = x->dump == NO_DUMP ? 1 : -px;
-        py = y->dump == NO_DUMP ? 1 : -py;
-    } else if (strcmp(by, "signal:quality") == 0) {
-        px = x->quality == NO_QUALITY ? NO_QUALITY : -x->quality;
-        py = y->quality == NO_QUALITY ? NO_QUALITY : -y->quality;
-    } else if (strcmp(by, "source:s2:s1") == 0) {
-        static const int place[4] = {2, 1, 0, 2};
-        px = place[x->source];
-        py = place[y->source];
-    } else if (strcmp(by, "earliest") != 0) {
-        CHECK_STR("first", by);
-        return 0;
-    }
-    return (px > py) - (px < py);
-}
-
-static bool comes_first(const Corpus *c, const DedupParams *p, uint32_t a, uint32_t b)
-{
-    char list[80], *rest = NULL;
-    int d = 0;
-
-    snprintf(list, sizeof list, "%s", p->keep);
-    for (char *by = strtok_r(list, ",", &rest); by && d == 0; by = strtok_r(NULL, ",", &rest))
-        d = compare_by(c, by, a, b);
-    return d ? d < 0 : a < b;
-}
-
 static int cmp_u32(const void *a, const void *b)
 {
     uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
 
     return (x > y) - (x < y);
-}
-
-static Signature *sign_all(const Corpus *c, const DedupParams *p)
-{
-    Signature *s = calloc(c->n, sizeof *s);
-    MinHash m;
-    Err err;
-
-    CHECK_OK(minhash_init(&m, p->bands * p->rows, p->seed, &err), &err);
-    for (uint32_t i = 0; i < c->n; i++) CHECK_OK(signature_make(&s[i], p, &m, span_str(c->doc[i].text), &err), &err);
-    minhash_clear(&m);
-    return s;
-}
-
-static bool one_dump(const Corpus *c, uint32_t a, uint32_t b) { return c->doc[a].dump == c->doc[b].dump; }
-
-/* Whether the one may be dropped for the other. */
-static bool in_reach(const Corpus *c, const DedupParams *p, uint32_t a, uint32_t b)
-{
-    int64_t x = c->doc[a].dump, y = c->doc[b].dump;
-
-    return p->window == 0 || (x > y ? x - y : y - x) < p->window;
-}
-
-static bool share_band(const Signature *a, const Signature *b, uint32_t bands)
-{
-    for (uint32_t i = 0; i < bands; i++)
-        if (a->band[i] == b->band[i]) return true;
-    return false;
-}
-
-/* What is known of all documents while they are gone through, in keep order. */
-typedef struct {
-    const Corpus *c;
-    const DedupParams *p;
-    Signature *sign;
-    uint32_t *order, *label;
-    uint32_t *link;  /* the one it was dropped for; itself: not dropped */
-    uint8_t *why;    /* in which step, 0: in none */
-    bool *same_dump; /* it has the fate of the one in its dump that it was dropped for */
-    uint32_t most_leaders;
-} Slow;
-
-static bool same_text(const Slow *s, uint32_t a, uint32_t b)
-{
-    return hash128_eq(s->sign[a].exact, s->sign[b].exact);
-}
-static bool same_url(const Slow *s, uint32_t a, uint32_t b)
-{
-    return s->c->doc[a].host == s->c->doc[b].host && s->c->doc[a].page == s->c->doc[b].page;
-}
-
-static void slow_step(Slow *s, uint8_t why, bool (*same)(const Slow *s, uint32_t a, uint32_t b))
-{
-    for (uint32_t i = 0; i < s->c->n; i++) {
-        uint32_t doc = s->order[i];
-        if (s->why[doc]) continue;
-        for (uint32_t k = 0; k < i && s->p->window > 1 && !s->why[doc]; k++) { /* the first of its dump */
-            uint32_t other = s->order[k];
-            if ((s->why[other] && s->why[other] != why) || !same(s, doc, other) || !one_dump(s->c, doc, other))
-                continue;
-            s->link[doc] = other;
-            s->why[doc] = why;
-            s->same_dump[doc] = true;
-        }
-        for (uint32_t k = 0; k < i && !s->why[doc]; k++) { /* the first in reach that stays */
-            uint32_t other = s->order[k];
-            if (s->why[other] || !same(s, doc, other) || !in_reach(s->c, s->p, doc, other)) continue;
-            s->link[doc] = other;
-            s->why[doc] = why;
-        }
-    }
-}
-
-static bool takes_part(const Slow *s, uint32_t i) { return !s->why[i] && s->sign[i].n_shingles > 0; }
-
-static void slow_components(Slow *s) /* labels spread */
-{
-    for (bool changed = true; changed;) {
-        changed = false;
-        for (uint32_t i = 0; i < s->c->n; i++)
-            for (uint32_t k = 0; k < i; k++) {
-                if (!takes_part(s, i) || !takes_part(s, k) || s->label[i] == s->label[k]) continue;
-                if (s->p->window == 1 && !one_dump(s->c, i, k)) continue;
-                if (!share_band(&s->sign[i], &s->sign[k], s->p->bands)) continue;
-                s->label[i] = s->label[k] = s->label[i] < s->label[k] ? s->label[i] : s->label[k];
-                changed = true;
-            }
-    }
-}
-
-/* Each against those kept before it in its component; some are kept without being compared with. */
-static void slow_near(Slow *s)
-{
-    bool *leader = calloc(s->c->n + 1, 1), *left = calloc(s->c->n + 1, 1);
-
-    for (uint32_t i = 0; i < s->c->n; i++) left[i] = takes_part(s, i);
-    for (uint32_t i = 0; i < s->c->n; i++) {
-        uint32_t doc = s->order[i], n_leaders = 0;
-        if (!left[doc]) continue;
-        for (uint32_t k = 0; k < i && !s->why[doc]; k++) {
-            uint32_t other = s->order[k];
-            if (!leader[other] || s->label[other] != s->label[doc]) continue;
-            n_leaders += s->p->window < 2 || one_dump(s->c, doc, other);
-            if (!in_reach(s->c, s->p, doc, other)) continue;
-            if (!sketch_near(s->sign[other].sketch, s->sign[doc].sketch, (uint32_t)(s->p->verify * 1e6 + 0.5)))
-                continue;
-            s->link[doc] = other;
-            s->why[doc] = CLUSTER_NEAR;
-        }
-        leader[doc] = !s->why[doc] && n_leaders < DEDUP_MAX_LEADERS;
-        if (n_leaders > s->most_leaders) s->most_leaders = n_leaders;
-    }
-    free(leader);
-    free(left);
-}
-
-static uint32_t slow_keeper(const Slow *s, uint32_t doc)
-{
-    if (!s->why[doc]) return doc;
-    uint32_t keeper = slow_keeper(s, s->link[doc]);
-    return s->same_dump[doc] || in_reach(s->c, s->p, doc, keeper) ? keeper : doc;
-}
-
-/* verdict and keeper of every document, all pairs compared. *most_leaders: kept documents one was compared with. */
-static void slow_dedup(const Corpus *c, const DedupParams *p, uint8_t *verdict, uint32_t *keeper,
-                       uint32_t *most_leaders)
-{
-    Slow s = {.c = c,
-              .p = p,
-              .sign = sign_all(c, p),
-              .order = calloc(c->n, 4),
-              .label = calloc(c->n, 4),
-              .link = calloc(c->n, 4),
-              .why = calloc(c->n, 1),
-              .same_dump = calloc(c->n, 1)};
-
-    for (uint32_t i = 0; i < c->n; i++) { /* keep order, by insertion */
-        uint32_t at = i;
-        for (; at > 0 && comes_first(c, p, i, s.order[at - 1]); at--) s.order[at] = s.order[at - 1];
-        s.order[at] = i;
-        s.link[i] = s.label[i] = i;
-    }
-    slow_step(&s, CLUSTER_EXACT, same_text);
-    if (p->url) slow_step(&s, CLUSTER_URL, same_url);
-    if (!p->exact_only) {
-        slow_components(&s);
-        slow_near(&s);
-    }
-    for (uint32_t i = 0; i < c->n; i++) {
-        keeper[i] = slow_keeper(&s, i);
-        verdict[i] = keeper[i] == i ? 0 : s.why[i];
-    }
-    *most_leaders = s.most_leaders;
-    for (uint32_t i = 0; i < c->n; i++) signature_clear(&s.sign[i]);
-    free(s.sign);
-    free(s.label);
-    free(s.order);
-    free(s.link);
-    free(s.why);
-    free(s.same_dump);
 }
 
 static uint32_t count_distinct(uint32_t *v, uint32_t n)
@@ -473,58 +143,13 @@ static DedupTotals compare_with_slow(const Corpus *c, const DedupParams *p, cons
         CHECK_INT(verdict[i], r.verdict[i]);
         CHECK_INT(keeper[i], r.keeper[i]);
         CHECK_INT(0, r.verdict[r.keeper[i]]);
-        CHECK(in_reach(c, p, i, r.keeper[i]));
+        CHECK(slow_in_reach(c, p, i, r.keeper[i]));
     }
     check_signals(c, &r);
     result_clear(&r);
     free(verdict);
     free(keeper);
     return r.totals;
-}
-
-/* --- made texts: words of a family, some of them replaced */
-
-static void put_word(Buf *b, uint64_t h)
-{
-    for (int i = 0; i < 3; i++, h >>= 8) buf_printf(b, "%c%c", "bdfgklmnprst"[h % 12], "aeiou"[(h >> 4) % 5]);
-    buf_putc(b, ' ');
-}
-
-/* n_words of family `family`, each replaced with chance per_mille / 1000. */
-static char *make_text(Corpus *c, uint64_t family, uint32_t n_words, uint64_t variant, uint32_t per_mille)
-{
-    Buf b = {0};
-
-    for (uint32_t w = 0; w < n_words; w++) {
-        bool other = mix64(variant * 7919 + w + 1) % 1000 < per_mille;
-        put_word(&b, mix64(other ? mix64(variant) + w : family * 100003 + w));
-    }
-    char *text = arena_str(&c->arena, buf_span(&b));
-    buf_clear(&b);
-    return text;
-}
-
-/* Families of varying similarity and size, exact copies that differ in case and punctuation, loners, short and empty texts. */
-static Corpus mixed_corpus(uint32_t n, uint32_t n_parts)
-{
-    Corpus c = {.n_parts = n_parts};
-
-    for (uint32_t i = 0; i < n; i++) {
-        uint64_t h = mix64(i + 1), family = h % (n / 6 + 1);
-        uint32_t dump = (uint32_t)(mix64(h) % 3), host = (uint32_t)(mix64(h + 5) % 7);
-        const uint32_t per_mille[] = {0, 4, 15, 30, 60, 120};
-        char *text = make_text(&c, family, 60 + (uint32_t)(family % 90), i, per_mille[family % 6]);
-        switch (h >> 32 & 15) {
-        case 0: text[0] = (char)(text[0] - 32); break; /* another case: the same key */
-        case 1: text[strlen(text) - 1] = '!'; break;
-        case 2: text = make_text(&c, family, (uint32_t)(family % 5), i, 0); break; /* 0..4 words */
-        case 3: text = make_text(&c, 1000000 + i, 80, i, 0); break;
-        case 4: text = make_text(&c, family % 3, 5 + (uint32_t)(i % 3), i, 0); break; /* just long enough */
-        default: break;
-        }
-        corpus_add(&c, text, dump, host);
-    }
-    return c;
 }
 
 TEST(dedup_equals_all_pairs)
@@ -547,15 +172,6 @@ TEST(dedup_equals_all_pairs)
     n = compare_with_slow(&c, &p, in, 2, 1 << 30, &leaders);
     CHECK(n.n_exact > 0 && n.n_near == 0);
     corpus_clear(&c);
-}
-
-/* Nine dumps and some documents without one. */
-static Corpus corpus_of_dumps(uint32_t n, uint32_t n_parts)
-{
-    Corpus c = mixed_corpus(n, n_parts);
-
-    for (uint32_t i = 0; i < n; i++) c.doc[i].dump = i % 13 ? (uint32_t)(mix64(i + 31) % 9) : NO_DUMP;
-    return c;
 }
 
 TEST(dedup_by_url_equals_all_pairs)

@@ -1,6 +1,8 @@
 /* dedup/dedup_verb.c - `tamis dedup`. */
 #include "dedup/dedup.h"
 
+#include "dedup/doclook.h"
+
 #include <inttypes.h>
 
 enum {
@@ -68,6 +70,27 @@ static void say_totals(const DedupTotals *t)
         if (t->n_clusters[i]) log_info("  %12" PRIu64 " for %s", t->n_clusters[i], sizes[i]);
 }
 
+/* Whoever made them, templates and error pages: worth a look. */
+static ErrCode say_largest(const DedupTotals *t, const DatasetSet *set, Err *err)
+{
+    DocLook look;
+    Doc doc;
+    ErrCode rc;
+
+    if (t->largest[0].docs == 0) return ERR_OK;
+    rc = doclook_open(&look, set, err);
+    if (rc == ERR_OK)
+        log_info("clusters of %d documents and more (`tamis dedup clusters --largest 100` shows samples):",
+                 DEDUP_GIANT);
+    for (int i = 0; rc == ERR_OK && i < DEDUP_LARGEST && t->largest[i].docs; i++) {
+        if ((rc = doclook_get(&look, t->largest[i].keeper, &doc, err)) != ERR_OK) break;
+        log_info("  %12" PRIu64 " as %.*s", t->largest[i].docs, (int)(doc.id.n < 200 ? doc.id.n : 200),
+                 (const char *)doc.id.p);
+    }
+    doclook_close(&look);
+    return rc;
+}
+
 int dedup_verb(int argc, char **argv)
 {
     Options o = {.params = DEDUP_PARAMS_DEFAULT, .scope = "all"};
@@ -119,6 +142,7 @@ int dedup_verb(int argc, char **argv)
     if (totals.complete && !totals.up_to_date && par.rank == 0 && !common.quiet) {
         rc = stage_summary(out, &err);
         if (dedup.n_clusters[0] + dedup.n_largest) say_totals(&dedup);
+        if (rc == ERR_OK) rc = say_largest(&dedup, set, &err);
     }
 out:
     datasetset_close(set);

@@ -7,7 +7,7 @@
 static const struct {
     const char *word;
     int (*run)(int argc, char **argv);
-} words[] = {{"rates", rates_verb}, {"signatures", signatures_verb}};
+} words[] = {{"clusters", clusters_verb}, {"rates", rates_verb}, {"signatures", signatures_verb}};
 
 int dedup_words(int argc, char **argv)
 {

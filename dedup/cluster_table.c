@@ -1,0 +1,427 @@
+#include "dedup/cluster_table.h"
+
+#include "core/json.h"
+#include "core/log.h"
+#include "core/store.h"
+#include "core/utf8.h"
+#include "dedup/cluster.h"
+#include "dedup/doclook.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+typedef struct {
+    const ClusterQuery *query;
+    Arena arena;
+    char *clusters; /* DIR/clusters */
+    Hash128 key;
+    Span *dump; /* names */
+    size_t n_dumps;
+    const char **base; /* directories that the view looks at */
+    size_t n_bases;
+    DatasetSet *inputs; /* these */
+    ClusterPart part;
+    FILE *out;
+    Buf line;
+} Table;
+
+/* --- opening */
+
+static ErrCode read_bases(Table *t, const Json *manifest, Err *err)
+{
+    const Json *base = json_get(manifest, "base");
+    size_t n = base ? base->n : 0;
+
+    t->base = arena_array(&t->arena, n, sizeof *t->base);
+    for (const Json *b = base ? base->child : NULL; t->base && b; b = b->next) {
+        const Json *path = json_get(b, "path"); /* opened already, so it is there */
+        const char *name = arena_str(&t->arena, path->string);
+        if (name && !path_is_absolute(name)) name = path_join(&t->arena, t->query->dir, name);
+        if (!name) return err_nomem(err, "the inputs of a view");
+        t->base[t->n_bases++] = name;
+    }
+    if (!t->base) return err_nomem(err, "the inputs of a view");
+    return datasetset_open(&t->inputs, t->base, t->n_bases, err);
+}
+
+/* The view is one of this stage, and which run it was. */
+static ErrCode open_view(Table *t, Err *err)
+{
+    const char *dir = t->query->dir, *stage, *key;
+    Dataset *ds = NULL;
+    ErrCode rc = dataset_open(&ds, dir, err);
+
+    if (rc == ERR_OK) rc = json_get_str(dataset_manifest(ds), "stage", dir, &stage, err);
+    if (rc == ERR_OK) rc = json_get_str(dataset_manifest(ds), "key", dir, &key, err);
+    if (rc == ERR_OK && (!stage || strcmp(stage, "dedup") != 0 || !key || !hash128_parse(span_str(key), &t->key)))
+        rc = err_set(err, ERR_DATA, "%s was not made by tamis dedup", dir);
+    if (rc == ERR_OK) rc = read_bases(t, dataset_manifest(ds), err);
+    dataset_close(ds);
+    return rc;
+}
+
+static ErrCode read_names(Table *t, Err *err)
+{
+    const char *path = path_join(&t->arena, t->clusters, "clusters.json");
+    Buf text = {0};
+    Json *j = NULL;
+    ErrCode rc = path ? store_read(path, CLUSTERS_JSON_MAX, &text, err) : err_nomem(err, "a path");
+
+    if (rc == ERR_OK) rc = json_parse(&t->arena, buf_span(&text), path, &j, err);
+    const Json *names = json_get(j, "dumps");
+    if (rc == ERR_OK && !(t->dump = arena_array(&t->arena, names ? names->n : 0, sizeof *t->dump)))
+        rc = err_nomem(err, "the names of dumps");
+    for (const Json *n = rc == ERR_OK && names && names->type == JSON_ARRAY ? names->child : NULL; n; n = n->next)
+        t->dump[t->n_dumps++] = n->type == JSON_STRING ? n->string : SPAN_LIT("");
+    buf_clear(&text);
+    return rc;
+}
+
+static ErrCode open_table(Table *t, Err *err)
+{
+    DedupTotals totals;
+    bool found = false;
+    ErrCode rc = open_view(t, err);
+
+    if (rc == ERR_OK && !(t->clusters = path_join(&t->arena, t->query->dir, "clusters")))
+        rc = err_nomem(err, "a path");
+    if (rc == ERR_OK) rc = clusters_load(t->clusters, t->key, &found, &totals, err);
+    if (rc == ERR_OK && !found)
+        rc = err_set(err, ERR_DATA, "%s does not hold the clusters of %s: they were deleted", t->clusters,
+                     t->query->dir);
+    return rc ? rc : read_names(t, err);
+}
+
+static void close_table(Table *t)
+{
+    clusterpart_close(&t->part);
+    datasetset_close(t->inputs);
+    buf_clear(&t->line);
+    arena_clear(&t->arena);
+}
+
+/* --- what is known of documents */
+
+typedef struct {
+    uint8_t verdict;
+    DocId keeper;
+    uint32_t docs, dumps, hosts, first, last; /* of a kept one */
+} Known;
+
+static Known known_at(const ClusterPart *p, size_t i)
+{
+    return (Known){.verdict = p->verdict.p[i],
+                   .keeper = le64_get(p->cluster.p + 8 * i),
+                   .docs = le32_get(p->dup_docs.p + 4 * i),
+                   .dumps = le32_get(p->dup_dumps.p + 4 * i),
+                   .hosts = le32_get(p->dup_hosts.p + 4 * i),
+                   .first = le32_get(p->dup_first.p + 4 * i),
+                   .last = le32_get(p->dup_last.p + 4 * i)};
+}
+
+static ErrCode open_part(Table *t, DocId id, Err *err)
+{
+    if (t->part.cols && t->part.docid == id - docid_record(id)) return ERR_OK;
+    clusterpart_close(&t->part);
+    return clusterpart_open(&t->part, t->clusters, t->key, id, err);
+}
+
+static ErrCode know(Table *t, DocId id, Known *k, Err *err)
+{
+    ErrCode rc = open_part(t, id, err);
+
+    if (rc) return rc;
+    if (docid_record(id) >= t->part.verdict.n)
+        return err_set(err, ERR_DATA, "%s does not know all documents of its inputs", t->clusters);
+    *k = known_at(&t->part, docid_record(id));
+    return ERR_OK;
+}
+
+/* --- lines */
+
+static void put_member(Buf *b, const char *name, Span value)
+{
+    if (!value.p) return;
+    buf_printf(b, ",\"%s\":", name);
+    json_put_string(b, value);
+}
+
+static void put_counts(Table *t, const Known *k)
+{
+    buf_printf(&t->line, ",\"docs\":%" PRIu32 ",\"dumps\":%" PRIu32 ",\"hosts\":%" PRIu32, k->docs, k->dumps,
+               k->hosts);
+    if (k->first >= t->n_dumps || k->last >= t->n_dumps) return;
+    put_member(&t->line, "first_dump", t->dump[k->first]);
+    put_member(&t->line, "last_dump", t->dump[k->last]);
+}
+
+static void begin_line(Table *t, Span id)
+{
+    buf_reset(&t->line);
+    buf_puts(&t->line, "{\"id\":");
+    json_put_string(&t->line, id);
+}
+
+static ErrCode end_line(Table *t, Err *err)
+{
+    ErrCode rc;
+
+    buf_puts(&t->line, "}\n");
+    if ((rc = buf_ok(&t->line, "a line", err)) != ERR_OK) return rc;
+    if (interrupt_seen()) return err_set(err, ERR_INTR, "interrupted");
+    if (fwrite(t->line.p, 1, t->line.n, t->out) != t->line.n)
+        return err_set(err, ERR_SYS, "cannot write to standard output");
+    return ERR_OK;
+}
+
+/* --- a line a cluster */
+
+static ErrCode write_clusters(Table *t, Err *err)
+{
+    DocCursor *c;
+    Known k = {0};
+    Doc doc;
+    DocId id;
+    bool end;
+    ErrCode rc = doccursor_open(&c, &t->query->dir, 1, err);
+
+    while (rc == ERR_OK && (rc = doccursor_next(c, &doc, &id, &end, err)) == ERR_OK && !end) {
+        if ((rc = know(t, id, &k, err)) != ERR_OK || k.docs < t->query->least) continue;
+        begin_line(t, doc.id);
+        put_counts(t, &k);
+        rc = end_line(t, err);
+    }
+    doccursor_close(c);
+    return rc;
+}
+
+/* --- a line a document: members meet under their keeper, which comes first */
+
+enum { MEMBER_HEAD = 1 + 5 * 4 };
+
+static ErrCode send_member(Exchange *x, Buf *value, const Doc *doc, DocId id, const Known *k, Err *err)
+{
+    const uint32_t counts[5] = {k->docs, k->dumps, k->hosts, k->first, k->last};
+    uint8_t key[EXCHANGE_KEY], word[4];
+
+    buf_reset(value);
+    buf_putc(value, k->verdict);
+    for (int i = 0; i < 5; i++) {
+        le32_put(word, counts[i]);
+        buf_put(value, word, 4);
+    }
+    buf_put_span(value, doc->id);
+    ErrCode rc = buf_ok(value, "an id", err);
+    if (rc == ERR_OK && value->n > EXCHANGE_MAX_VALUE)
+        rc = err_set(err, ERR_LIMIT, "an id of %zu bytes is too long for a table", doc->id.n);
+    exchange_key_u64(key, k->keeper, k->verdict == CLUSTER_KEPT ? 0 : id + 1);
+    return rc ? rc : exchange_put(x, 0, key, value->p, (uint32_t)value->n, err);
+}
+
+static ErrCode send_members(Table *t, Exchange *x, Err *err)
+{
+    DocCursor *c;
+    Buf value = {0};
+    Known k;
+    Doc doc;
+    DocId id;
+    bool end;
+    ErrCode rc = doccursor_open(&c, t->base, t->n_bases, err);
+
+    while (rc == ERR_OK && (rc = doccursor_next(c, &doc, &id, &end, err)) == ERR_OK && !end) {
+        if (interrupt_seen()) rc = err_set(err, ERR_INTR, "interrupted");
+        if (rc == ERR_OK) rc = know(t, id, &k, err);
+        if (rc == ERR_OK) rc = send_member(x, &value, &doc, id, &k, err);
+    }
+    doccursor_close(c);
+    buf_clear(&value);
+    return rc;
+}
+
+typedef struct {
+    Table *table;
+    DocId keeper;
+    Known known; /* of the keeper */
+    Buf id;      /* its id */
+} Members;
+
+static ErrCode write_member(Members *m, Span value, Err *err)
+{
+    uint8_t verdict = value.p[0];
+    Span id = span(value.p + MEMBER_HEAD, value.n - MEMBER_HEAD);
+
+    if (m->known.docs < m->table->query->least) return ERR_OK;
+    begin_line(m->table, id);
+    put_member(&m->table->line, "cluster", buf_span(&m->id));
+    put_counts(m->table, &m->known);
+    buf_puts(&m->table->line, verdict == CLUSTER_KEPT ? ",\"kept\":true" : ",\"kept\":false");
+    if (verdict > CLUSTER_KEPT && verdict < CLUSTER_N)
+        put_member(&m->table->line, "why", span_str(cluster_reasons[verdict]));
+    return end_line(m->table, err);
+}
+
+static ErrCode take_keeper(Members *m, DocId keeper, Span value, Err *err)
+{
+    const uint8_t *p = value.p + 1;
+
+    if (value.p[0] != CLUSTER_KEPT)
+        return err_set(err, ERR_DATA, "%s: a document is dropped for one that is not kept", m->table->clusters);
+    m->keeper = keeper;
+    m->known = (Known){.docs = le32_get(p),
+                       .dumps = le32_get(p + 4),
+                       .hosts = le32_get(p + 8),
+                       .first = le32_get(p + 12),
+                       .last = le32_get(p + 16)};
+    buf_reset(&m->id);
+    buf_put(&m->id, value.p + MEMBER_HEAD, value.n - MEMBER_HEAD);
+    return buf_ok(&m->id, "an id", err);
+}
+
+static ErrCode write_group(void *ctx, int thread, uint32_t partition, ExchangeGroups *g, Err *err)
+{
+    Members *m = ctx;
+    uint8_t key[EXCHANGE_KEY];
+    Span value;
+    bool end, first = true;
+    ErrCode rc;
+
+    (void)thread, (void)partition;
+    while ((rc = exchange_next_group(g, key, &end, err)) == ERR_OK && !end) {
+        DocId keeper = exchange_be64(key);
+        if ((rc = exchange_next_value(g, &value, &end, err)) != ERR_OK) return rc;
+        if (first || keeper != m->keeper) rc = take_keeper(m, keeper, value, err);
+        first = false;
+        if (rc == ERR_OK) rc = write_member(m, value, err);
+        if (rc) return rc;
+    }
+    return rc;
+}
+
+static ErrCode write_members(Table *t, Err *err)
+{
+    const Par par = par_alone(1);
+    const ExchangeSpec spec = {.name = "members",
+                               .partitions = 1, /* in one order */
+                               .value_bytes = UINT32_MAX,
+                               .memory = t->query->memory,
+                               .scratch = t->query->scratch ? t->query->scratch : t->query->dir};
+    Members m = {.table = t};
+    Exchange *x = NULL;
+    ErrCode rc = exchange_open(&x, &spec, &par, err);
+
+    if (rc == ERR_OK) rc = send_members(t, x, err);
+    if (rc == ERR_OK) rc = exchange_flip(x, err);
+    if (rc == ERR_OK) rc = exchange_each(x, write_group, &m, err);
+    exchange_close(x);
+    buf_clear(&m.id);
+    return rc;
+}
+
+/* --- the largest, with samples */
+
+typedef struct {
+    DocId keeper;
+    Known known;
+    uint32_t n_samples;
+    DocId sample[CLUSTER_TABLE_SAMPLES];
+    uint8_t why[CLUSTER_TABLE_SAMPLES];
+} Large;
+
+typedef struct {
+    Large *v;
+    uint32_t n, cap;
+} Larges;
+
+static void add_large(Larges *l, const Known *k)
+{
+    uint32_t at = l->n;
+
+    while (at > 0 && l->v[at - 1].known.docs < k->docs) at--; /* equal ones stay in order of documents */
+    if (at == l->cap) return;
+    if (l->n < l->cap) l->n++;
+    memmove(l->v + at + 1, l->v + at, (l->n - 1 - at) * sizeof *l->v);
+    l->v[at] = (Large){.keeper = k->keeper, .known = *k};
+}
+
+static void add_sample(Larges *l, const Known *k, DocId id)
+{
+    uint32_t at = 0;
+
+    while (at < l->n && l->v[at].keeper != k->keeper) at++;
+    if (at == l->n || l->v[at].n_samples == CLUSTER_TABLE_SAMPLES) return;
+    l->v[at].why[l->v[at].n_samples] = k->verdict;
+    l->v[at].sample[l->v[at].n_samples++] = id;
+}
+
+/* Goes over what is known of all documents: first for the largest, then for what they stand for. */
+static ErrCode scan_known(Table *t, Larges *l, bool samples, Err *err)
+{
+    uint32_t n = datasetset_n_parts(t->inputs);
+    ErrCode rc = ERR_OK;
+
+    for (uint32_t part = 0; part < n && rc == ERR_OK; part++) {
+        DocId id = datasetset_docid(t->inputs, part);
+        if (interrupt_seen()) return err_set(err, ERR_INTR, "interrupted");
+        if ((rc = open_part(t, id, err)) != ERR_OK) return rc;
+        for (size_t i = 0; i < t->part.verdict.n; i++) {
+            Known k = known_at(&t->part, i);
+            bool kept = k.verdict == CLUSTER_KEPT;
+            if (!samples && kept && k.docs >= t->query->least) add_large(l, &k);
+            if (samples && !kept && k.verdict < CLUSTER_N) add_sample(l, &k, id + i);
+        }
+    }
+    return rc;
+}
+
+static void put_text(Buf *b, Span text) { put_member(b, "text", span(text.p, utf8_floor(text, CLUSTER_TABLE_TEXT))); }
+
+static ErrCode write_large(Table *t, DocLook *look, const Large *l, Err *err)
+{
+    Doc doc;
+    ErrCode rc = doclook_get(look, l->keeper, &doc, err);
+
+    if (rc) return rc;
+    begin_line(t, doc.id);
+    put_counts(t, &l->known);
+    put_member(&t->line, "url", doc.url);
+    put_text(&t->line, doc.text);
+    buf_puts(&t->line, ",\"samples\":[");
+    for (uint32_t i = 0; i < l->n_samples; i++) {
+        if ((rc = doclook_get(look, l->sample[i], &doc, err)) != ERR_OK) return rc;
+        buf_puts(&t->line, i ? ",{\"id\":" : "{\"id\":");
+        json_put_string(&t->line, doc.id);
+        put_member(&t->line, "url", doc.url);
+        put_member(&t->line, "why", span_str(cluster_reasons[l->why[i]]));
+        put_text(&t->line, doc.text);
+        buf_putc(&t->line, '}');
+    }
+    buf_putc(&t->line, ']');
+    return end_line(t, err);
+}
+
+static ErrCode write_largest(Table *t, Err *err)
+{
+    Larges l = {.cap = t->query->largest};
+    DocLook look = {0};
+    ErrCode rc;
+
+    if (!(l.v = calloc((size_t)l.cap + 1, sizeof *l.v))) return err_nomem(err, "the largest clusters");
+    rc = scan_known(t, &l, false, err);
+    if (rc == ERR_OK) rc = scan_known(t, &l, true, err);
+    if (rc == ERR_OK) rc = doclook_open(&look, t->inputs, err);
+    for (uint32_t i = 0; i < l.n && rc == ERR_OK; i++) rc = write_large(t, &look, &l.v[i], err);
+    doclook_close(&look);
+    free(l.v);
+    return rc;
+}
+
+ErrCode clusters_write(const ClusterQuery *q, FILE *out, Err *err)
+{
+    Table t = {.query = q, .out = out};
+    ErrCode rc = open_table(&t, err);
+
+    if (rc == ERR_OK)
+        rc = q->largest ? write_largest(&t, err) : q->members ? write_members(&t, err) : write_clusters(&t, err);
+    close_table(&t);
+    return rc;
+}

@@ -1,0 +1,12 @@
+/* dedup/slow_test.h - the whole stage as dedup/dedup.h words it, slow and obvious: all pairs compared, components by spreading labels. */
+#ifndef TAMIS_DEDUP_SLOW_TEST_H
+#define TAMIS_DEDUP_SLOW_TEST_H
+
+#include "dedup/made_test.h"
+
+/* verdict and keeper of every document. *most_leaders: kept documents one was compared with. */
+void slow_dedup(const Corpus *c, const DedupParams *p, uint8_t *verdict, uint32_t *keeper, uint32_t *most_leaders);
+/* Whether the one may be dropped for the other. */
+bool slow_in_reach(const Corpus *c, const DedupParams *p, uint32_t a, uint32_t b);
+
+#endif
