@@ -4,6 +4,7 @@
 #define TAMIS_DEDUP_DEDUP_WORDS_H
 
 int clusters_verb(int argc, char **argv);   /* the clusters of a deduplicated view */
+int lines_verb(int argc, char **argv);      /* texts without repeated lines or paragraphs */
 int rates_verb(int argc, char **argv);      /* the share of duplicates over the first K dumps */
 int signatures_verb(int argc, char **argv); /* as datatrove writes them */
 

@@ -1,0 +1,39 @@
+/* dedup/strings.h - repeated strings: what several texts, or one, have in common below the level of whole documents is cut out of all of
+ * them but the first. Each function runs a view stage whose texts are rewritten (dedup/cut.h). Texts are compared by their text key
+ * (core/textkey.h): case, width, punctuation, digits and Han variants make no difference. "First" is by order of input. Results are a
+ * function of inputs and params alone. Collective: every rank of `par` calls them with equal arguments; `totals` and `cut` may be NULL. With
+ * --task a run takes its share as far as what the other tasks have done allows, and ends; the array is run again until the view is complete. */
+#ifndef TAMIS_DEDUP_STRINGS_H
+#define TAMIS_DEDUP_STRINGS_H
+
+#include "core/stage.h"
+
+enum { STRINGS_VERSION = 1, LINES_MAX_DOCS = 1000000 };
+
+/* What was cut, from the statistics of a complete view. */
+typedef struct {
+    uint64_t docs, units, bytes; /* documents that lost something; units and bytes of all */
+    const char *what;            /* the units: "lines" … */
+} CutTotals;
+
+typedef enum { LINES_WITHIN_CORPUS, LINES_WITHIN_HOST } LinesWithin;
+
+/* Repeated lines, or paragraphs. */
+typedef struct {
+    uint32_t paragraphs; /* 1: units are paragraphs, not lines */
+    uint32_t within;     /* LinesWithin: compared with everything, or with documents of one web host */
+    uint32_t min_words;  /* units of fewer key tokens that are no numbers are left alone */
+    uint32_t
+        docs; /* 0: a unit that was seen before is cut, in the same document too; N: units that more than N documents have */
+    bool drop_all; /* the first one too; with docs >= 1 */
+} LinesParams;
+#define LINES_PARAMS_DEFAULT \
+    {                        \
+        .min_words = 10      \
+    }
+MUST_USE ErrCode lines_check(const LinesParams *params, Err *err);
+MUST_USE ErrCode lines_run(const LinesParams *params, const DatasetSet *in, const char *out_dir,
+                           const CommonOptions *common, const Par *par, StageTotals *totals, CutTotals *cut,
+                           Err *err);
+
+#endif

@@ -1,0 +1,176 @@
+#include "dedup/texts_fake_test.h"
+
+#include "core/json.h"
+#include "tests/check.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+uint32_t fake_below(uint64_t *state, uint32_t n) { return (uint32_t)((mix64(++*state) >> 32) * n >> 32); }
+
+void texts_clear(Texts *t)
+{
+    free(t->text);
+    free(t->host);
+    arena_clear(&t->arena);
+}
+
+void texts_add(Texts *t, const char *text, uint32_t host)
+{
+    t->text = realloc(t->text, (t->n + 1) * sizeof *t->text);
+    t->host = realloc(t->host, (t->n + 1) * sizeof *t->host);
+    t->text[t->n] = arena_str(&t->arena, span_str(text));
+    t->host[t->n++] = host;
+}
+
+/* --- writing */
+
+static uint64_t part_bytes(void *ctx, uint32_t part)
+{
+    (void)ctx, (void)part;
+    return 1;
+}
+
+typedef struct {
+    uint32_t part;
+    bool done;
+} Cursor;
+
+static ErrCode part_open(void *ctx, uint32_t part, void **cursor, Err *err)
+{
+    Cursor *c = malloc(sizeof *c);
+
+    (void)ctx;
+    if (!c) return err_nomem(err, "a cursor");
+    *c = (Cursor){part, false};
+    *cursor = c;
+    return ERR_OK;
+}
+
+static ErrCode part_next(void *cursor, StageBlock *block, bool *end, Err *err)
+{
+    Cursor *c = cursor;
+
+    (void)block, (void)err;
+    *end = c->done;
+    c->done = true;
+    return ERR_OK;
+}
+
+static uint32_t first_of(const Texts *t, uint32_t part) { return (uint32_t)((uint64_t)t->n * part / t->n_parts); }
+
+static ErrCode emit_part(void *ctx, void *worker, const StageBlock *block, StageSink *sink, Err *err)
+{
+    const Texts *t = ctx;
+    ErrCode rc = ERR_OK;
+
+    (void)worker;
+    for (uint32_t i = first_of(t, block->part); i < first_of(t, block->part + 1) && rc == ERR_OK; i++) {
+        char id[40], url[40];
+        snprintf(id, sizeof id, "local/made#%" PRIu32, i);
+        snprintf(url, sizeof url, "http://host%" PRIu32 ".test/", t->host[i]);
+        Doc doc = {.id = span_str(id), .text = span_str(t->text[i]), .url = span_str(url)};
+        sink_in(sink, doc.id, doc.text.n);
+        rc = sink_emit(sink, &doc, err);
+    }
+    return rc;
+}
+
+void texts_write(const Texts *t, const char *dir)
+{
+    static const StageDef def = {.name = "made", .version = 1, .kind = DATASET_WRITTEN};
+    const StageSource source = {.ctx = (void *)(uintptr_t)t,
+                                .n_parts = t->n_parts,
+                                .part_bytes = part_bytes,
+                                .open = part_open,
+                                .next = part_next,
+                                .close = free,
+                                .map = emit_part};
+    CommonOptions common = {0};
+    Par par = par_alone(1);
+    StageJob job = {.def = &def,
+                    .ctx = (void *)(uintptr_t)t,
+                    .params = SPAN_LIT("{}"),
+                    .inputs = SPAN_LIT("[]"),
+                    .out_dir = dir,
+                    .source = &source,
+                    .common = &common};
+    Err err;
+
+    log_setup(LOG_QUIET, 0);
+    CHECK_OK(stage_run(&job, &par, NULL, &err), &err);
+}
+
+/* --- reading back */
+
+void lefttexts_clear(LeftTexts *l)
+{
+    free(l->text);
+    arena_clear(&l->arena);
+}
+
+/* `before` without what the last of the edits says; the whole where there are none. */
+static void check_edits(const char *before, Span edits, Span after)
+{
+    Arena arena = {0};
+    Buf made = {0};
+    Json *list = NULL;
+    const Json *last = NULL, *cut;
+    Span rest = span_str(before);
+    Err err;
+
+    if (edits.p) CHECK_OK(json_parse(&arena, edits, "edits", &list, &err), &err);
+    for (const Json *j = list ? list->child : NULL; j; j = j->next) last = j;
+    cut = last ? json_get(last, "cut") : NULL;
+    for (const Json *j = cut ? cut->child : NULL; j; j = j->next->next) {
+        CHECK(j->next && j->number + j->next->number <= (double)rest.n && j->next->number > 0);
+        buf_put(&made, rest.p, (size_t)j->number);
+        rest = span_from(rest, (size_t)j->number + (size_t)j->next->number);
+    }
+    buf_put_span(&made, rest);
+    CHECK_SPAN(after, buf_span(&made));
+    buf_clear(&made);
+    arena_clear(&arena);
+}
+
+static void read_part(LeftTexts *l, const Texts *t, DatasetSet *set, uint32_t part, BlockReader *reader)
+{
+    PartView *v = NULL;
+    uint32_t record;
+    Buf lines = {0};
+    bool end;
+    Doc doc;
+    Err err;
+
+    CHECK_OK(partview_open(&v, set, part, &err), &err);
+    for (uint32_t b = 0; b < partview_n_blocks(v); b++) {
+        CHECK_OK(blockreader_open(reader, v, b, &err), &err);
+        for (;;) {
+            CHECK_OK(blockreader_next(reader, &doc, &record, &end, &err), &err);
+            if (end) break;
+            const uint32_t i = first_of(t, part) + record;
+            l->text[i] = arena_str(&l->arena, doc.text);
+            check_edits(t->text[i], doc.edits, doc.text);
+            doc_write(&lines, &doc);
+        }
+    }
+    CHECK(hash128_eq(hash128(buf_span(&lines)), dataset_part(datasetset_at(set, 0), part)->content));
+    partview_close(v);
+    buf_clear(&lines);
+}
+
+void lefttexts_read(LeftTexts *l, const Texts *t, const char *dir)
+{
+    BlockReader *reader = NULL;
+    DatasetSet *set = NULL;
+    Err err;
+
+    *l = (LeftTexts){.text = calloc(t->n + (size_t)1, sizeof *l->text)};
+    CHECK_OK(datasetset_open(&set, &dir, 1, &err), &err);
+    CHECK_OK(blockreader_new(&reader, &err), &err);
+    l->content = dataset_content(datasetset_at(set, 0));
+    for (uint32_t part = 0; part < t->n_parts; part++) read_part(l, t, set, part, reader);
+    blockreader_free(reader);
+    datasetset_close(set);
+}
