@@ -47,7 +47,42 @@ static Span render(const char *pattern, DomainScratch *s, const Doc *doc)
     return span(s->name, n);
 }
 
-Span domain_of(const RemixRecipe *r, DomainScratch *s, const Doc *doc)
+/* How often the document's signal asks for it. */
+static uint32_t repeat_of(const RemixRecipe *r, const Doc *doc)
+{
+    for (uint32_t i = 0; r->repeat && i < doc->n_signals; i++) {
+        double value = doc->signals[i].value;
+        if (!span_is(doc->signals[i].name, r->repeat) || value < 2) continue;
+        return value < REMIX_MAX_REPEAT ? (uint32_t)value : REMIX_MAX_REPEAT;
+    }
+    return 1;
+}
+
+/* The name with "-xR" behind it, cut where both have no room. */
+static Span put_repeat(DomainScratch *s, Span name, uint32_t repeat)
+{
+    char end[] = {'-', 'x', (char)('0' + repeat / 10), (char)('0' + repeat % 10)};
+
+    if (repeat < 2) return name;
+    if (repeat < 10) end[2] = end[3];
+    size_t n = repeat < 10 ? 3 : 4, at = name.n < REMIX_MAX_NAME - n ? name.n : REMIX_MAX_NAME - n;
+    memcpy(s->name + at, end, n);
+    return span(s->name, at + n);
+}
+
+uint32_t domain_repeat(const RemixRecipe *r, Span name)
+{
+    size_t digits = 0;
+    uint64_t repeat;
+
+    while (digits < 2 && digits < name.n && ascii_is_digit(name.p[name.n - 1 - digits])) digits++;
+    if (!r->repeat || digits == 0 || name.n < digits + 3) return 1;
+    size_t at = name.n - digits;
+    if (name.p[at - 1] != 'x' || name.p[at - 2] != '-' || !span_to_u64(span_from(name, at), &repeat)) return 1;
+    return repeat < 2 ? 1 : (uint32_t)repeat;
+}
+
+static Span plain_domain(const RemixRecipe *r, DomainScratch *s, const Doc *doc)
 {
     uint8_t bytes[URL_MAX_HOST];
     Span host = {NULL, 0};
@@ -63,4 +98,9 @@ Span domain_of(const RemixRecipe *r, DomainScratch *s, const Doc *doc)
         if (any_source(rule, doc->source) && any_lang(rule, doc->lang)) return render(rule->name, s, doc);
     }
     return render(r->fallback, s, doc);
+}
+
+Span domain_of(const RemixRecipe *r, DomainScratch *s, const Doc *doc)
+{
+    return put_repeat(s, plain_domain(r, s, doc), repeat_of(r, doc));
 }

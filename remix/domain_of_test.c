@@ -92,3 +92,47 @@ TEST(domain_rule_without_conditions_takes_all)
     if (r) CHECK_SPAN(SPAN_LIT("all"), domain_of(r, &s, &d));
     remix_recipe_free(r);
 }
+
+TEST(domain_of_repeated_documents)
+{
+    static const struct {
+        double value;
+        const char *want;
+        uint32_t repeat;
+    } cases[] = {{0, "all", 1},  {1.9, "all", 1},     {2, "all-x2", 2},     {8.7, "all-x8", 8},
+                 {-3, "all", 1}, {12, "all-x12", 12}, {5000, "all-x99", 99}};
+    static const char *const plain[] = {"-x2", "x-x", "a-x1", "a-x0", "ax2", "a-2", "", "2", "x22"};
+    RemixRecipe *r = recipe("repeat: dup_weight\ndefault: all"), *without = recipe("default: all");
+    DomainScratch s = {0};
+
+    for (size_t i = 0; r && without && i < sizeof cases / sizeof *cases; i++) {
+        Signal signals[2] = {{SPAN_LIT("dup_docs"), 7}, {SPAN_LIT("dup_weight"), cases[i].value}};
+        Doc d = {.signals = signals, .n_signals = 2};
+        CHECK_SPAN(span_str(cases[i].want), domain_of(r, &s, &d));
+        CHECK_INT(cases[i].repeat, domain_repeat(r, span_str(cases[i].want)));
+        CHECK_INT(1, domain_repeat(without, span_str(cases[i].want)));
+        CHECK_SPAN(SPAN_LIT("all"), domain_of(without, &s, &d));
+    }
+    for (size_t i = 0; r && i < sizeof plain / sizeof *plain; i++) CHECK_INT(1, domain_repeat(r, span_str(plain[i])));
+    remix_recipe_free(r);
+    remix_recipe_free(without);
+}
+
+TEST(domain_of_a_repeated_document_keeps_its_end)
+{
+    char name[80] = "default: ";
+    DomainScratch s = {0};
+    Signal weight = {SPAN_LIT("w"), 33};
+    Doc d = {.signals = &weight, .n_signals = 1};
+
+    memset(name + 9, 'a', REMIX_MAX_NAME);
+    strcpy(name + 9 + REMIX_MAX_NAME, "\n");
+    char text[120];
+    snprintf(text, sizeof text, "%srepeat: w\n", name);
+    RemixRecipe *r = recipe(text);
+    if (!r) return;
+    Span got = domain_of(r, &s, &d);
+    CHECK_INT(REMIX_MAX_NAME, got.n);
+    CHECK_INT(33, domain_repeat(r, got));
+    remix_recipe_free(r);
+}

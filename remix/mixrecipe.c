@@ -265,9 +265,10 @@ static ErrCode read_number(const Reader *rd, const Json *top, const char *key, d
 
 static ErrCode read_recipe(const Reader *rd, const Json *top)
 {
-    static const char *const keys[] = {"alpha", "epochs", "max_epochs", "default", "domains", "weights", NULL};
+    static const char *const keys[] = {"alpha",   "epochs", "max_epochs", "default",
+                                       "domains", "repeat", "weights",    NULL};
     RemixRecipe *r = rd->r;
-    const char *fallback = NULL;
+    const char *fallback = NULL, *repeat = NULL;
     ErrCode rc;
 
     if (top && top->type != JSON_OBJECT && top->type != JSON_NULL)
@@ -283,6 +284,12 @@ static ErrCode read_recipe(const Reader *rd, const Json *top)
     if ((rc = read_name(rd, "default", fallback ? fallback : "{source}-{lang}", &r->fallback)) != ERR_OK) return rc;
     if ((rc = read_rules(rd, json_get(top, "domains"))) != ERR_OK) return rc;
     json_put_cstr(&r->params, r->fallback);
+    if ((rc = read_string(rd, top, "repeat", &repeat)) != ERR_OK) return rc;
+    if (repeat) {
+        if (!(r->repeat = arena_str(&r->arena, span_str(repeat)))) return err_nomem(rd->err, "a recipe");
+        buf_puts(&r->params, ",\"repeat\":");
+        json_put_cstr(&r->params, r->repeat);
+    }
     buf_putc(&r->params, '}');
     if ((rc = read_weights(rd, json_get(top, "weights"))) != ERR_OK) return rc;
     return buf_ok(&r->params, "a recipe", rd->err);

@@ -24,6 +24,7 @@ struct RemixRecipe {
     const char *fallback;
     HostMap hosts;
     double alpha, epochs, max_epochs;
+    const char *repeat; /* a signal; NULL: none */
     NamedWeight *weight;
     uint32_t n_weights;
     Buf params;
@@ -36,6 +37,9 @@ typedef struct {
     uint64_t hit[RULE_WORDS]; /* rules one of whose hosts the document's is */
 } DomainScratch;
 
+/* The domain that a document is read from R times as often as others: its name ends in "-xR", R from 2 on. What such a name of a domain
+ * says; 1 without a signal to repeat by, or where the name has no such end. */
+uint32_t domain_repeat(const RemixRecipe *r, Span name);
 /* The domain of a document; valid until the next call with this scratch. */
 Span domain_of(const RemixRecipe *r, DomainScratch *s, const Doc *doc);
 

@@ -102,6 +102,7 @@ ErrCode remix_write_mixture(const RemixRecipe *r, const char *dir, Err *err)
     }
     if ((rc = store_read(stats, STATS_MAX, &text, err)) != ERR_OK) goto out;
     if ((rc = read_domains(&arena, stats, buf_span(&text), &d, &n, err)) != ERR_OK) goto out;
+    for (size_t i = 0; i < n; i++) d[i].repeat = domain_repeat(r, d[i].name);
     give_weights(r, d, n);
     if ((rc = weights_compute(d, n, &t, &over, err)) != ERR_OK) goto out;
     if (over)

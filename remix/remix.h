@@ -13,6 +13,7 @@
  *       hosts_file: ./wikis.txt                 # more of them, one a line, # comments; beside the recipe
  *       sources: [web]                          # any of them
  *       langs: [en, zh]                         # any of them; zh covers zh-Hans and zh-Hant
+ *   repeat: dup_weight  # a signal: documents are read so many times as often (2 to REMIX_MAX_REPEAT; it is rounded down)
  *   weights:            # shares of training instead of those by alpha
  *     wiki: 0.2
  *
@@ -21,14 +22,24 @@
  * shared among the other domains by alpha; a share beyond max_epochs goes to the domains that have room (water
  * filling). Given weights for all domains need not sum to 1. Shares are of text bytes, which stand for tokens.
  *
- * The domain column is a function of documents, rules and default alone: alpha, epochs and weights are not part of
+ * Repeating works by domains, too: a document whose signal is R >= 2 goes to a domain of its own, NAME-xR, whose text counts R times when
+ * weights are made from bytes. With alpha 1 and bounds that leave room, each of its documents is so read R times as often as one of
+ * NAME. Weights given to NAME are NAME's alone; those of NAME-xR can be given too.
+ *
+ * The domain column is a function of documents, rules, default and repeat alone: alpha, epochs and weights are not part of
  * the stage's key, so changing them rewrites mixture.json and nothing else. */
 #ifndef TAMIS_REMIX_REMIX_H
 #define TAMIS_REMIX_REMIX_H
 
 #include "core/stage.h"
 
-enum { REMIX_MAX_RULES = 1024, REMIX_MAX_HOSTS = 1 << 22, REMIX_MAX_DOMAINS = 4000, REMIX_MAX_NAME = 64 };
+enum {
+    REMIX_MAX_RULES = 1024,
+    REMIX_MAX_HOSTS = 1 << 22,
+    REMIX_MAX_DOMAINS = 4000,
+    REMIX_MAX_NAME = 64,
+    REMIX_MAX_REPEAT = 99
+};
 
 typedef struct RemixRecipe RemixRecipe;
 /* path NULL: the default recipe. ERR_USAGE names what is wrong in it. */

@@ -17,7 +17,7 @@ static double total_bytes(const MixDomain *d, size_t n)
 /* A domain without text (empty documents) counts as one byte, so that nothing divides by 0. */
 static double bytes_of(const MixDomain *d) { return d->text_bytes ? (double)d->text_bytes : 1; }
 
-static double mass(const MixDomain *d, double alpha) { return pow(bytes_of(d), alpha); }
+static double mass(const MixDomain *d, double alpha) { return pow(bytes_of(d) * (d->repeat ? d->repeat : 1), alpha); }
 
 /* Shares `rest` among the domains that are not fixed. fixed[i]: its weight stands. Returns whether all ended at their
  * bound with something left. */

@@ -1,7 +1,8 @@
 /* remix/weights.h - the arithmetic of mixture weights. Private to the room.
  *
  * Domain i has b_i bytes of text, B is their sum. A given weight f_i stays. What the given ones leave, 1 - sum f, is
- * shared among the rest in proportion to b_i^alpha. While training reads `epochs` times B bytes, domain i is read w_i
+ * shared among the rest in proportion to (r_i b_i)^alpha, r_i being 1 but for
+ * domains that are repeated. While training reads `epochs` times B bytes, domain i is read w_i
  * * epochs * B / b_i times; where that is more than max_epochs, its weight is cut to the bound and the excess goes to
  * the others, again in proportion, until none is over. If every domain reaches the bound, all are read equally often
  * beyond it. Given weights alone, for all domains, are divided by their sum. The result is rounded to 1e-6, at least
@@ -16,6 +17,7 @@
 typedef struct {
     Span name;
     uint64_t docs, text_bytes;
+    uint32_t repeat; /* its text counts so many times; 0 as 1 */
     bool given;
     double given_weight;
     double weight; /* the result */

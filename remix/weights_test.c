@@ -140,3 +140,17 @@ TEST(weights_agree_with_bisection)
     }
     CHECK(n_bounded > 100 && n_over < 100);
 }
+
+/* FineWeb-2's table: with alpha 1 a byte of the domain is read in proportion to its repeats. */
+TEST(weights_of_repeated_domains)
+{
+    MixDomain d[3] = {{.text_bytes = 600}, {.text_bytes = 300, .repeat = 2}, {.text_bytes = 100, .repeat = 8}};
+    MixTemperature t = {.alpha = 1, .epochs = 1, .max_epochs = 0};
+    Err err = {0};
+    bool over;
+
+    CHECK_OK(weights_compute(d, 3, &t, &over, &err), &err);
+    CHECK(near(d[0].weight, 0.3) && near(d[1].weight, 0.3) && near(d[2].weight, 0.4)); /* 600 : 600 : 800 */
+    CHECK(near(weights_epochs(&d[1], d, 3, &t), 2 * weights_epochs(&d[0], d, 3, &t)));
+    CHECK(near(weights_epochs(&d[2], d, 3, &t), 8 * weights_epochs(&d[0], d, 3, &t)));
+}
