@@ -3,6 +3,7 @@
 #include "core/json.h"
 #include "core/log.h"
 #include "core/store.h"
+#include "dedup/index.h"
 #include "dedup/sign.h"
 #include "dedup/totals.h"
 
@@ -57,13 +58,15 @@ typedef struct {
     const DocTable *t;
     const char *dir;
     const Results *verdicts, *sizes, *spread;
+    const Results *indexed, *match; /* NULL: no index was asked */
     Pass *written;
 } Writer;
 
 /* A part's result, column by column, as it will lie in the file. */
 typedef struct {
     uint8_t *bytes, *at[N_RESULT];
-    ColumnData data[N_RESULT];
+    ColumnData data[N_RESULT + 1]; /* the last where an index was asked */
+    Buf match, pool;
 } PartResult;
 
 static ErrCode partresult_new(PartResult *p, uint32_t n, Err *err)
@@ -135,6 +138,35 @@ static ErrCode put_found(const Writer *w, SignPart *p, const PartResult *r, Err 
     return ERR_OK;
 }
 
+/* What the index holds: the pieces of an id follow each other. */
+static ErrCode put_indexed(const Writer *w, SignPart *p, PartResult *r, Err *err)
+{
+    static const uint32_t none[N_COUNTS];
+    Span found, pieces;
+    ErrCode rc;
+
+    if ((rc = signpart_slice(p, w->indexed, 0, &found, err)) != ERR_OK) return rc;
+    if ((rc = signpart_slice(p, w->match, 1, &pieces, err)) != ERR_OK) return rc;
+    for (size_t at = 0; at < found.n; at += FOUND_BYTES)
+        put_record(r, (size_t)(doc_get(found.p + at) - p->first), found.p[at + DOC_BYTES], CLUSTER_INDEXED, none);
+    if (!buf_reserve(&r->match, 8 * (size_t)p->n)) return err_nomem(err, "ids");
+    memset(r->match.p, 0xff, 8 * (size_t)p->n);
+    r->match.n = 8 * (size_t)p->n;
+    for (size_t at = 0, head = 0; at < pieces.n; at += MATCH_BYTES) {
+        const uint8_t *piece = pieces.p + at + DOC_BYTES;
+        if (piece[0] == 0) {
+            head = r->pool.n;
+            le64_put(r->match.p + 8 * (size_t)(doc_get(pieces.p + at) - p->first), head);
+            buf_put(&r->pool, (const uint8_t[4]){0}, 4);
+        }
+        buf_put(&r->pool, piece + 2, piece[1]);
+        if ((rc = buf_ok(&r->pool, "ids", err)) != ERR_OK) return rc;
+        le32_put(r->pool.p + head, le32_get(r->pool.p + head) + piece[1]);
+    }
+    r->data[N_RESULT] = (ColumnData){{"match", COL_STRING, 1, 0}, buf_span(&r->match), buf_span(&r->pool)};
+    return ERR_OK;
+}
+
 static DedupTotals count_part(const SignPart *p, const PartResult *r, bool exact_only)
 {
     DedupTotals n = {0};
@@ -171,17 +203,21 @@ static ErrCode write_part(void *ctx, SignPart *p, int lane, Err *err)
     if (rc == ERR_OK) rc = partresult_new(&r, p->n, err);
     if (rc == ERR_OK) rc = put_alone(w, p, &r, err);
     if (rc == ERR_OK) rc = put_found(w, p, &r, err);
+    if (rc == ERR_OK && w->indexed) rc = put_indexed(w, p, &r, err);
     put_key(&receipt, w->t->key);
     buf_putc(&receipt, '}');
     if (rc == ERR_OK) rc = buf_ok(&receipt, "a receipt", err);
     if (rc == ERR_OK)
-        rc = columns_write(path, p->n, columns_part(p->cols), r.data, N_RESULT, buf_span(&receipt), err);
+        rc = columns_write(path, p->n, columns_part(p->cols), r.data, N_RESULT + (w->indexed != NULL),
+                           buf_span(&receipt), err);
     if (rc == ERR_OK) {
         DedupTotals n = count_part(p, &r, w->t->params->exact_only);
         totals_put(totals, &n);
         rc = pass_put(w->written, lane, key, totals, sizeof totals, err);
     }
     buf_clear(&receipt);
+    buf_clear(&r.match);
+    buf_clear(&r.pool);
     free(r.bytes);
     return rc;
 }
@@ -246,11 +282,13 @@ static ErrCode write_totals(const Results *written, const char *dir, const DocTa
 /* --- all of it */
 
 typedef struct {
-    Pass *exact, *url, *components, *near, *verdicts, *sizes, *spread, *written;
+    Pass *indexed, *match, *exact, *url, *components, *near, *verdicts, *sizes, *spread, *written;
 } Steps;
 
 static void steps_clear(Steps *s)
 {
+    pass_close(s->indexed);
+    pass_close(s->match);
     pass_close(s->exact);
     pass_close(s->url);
     pass_close(s->components);
@@ -261,11 +299,12 @@ static void steps_clear(Steps *s)
     pass_close(s->written);
 }
 
-static ErrCode run_steps(DocTable *t, const char *dir, Steps *s, Err *err)
+static ErrCode run_steps(DocTable *t, const ClusterSpec *spec, Steps *s, Err *err)
 {
-    Writer w = {.t = t, .dir = dir};
-    ErrCode rc = exact_find(t, &s->exact, err);
+    Writer w = {.t = t, .dir = spec->dir};
+    ErrCode rc = spec->index ? index_find(t, spec->index, &s->indexed, &s->match, err) : ERR_OK;
 
+    if (rc == ERR_OK) rc = exact_find(t, &s->exact, err);
     if (rc == ERR_OK && t->params->url) rc = url_find(t, &s->url, err);
     if (rc == ERR_OK && !t->params->exact_only) {
         rc = bands_join(t, &s->components, err);
@@ -275,6 +314,8 @@ static ErrCode run_steps(DocTable *t, const char *dir, Steps *s, Err *err)
     if (rc == ERR_OK) rc = sizes_count(t, s->verdicts, &s->sizes, err);
     if (rc == ERR_OK) rc = spread_count(t, s->verdicts, s->sizes, &s->spread, err);
     if (rc) return rc;
+    w.indexed = s->indexed ? pass_results(s->indexed) : NULL;
+    w.match = s->match ? pass_results(s->match) : NULL;
     w.verdicts = pass_results(s->verdicts);
     w.sizes = pass_results(s->sizes);
     w.spread = pass_results(s->spread);
@@ -298,7 +339,7 @@ ErrCode cluster_run(const DedupParams *params, const DatasetSet *in, const Clust
     ErrCode rc = doctable_open(&t, params, in, &spec->table, par, err);
 
     if (rc) return rc;
-    rc = run_steps(&t, spec->dir, &s, err);
+    rc = run_steps(&t, spec, &s, err);
     if (rc == ERR_OK) rc = finish(&t, spec->dir, &s, err);
     if (rc == ERR_OK)
         log_info("dedup: %" PRIu64 " documents clustered in %.1f s, peak %.0f MB", t.n, clock_seconds() - began,
@@ -370,6 +411,10 @@ ErrCode clusterpart_open(ClusterPart *p, const char *dir, Hash128 key, DocId id,
         else
             rc = columns_values(p->cols, (uint32_t)i, spans[c], NULL, err);
     }
+    int match = rc == ERR_OK ? columns_find(p->cols, "match") : -1;
+    if (match >= 0 && columns_def(p->cols, (uint32_t)match)->type == COL_STRING &&
+        columns_def(p->cols, (uint32_t)match)->width == 1)
+        rc = columns_values(p->cols, (uint32_t)match, &p->match, &p->match_pool, err);
     if (rc) clusterpart_close(p);
     return rc;
 }

@@ -15,6 +15,7 @@
  *   cluster    u64  DocId of the document kept for this one
  *   dup_docs, dup_dumps, dup_hosts  u32  as dedup.h says, on kept documents; else 0
  *   dup_first, dup_last  u32  on kept documents the first and last dump of these, by place in the list "dumps"; 65535: none known
+ *   match      string where an index was asked: the id there of what a document is a duplicate of; its `cluster` is then ~0
  * and a receipt {"key":…}; then clusters.json: {"key", "n_docs", "n_exact", "n_url", "n_near", "n_short", "n_largest",
  * "n_clusters":[…], "largest":[[docs, DocId of the kept one]…], "dumps":[names in order]}. */
 #ifndef TAMIS_DEDUP_CLUSTER_H
@@ -22,6 +23,7 @@
 
 #include "dedup/doctable.h"
 
+#define CLUSTER_INDEXED UINT64_MAX /* `cluster` of what an index held */
 enum { CLUSTER_KEPT, CLUSTER_EXACT, CLUSTER_NEAR, CLUSTER_URL, CLUSTER_N, CLUSTER_NOT_SHOWN = 255 };
 extern const char *const cluster_reasons[CLUSTER_N]; /* of those that drop */
 enum { CLUSTERS_JSON_MAX = 4 << 20 };                /* names of dumps are most of it */
@@ -51,9 +53,11 @@ MUST_USE ErrCode verdicts_find(const DocTable *t, const Pass *exact, const Pass 
 MUST_USE ErrCode sizes_count(const DocTable *t, const Pass *verdicts, Pass **out, Err *err);
 MUST_USE ErrCode spread_count(const DocTable *t, const Pass *verdicts, const Pass *sizes, Pass **out, Err *err);
 
+typedef struct Index Index; /* dedup/index.h */
 typedef struct {
     const char *dir; /* of the result */
     DocTableSpec table;
+    Index *index; /* what is in it is left out of the steps above; NULL: none */
 } ClusterSpec;
 /* All of it, from the signatures to the result. Collective. ERR_NO: other tasks of the array have not done their shares yet. */
 MUST_USE ErrCode cluster_run(const DedupParams *params, const DatasetSet *in, const ClusterSpec *spec, const Par *par,
@@ -67,6 +71,7 @@ typedef struct {
     Columns *cols;
     DocId docid; /* of the part's first record */
     Span verdict, cluster, dup_docs, dup_dumps, dup_hosts, dup_first, dup_last;
+    Span match, match_pool; /* p NULL: no index was asked */
 } ClusterPart;
 /* The file of the root part that `id` lies in. */
 MUST_USE ErrCode clusterpart_open(ClusterPart *p, const char *dir, Hash128 key, DocId id, Err *err);

@@ -218,11 +218,27 @@ static ErrCode send_member(Exchange *x, Buf *value, const Doc *doc, DocId id, co
     return rc ? rc : exchange_put(x, 0, key, value->p, (uint32_t)value->n, err);
 }
 
+/* A document that an index held belongs to no cluster here. `t->part` is its part. */
+static ErrCode write_indexed(Table *t, const Doc *doc, DocId id, const Known *k, Err *err)
+{
+    const ClusterPart *p = &t->part;
+    Span match = {0};
+    ErrCode rc = p->match.p ? column_string(p->cols, p->match, p->match_pool, docid_record(id), &match, err) : ERR_OK;
+
+    if (rc) return rc;
+    begin_line(t, doc->id);
+    put_member(&t->line, "match", match);
+    buf_puts(&t->line, ",\"kept\":false");
+    if (k->verdict > CLUSTER_KEPT && k->verdict < CLUSTER_N)
+        put_member(&t->line, "why", span_str(cluster_reasons[k->verdict]));
+    return end_line(t, err);
+}
+
 static ErrCode send_members(Table *t, Exchange *x, Err *err)
 {
     DocCursor *c;
     Buf value = {0};
-    Known k;
+    Known k = {0};
     Doc doc;
     DocId id;
     bool end;
@@ -231,7 +247,9 @@ static ErrCode send_members(Table *t, Exchange *x, Err *err)
     while (rc == ERR_OK && (rc = doccursor_next(c, &doc, &id, &end, err)) == ERR_OK && !end) {
         if (interrupt_seen()) rc = err_set(err, ERR_INTR, "interrupted");
         if (rc == ERR_OK) rc = know(t, id, &k, err);
-        if (rc == ERR_OK) rc = send_member(x, &value, &doc, id, &k, err);
+        if (rc == ERR_OK)
+            rc = k.keeper == CLUSTER_INDEXED ? write_indexed(t, &doc, id, &k, err)
+                                             : send_member(x, &value, &doc, id, &k, err);
     }
     doccursor_close(c);
     buf_clear(&value);

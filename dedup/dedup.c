@@ -4,6 +4,7 @@
 #include "core/store.h"
 #include "core/unicode.h"
 #include "dedup/cluster.h"
+#include "dedup/index.h"
 #include "dedup/sign.h"
 #include "dedup/totals.h"
 
@@ -17,7 +18,7 @@
 /* --- judging: the verdicts found, document by document */
 
 enum { N_REASONS = CLUSTER_N - 1 }; /* the verdict less one */
-enum { COLUMN_CLUSTER, COLUMN_DOCS, COLUMN_DUMPS, COLUMN_HOSTS, COLUMN_WEIGHT, N_COLUMNS };
+enum { COLUMN_CLUSTER, COLUMN_DOCS, COLUMN_DUMPS, COLUMN_HOSTS, COLUMN_WEIGHT, COLUMN_MATCH, N_COLUMNS };
 
 /* Penedo et al. 2025, by classes of DEDUP_SIZES. */
 static const uint8_t weights[DEDUP_SIZES] = {1, 2, 3, 5, 8, 1};
@@ -25,6 +26,7 @@ static const uint8_t weights[DEDUP_SIZES] = {1, 2, 3, 5, 8, 1};
 typedef struct {
     const char *dir; /* DIR/clusters */
     Hash128 key;
+    Index *index; /* NULL: none, and no column match */
 } JudgeContext;
 
 static ErrCode worker_new(void *ctx, void **worker, Err *err)
@@ -38,6 +40,15 @@ static void worker_free(void *worker)
 {
     if (worker) clusterpart_close(worker);
     free(worker);
+}
+
+static ErrCode put_match(const ClusterPart *p, size_t i, StageSink *sink, Err *err)
+{
+    Span id;
+    ErrCode rc = column_string(p->cols, p->match, p->match_pool, i, &id, err);
+
+    if (rc == ERR_OK && id.p) sink_string(sink, COLUMN_MATCH, id);
+    return rc;
 }
 
 static ErrCode judge_map(void *ctx, void *worker, const Doc *doc, DocId id, StageSink *sink, Err *err)
@@ -61,13 +72,13 @@ static ErrCode judge_map(void *ctx, void *worker, const Doc *doc, DocId id, Stag
         sink_u8(sink, COLUMN_WEIGHT, 0, weights[totals_size_class(le32_get(p->dup_docs.p + 4 * i))]);
     else
         sink_drop(sink, p->verdict.p[i] - 1u, doc->id, doc);
-    return ERR_OK;
+    return c->index && p->match.p ? put_match(p, i, sink, err) : ERR_OK;
 }
 
 static const ColumnDef columns[N_COLUMNS] = {
     [COLUMN_CLUSTER] = {"cluster", COL_U64, 1, 0},           [COLUMN_DOCS] = {"dup_docs", COL_U32, 1, COL_SIGNAL},
     [COLUMN_DUMPS] = {"dup_dumps", COL_U32, 1, COL_SIGNAL},  [COLUMN_HOSTS] = {"dup_hosts", COL_U32, 1, COL_SIGNAL},
-    [COLUMN_WEIGHT] = {"dup_weight", COL_U8, 1, COL_SIGNAL},
+    [COLUMN_WEIGHT] = {"dup_weight", COL_U8, 1, COL_SIGNAL}, [COLUMN_MATCH] = {"match", COL_STRING, 1, 0},
 };
 static const StageDef judge_def = {
     .name = "dedup",
@@ -76,7 +87,7 @@ static const StageDef judge_def = {
     .reasons = cluster_reasons + 1,
     .n_reasons = N_REASONS,
     .columns = columns,
-    .n_columns = N_COLUMNS,
+    .n_columns = COLUMN_MATCH,
     .worker_new = worker_new,
     .worker_free = worker_free,
 };
@@ -96,6 +107,9 @@ ErrCode dedup_check(const DedupParams *p, Err *err)
     if (!(p->verify >= 0 && p->verify <= 1)) return err_set(err, ERR_USAGE, "dedup: --verify is 0 to 1");
     if (p->window > DEDUP_MAX_WINDOW)
         return err_set(err, ERR_USAGE, "dedup: --scope window is of 1 to %d dumps", DEDUP_MAX_WINDOW);
+    if (p->index && p->window)
+        return err_set(err, ERR_USAGE,
+                       "dedup: --index compares with all earlier dumps: it goes with --scope all only");
     return keep_parse(&keep, p->keep, err);
 }
 
@@ -112,7 +126,7 @@ static void put_keep(Buf *b, const DedupParams *p)
     buf_clear(&text);
 }
 
-static void put_params(Buf *b, const DedupParams *p)
+static void put_params(Buf *b, const DedupParams *p, const Index *index)
 {
     buf_puts(b, "{\"keep\":");
     put_keep(b, p);
@@ -121,6 +135,10 @@ static void put_params(Buf *b, const DedupParams *p)
     else
         buf_puts(b, p->window ? ",\"scope\":\"dump\"" : ",\"scope\":\"all\"");
     if (p->url) buf_puts(b, ",\"url\":true");
+    if (index) {
+        buf_puts(b, ",\"index\":");
+        json_put_hash(b, index_state(index));
+    }
     if (p->exact_only) {
         buf_puts(b, ",\"exact_only\":true");
     } else {
@@ -176,6 +194,7 @@ static ErrCode make_clusters(const DedupParams *params, const StageJob *job, con
                              const Par *par, Err *err)
 {
     const ClusterSpec spec = {.dir = paths->clusters,
+                              .index = ((const JudgeContext *)job->ctx)->index,
                               .table = {.sign_dir = paths->sign,
                                         .passes_dir = paths->passes,
                                         .scratch = job->common->scratch ? job->common->scratch : job->out_dir,
@@ -253,21 +272,69 @@ static ErrCode run_patiently(const DedupParams *params, const StageJob *job, con
     return rc;
 }
 
+/* --- the index */
+
+static ErrCode open_index(Index *ix, const DedupParams *params, const DatasetSet *in, const Par *par, bool *held,
+                          Hash128 *inputs, Err *err)
+{
+    ErrCode rc = index_load(ix, params->index, params, par, err);
+
+    return rc ? rc : par_agree(par, index_find_inputs(ix, in, inputs, held, err), err);
+}
+
+/* What stays goes into the index, which must be the one that was asked. */
+static ErrCode add_to_index(Index *ix, const DedupParams *params, const StageJob *job, Hash128 key, const Par *par,
+                            Err *err)
+{
+    const CommonOptions *common = job->common;
+    const IndexWork work = {.par = par,
+                            .memory = common_memory(common, par),
+                            .scratch = common->scratch ? common->scratch : job->out_dir};
+    Hash128 state = index_state(ix), inputs;
+    bool held;
+    ErrCode rc;
+
+    index_clear(ix);
+    if ((rc = open_index(ix, params, job->set, par, &held, &inputs, err)) != ERR_OK) return rc;
+    if (held) {
+        log_info("dedup: %s holds these documents, from %s: nothing is added", params->index,
+                 ix->dataset[ix->n_prior].out);
+        return ERR_OK;
+    }
+    if (!hash128_eq(index_state(ix), state))
+        return err_set(err, ERR_DATA, "%s has got other documents meanwhile: deduplicate again, with --force",
+                       params->index);
+    return index_add(ix, job->out_dir, inputs, key, &work, err);
+}
+
 ErrCode dedup_run(const DedupParams *params, const DatasetSet *in, const char *out_dir, const CommonOptions *common,
                   const Par *par, StageTotals *totals, DedupTotals *dedup, Err *err)
 {
     JudgeContext ctx = {0};
     StageTotals own = {0};
     Paths *paths = malloc(sizeof *paths);
+    StageDef def = judge_def;
+    Index index = {0};
     Buf json = {0};
+    Hash128 inputs;
     bool found;
     ErrCode rc = paths ? dedup_check(params, err) : err_nomem(err, "paths");
 
     if (rc == ERR_OK) rc = make_paths(paths, out_dir, err);
-    put_params(&json, params);
-    if (rc == ERR_OK) rc = buf_ok(&json, "parameters", err);
+    if (rc == ERR_OK && params->index && common->task.count)
+        rc = err_set(err, ERR_USAGE, "dedup: --index does not go with --task");
+    rc = par_agree(par, rc, err);
+    if (rc == ERR_OK && params->index) {
+        ctx.index = &index;
+        def.n_columns = N_COLUMNS;
+        rc = open_index(&index, params, in, par, &found, &inputs, err);
+    }
+    if (rc == ERR_OK) {
+        put_params(&json, params, ctx.index);
+        rc = buf_ok(&json, "parameters", err);
+    }
     if ((rc = par_agree(par, rc, err)) == ERR_OK) {
-        StageJob job = {.def = &judge_def,
+        StageJob job = {.def = &def,
                         .ctx = &ctx,
                         .params = buf_span(&json),
                         .out_dir = out_dir,
@@ -277,6 +344,7 @@ ErrCode dedup_run(const DedupParams *params, const DatasetSet *in, const char *o
         ctx.dir = paths->clusters;
         rc = stage_claim(&job, par, &ctx.key, err);
         if (rc == ERR_OK) rc = run_patiently(params, &job, paths, ctx.key, par, &own, err);
+        if (rc == ERR_OK && own.complete && ctx.index) rc = add_to_index(&index, params, &job, ctx.key, par, err);
     }
     if (rc == ERR_OK && own.complete && dedup) {
         rc = clusters_load(paths->clusters, ctx.key, &found, dedup, err);
@@ -284,6 +352,7 @@ ErrCode dedup_run(const DedupParams *params, const DatasetSet *in, const char *o
             *dedup = (DedupTotals){.n_docs = own.n_in}; /* deleted by its owner: nothing to tell */
     }
     if (totals) *totals = own;
+    if (ctx.index) index_clear(&index);
     buf_clear(&json);
     free(paths);
     return rc;

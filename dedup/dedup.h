@@ -60,6 +60,7 @@ typedef struct {
     const char *keep;     /* the keep order, as dedup/keep.h has it; NULL: in order of input. Borrowed */
     uint32_t window;      /* dumps, at most DEDUP_MAX_WINDOW; 0: all are compared with all */
     bool url;             /* documents of one URL are duplicates, too */
+    const char *index;    /* directory of an index of earlier dumps (dedup/index.h); NULL: none. Borrowed */
     double verify;        /* estimated similarity from which a document is a near duplicate, 0..1; steps of 1e-6 */
     bool exact_only;
     uint32_t wait_seconds; /* decides no output: with --task, for what other tasks have not done yet */

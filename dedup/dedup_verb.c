@@ -110,6 +110,8 @@ int dedup_verb(int argc, char **argv)
         OPT_STR(0, "keep", &o.params.keep, "LIST",
                 "which document of a cluster stays: source:A:B, signal:NAME, longest, earliest, latest, first"),
         OPT_STR(0, "scope", &o.scope, "SCOPE", "what is compared: all, each dump alone, or window:K of K dumps"),
+        OPT_STR(0, "index", &o.params.index, "DIR",
+                "compare with the earlier dumps in this index too, and add what stays (created)"),
         OPT_HEAD("Running:"),
         OPT_COMMON_STAGE(&common),
         OPT_COMMON_SCRATCH(&common),

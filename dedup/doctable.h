@@ -16,6 +16,7 @@ enum {
     DOC_SHOWN = 1,                  /* the inputs show it */
     DOC_LONG = 2,                   /* long enough for shingles */
     DOC_FOUND = 4,                  /* a duplicate by text or URL */
+    DOC_INDEXED = 8,                /* not shown on: a duplicate of a document in an index */
     DOC_NEAR = DOC_SHOWN | DOC_LONG /* these and no other: takes part in the bands */
 };
 

@@ -10,8 +10,9 @@
 #include <stdlib.h>
 
 const char *const sign_column_names[SIGN_BANDS] = {
-    [SIGN_EXACT] = "exact", [SIGN_TOKENS] = "tokens", [SIGN_BYTES] = "bytes",     [SIGN_DUMP] = "dump",
-    [SIGN_HOST] = "host",   [SIGN_URL] = "url",       [SIGN_KEEP_WORDS] = "keep", [SIGN_SKETCH] = "sketch",
+    [SIGN_EXACT] = "exact", [SIGN_TOKENS] = "tokens",   [SIGN_BYTES] = "bytes",     [SIGN_DUMP] = "dump",
+    [SIGN_HOST] = "host",   [SIGN_URL] = "url",         [SIGN_KEEP_WORDS] = "keep", [SIGN_SKETCH] = "sketch",
+    [SIGN_ID] = "id",       [SIGN_ADDRESS] = "address",
 };
 
 void sign_band_name(char out[COL_NAME_MAX + 1], uint32_t band)
@@ -148,6 +149,10 @@ static ErrCode put_place(const SignContext *c, SignWorker *w, const Doc *doc, St
     for (uint32_t i = 0; i < c->keep.n; i++)
         if (keep_is_stored(c->keep.by[i].kind))
             sink_u64(sink, c->at[SIGN_KEEP_WORDS], stored++, keep_word(&c->keep, i, doc));
+    if (c->params->index) {
+        sink_string(sink, c->at[SIGN_ID], doc->id);
+        sink_u64(sink, c->at[SIGN_ADDRESS], 0, hash_or_zero(doc->url));
+    }
     return c->params->url ? put_url(c, w, doc->url, sink, err) : ERR_OK;
 }
 
@@ -182,6 +187,7 @@ static void put_params(Buf *b, const DedupParams *p, const KeepOrder *keep)
         json_put_string(b, buf_span(&stored));
     }
     if (p->url) buf_puts(b, ",\"url\":true");
+    if (p->index) buf_puts(b, ",\"ids\":true");
     if (!p->exact_only)
         buf_printf(b, ",\"bands\":%" PRIu32 ",\"rows\":%" PRIu32 ",\"shingle\":%" PRIu32 ",\"seed\":\"%" PRIu64 "\"",
                    p->bands, p->rows, p->shingle, p->seed);
@@ -211,6 +217,10 @@ static void list_columns(SignColumns *cols, SignContext *c)
     add_column(cols, c, SIGN_HOST, COL_U64, 1);
     if (c->params->url) add_column(cols, c, SIGN_URL, COL_U64, 2);
     if (c->keep.n_stored) add_column(cols, c, SIGN_KEEP_WORDS, COL_U64, (uint16_t)c->keep.n_stored);
+    if (c->params->index) {
+        add_column(cols, c, SIGN_ID, COL_STRING, 1);
+        add_column(cols, c, SIGN_ADDRESS, COL_U64, 1);
+    }
     if (!c->near) return;
     add_column(cols, c, SIGN_SKETCH, COL_U8, SKETCH_BINS);
     c->at[SIGN_BANDS] = cols->n;

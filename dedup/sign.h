@@ -5,6 +5,7 @@
  *   dump      u64      XXH3-64 of the dump, 0 when unknown
  *   host      u64      XXH3-64 of the URL's host (core/url.h), 0 when unknown
  *   url       2 x u64  XXH3-128 of url_key() (core/url.h), 0 without one: only where URLs are compared
+ *   id, address        the document's id, XXH3-64 of its URL as it stands: only where an index is kept (dedup/index.h)
  *   keep      n x u64  words of the keep order that are stored (dedup/keep.h), where there are any
  * and unless only exact duplicates are asked for
  *   band_000 … u64     keys of the bands; 0 in documents of fewer tokens than a shingle
@@ -25,6 +26,8 @@ typedef enum {
     SIGN_HOST,
     SIGN_URL,
     SIGN_KEEP_WORDS,
+    SIGN_ID,
+    SIGN_ADDRESS,
     SIGN_SKETCH,
     SIGN_BANDS
 } SignColumn;

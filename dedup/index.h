@@ -1,0 +1,131 @@
+/* dedup/index.h - what has been kept of all dumps so far, so that the next one is deduplicated against them without reading them
+ * again. Private to the room.
+ *
+ * DIR is one object that counts, index.json, and what it names. It is published last and whole; what it does not name is left over
+ * from an addition that was cut short, and the next one writes over it or deletes it.
+ *
+ *   index.json                     {format: "tamis-index", version, params, datasets: [{inputs, key, out, n_parts, n_docs}], runs: [{run,
+ *                                  level, key, n_docs, exact_partitions, band_partitions, datasets: [N…]}], next_run, removed: {file, n}}
+ *   docs/DDDDD-PPPPPP.cols         survivors of part P of dataset D (core/columns.h), a row each in order: record (u32, in the root part),
+ *                                  exact (2 u64), id (string), url and host (u64, XXH3-64), and unless only exact duplicates are looked
+ *                                  for band (u64 a band) and sketch (128 u8)
+ *   runs/NNNNNN/exact, bands       sorted entries of some datasets' survivors (core/results.h): 16 bytes of text key, or 8 of a band's
+ *                                  key, then 8 of reference; all big-endian
+ *   removed-NNNNNN.cols            references of documents removed on request, ascending (u64): no lookup sees them
+ *
+ * A reference is dataset:14 | part:22 | record:28, as in a DocId, with the dataset's number in this index, given once and for ever.
+ * `params` is what signatures depend on, the Unicode tables among it; an index of others is refused.
+ *
+ * Runs are levels of a log-structured merge tree (O'Neil et al. 1996), tiered: an addition makes one run of level 0; when a level
+ * would have INDEX_FANOUT runs they become one of the next. So each entry is written 1 + log8(additions) times at the most, and
+ * there are at most 7 runs a level. A run is made by sorting the entries of its datasets' docs files through the exchange, whether it is new,
+ * merged or made again because it was damaged: one function. A docs file is made from the view that was added (its signatures and
+ * its `drop`), and made again from it.
+ *
+ * Lookup (index_find.c) takes the keys of the new documents and those of every run as sorted streams, side by side. */
+#ifndef TAMIS_DEDUP_INDEX_H
+#define TAMIS_DEDUP_INDEX_H
+
+#include "core/results.h"
+#include "dedup/cluster.h"
+
+enum {
+    INDEX_VERSION = 1,
+    INDEX_FANOUT = 8,
+    INDEX_MAX_MATCHES = 64, /* survivors of one band key that a document is compared with, the earliest */
+    INDEX_MAX_JSON = 64 << 20,
+    INDEX_MAX_RUNS = 1 << 12,
+    INDEX_EXACT_BYTES = 16 + 8,
+    INDEX_BAND_BYTES = 8 + 8
+};
+
+typedef struct {
+    Hash128 inputs, key; /* of what was deduplicated, and of the dedup */
+    const char *out;     /* its view, where it was */
+    uint32_t n_parts, first_file;
+    uint64_t n_docs;
+} IndexDataset;
+
+typedef struct {
+    uint32_t number, level;
+    Hash128 key;
+    uint32_t *dataset, n_datasets;
+    uint64_t n_docs;
+    uint32_t partitions[2]; /* of exact and bands */
+    Results *results[2];    /* NULL until runs are opened; [1] stays so where there are no bands */
+    char *path[2];          /* runs/NNNNNN/exact … */
+} IndexRun;
+
+struct Index {
+    const char *dir; /* borrowed */
+    Arena arena;
+    bool exists;
+    Span params; /* canonical JSON */
+    uint32_t bands;
+    IndexDataset *dataset; /* room for one more than there are */
+    uint32_t n_datasets, n_files;
+    IndexRun *run; /* likewise */
+    uint32_t n_runs, next_run;
+    uint32_t removed_file;
+    uint64_t *removed; /* ascending */
+    size_t n_removed;
+    uint32_t n_prior; /* lookups see the datasets before this one */
+};
+
+/* --- index.c: the manifest */
+/* Collective. An index that is not there is empty; `params` NULL: it must be there. ERR_USAGE when it was made with others. */
+MUST_USE ErrCode index_load(Index *ix, const char *dir, const DedupParams *params, const Par *par, Err *err);
+void index_clear(Index *ix);
+/* Publishes what ix holds. One rank. */
+MUST_USE ErrCode index_publish(const Index *ix, Err *err);
+MUST_USE ErrCode index_publish_removed(Index *ix, Err *err);
+bool index_is_removed(const Index *ix, DocId ref);
+/* Stands for the datasets that lookups see. */
+Hash128 index_state(const Index *ix);
+/* Hashes what is to be deduplicated; where a dataset of these inputs is in the index, lookups see those before it. *held: it is. */
+MUST_USE ErrCode index_find_inputs(Index *ix, const DatasetSet *in, Hash128 *inputs, bool *held, Err *err);
+MUST_USE ErrCode index_path(char out[], size_t size, const char *dir, const char *rest, Err *err);
+
+/* --- index_docs.c: survivors in the order of input */
+typedef struct {
+    Columns *cols;
+    DocId first; /* reference of record 0 */
+    uint32_t n;
+    Span record, exact, band, sketch, url, host, id, id_pool;
+} IndexDocs;
+MUST_USE ErrCode indexdocs_open(IndexDocs *d, const Index *ix, uint32_t dataset, uint32_t part, Err *err);
+void indexdocs_close(IndexDocs *d);
+/* The row of a reference's record; false: it is not there. */
+bool indexdocs_row(const IndexDocs *d, DocId ref, uint32_t *row);
+/* Writes all files of a dataset from its view, but for what was removed. n_docs: of all ranks. Collective. `damaged_only`: those
+ * that can be read stay. */
+MUST_USE ErrCode indexdocs_write(const Index *ix, uint32_t dataset, bool damaged_only, const Par *par,
+                                 uint64_t *n_docs, uint64_t *n_written, Err *err);
+/* Writes a file of `d` again, without the rows that are removed. */
+MUST_USE ErrCode indexdocs_purge(const Index *ix, const IndexDocs *d, Err *err);
+
+/* --- index_run.c */
+typedef struct {
+    const Par *par;
+    uint64_t memory;
+    const char *scratch;
+} IndexWork;
+/* Makes the run, or what is missing of it. Collective. */
+MUST_USE ErrCode indexrun_build(const Index *ix, const IndexRun *run, const IndexWork *work, Err *err);
+/* All runs, for reading: ERR_DATA naming one that is not whole. Collective. */
+MUST_USE ErrCode indexruns_open(Index *ix, const Par *par, Err *err);
+void indexruns_close(Index *ix);
+/* Adds the survivors of the complete dedup in `out_dir` as one dataset and publishes. Collective. */
+MUST_USE ErrCode index_add(Index *ix, const char *out_dir, Hash128 inputs, Hash128 key, const IndexWork *work,
+                           Err *err);
+/* Makes again what cannot be read. Collective. */
+MUST_USE ErrCode index_rebuild(Index *ix, const IndexWork *work, uint32_t *n_runs, uint64_t *n_files, Err *err);
+
+/* --- index_find.c */
+/* Documents of `t` that the index holds: (document, CLUSTER_EXACT or _NEAR, reference) by document, FOUND_BYTES each, and
+ * the ids of what they match in pieces of MATCH_BYTES: document, u8 number, u8 bytes, then these. They are marked DOC_INDEXED and take
+ * part in no other step. Collective. */
+enum { FOUND_BYTES = DOC_BYTES + 1 + 8, MATCH_TEXT = 54, MATCH_BYTES = DOC_BYTES + 2 + MATCH_TEXT };
+MUST_USE ErrCode index_find(DocTable *t, Index *ix, Pass **found, Pass **match, Err *err);
+
+#endif

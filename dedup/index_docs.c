@@ -1,0 +1,302 @@
+/* Survivors of the datasets in an index, in the order of input: what runs are made of, and what a lookup compares and names. */
+#include "core/dataset_files.h"
+#include "core/json.h"
+#include "core/store.h"
+#include "dedup/index.h"
+#include "dedup/sign.h"
+
+#include <inttypes.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { DOCS_RECORD, DOCS_EXACT, DOCS_ID, DOCS_URL, DOCS_HOST, DOCS_BAND, DOCS_SKETCH, N_DOCS_COLUMNS };
+
+static void make_columns(const Index *ix, ColumnDef def[N_DOCS_COLUMNS], uint32_t *n)
+{
+    def[DOCS_RECORD] = (ColumnDef){"record", COL_U32, 1, 0};
+    def[DOCS_EXACT] = (ColumnDef){"exact", COL_U64, 2, 0};
+    def[DOCS_ID] = (ColumnDef){"id", COL_STRING, 1, 0};
+    def[DOCS_URL] = (ColumnDef){"url", COL_U64, 1, 0};
+    def[DOCS_HOST] = (ColumnDef){"host", COL_U64, 1, 0};
+    def[DOCS_BAND] = (ColumnDef){"band", COL_U64, (uint16_t)ix->bands, 0};
+    def[DOCS_SKETCH] = (ColumnDef){"sketch", COL_U8, SKETCH_BINS, 0};
+    *n = ix->bands ? N_DOCS_COLUMNS : DOCS_BAND;
+}
+
+static ErrCode docs_path(char out[PATH_MAX], const Index *ix, uint32_t dataset, uint32_t part, Err *err)
+{
+    char rest[64];
+
+    snprintf(rest, sizeof rest, "docs/%05" PRIu32 "-%06" PRIu32 ".cols", dataset, part);
+    return index_path(out, PATH_MAX, ix->dir, rest, err);
+}
+
+static void put_receipt(Buf *b, Hash128 key)
+{
+    buf_puts(b, "{\"key\":");
+    json_put_hash(b, key);
+    buf_putc(b, '}');
+}
+
+/* --- reading */
+
+static ErrCode check_receipt(const Columns *c, const char *path, Hash128 key, Err *err)
+{
+    Buf want = {0};
+    ErrCode rc;
+
+    put_receipt(&want, key);
+    if ((rc = buf_ok(&want, "a receipt", err)) == ERR_OK && !span_eq(columns_receipt(c), buf_span(&want)))
+        rc = err_set(err, ERR_DATA, "%s belongs to another dataset", path);
+    buf_clear(&want);
+    return rc;
+}
+
+static ErrCode read_column(Columns *c, const char *path, const ColumnDef *def, Span *values, Span *pool, Err *err)
+{
+    int i = columns_find(c, def->name);
+    const ColumnDef *have = i < 0 ? NULL : columns_def(c, (uint32_t)i);
+
+    if (!have || have->type != def->type || have->width != def->width)
+        return err_set(err, ERR_DATA, "%s has no column %s of the right type", path, def->name);
+    return columns_values(c, (uint32_t)i, values, pool, err);
+}
+
+ErrCode indexdocs_open(IndexDocs *d, const Index *ix, uint32_t dataset, uint32_t part, Err *err)
+{
+    Span *to[N_DOCS_COLUMNS] = {&d->record, &d->exact, &d->id, &d->url, &d->host, &d->band, &d->sketch};
+    ColumnDef def[N_DOCS_COLUMNS];
+    char path[PATH_MAX];
+    uint32_t n;
+    ErrCode rc = docs_path(path, ix, dataset, part, err);
+
+    *d = (IndexDocs){.first = docid(dataset, part, 0)};
+    if (rc || (rc = columns_open(&d->cols, path, err)) != ERR_OK) return rc;
+    d->n = (uint32_t)columns_n_docs(d->cols);
+    rc = check_receipt(d->cols, path, ix->dataset[dataset].key, err);
+    make_columns(ix, def, &n);
+    for (uint32_t i = 0; i < n && rc == ERR_OK; i++)
+        rc = read_column(d->cols, path, &def[i], to[i], i == DOCS_ID ? &d->id_pool : NULL, err);
+    if (rc) indexdocs_close(d);
+    return rc;
+}
+
+void indexdocs_close(IndexDocs *d)
+{
+    columns_close(d->cols);
+    *d = (IndexDocs){0};
+}
+
+bool indexdocs_row(const IndexDocs *d, DocId ref, uint32_t *row)
+{
+    uint32_t lo = 0, hi = d->n, record = docid_record(ref);
+
+    while (lo < hi) {
+        uint32_t mid = lo + (hi - lo) / 2;
+        if (le32_get(d->record.p + 4 * (size_t)mid) < record)
+            lo = mid + 1;
+        else
+            hi = mid;
+    }
+    *row = lo;
+    return lo < d->n && le32_get(d->record.p + 4 * (size_t)lo) == record;
+}
+
+/* --- writing */
+
+/* Columns of a file under way; `of` is what their rows are copied from. */
+typedef struct {
+    Buf values[N_DOCS_COLUMNS], pool;
+    uint32_t n;
+} Rows;
+
+static void rows_clear(Rows *r)
+{
+    for (int i = 0; i < N_DOCS_COLUMNS; i++) buf_clear(&r->values[i]);
+    buf_clear(&r->pool);
+}
+
+static void put_id(Rows *r, Span id)
+{
+    uint8_t bytes[8];
+
+    le64_put(bytes, id.p ? r->pool.n : UINT64_MAX);
+    buf_put(&r->values[DOCS_ID], bytes, 8);
+    if (!id.p) return;
+    le32_put(bytes, (uint32_t)id.n);
+    buf_put(&r->pool, bytes, 4);
+    buf_put_span(&r->pool, id);
+}
+
+static ErrCode write_rows(const Index *ix, DocId first, const Rows *r, Err *err)
+{
+    const IndexDataset *d = &ix->dataset[docid_dataset(first)];
+    ColumnDef def[N_DOCS_COLUMNS];
+    ColumnData data[N_DOCS_COLUMNS];
+    char path[PATH_MAX];
+    Buf receipt = {0};
+    uint32_t n;
+    ErrCode rc = docs_path(path, ix, docid_dataset(first), docid_part(first), err);
+
+    make_columns(ix, def, &n);
+    for (uint32_t i = 0; i < n && rc == ERR_OK; i++) {
+        data[i] = (ColumnData){.def = def[i], .values = buf_span(&r->values[i])};
+        rc = buf_ok(&r->values[i], "an index file", err);
+    }
+    data[DOCS_ID].pool = buf_span(&r->pool);
+    if (rc == ERR_OK) rc = buf_ok(&r->pool, "ids", err);
+    put_receipt(&receipt, d->key);
+    if (rc == ERR_OK) rc = buf_ok(&receipt, "a receipt", err);
+    if (rc == ERR_OK) rc = columns_write(path, r->n, d->key, data, n, buf_span(&receipt), err);
+    buf_clear(&receipt);
+    return rc;
+}
+
+/* --- from the view that was added */
+
+typedef struct {
+    Columns *sign, *view;
+    Span drop, exact, id, id_pool, url, host, sketch, band[DEDUP_MAX_BANDS];
+} Source;
+
+static void source_close(Source *s)
+{
+    columns_close(s->sign);
+    columns_close(s->view);
+}
+
+static ErrCode source_open(Source *s, const Index *ix, const char *out, uint32_t part, Err *err)
+{
+    char path[PATH_MAX], rest[64], name[COL_NAME_MAX + 1];
+    ErrCode rc;
+
+    *s = (Source){0};
+    snprintf(rest, sizeof rest, "part-%06" PRIu32 ".dedup.cols", part);
+    if ((rc = index_path(path, sizeof path, out, rest, err)) != ERR_OK) return rc;
+    if ((rc = columns_open(&s->view, path, err)) != ERR_OK) return rc;
+    rc = read_column(s->view, path, &(ColumnDef){DROP_COLUMN, COL_U8, 1, 0}, &s->drop, NULL, err);
+    snprintf(rest, sizeof rest, "sign/part-%06" PRIu32 ".sign.cols", part);
+    if (rc == ERR_OK) rc = index_path(path, sizeof path, out, rest, err);
+    if (rc == ERR_OK) rc = columns_open(&s->sign, path, err);
+    if (rc == ERR_OK && columns_n_docs(s->sign) != s->drop.n)
+        rc = err_set(err, ERR_DATA, "%s: not the signatures of %s", path, out);
+    if (rc == ERR_OK) rc = read_column(s->sign, path, &(ColumnDef){"exact", COL_U64, 2, 0}, &s->exact, NULL, err);
+    if (rc == ERR_OK) rc = read_column(s->sign, path, &(ColumnDef){"id", COL_STRING, 1, 0}, &s->id, &s->id_pool, err);
+    if (rc == ERR_OK) rc = read_column(s->sign, path, &(ColumnDef){"address", COL_U64, 1, 0}, &s->url, NULL, err);
+    if (rc == ERR_OK) rc = read_column(s->sign, path, &(ColumnDef){"host", COL_U64, 1, 0}, &s->host, NULL, err);
+    if (rc == ERR_OK && ix->bands)
+        rc = read_column(s->sign, path, &(ColumnDef){"sketch", COL_U8, SKETCH_BINS, 0}, &s->sketch, NULL, err);
+    for (uint32_t b = 0; b < ix->bands && rc == ERR_OK; b++) {
+        sign_band_name(name, b);
+        rc = read_column(s->sign, path, &(ColumnDef){name, COL_U64, 1, 0}, &s->band[b], NULL, err);
+    }
+    return rc;
+}
+
+static ErrCode put_row(Rows *r, const Index *ix, const Source *s, uint32_t i, Err *err)
+{
+    uint8_t record[4];
+    Span id;
+    ErrCode rc = column_string(s->sign, s->id, s->id_pool, i, &id, err);
+
+    if (rc) return rc;
+    le32_put(record, i);
+    buf_put(&r->values[DOCS_RECORD], record, 4);
+    buf_put(&r->values[DOCS_EXACT], s->exact.p + 16 * (size_t)i, 16);
+    put_id(r, id);
+    buf_put(&r->values[DOCS_URL], s->url.p + 8 * (size_t)i, 8);
+    buf_put(&r->values[DOCS_HOST], s->host.p + 8 * (size_t)i, 8);
+    for (uint32_t b = 0; b < ix->bands; b++) buf_put(&r->values[DOCS_BAND], s->band[b].p + 8 * (size_t)i, 8);
+    if (ix->bands) buf_put(&r->values[DOCS_SKETCH], s->sketch.p + SKETCH_BINS * (size_t)i, SKETCH_BINS);
+    r->n++;
+    return ERR_OK;
+}
+
+static ErrCode write_part(const Index *ix, uint32_t dataset, uint32_t part, uint64_t *n_docs, Err *err)
+{
+    DocId first = docid(dataset, part, 0);
+    Source s;
+    Rows r = {0};
+    ErrCode rc = source_open(&s, ix, ix->dataset[dataset].out, part, err);
+
+    for (uint32_t i = 0; rc == ERR_OK && i < s.drop.n; i++)
+        if (s.drop.p[i] == DROP_KEPT && !index_is_removed(ix, first + i)) rc = put_row(&r, ix, &s, i, err);
+    if (rc == ERR_OK) rc = write_rows(ix, first, &r, err);
+    *n_docs = r.n;
+    rows_clear(&r);
+    source_close(&s);
+    return rc;
+}
+
+static ErrCode one_part(const Index *ix, uint32_t dataset, uint32_t part, bool damaged_only, uint64_t n[2], Err *err)
+{
+    IndexDocs d;
+    Err ignored;
+
+    n[0] = n[1] = 0;
+    if (interrupt_seen()) return err_set(err, ERR_INTR, "interrupted");
+    if (damaged_only && indexdocs_open(&d, ix, dataset, part, &ignored) == ERR_OK) {
+        n[0] = d.n;
+        indexdocs_close(&d);
+        return ERR_OK;
+    }
+    if (damaged_only) log_info("index: %s; made again", ignored.msg);
+    n[1] = 1;
+    return write_part(ix, dataset, part, &n[0], err);
+}
+
+ErrCode indexdocs_write(const Index *ix, uint32_t dataset, bool damaged_only, const Par *par, uint64_t *n_docs,
+                        uint64_t *n_written, Err *err)
+{
+    const uint32_t n_parts = ix->dataset[dataset].n_parts, ranks = (uint32_t)par->n_ranks, rank = (uint32_t)par->rank;
+    char path[PATH_MAX];
+    uint64_t sum[2] = {0};
+    uint32_t failed = UINT32_MAX;
+    ErrCode rc = index_path(path, sizeof path, ix->dir, "docs", err);
+
+    if (rc == ERR_OK) rc = store_mkdirs(path, err);
+#pragma omp parallel for schedule(dynamic, 1) num_threads(par->threads)
+    for (uint32_t part = rank; part < n_parts; part += ranks) {
+        uint64_t n[2];
+        Err own;
+        ErrCode mine = one_part(ix, dataset, part, damaged_only, n, &own);
+#pragma omp critical(index_docs)
+        {
+            sum[0] += n[0], sum[1] += n[1];
+            if (mine && part < failed) {
+                failed = part;
+                rc = mine;
+                *err = own;
+            }
+        }
+    }
+    rc = par_agree(par, rc, err);
+    par_sum_u64(par, sum, 2);
+    *n_docs = sum[0];
+    *n_written = sum[1];
+    return rc;
+}
+
+ErrCode indexdocs_purge(const Index *ix, const IndexDocs *d, Err *err)
+{
+    Rows r = {0};
+    ErrCode rc = ERR_OK;
+
+    for (uint32_t i = 0; i < d->n && rc == ERR_OK; i++) {
+        Span id;
+        if (index_is_removed(ix, d->first + le32_get(d->record.p + 4 * (size_t)i))) continue;
+        if ((rc = column_string(d->cols, d->id, d->id_pool, i, &id, err)) != ERR_OK) break;
+        buf_put(&r.values[DOCS_RECORD], d->record.p + 4 * (size_t)i, 4);
+        buf_put(&r.values[DOCS_EXACT], d->exact.p + 16 * (size_t)i, 16);
+        put_id(&r, id);
+        buf_put(&r.values[DOCS_URL], d->url.p + 8 * (size_t)i, 8);
+        buf_put(&r.values[DOCS_HOST], d->host.p + 8 * (size_t)i, 8);
+        if (ix->bands) buf_put(&r.values[DOCS_BAND], d->band.p + 8 * (size_t)ix->bands * i, 8 * (size_t)ix->bands);
+        if (ix->bands) buf_put(&r.values[DOCS_SKETCH], d->sketch.p + SKETCH_BINS * (size_t)i, SKETCH_BINS);
+        r.n++;
+    }
+    if (rc == ERR_OK) rc = write_rows(ix, d->first, &r, err);
+    rows_clear(&r);
+    return rc;
+}

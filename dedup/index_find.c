@@ -1,0 +1,631 @@
+/* A new dump against an index. The keys of the new documents meet, partition by partition in order, the same keys of every run, read
+ * side by side; the bands' candidates then meet the sketches of the survivors, file by file. Nothing is looked up at random.
+ *
+ *   index-exact    text key -> (document, reference)            index-known     the same by document, which then are left out
+ *   index-bands    band key -> (document, reference)            index-pairs     the same by document, each pair once
+ *   index-near     reference -> (document, reference), verified by sketch
+ *   index-found    (document, kind, reference) by document: the exact match, else the earliest near one
+ *   index-ids      reference -> pieces of its id                index-match     the same by document */
+#include "dedup/index.h"
+
+#include "dedup/sign.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+enum { EXACT, BANDS, WINDOW = 2 << 20 /* of a run, read at a time */ };
+
+/* --- the entries of all runs around a key that only rises */
+
+typedef struct {
+    const Results *results;
+    uint64_t from, to; /* first eight bytes of the keys that are here; empty at first */
+    unsigned shift;    /* a window is 1 << shift of them */
+    Buf entries;
+    size_t at;
+} RunCursor;
+
+typedef struct {
+    const Index *ix;
+    uint32_t width, key_bytes;
+    RunCursor *run; /* ix->n_runs */
+} Scan;
+
+static unsigned window_shift(uint64_t bytes)
+{
+    unsigned shift = 63;
+
+    while (shift > 1 && bytes >> (63 - shift) > 2 * (uint64_t)WINDOW) shift--;
+    return shift;
+}
+
+static ErrCode scan_new(Scan *s, const Index *ix, int kind, Err *err)
+{
+    *s = (Scan){.ix = ix,
+                .width = kind == EXACT ? INDEX_EXACT_BYTES : INDEX_BAND_BYTES,
+                .key_bytes = kind == EXACT ? 16 : 8,
+                .run = calloc(ix->n_runs ? ix->n_runs : 1, sizeof *s->run)};
+    if (!s->run) return err_nomem(err, "cursors");
+    for (uint32_t i = 0; i < ix->n_runs; i++) {
+        uint64_t entries = ix->run[i].n_docs * (kind == EXACT ? 1 : ix->bands);
+        s->run[i].results = ix->run[i].results[kind];
+        s->run[i].shift = window_shift(entries * s->width);
+    }
+    return ERR_OK;
+}
+
+static void scan_clear(Scan *s)
+{
+    for (uint32_t i = 0; s->run && i < s->ix->n_runs; i++) buf_clear(&s->run[i].entries);
+    free(s->run);
+}
+
+/* Places the run's cursor at its first entry not before the key. */
+static ErrCode cursor_seek(const Scan *s, RunCursor *c, const uint8_t *key, Err *err)
+{
+    uint64_t head = exchange_be64(key);
+
+    if (head < c->from || head >= c->to) {
+        c->from = head >> c->shift << c->shift;
+        c->to = c->from + ((uint64_t)1 << c->shift);
+        if (c->to == 0) c->to = UINT64_MAX;
+        c->at = 0;
+        buf_reset(&c->entries);
+        ErrCode rc = results_range(c->results, c->from, c->to, &c->entries, err);
+        if (rc) return rc;
+    }
+    while (c->at < c->entries.n && exchange_be64(c->entries.p + c->at) < head) c->at += s->width;
+    while (c->at < c->entries.n && memcmp(c->entries.p + c->at, key, s->key_bytes) < 0) c->at += s->width;
+    return ERR_OK;
+}
+
+static int by_ref(const void *pa, const void *pb)
+{
+    uint64_t a = *(const uint64_t *)pa, b = *(const uint64_t *)pb;
+
+    return (a > b) - (a < b);
+}
+
+/* The earliest references under the key, at most `most` of them. */
+static ErrCode scan_key(Scan *s, const uint8_t *key, uint64_t *ref, uint32_t most, uint32_t *n, Err *err)
+{
+    uint64_t all[2 * INDEX_MAX_MATCHES];
+    uint32_t n_all = 0;
+
+    *n = 0;
+    for (uint32_t i = 0; i < s->ix->n_runs; i++) {
+        RunCursor *c = &s->run[i];
+        uint32_t of_run = 0;
+        ErrCode rc = cursor_seek(s, c, key, err);
+        if (rc) return rc;
+        for (size_t at = c->at; at < c->entries.n && of_run < most; at += s->width) {
+            if (memcmp(c->entries.p + at, key, s->key_bytes) != 0) break;
+            uint64_t r = exchange_be64(c->entries.p + at + s->key_bytes);
+            if (docid_dataset(r) >= s->ix->n_prior || (s->ix->n_removed && index_is_removed(s->ix, r))) continue;
+            all[n_all++] = r;
+            of_run++;
+        }
+        if (n_all < most + 1 && i + 1 < s->ix->n_runs) continue;
+        qsort(all, n_all, sizeof *all, by_ref);
+        if (n_all > most) n_all = most;
+    }
+    memcpy(ref, all, n_all * sizeof *ref);
+    *n = n_all;
+    return ERR_OK;
+}
+
+/* --- keys of the new documents */
+
+typedef struct {
+    DocTable *t;
+    const Index *ix;
+    Pass *p;
+    const Results *from;
+    uint32_t micro;
+} Step;
+
+static ErrCode send_exact_part(void *ctx, SignPart *p, int lane, Err *err)
+{
+    const Step *s = ctx;
+    Span exact;
+    ErrCode rc = signpart_column(p, sign_column_names[SIGN_EXACT], COL_U64, 2, &exact, err);
+
+    for (uint32_t i = 0; i < p->n && rc == ERR_OK; i++) {
+        uint8_t key[EXCHANGE_KEY], doc[DOC_BYTES];
+        if (!(p->state[i] & DOC_SHOWN)) continue;
+        exchange_key_u64(key, le64_get(exact.p + 16 * (size_t)i + 8), le64_get(exact.p + 16 * (size_t)i));
+        doc_put(doc, p->first + i);
+        rc = pass_put(s->p, lane, key, doc, sizeof doc, err);
+    }
+    return rc;
+}
+
+static ErrCode send_band_part(const Step *s, SignPart *p, uint32_t b, int lane, Err *err)
+{
+    char name[COL_NAME_MAX + 1];
+    Span band;
+    ErrCode rc;
+
+    sign_band_name(name, b);
+    rc = signpart_column(p, name, COL_U64, 1, &band, err);
+    for (uint32_t i = 0; i < p->n && rc == ERR_OK; i++) {
+        uint8_t key[EXCHANGE_KEY];
+        if (p->state[i] != DOC_NEAR) continue;
+        exchange_key_u64(key, le64_get(band.p + 8 * (size_t)i), p->first + i);
+        rc = pass_put(s->p, lane, key, NULL, 0, err);
+    }
+    return rc;
+}
+
+static ErrCode send_bands_part(void *ctx, SignPart *p, int lane, Err *err)
+{
+    const Step *s = ctx;
+    ErrCode rc = ERR_OK;
+
+    for (uint32_t b = 0; b < s->t->params->bands && rc == ERR_OK; b++) rc = send_band_part(s, p, b, lane, err);
+    return rc;
+}
+
+static ErrCode send_exact(void *ctx, Pass *p, Err *err)
+{
+    Step *s = ctx;
+
+    s->p = p;
+    return doctable_each_part(s->t, send_exact_part, s, err);
+}
+
+static ErrCode send_bands(void *ctx, Pass *p, Err *err)
+{
+    Step *s = ctx;
+
+    s->p = p;
+    return doctable_each_part(s->t, send_bands_part, s, err);
+}
+
+static ErrCode put_pair(ResultsOut *out, const uint8_t *doc, uint64_t ref, Err *err)
+{
+    uint8_t pair[PAIR_BYTES];
+
+    memcpy(pair, doc, DOC_BYTES);
+    be64_put(pair + DOC_BYTES, ref);
+    return resultsout_put(out, pair, err);
+}
+
+static ErrCode meet_exact(void *ctx, int thread, uint32_t partition, ExchangeGroups *g, ResultsOut *out, Err *err)
+{
+    const Step *s = ctx;
+    uint8_t key[EXCHANGE_KEY];
+    uint64_t ref;
+    uint32_t n;
+    Scan scan;
+    Span doc;
+    bool end;
+    ErrCode rc = scan_new(&scan, s->ix, EXACT, err);
+
+    (void)thread, (void)partition;
+    while (rc == ERR_OK && (rc = exchange_next_group(g, key, &end, err)) == ERR_OK && !end) {
+        rc = scan_key(&scan, key, &ref, 1, &n, err);
+        while (rc == ERR_OK && n && (rc = exchange_next_value(g, &doc, &end, err)) == ERR_OK && !end)
+            rc = put_pair(out, doc.p, ref, err);
+    }
+    scan_clear(&scan);
+    return rc;
+}
+
+/* A group is one document's band: those of one key follow each other. */
+static ErrCode meet_bands(void *ctx, int thread, uint32_t partition, ExchangeGroups *g, ResultsOut *out, Err *err)
+{
+    const Step *s = ctx;
+    uint8_t key[EXCHANGE_KEY], last[8];
+    uint64_t ref[INDEX_MAX_MATCHES];
+    uint32_t n = 0;
+    bool end, first = true;
+    Scan scan;
+    ErrCode rc = scan_new(&scan, s->ix, BANDS, err);
+
+    (void)thread, (void)partition;
+    while (rc == ERR_OK && (rc = exchange_next_group(g, key, &end, err)) == ERR_OK && !end) {
+        if (first || memcmp(key, last, sizeof last) != 0) rc = scan_key(&scan, key, ref, INDEX_MAX_MATCHES, &n, err);
+        first = false;
+        memcpy(last, key, sizeof last);
+        for (uint32_t i = 0; i < n && rc == ERR_OK; i++) rc = put_pair(out, key + 8, ref[i], err);
+    }
+    scan_clear(&scan);
+    return rc;
+}
+
+/* --- what is known exactly is left out of the rest */
+
+static void mark_document(const SignPart *p, const uint8_t *doc)
+{
+    uint8_t *state = &p->state[doc_get(doc) - p->first];
+
+    *state = (uint8_t)((*state & DOC_LONG) | DOC_INDEXED);
+}
+
+static ErrCode mark_part(void *ctx, SignPart *p, int lane, Err *err)
+{
+    const Step *s = ctx;
+    Span docs;
+    ErrCode rc = signpart_slice(p, s->from, 0, &docs, err);
+
+    (void)lane;
+    for (size_t at = 0; rc == ERR_OK && at < docs.n; at += FOUND_BYTES) mark_document(p, docs.p + at);
+    return rc;
+}
+
+static ErrCode mark_pairs_part(void *ctx, SignPart *p, int lane, Err *err)
+{
+    const Step *s = ctx;
+    Span docs;
+    ErrCode rc = signpart_slice(p, s->from, 0, &docs, err);
+
+    (void)lane;
+    for (size_t at = 0; rc == ERR_OK && at < docs.n; at += PAIR_BYTES) mark_document(p, docs.p + at);
+    return rc;
+}
+
+static ErrCode find_exact(Step *s, Pass **out, Err *err)
+{
+    const StepSpec meet = {.name = "index-exact", .value_bytes = DOC_BYTES, .result_bytes = PAIR_BYTES},
+                   sort = {.name = "index-known", .value_bytes = 8, .result_bytes = PAIR_BYTES};
+    Pass *met = NULL;
+    ErrCode rc = doctable_step(s->t, &meet, &met, err);
+
+    if (rc == ERR_OK) rc = pass_run(met, send_exact, meet_exact, s, err);
+    if (rc == ERR_OK) rc = doctable_step(s->t, &sort, out, err);
+    if (rc == ERR_OK) rc = sort_by_doc(s->t, pass_results(met), PAIR_BYTES, *out, err);
+    if (rc == ERR_OK) {
+        s->from = pass_results(*out);
+        rc = par_agree(s->t->par, doctable_each_part(s->t, mark_pairs_part, s, err), err);
+    }
+    pass_close(met);
+    return rc;
+}
+
+/* --- candidates by document, each once */
+
+static ErrCode send_pairs(void *ctx, int lane, uint32_t partition, Span pairs, Err *err)
+{
+    const Step *s = ctx;
+    uint8_t key[EXCHANGE_KEY];
+    ErrCode rc = ERR_OK;
+
+    (void)partition;
+    for (size_t at = 0; at < pairs.n && rc == ERR_OK; at += PAIR_BYTES) {
+        doc_key(s->t, doc_get(pairs.p + at), key);
+        rc = pass_put(s->p, lane, key, pairs.p + at + DOC_BYTES, 8, err);
+    }
+    return rc;
+}
+
+static ErrCode send_all_pairs(void *ctx, Pass *p, Err *err)
+{
+    Step *s = ctx;
+
+    s->p = p;
+    return results_each(s->from, send_pairs, s, err);
+}
+
+static ErrCode list_once(void *ctx, int thread, uint32_t partition, ExchangeGroups *g, ResultsOut *out, Err *err)
+{
+    uint8_t key[EXCHANGE_KEY];
+    Span ref;
+    bool end;
+    ErrCode rc;
+
+    (void)ctx, (void)thread, (void)partition;
+    while ((rc = exchange_next_group(g, key, &end, err)) == ERR_OK && !end) {
+        uint64_t last = UINT64_MAX; /* no reference: dataset 16383 has no part 2^22 - 1 of 2^28 records */
+        while ((rc = exchange_next_value(g, &ref, &end, err)) == ERR_OK && !end) {
+            if (exchange_be64(ref.p) == last) continue;
+            last = exchange_be64(ref.p);
+            if ((rc = put_pair(out, key + 8, last, err)) != ERR_OK) return rc;
+        }
+        if (rc) return rc;
+    }
+    return rc;
+}
+
+/* --- against the survivors, file by file */
+
+/* Keys sort by the file a reference lies in, then by reference. */
+static void ref_key(const Index *ix, uint64_t ref, uint8_t key[EXCHANGE_KEY])
+{
+    uint64_t file = ix->dataset[docid_dataset(ref)].first_file + (uint64_t)docid_part(ref);
+
+    exchange_key_u64(key, (uint64_t)(((__uint128_t)file << 64) / ix->n_files), ref);
+}
+
+typedef struct {
+    IndexDocs docs;
+    bool open;
+} FileCursor;
+
+static ErrCode file_row(FileCursor *c, const Index *ix, uint64_t ref, uint32_t *row, Err *err)
+{
+    DocId first = ref - docid_record(ref);
+    ErrCode rc;
+
+    if (!c->open || c->docs.first != first) {
+        if (c->open) indexdocs_close(&c->docs);
+        c->open = false;
+        if ((rc = indexdocs_open(&c->docs, ix, docid_dataset(ref), docid_part(ref), err)) != ERR_OK) return rc;
+        c->open = true;
+    }
+    if (indexdocs_row(&c->docs, ref, row)) return ERR_OK;
+    return err_set(err, ERR_DATA, "%s: dataset %u, part %u does not know record %u, which a run names", ix->dir,
+                   docid_dataset(ref), docid_part(ref), docid_record(ref));
+}
+
+static ErrCode send_sketches_part(void *ctx, SignPart *p, int lane, Err *err)
+{
+    const Step *s = ctx;
+    Span pairs, sketch;
+    ErrCode rc;
+
+    if ((rc = signpart_slice(p, s->from, 0, &pairs, err)) != ERR_OK || pairs.n == 0) return rc;
+    rc = signpart_column(p, sign_column_names[SIGN_SKETCH], COL_U8, SKETCH_BINS, &sketch, err);
+    for (size_t at = 0; at < pairs.n && rc == ERR_OK; at += PAIR_BYTES) {
+        uint8_t key[EXCHANGE_KEY], value[DOC_BYTES + SKETCH_BINS];
+        uint64_t doc = doc_get(pairs.p + at);
+        ref_key(s->ix, exchange_be64(pairs.p + at + DOC_BYTES), key);
+        doc_put(value, doc);
+        memcpy(value + DOC_BYTES, sketch.p + SKETCH_BINS * (size_t)(doc - p->first), SKETCH_BINS);
+        rc = pass_put(s->p, lane, key, value, sizeof value, err);
+    }
+    return rc;
+}
+
+static ErrCode send_sketches(void *ctx, Pass *p, Err *err)
+{
+    Step *s = ctx;
+
+    s->p = p;
+    return doctable_each_part(s->t, send_sketches_part, s, err);
+}
+
+static ErrCode compare_sketches(void *ctx, int thread, uint32_t partition, ExchangeGroups *g, ResultsOut *out,
+                                Err *err)
+{
+    const Step *s = ctx;
+    uint8_t key[EXCHANGE_KEY];
+    FileCursor c = {0};
+    uint32_t row;
+    Span value;
+    bool end;
+    ErrCode rc;
+
+    (void)thread, (void)partition;
+    while ((rc = exchange_next_group(g, key, &end, err)) == ERR_OK && !end) {
+        uint64_t ref = exchange_be64(key + 8);
+        if ((rc = file_row(&c, s->ix, ref, &row, err)) != ERR_OK) break;
+        const uint8_t *sketch = c.docs.sketch.p + SKETCH_BINS * (size_t)row;
+        while ((rc = exchange_next_value(g, &value, &end, err)) == ERR_OK && !end)
+            if (sketch_near(sketch, value.p + DOC_BYTES, s->micro) &&
+                (rc = put_pair(out, value.p, ref, err)) != ERR_OK)
+                break;
+        if (rc) break;
+    }
+    if (c.open) indexdocs_close(&c.docs);
+    return rc;
+}
+
+static ErrCode find_near(Step *s, Pass **near, Err *err)
+{
+    const StepSpec meet = {.name = "index-bands", .value_bytes = 0, .result_bytes = PAIR_BYTES},
+                   once = {.name = "index-pairs", .value_bytes = 8, .result_bytes = PAIR_BYTES},
+                   verify = {
+                       .name = "index-near", .value_bytes = DOC_BYTES + SKETCH_BINS, .result_bytes = PAIR_BYTES};
+    Pass *met = NULL, *pairs = NULL;
+    ErrCode rc = doctable_step(s->t, &meet, &met, err);
+
+    if (rc == ERR_OK) rc = pass_run(met, send_bands, meet_bands, s, err);
+    if (rc == ERR_OK) rc = doctable_step(s->t, &once, &pairs, err);
+    if (rc == ERR_OK) {
+        s->from = pass_results(met);
+        rc = pass_run(pairs, send_all_pairs, list_once, s, err);
+    }
+    pass_close(met);
+    if (rc == ERR_OK) rc = doctable_step(s->t, &verify, near, err);
+    if (rc == ERR_OK) {
+        s->from = pass_results(pairs);
+        rc = pass_run(*near, send_sketches, compare_sketches, s, err);
+    }
+    pass_close(pairs);
+    return rc;
+}
+
+/* --- one verdict a document: the exact match before near ones, the earliest of these */
+
+typedef struct {
+    Step *step;
+    const Pass *exact, *near;
+} Verdicts;
+
+static ErrCode send_verdicts(const Step *s, int lane, Span pairs, uint8_t kind, Err *err)
+{
+    uint8_t key[EXCHANGE_KEY], value[9];
+    ErrCode rc = ERR_OK;
+
+    value[0] = kind;
+    for (size_t at = 0; at < pairs.n && rc == ERR_OK; at += PAIR_BYTES) {
+        doc_key(s->t, doc_get(pairs.p + at), key);
+        memcpy(value + 1, pairs.p + at + DOC_BYTES, 8);
+        rc = pass_put(s->p, lane, key, value, sizeof value, err);
+    }
+    return rc;
+}
+
+static ErrCode send_exact_verdicts(void *ctx, int lane, uint32_t partition, Span pairs, Err *err)
+{
+    (void)partition;
+    return send_verdicts(ctx, lane, pairs, CLUSTER_EXACT, err);
+}
+
+static ErrCode send_near_verdicts(void *ctx, int lane, uint32_t partition, Span pairs, Err *err)
+{
+    (void)partition;
+    return send_verdicts(ctx, lane, pairs, CLUSTER_NEAR, err);
+}
+
+static ErrCode send_both(void *ctx, Pass *p, Err *err)
+{
+    const Verdicts *v = ctx;
+    ErrCode rc;
+
+    v->step->p = p;
+    rc = results_each(pass_results(v->exact), send_exact_verdicts, v->step, err);
+    return rc || !v->near ? rc : results_each(pass_results(v->near), send_near_verdicts, v->step, err);
+}
+
+/* --- the ids of what is matched */
+
+static ErrCode send_found(void *ctx, int lane, uint32_t partition, Span found, Err *err)
+{
+    const Step *s = ctx;
+    uint8_t key[EXCHANGE_KEY];
+    ErrCode rc = ERR_OK;
+
+    (void)partition;
+    for (size_t at = 0; at < found.n && rc == ERR_OK; at += FOUND_BYTES) {
+        ref_key(s->ix, exchange_be64(found.p + at + DOC_BYTES + 1), key);
+        rc = pass_put(s->p, lane, key, found.p + at, DOC_BYTES, err);
+    }
+    return rc;
+}
+
+static ErrCode send_all_found(void *ctx, Pass *p, Err *err)
+{
+    Step *s = ctx;
+
+    s->p = p;
+    return results_each(s->from, send_found, s, err);
+}
+
+/* Pieces number 255 at the most: an id of more than 13 kB is cut. */
+static ErrCode put_id(ResultsOut *out, const uint8_t *doc, Span id, Err *err)
+{
+    uint8_t piece[MATCH_BYTES];
+    ErrCode rc = ERR_OK;
+
+    memcpy(piece, doc, DOC_BYTES);
+    for (size_t at = 0, number = 0; at < id.n && number <= UINT8_MAX && rc == ERR_OK; at += MATCH_TEXT, number++) {
+        size_t n = id.n - at < MATCH_TEXT ? id.n - at : MATCH_TEXT;
+        piece[DOC_BYTES] = (uint8_t)number;
+        piece[DOC_BYTES + 1] = (uint8_t)n;
+        memset(piece + DOC_BYTES + 2, 0, MATCH_TEXT);
+        memcpy(piece + DOC_BYTES + 2, id.p + at, n);
+        rc = resultsout_put(out, piece, err);
+    }
+    return rc;
+}
+
+static ErrCode name_matches(void *ctx, int thread, uint32_t partition, ExchangeGroups *g, ResultsOut *out, Err *err)
+{
+    const Step *s = ctx;
+    uint8_t key[EXCHANGE_KEY];
+    FileCursor c = {0};
+    uint32_t row;
+    Span doc, id;
+    bool end;
+    ErrCode rc;
+
+    (void)thread, (void)partition;
+    while ((rc = exchange_next_group(g, key, &end, err)) == ERR_OK && !end) {
+        if ((rc = file_row(&c, s->ix, exchange_be64(key + 8), &row, err)) != ERR_OK) break;
+        if ((rc = column_string(c.docs.cols, c.docs.id, c.docs.id_pool, row, &id, err)) != ERR_OK) break;
+        while ((rc = exchange_next_value(g, &doc, &end, err)) == ERR_OK && !end)
+            if ((rc = put_id(out, doc.p, id, err)) != ERR_OK) break;
+        if (rc) break;
+    }
+    if (c.open) indexdocs_close(&c.docs);
+    return rc;
+}
+
+static ErrCode send_pieces(void *ctx, int lane, uint32_t partition, Span pieces, Err *err)
+{
+    const Step *s = ctx;
+    uint8_t key[EXCHANGE_KEY];
+    ErrCode rc = ERR_OK;
+
+    (void)partition;
+    for (size_t at = 0; at < pieces.n && rc == ERR_OK; at += MATCH_BYTES) {
+        doc_key(s->t, doc_get(pieces.p + at), key);
+        rc = pass_put(s->p, lane, key, pieces.p + at + DOC_BYTES, MATCH_BYTES - DOC_BYTES, err);
+    }
+    return rc;
+}
+
+static ErrCode send_all_pieces(void *ctx, Pass *p, Err *err)
+{
+    Step *s = ctx;
+
+    s->p = p;
+    return results_each(s->from, send_pieces, s, err);
+}
+
+static ErrCode list_pieces(void *ctx, int thread, uint32_t partition, ExchangeGroups *g, ResultsOut *out, Err *err)
+{
+    uint8_t key[EXCHANGE_KEY], record[MATCH_BYTES];
+    Span piece;
+    bool end;
+    ErrCode rc;
+
+    (void)ctx, (void)thread, (void)partition;
+    while ((rc = exchange_next_group(g, key, &end, err)) == ERR_OK && !end) {
+        memcpy(record, key + 8, DOC_BYTES);
+        while ((rc = exchange_next_value(g, &piece, &end, err)) == ERR_OK && !end) {
+            memcpy(record + DOC_BYTES, piece.p, MATCH_BYTES - DOC_BYTES);
+            if ((rc = resultsout_put(out, record, err)) != ERR_OK) return rc;
+        }
+        if (rc) return rc;
+    }
+    return rc;
+}
+
+static ErrCode find_ids(Step *s, const Pass *found, Pass **match, Err *err)
+{
+    const StepSpec name = {.name = "index-ids", .value_bytes = DOC_BYTES, .result_bytes = MATCH_BYTES},
+                   sort = {
+                       .name = "index-match", .value_bytes = MATCH_BYTES - DOC_BYTES, .result_bytes = MATCH_BYTES};
+    Pass *named = NULL;
+    ErrCode rc = doctable_step(s->t, &name, &named, err);
+
+    s->from = pass_results(found);
+    if (rc == ERR_OK) rc = pass_run(named, send_all_found, name_matches, s, err);
+    if (rc == ERR_OK) rc = doctable_step(s->t, &sort, match, err);
+    if (rc == ERR_OK) {
+        s->from = pass_results(named);
+        rc = pass_run(*match, send_all_pieces, list_pieces, s, err);
+    }
+    pass_close(named);
+    return rc;
+}
+
+/* --- all of it */
+
+ErrCode index_find(DocTable *t, Index *ix, Pass **found, Pass **match, Err *err)
+{
+    const StepSpec spec = {.name = "index-found", .value_bytes = 9, .result_bytes = FOUND_BYTES};
+    Step s = {.t = t, .ix = ix, .micro = (uint32_t)lround(t->params->verify * 1e6)};
+    Pass *exact = NULL, *near = NULL;
+    ErrCode rc = indexruns_open(ix, t->par, err);
+
+    if (rc == ERR_OK) rc = find_exact(&s, &exact, err);
+    if (rc == ERR_OK && !t->params->exact_only) rc = find_near(&s, &near, err);
+    if (rc == ERR_OK) rc = doctable_step(t, &spec, found, err);
+    if (rc == ERR_OK) {
+        Verdicts v = {&s, exact, near};
+        rc = pass_run(*found, send_both, list_by_doc, &v, err);
+    }
+    if (rc == ERR_OK) {
+        s.from = pass_results(*found);
+        rc = par_agree(t->par, doctable_each_part(t, mark_part, &s, err), err);
+    }
+    if (rc == ERR_OK) rc = find_ids(&s, *found, match, err);
+    pass_close(exact);
+    pass_close(near);
+    indexruns_close(ix);
+    return rc;
+}

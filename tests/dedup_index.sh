@@ -1,0 +1,129 @@
+#!/bin/sh
+# `tamis dedup --index`: dump after dump through an index against all dumps at once; kills, damage, other parameters, the same dump twice.
+#   tests/dedup_index.sh BIN_DIR
+set -eu
+BIN=$(CDPATH='' cd -- "$1" && pwd)
+. "$(dirname -- "$0")/lib.sh"
+cd "$tmp"
+dumps=10
+
+# Pages of 60 words over ten dumps: some again as they were, some in other case, some with one to three words changed, some new.
+awk -v dumps=$dumps 'BEGIN {
+    srand(7)
+    for (d = 1; d <= dumps; d++) for (i = 0; i < 60; i++) {
+        page = int(rand() * 90); text = ""
+        n = rand() < 0.4 ? 1 + int(rand() * 3) : 0
+        for (e = 1; e <= 3; e++) edit[e] = e <= n ? int(rand() * 60) : -1
+        for (w = 0; w < 60; w++)
+            text = text (w ? " " : "") (w == edit[1] || w == edit[2] || w == edit[3] ? "new" letters(int(rand() * 9) + 1) "x" letters(d) : "w" letters(page * 61 + w))
+        if (rand() < 0.2) text = toupper(text)
+        if (i % 20 == 0) text = "short " letters(page)
+        printf "{\"id\":\"%d\",\"text\":\"%s\",\"url\":\"http://page%d.test/\"}\n", i, text, page >sprintf("d%02d.jsonl", d)
+    }
+}
+function letters(n, s) { for (s = ""; n > 0; n = int(n / 26)) s = s sprintf("%c", 97 + n % 26); return s "z" }'
+all=$(seq -f %02.0f 1 $dumps)
+for d in $all; do tamis ingest -q --no-alarm -o "docs-$d" --dump "CC-MAIN-2023-$d" "d$d.jsonl"; done
+ids() { tamis docs cat "$@" | sed 's/^{"id":"\([^"]*\)".*/\1/'; }
+# Adds the dumps one after another: view OUT-DD each, index INDEX.
+add_all() { # OUT INDEX OPTION...
+    out=$1 index=$2
+    shift 2
+    for d in $all; do tamis dedup -q --no-alarm "$@" -o "$out-$d" --index "$index" "docs-$d" || fail "$out-$d"; done
+    : >"$out.ids"
+    for d in $all; do ids "$out-$d" >>"$out.ids"; done
+}
+at_once() { # OUT OPTION...
+    out=$1
+    shift
+    tamis dedup -q --no-alarm "$@" -o "$out" docs-*
+    ids "$out" >"$out.ids"
+}
+
+# Equal texts: always the same.
+at_once exact --exact-only
+add_all exact-by exact.index --exact-only
+cmp exact.ids exact-by.ids || fail "equal texts"
+# Where all that is near shares a band: the same, too.
+at_once near --bands 200 --rows 1
+add_all near-by near.index --bands 200 --rows 1
+cmp near.ids near-by.ids || fail "near texts that all share a band"
+grep -q '"near_duplicate":[1-9]' near-by-10/manifest.json || fail "nothing near in the last dump"
+# Else only pages may differ that have three texts at the least: two that share no band, and one between them.
+at_once usual
+add_all usual-by usual.index
+sort usual.ids >a
+sort usual-by.ids >b
+comm -3 a b | tr -d '\t' | while read -r id; do
+    page=$(tamis docs cat docs-* | grep -F "\"id\":\"$id\"" | grep -o 'page[0-9]*\.')
+    n=$(cat d*.jsonl | grep -F "$page" | sed 's/.*"text":"\([^"]*\)".*/\1/' | tr '[:upper:]' '[:lower:]' | sort -u | wc -l)
+    [ "$n" -ge 3 ] || fail "$id of $page, of $n texts, is kept one way and not the other"
+done
+
+# Ten additions were one run of eight and two more, no entry written more than twice.
+tamis dedup index usual.index >shown
+[ "$(grep -c '^run ' shown)" -eq 3 ] && grep -q 'level 1: .* of 0 1 2 3 4 5 6 7$' shown || fail "runs: $(cat shown)"
+kept=$(wc -l <usual-by.ids)
+grep -q "^holds  *$kept documents of 10 additions" shown || fail "$kept documents stay: $(cat shown)"
+# What a document was dropped for has a name: the first document of the same text that was kept.
+tamis dedup clusters --members usual-by-10 >members
+for d in $all; do tamis docs cat "usual-by-$d"; done >kept.jsonl
+sed -n 's/^{"id":"\([^"]*\)","match":"\([^"]*\)","kept":false,"why":"exact_duplicate"}$/\1 \2/p' members >matches
+[ "$(wc -l <matches)" -ge 10 ] || fail "$(wc -l <matches) matches of equal texts"
+text_of() { grep -F "{\"id\":\"$1\"" "$2" | sed 's/.*"text":"\([^"]*\)".*/\1/' | tr '[:upper:]' '[:lower:]'; }
+tamis docs cat docs-10 >last.jsonl
+while read -r id match; do
+    [ "$(text_of "$id" last.jsonl)" = "$(text_of "$match" kept.jsonl)" ] || fail "$id is not $match"
+done <matches
+grep -q '"match":"[^"]*","kept":false,"why":"near_duplicate"' members || fail "no near match in the table"
+
+# The same for any threads, memory and ranks; again, and elsewhere, nothing is added.
+content() { last_field "$1/manifest.json" content; }
+cp usual.index/index.json before.json
+tamis dedup -q --no-alarm -o usual-by-10 --index usual.index docs-10
+tamis dedup --no-alarm -j 1 --memory 100M -o again --index usual.index docs-10 2>log
+cmp before.json usual.index/index.json || fail "the index has changed"
+grep -q "holds these documents" log || fail "a dump that is there is not noticed: $(cat log)"
+[ "$(content again)" = "$(content usual-by-10)" ] || fail "one thread"
+if tamis --version | grep -q 'MPI [0-9]' && command -v mpirun >/dev/null 2>&1; then
+    ASAN_OPTIONS=detect_leaks=0 mpirun -n 2 tamis dedup -q --no-alarm -j 1 -o ranks-01 --index ranks.index docs-01 || fail "ranks"
+    ASAN_OPTIONS=detect_leaks=0 mpirun -n 2 tamis dedup -q --no-alarm -j 1 -o ranks-02 --index ranks.index docs-02 || fail "ranks"
+    [ "$(content ranks-02)" = "$(content usual-by-02)" ] || fail "ranks"
+fi
+
+# Killed at any moment and run again: the same view, the same index.
+cp -r usual.index killed.index
+n=0
+while [ $((n += 1)) -le 6 ]; do
+    timeout -s KILL 0.0$((n * 3 % 10)) tamis dedup -q --no-alarm -o killed --index killed.index docs-01 docs-02 2>/dev/null || :
+    tamis dedup index killed.index >/dev/null || fail "the index of a killed run"
+done
+tamis dedup -q --no-alarm -o killed --index killed.index docs-01 docs-02
+cp -r usual.index whole.index
+tamis dedup -q --no-alarm -o whole --index whole.index docs-01 docs-02
+[ "$(content killed)" = "$(content whole)" ] || fail "the view of a killed run"
+sed 's/"out":"[^"]*"//' killed.index/index.json >a
+sed 's/"out":"[^"]*"//' whole.index/index.json >b
+cmp a b || fail "the index of a killed run"
+
+# Other parameters; damage is named, and made again.
+refused() { # STATUS PATTERN COMMAND...
+    want=$1 pattern=$2 status=0
+    shift 2
+    "$@" >log 2>&1 || status=$?
+    [ $status -eq "$want" ] && grep -q "$pattern" log || fail "$*: status $status, $(cat log)"
+}
+refused 2 '"bands":14.*"bands":10' tamis dedup -o other --bands 10 --index usual.index docs-01
+refused 2 'scope' tamis dedup -o other --scope dump --index usual.index docs-01
+refused 2 'task' tamis dedup -o other --task 0/2 --index usual.index docs-01
+refused 4 'not an index' tamis dedup index docs-01
+cp -r usual.index damaged.index
+for f in damaged.index/runs/000007/bands/*.res damaged.index/docs/00003-000000.cols; do printf 'damage' | dd of="$f" bs=1 seek=300 conv=notrunc 2>/dev/null; done
+rm -r damaged.index/runs/000009/exact
+refused 4 'damaged.index/runs/000009/exact' tamis dedup -q --no-alarm -o other --index damaged.index docs-01 docs-02
+tamis dedup index --rebuild damaged.index 2>log
+grep -q '1 docs files and 2 runs were made again' log || fail "rebuild: $(cat log)"
+tamis dedup -q --no-alarm -o other --index damaged.index docs-01 docs-02
+[ "$(content other)" = "$(content whole)" ] || fail "what was made again differs"
+printf 'damage' | dd of=damaged.index/index.json bs=1 seek=100 conv=notrunc 2>/dev/null
+refused 4 'index.json' tamis dedup index damaged.index
