@@ -407,6 +407,42 @@ TEST(dedup_of_empty_and_short_documents)
     corpus_clear(&c);
 }
 
+/* Texts that are no texts, twice each and once nearly: compared as they stand or by what little they hold, never dropped wrongly. */
+TEST(dedup_of_bad_texts_equals_all_pairs)
+{
+    enum { LONG = 100000 };
+    Corpus c = {.n_parts = 3};
+    const char *in = check_tmpdir();
+    char *marks = malloc(LONG + 1), *same = malloc(LONG + 1), *han = malloc(LONG + 3);
+    DedupParams p = DEDUP_PARAMS_DEFAULT;
+    uint32_t leaders;
+
+    for (int i = 0; i < LONG; i++) marks[i] = "!?.,;-"[mix64((uint64_t)i) % 6], same[i] = i % 2 ? ' ' : 'a';
+    for (int i = 0; i + 3 <= LONG; i += 3) memcpy(han + i, "\xe7\x9a\x84", 4);
+    marks[LONG] = same[LONG] = 0;
+    for (int round = 0; round < 2; round++) {
+        const char *const texts[] = {"",  "a", ".", "\xe7\x9a\x84", " \n\t", "a b c d", "a b c d e", marks, same,
+                                     han, "0", "1"};
+        for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) corpus_add(&c, texts[i], (uint32_t)i, 1);
+    }
+    marks[LONG - 1] = '+'; /* no tokens, so nothing is near it */
+    same[LONG - 2] = 'b';
+    corpus_add(&c, marks, 1, 1);
+    corpus_add(&c, same, 1, 1);
+    corpus_add(&c, "a b c e", 1, 1); /* near "a b c d", but too short to tell */
+    corpus_add(&c, "a b c d e f", 1, 1);
+    write_corpus(&c, in);
+    DedupTotals n = compare_with_slow(&c, &p, in, 2, 1 << 30, &leaders);
+    CHECK_INT(13, n.n_exact); /* one of each pair, and 1 is 0 to the text key */
+    CHECK_INT(10, n.n_short); /* all kept ones but three */
+    p.exact_only = true;
+    compare_with_slow(&c, &p, in, 1, 1 << 30, &leaders);
+    free(marks);
+    free(same);
+    free(han);
+    corpus_clear(&c);
+}
+
 TEST(dedup_of_nothing)
 {
     Corpus c = {.n_parts = 2};
@@ -624,6 +660,40 @@ TEST(dedup_says_what_is_wrong)
     CHECK_OK(store_write(path, SPAN_LIT("not a columns file"), &err), &err);
     CHECK_INT(ERR_DATA, run_in(in, out, &p, false, &t, &err));
     CHECK(strstr(err.msg, "00000-000000.cols") != NULL);
+    corpus_clear(&c);
+}
+
+/* The signatures of a part, cut and of another part: named, in one line. */
+TEST(dedup_names_damaged_signatures)
+{
+    Corpus c = mixed_corpus(60, 2);
+    const char *in = check_tmpdir(), *out = check_tmpdir();
+    DedupParams p = DEDUP_PARAMS_DEFAULT;
+    CommonOptions common = {.memory = 1 << 30};
+    Par par = par_alone(1);
+    DatasetSet *set;
+    StageTotals t;
+    Buf bytes = {0};
+    char path[512];
+    Err err;
+
+    write_corpus(&c, in);
+    CHECK_OK(datasetset_open(&set, &in, 1, &err), &err);
+    CHECK_OK(sign_run(&p, set, path_of(out, "sign"), &common, &par, &t, &err), &err);
+    datasetset_close(set);
+    snprintf(path, sizeof path, "%s/sign/part-000001.sign.cols", out);
+    CHECK_OK(store_read(path, 1 << 24, &bytes, &err), &err);
+    CHECK_OK(store_write(path, span(bytes.p, bytes.n / 2), &err), &err);
+    CHECK_INT(ERR_DATA, run_in(in, out, &p, false, &t, &err));
+    CHECK(strstr(err.msg, "part-000001.sign.cols") != NULL && !strchr(err.msg, '\n'));
+    bytes.p[bytes.n / 2] ^= 1; /* a band, say */
+    CHECK_OK(store_write(path, buf_span(&bytes), &err), &err);
+    CHECK_INT(ERR_DATA, run_in(in, out, &p, false, &t, &err));
+    CHECK(strstr(err.msg, "part-000001.sign.cols") != NULL);
+    bytes.p[bytes.n / 2] ^= 1;
+    CHECK_OK(store_write(path, buf_span(&bytes), &err), &err);
+    CHECK_OK(run_in(in, out, &p, false, &t, &err), &err);
+    buf_clear(&bytes);
     corpus_clear(&c);
 }
 

@@ -219,7 +219,9 @@ static ErrCode take_dedup(Calibration *c, const RunStage *s, Err *err)
     set_view_cost(c, PLAN_SIGN_MB_S, text, text, scale * sign_cpu);
     set_view_cost(c, PLAN_JUDGE_MB_S, text, text, scale * judge_cpu);
     set(c, PLAN_JUDGE_COLUMNS, bytes / docs);
-    set(c, PLAN_DEDUP_EXACT, (double)rundir_count(json_get(s->manifest, "dropped"), "exact_duplicate") / docs);
+    const Json *dropped = json_get(s->manifest, "dropped");
+    set(c, PLAN_DEDUP_EXACT,
+        (double)(rundir_count(dropped, "exact_duplicate") + rundir_count(dropped, "url_duplicate")) / docs);
     if (text > 0) set(c, PLAN_DEDUP_DROP, 1 - (double)s->text_bytes / text);
     if (sign_cpu > 0 && process > 0) take_clustering(c, docs, process - sign_cpu - judge_cpu);
     return ERR_OK;
