@@ -7,11 +7,8 @@
 static const struct {
     const char *word;
     int (*run)(int argc, char **argv);
-} words[] = {{"clusters", clusters_verb},
-             {"index", index_verb},
-             {"lines", lines_verb},
-             {"rates", rates_verb},
-             {"signatures", signatures_verb}};
+} words[] = {{"clusters", clusters_verb}, {"index", index_verb},   {"lines", lines_verb},
+             {"rates", rates_verb},       {"remove", remove_verb}, {"signatures", signatures_verb}};
 
 int dedup_words(int argc, char **argv)
 {

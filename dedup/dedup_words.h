@@ -7,6 +7,7 @@ int clusters_verb(int argc, char **argv);   /* the clusters of a deduplicated vi
 int lines_verb(int argc, char **argv);      /* texts without repeated lines or paragraphs */
 int rates_verb(int argc, char **argv);      /* the share of duplicates over the first K dumps */
 int signatures_verb(int argc, char **argv); /* as datatrove writes them */
+int remove_verb(int argc, char **argv);     /* documents removed on request */
 int index_verb(int argc, char **argv);      /* what an index holds; makes damaged files again */
 
 #endif

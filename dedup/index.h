@@ -7,7 +7,7 @@
  *   index.json                     {format: "tamis-index", version, params, datasets: [{inputs, key, out, n_parts, n_docs}], runs: [{run,
  *                                  level, key, n_docs, exact_partitions, band_partitions, datasets: [N…]}], next_run, removed: {file, n}}
  *   docs/DDDDD-PPPPPP.cols         survivors of part P of dataset D (core/columns.h), a row each in order: record (u32, in the root part),
- *                                  exact (2 u64), id (string), url and host (u64, XXH3-64), and unless only exact duplicates are looked
+ *                                  exact (2 u64), id (string), url and host (u64, XXH3-64 of url_key() and url_host(), core/url.h), and unless only exact duplicates are looked
  *                                  for band (u64 a band) and sketch (128 u8)
  *   runs/NNNNNN/exact, bands       sorted entries of some datasets' survivors (core/results.h): 16 bytes of text key, or 8 of a band's
  *                                  key, then 8 of reference; all big-endian

@@ -52,6 +52,7 @@ static ErrCode show(const Index *ix, Err *err)
     ErrCode rc;
 
     for (uint32_t i = 0; i < ix->n_datasets; i++) n_docs += ix->dataset[i].n_docs;
+    n_docs -= n_docs < ix->n_removed ? n_docs : ix->n_removed;
     printf("params   %.*s\n", (int)ix->params.n, (const char *)ix->params.p);
     printf("holds    %14" PRIu64 " documents of %" PRIu32 " additions in %" PRIu32 " runs; %zu removed on request\n",
            n_docs, ix->n_datasets, ix->n_runs, ix->n_removed);

@@ -124,6 +124,12 @@ static void worker_free(void *worker)
 
 static uint64_t hash_or_zero(Span s) { return s.n ? hash64(s) : 0; }
 
+uint64_t sign_address(Buf *key, Span url)
+{
+    buf_recycle(key);
+    return url_key(key, url) ? hash64(buf_span(key)) : 0;
+}
+
 static ErrCode put_url(const SignContext *c, SignWorker *w, Span url, StageSink *sink, Err *err)
 {
     Hash128 hash;
@@ -151,7 +157,7 @@ static ErrCode put_place(const SignContext *c, SignWorker *w, const Doc *doc, St
             sink_u64(sink, c->at[SIGN_KEEP_WORDS], stored++, keep_word(&c->keep, i, doc));
     if (c->params->index) {
         sink_string(sink, c->at[SIGN_ID], doc->id);
-        sink_u64(sink, c->at[SIGN_ADDRESS], 0, hash_or_zero(doc->url));
+        sink_u64(sink, c->at[SIGN_ADDRESS], 0, sign_address(&w->url, doc->url));
     }
     return c->params->url ? put_url(c, w, doc->url, sink, err) : ERR_OK;
 }

@@ -5,7 +5,7 @@
  *   dump      u64      XXH3-64 of the dump, 0 when unknown
  *   host      u64      XXH3-64 of the URL's host (core/url.h), 0 when unknown
  *   url       2 x u64  XXH3-128 of url_key() (core/url.h), 0 without one: only where URLs are compared
- *   id, address        the document's id, XXH3-64 of its URL as it stands: only where an index is kept (dedup/index.h)
+ *   id, address        the document's id, XXH3-64 of its URL's url_key(), 0 without one: only where an index is kept (dedup/index.h)
  *   keep      n x u64  words of the keep order that are stored (dedup/keep.h), where there are any
  * and unless only exact duplicates are asked for
  *   band_000 … u64     keys of the bands; 0 in documents of fewer tokens than a shingle
@@ -36,6 +36,9 @@ void sign_band_name(char out[COL_NAME_MAX + 1], uint32_t band);
 
 MUST_USE ErrCode sign_run(const DedupParams *params, const DatasetSet *in, const char *out_dir,
                           const CommonOptions *common, const Par *par, StageTotals *totals, Err *err);
+
+/* XXH3-64 of url_key(); 0 without one. `key` is scratch. */
+uint64_t sign_address(Buf *key, Span url);
 
 /* Key tokens, some 32 bytes of scratch each: what a text of more has taken is given back with the next one. */
 enum { SIGN_KEEP = 1 << 20 };

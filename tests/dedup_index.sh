@@ -106,6 +106,32 @@ sed 's/"out":"[^"]*"//' killed.index/index.json >a
 sed 's/"out":"[^"]*"//' whole.index/index.json >b
 cmp a b || fail "the index of a killed run"
 
+# Removed on request: what is named is in the index no more, nor in the view, and comes in again with the next dump; the rest is as it was.
+cp -r usual.index gone.index
+id=$(ids usual-by-01 | sed -n 3p)
+# shellcheck disable=SC2046 # a word each
+printf '# a list\nhttps://page%s.test/?utm_source=x#top\npage%s.TEST.\n\n%s\n' $(sed 's/.*page\([0-9]*\).*/\1/' kept.jsonl | sort -u | head -n 2) "$id" >list
+pages=$(sed 's/.*page\([0-9]*\).*/\1/' kept.jsonl | sort -u | head -n 2)
+{ for p in $pages; do grep -F "http://page$p.test/" kept.jsonl; done; grep -F "{\"id\":\"$id\"" kept.jsonl; } | sed 's/^{"id":"\([^"]*\)".*/\1/' | sort -u >want
+tamis dedup remove -q --index gone.index list | sort >gone
+cmp want gone || fail "removed: $(diff want gone)"
+n=$(wc -l <gone)
+tamis dedup index gone.index | grep -q "^holds  *$((kept - n)) documents .* $n removed on request" || fail "what is left: $(tamis dedup index gone.index)"
+[ -z "$(tamis dedup remove -q --index gone.index list)" ] || fail "removed twice"
+! grep -aqwFf gone gone.index/docs/*.cols || fail "ids of removed documents lie in the index"
+tamis dedup -q --no-alarm -o after --index gone.index docs-01 docs-02
+tamis dedup clusters --members after >members
+! grep -Ff gone members | grep -q '"match":"' || [ -z "$(sed -n 's/.*"match":"\([^"]*\)".*/\1/p' members | grep -Fxf gone)" ] || fail "a removed document is matched"
+ids after >after.ids
+grep -qFf gone after.ids || fail "what was removed does not come in again"
+tamis dedup index --rebuild gone.index
+tamis dedup remove -q --dataset docs-01 --dataset docs-02 -o view list
+ids docs-01 docs-02 | sort >a
+ids view | sort >b
+tamis docs cat docs-01 docs-02 | grep -F -e "\"$id\"" $(for p in $pages; do printf ' -e http://page%s.test/' "$p"; done) | sed 's/^{"id":"\([^"]*\)".*/\1/' | sort >want
+comm -23 a b | cmp - want || fail "the view: $(comm -23 a b | diff - want)"
+grep -q "\"removed_on_request\":$(wc -l <want)" view/manifest.json || fail "the reason"
+
 # Other parameters; damage is named, and made again.
 refused() { # STATUS PATTERN COMMAND...
     want=$1 pattern=$2 status=0
@@ -117,6 +143,9 @@ refused 2 '"bands":14.*"bands":10' tamis dedup -o other --bands 10 --index usual
 refused 2 'scope' tamis dedup -o other --scope dump --index usual.index docs-01
 refused 2 'task' tamis dedup -o other --task 0/2 --index usual.index docs-01
 refused 4 'not an index' tamis dedup index docs-01
+printf 'page1.test\n/path\n' >bad
+refused 4 'line 2' tamis dedup remove --index usual.index bad
+refused 2 'VIEW' tamis dedup remove --dataset docs-01 bad
 cp -r usual.index damaged.index
 for f in damaged.index/runs/000007/bands/*.res damaged.index/docs/00003-000000.cols; do printf 'damage' | dd of="$f" bs=1 seek=300 conv=notrunc 2>/dev/null; done
 rm -r damaged.index/runs/000009/exact
