@@ -538,13 +538,16 @@ static ErrCode run_task(const char *in, const char *out, const DedupParams *p, O
 TEST(dedup_by_tasks_that_never_meet)
 {
     enum { TASKS = 3, SWEEPS_MAX = 40 };
-    Corpus c = mixed_corpus(240, 4);
+    Corpus c = corpus_of_dumps(240, 4);
     const char *in = check_tmpdir(), *out = check_tmpdir();
     DedupParams p = DEDUP_PARAMS_DEFAULT;
     StageTotals t = {0};
     uint32_t sweeps = 0;
     Err err;
 
+    p.url = true;
+    p.window = 2;
+    p.keep = "latest";
     write_corpus(&c, in);
     Result want = dedup(&c, &p, in, 2, 1 << 30);
     for (; !t.complete && sweeps < SWEEPS_MAX; sweeps++)
@@ -772,7 +775,7 @@ static ErrCode sign_and_cluster(void *ctx, Err *err)
 TEST(clustering_without_memory)
 {
     DedupParams p = DEDUP_PARAMS_DEFAULT;
-    Corpus c = mixed_corpus(40, 1);
+    Corpus c = corpus_of_dumps(40, 1);
     const char *in = check_tmpdir(), *out = check_tmpdir();
     Clustering at = {.params = &p, .text = c.doc[0].text};
     CommonOptions common = {0};
