@@ -7,8 +7,9 @@
 static const struct {
     const char *word;
     int (*run)(int argc, char **argv);
-} words[] = {{"clusters", clusters_verb}, {"index", index_verb},   {"lines", lines_verb},
-             {"rates", rates_verb},       {"remove", remove_verb}, {"signatures", signatures_verb}};
+} words[] = {{"clusters", clusters_verb}, {"index", index_verb},          {"lines", lines_verb},
+             {"rates", rates_verb},       {"remove", remove_verb},        {"signatures", signatures_verb},
+             {"spans", spans_verb},       {"substrings", substrings_verb}};
 
 int dedup_words(int argc, char **argv)
 {

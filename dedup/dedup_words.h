@@ -5,6 +5,8 @@
 
 int clusters_verb(int argc, char **argv);   /* the clusters of a deduplicated view */
 int lines_verb(int argc, char **argv);      /* texts without repeated lines or paragraphs */
+int spans_verb(int argc, char **argv);      /* texts without repeated spans of sentences */
+int substrings_verb(int argc, char **argv); /* texts without repeated strings of tokens */
 int rates_verb(int argc, char **argv);      /* the share of duplicates over the first K dumps */
 int signatures_verb(int argc, char **argv); /* as datatrove writes them */
 int remove_verb(int argc, char **argv);     /* documents removed on request */

@@ -36,4 +36,34 @@ MUST_USE ErrCode lines_run(const LinesParams *params, const DatasetSet *in, cons
                            const CommonOptions *common, const Par *par, StageTotals *totals, CutTotals *cut,
                            Err *err);
 
+/* Spans of consecutive sentences that stood before, as in C4 (Raffel et al. 2020), but the first one stays. A sentence without a token is none. */
+typedef struct {
+    uint32_t sentences; /* a span: 1 .. SPANS_MAX_SENTENCES */
+    uint32_t min_words; /* spans of fewer key tokens that are no numbers are left alone */
+} SpansParams;
+enum { SPANS_MAX_SENTENCES = 1000 };
+#define SPANS_PARAMS_DEFAULT            \
+    {                                   \
+        .sentences = 3, .min_words = 10 \
+    }
+MUST_USE ErrCode spans_check(const SpansParams *params, Err *err);
+MUST_USE ErrCode spans_run(const SpansParams *params, const DatasetSet *in, const char *out_dir,
+                           const CommonOptions *common, const Par *par, StageTotals *totals, CutTotals *cut,
+                           Err *err);
+
+/* All substrings of at least so many key tokens that stood before (Lee et al. 2022, "Deduplicating training data makes language models better",
+ * without a suffix array; window_cut.c says how). */
+typedef struct {
+    uint32_t tokens; /* SUBSTRINGS_MIN_TOKENS .. SUBSTRINGS_MAX_TOKENS */
+} SubstringsParams;
+enum { SUBSTRINGS_MIN_TOKENS = 8, SUBSTRINGS_MAX_TOKENS = 1000 };
+#define SUBSTRINGS_PARAMS_DEFAULT \
+    {                             \
+        .tokens = 50              \
+    }
+MUST_USE ErrCode substrings_check(const SubstringsParams *params, Err *err);
+MUST_USE ErrCode substrings_run(const SubstringsParams *params, const DatasetSet *in, const char *out_dir,
+                                const CommonOptions *common, const Par *par, StageTotals *totals, CutTotals *cut,
+                                Err *err);
+
 #endif

@@ -1,4 +1,4 @@
-/* dedup/strings_verb.c - `tamis dedup lines`. */
+/* dedup/strings_verb.c - `tamis dedup lines`, `spans` and `substrings`. */
 #include "dedup/dedup_words.h"
 #include "dedup/strings.h"
 
@@ -81,4 +81,87 @@ int lines_verb(int argc, char **argv)
                  "which nothing is left are dropped. With --task run every share again until DIR is complete."};
 
     return run_verb(&verb, argc, argv, &common, &out, run_lines, &p);
+}
+
+/* --- tamis dedup spans */
+
+static ErrCode settle_spans(void *params, Err *err) { return spans_check(params, err); }
+
+static ErrCode run_spans(const void *params, const DatasetSet *in, const char *out_dir, const CommonOptions *common,
+                         const Par *par, StageTotals *totals, CutTotals *cut, Err *err)
+{
+    return spans_run(params, in, out_dir, common, par, totals, cut, err);
+}
+
+int spans_verb(int argc, char **argv)
+{
+    SpansParams p = SPANS_PARAMS_DEFAULT;
+    CommonOptions common = {0};
+    const char *out = NULL;
+    const OptSpec specs[] = {
+        OPT_NEED('o', "out", &out, "DIR", "the view goes here (created)"),
+        OPT_U32('n', "sentences", &p.sentences, "N", "consecutive sentences a span"),
+        OPT_U32('m', "min-words", &p.min_words, "N", "leave spans of fewer words; numbers do not count"),
+        OPT_HEAD("Running:"),
+        OPT_COMMON_STAGE(&common),
+        OPT_COMMON_SCRATCH(&common),
+        OPT_STR(0, "rejected", &common.rejected, "DIR", "write what is dropped, with its reason"),
+        OPT_CHECK(settle_spans, &p),
+        OPT_END,
+    };
+    const OptVerb verb = {.name = "dedup spans",
+                          .usage = "[options] -o DIR INPUT...",
+                          .what = "Cut spans of consecutive sentences that stood before out of texts; a view, texts "
+                                  "that lose something are\n"
+                                  "written anew. INPUT: dataset directories.",
+                          .specs = specs,
+                          .after = "The first one in order of input stays. Case, width, punctuation, digits and "
+                                   "traditional against simplified\n"
+                                   "characters make no difference. Documents of which nothing is left are dropped. "
+                                   "With --task run every share\n"
+                                   "again until DIR is complete."};
+
+    return run_verb(&verb, argc, argv, &common, &out, run_spans, &p);
+}
+
+/* --- tamis dedup substrings */
+
+static ErrCode settle_substrings(void *params, Err *err) { return substrings_check(params, err); }
+
+static ErrCode run_substrings(const void *params, const DatasetSet *in, const char *out_dir,
+                              const CommonOptions *common, const Par *par, StageTotals *totals, CutTotals *cut,
+                              Err *err)
+{
+    return substrings_run(params, in, out_dir, common, par, totals, cut, err);
+}
+
+int substrings_verb(int argc, char **argv)
+{
+    SubstringsParams p = SUBSTRINGS_PARAMS_DEFAULT;
+    CommonOptions common = {0};
+    const char *out = NULL;
+    const OptSpec specs[] = {
+        OPT_NEED('o', "out", &out, "DIR", "the view goes here (created)"),
+        OPT_U32('n', "tokens", &p.tokens, "N", "words or Han characters that a repeat must have"),
+        OPT_HEAD("Running:"),
+        OPT_COMMON_STAGE(&common),
+        OPT_COMMON_SCRATCH(&common),
+        OPT_STR(0, "rejected", &common.rejected, "DIR", "write what is dropped, with its reason"),
+        OPT_CHECK(settle_substrings, &p),
+        OPT_END,
+    };
+    const OptVerb verb = {
+        .name = "dedup substrings",
+        .usage = "[options] -o DIR INPUT...",
+        .what = "Cut every substring of N tokens or more that stood before out of texts; a view, texts that lose "
+                "something\n"
+                "are written anew. INPUT: dataset directories.",
+        .specs = specs,
+        .after = "The first one in order of input stays. Case, width, punctuation, digits and traditional against "
+                 "simplified\n"
+                 "characters make no difference; each Chinese, Japanese or Korean character is a token. Documents of "
+                 "which\n"
+                 "nothing is left are dropped. With --task run every share again until DIR is complete."};
+
+    return run_verb(&verb, argc, argv, &common, &out, run_substrings, &p);
 }

@@ -74,6 +74,14 @@ static bool split_lines(UnitText *u, Span text, bool paragraphs)
     return ok;
 }
 
+/* Asked of every character, so the table is for the few that can be. */
+static bool is_terminal(uint32_t cp)
+{
+    if (cp < 0x80) return cp == '.' || cp == '!' || cp == '?';
+    UnicodeClass class = unicode_class(cp);
+    return (class == UC_PUNCT || class == UC_SYMBOL) && unicode_is_terminal(cp);
+}
+
 /* Marks that close what a sentence is in: they belong to it. */
 static bool is_closer(uint32_t cp)
 {
@@ -102,11 +110,11 @@ static size_t sentence_end(Span line, uint32_t cp, size_t at)
     while (at < line.n) {
         uint32_t next;
         unsigned n = utf8_next(line.p + at, line.n - at, &next);
-        if (next == UTF8_BAD || (!is_closer(next) && !unicode_is_terminal(next))) {
+        if (next == UTF8_BAD || (!is_closer(next) && !is_terminal(next))) {
             certain |= next != UTF8_BAD && unicode_class(next) == UC_SPACE;
             break;
         }
-        certain |= next >= 0x80 && unicode_is_terminal(next);
+        certain |= next >= 0x80 && is_terminal(next);
         at += n;
     }
     return certain || at == line.n ? at : 0;
@@ -121,7 +129,7 @@ static bool split_sentences(UnitText *u, Span text, size_t begin, size_t end)
     while (at < end) {
         uint32_t cp;
         at += utf8_next(line.p + at, end - at, &cp);
-        if (cp == UTF8_BAD || !unicode_is_terminal(cp)) continue;
+        if (cp == UTF8_BAD || !is_terminal(cp)) continue;
         size_t stop = sentence_end(line, cp, at);
         if (stop == 0) continue;
         if (!add_unit(u, begin, stop)) return false;

@@ -39,7 +39,7 @@ tamis --help >tamis.help
 sed -n 's/^  \([a-z]*\)  *\(.*\)$/\1 \2/p' tamis.help >verbs
 [ "$(wc -l <verbs)" -ge 2 ] || fail "tamis --help lists no verbs"
 # What a verb does by another word behind it: `tamis bpe convert` has the page tamis-bpe-convert.1.md.
-words="bpe-convert bpe-decode bpe-inspect bpe-stats bpe-compare bpe-verify dedup-clusters dedup-lines dedup-rates dedup-index dedup-remove dedup-signatures"
+words="bpe-convert bpe-decode bpe-inspect bpe-stats bpe-compare bpe-verify dedup-clusters dedup-lines dedup-spans dedup-substrings dedup-rates dedup-index dedup-remove dedup-signatures"
 { echo tamis.1.md; sed 's/\([a-z]*\) .*/tamis-\1.1.md/' verbs; for word in $words; do echo "tamis-$word.1.md"; done; } | sort >pages.want
 for f in "$docs"/tamis*.1.md; do echo "${f##*/}"; done | sort >pages.have
 diff -U 0 -L "tamis --help" -L docs/ pages.want pages.have || bad "verbs and pages differ"
@@ -103,7 +103,7 @@ $(tail -n 20 "$1.log")"
 }
 mkdir crawl
 mkcrawl -n 300 -f 3 -b crawl >/dev/null
-for verb in ingest dedup dedup-lines dedup-clusters dedup-rates dedup-index dedup-remove dedup-signatures filter remix bpe bpe-convert bpe-decode bpe-inspect bpe-stats bpe-compare bpe-verify tokenize shards train docs status commit run plan alarms report events; do run_example $verb; done
+for verb in ingest dedup dedup-lines dedup-spans dedup-substrings dedup-clusters dedup-rates dedup-index dedup-remove dedup-signatures filter remix bpe bpe-convert bpe-decode bpe-inspect bpe-stats bpe-compare bpe-verify tokenize shards train docs status commit run plan alarms report events; do run_example $verb; done
 [ $n_examples -eq "$(wc -l <verbs.all)" ] || fail "$n_examples examples of $(wc -l <verbs) verbs"
 mkdir alone
 cd alone
@@ -114,7 +114,7 @@ cd ..
 # --- reasons and limits that the stages know
 reasons() { sed 's/.*"reasons":\[\([^]]*\)\].*/\1/' "$1" | tr -d '"' | tr ',' '\n'; }
 limits() { sed 's/.*"limits":{\([^}]*\)}.*/\1/' "$1" | tr -d '"' | tr ',:' '\n '; }
-for stage in "ingest docs" "dedup unique" "dedup-lines lines" "filter clean"; do
+for stage in "ingest docs" "dedup unique" "dedup-lines lines" "dedup-spans spans" "dedup-substrings strings" "filter clean"; do
     page=$(page_of "${stage% *}")
     reasons "run/${stage#* }/stage.json" >reasons
     [ "$(wc -l <reasons)" -ge 2 ] || fail "no reasons in run/${stage#* }/stage.json"

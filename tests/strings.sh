@@ -47,10 +47,10 @@ cut_by() { # NAME COMMAND...: all ways to run it
         ASAN_OPTIONS=detect_leaks=0 mpirun -q -n 2 "$@" -q -j 1 -o "$name.ranks" docs || fail "$name with ranks: status $?"
         same "$name" "$name.ranks"
     fi
-    for round in 1 2 3 4 5 6; do # as far as it goes, until it is complete
+    for round in 1 2 3 4 5 6 7 8; do # as far as it goes, until it is complete
         for i in 1 0; do "$@" -q -j 1 --task $i/2 -o "$name.tasks" docs || fail "$name --task $i/2: status $?"; done
         [ ! -f "$name.tasks/manifest.json" ] || break
-        [ "$round" -lt 6 ] || fail "$name: the tasks do not end"
+        [ "$round" -lt 8 ] || fail "$name: the tasks do not end"
     done
     same "$name" "$name.tasks"
     "$@" -q -j 1 -o "$name.killed" docs & # killed wherever it is then
@@ -66,6 +66,8 @@ cut_by() { # NAME COMMAND...: all ways to run it
 }
 
 cut_by lines tamis dedup lines
+cut_by spans tamis dedup spans
+cut_by substrings tamis dedup substrings --tokens 20
 tamis dedup lines -o again lines.1 2>again.log || fail "lines again: status $?"
 grep -q '^tamis: cut: 0 lines' again.log || fail "lines again cut more: $(cat again.log)"
 tamis dedup lines -q -w host -n 3 --all -o boilerplate lines.1 || fail "a view of a view: status $?"
