@@ -9,7 +9,17 @@
 const char *const plan_resource_names[PLAN_RESOURCES] = {"cpu", "scratch disk", "network", "shared storage"};
 
 /* Records of dedup's steps between nodes, 16 bytes of key in each; what a step leaves of a pair; what is held of a document. */
-enum { EXACT_RECORD = 28, DOC_RECORD = 24, EDGE_RECORD = 16, VERIFY_HEAD = 28, PAIR = 16, STATE = 1, LABEL = 8 };
+enum {
+    EXACT_RECORD = 26,
+    VERDICT_RECORD = 29,
+    VERDICT = 21,
+    DOC_RECORD = 24,
+    EDGE_RECORD = 16,
+    VERIFY_HEAD = 26,
+    PAIR = 16,
+    STATE = 1,
+    LABEL = 8
+};
 enum { TOKEN_RECORD_HEAD = 104, EXCHANGED_TOKEN = 3, PART_FILES = 6 };
 /* Of core/dataset.h and the identifiers of documents (docs/formats.md). */
 static const double max_bases = 1024, max_datasets = 1 << 14, max_parts = 1 << 22, max_records = 1 << 28;
@@ -101,8 +111,8 @@ static void exact(const double *v, const PlanFlow *f, PlanStage *s)
     s->beside = f->docs * STATE / s->nodes;
     s->read = f->docs * 28; /* columns exact, bytes, dump */
     exchange(v, s, 1, f->docs, EXACT_RECORD);
-    exchange(v, s, 1, duplicates, DOC_RECORD);
-    s->passing = 2 * duplicates * PAIR;
+    exchange(v, s, 1, duplicates, VERDICT_RECORD);
+    s->passing = 2 * duplicates * VERDICT;
 }
 
 static double near_share(const double *v) { return at_least(v[PLAN_DEDUP_DROP] - v[PLAN_DEDUP_EXACT], 0); }
@@ -141,7 +151,7 @@ static void verify(const double *v, const PlanFlow *f, PlanStage *s)
     s->read = f->docs * (v[PLAN_SIGN_SKETCH] + 4 + 16) + members * PAIR;
     exchange(v, s, 1, members, VERIFY_HEAD + v[PLAN_SIGN_SKETCH]);
     exchange(v, s, 2, members, DOC_RECORD);
-    s->passing = f->docs * near_share(v) * PAIR;
+    s->passing = f->docs * near_share(v) * VERDICT;
     s->stored = f->docs * v[PLAN_JUDGE_COLUMNS]; /* clusters */
 }
 

@@ -100,7 +100,7 @@ TEST(a_small_case_agrees_with_figures_by_hand)
     CHECK_NEAR(400 * (5 * 8 + 100 + 10), s->stored, 1e-9);
     s = stage("exact"); /* 100 duplicates travel once more */
     CHECK_NEAR((400 + 100) / 1000.0 + 2 * 2 * 0.01, s->core_s, 1e-9);
-    CHECK_NEAR((400 * 28 + 100 * 24) / 2, s->exchanged, 1e-9);
+    CHECK_NEAR((400 * 26 + 100 * 29) / 2, s->exchanged, 1e-9);
     CHECK_NEAR(2 * 100 * 16, s->write, 1e-9);
     s = stage("bands"); /* 300 documents are left, 100 of them near duplicates that meet in each band */
     CHECK_NEAR(5 * 300 / 1000.0 + 5 * 2 * 0.01, s->core_s, 1e-9);
@@ -114,7 +114,7 @@ TEST(a_small_case_agrees_with_figures_by_hand)
     CHECK_NEAR(500 * 16, s->read, 1e-9);
     s = stage("verify"); /* 200 members with sketches, and twice for what they stand for */
     CHECK_NEAR(3 * 200 / 1000.0 + 3 * 2 * 0.01, s->core_s, 1e-9);
-    CHECK_NEAR((200 * (28 + 100) + 2 * 200 * 24) / 2, s->exchanged, 1e-9);
+    CHECK_NEAR((200 * (26 + 100) + 2 * 200 * 24) / 2, s->exchanged, 1e-9);
     s = stage("filter"); /* judges 1 MB, passes over another */
     CHECK_NEAR(1 + 0.01, s->core_s, 1e-9);
     CHECK_NEAR(400 * 30, s->stored, 1e-9);
