@@ -571,6 +571,21 @@ static size_t piece_at(const Results *r, uint64_t from)
     return at ? at - 1 : lo;
 }
 
+/* Offset of the first record whose eight bytes are not below `key`: records are sorted by them. */
+static size_t first_not_before(const Results *r, Span records, uint64_t key)
+{
+    size_t lo = 0, hi = records.n / r->spec.width;
+
+    while (lo < hi) {
+        size_t mid = lo + (hi - lo) / 2;
+        if (be64_get(records.p + mid * r->spec.width) < key)
+            lo = mid + 1;
+        else
+            hi = mid;
+    }
+    return lo * r->spec.width;
+}
+
 ErrCode results_range(const Results *r, uint64_t from, uint64_t to, Buf *out, Err *err)
 {
     Reader reader = {0};
@@ -580,10 +595,10 @@ ErrCode results_range(const Results *r, uint64_t from, uint64_t to, Buf *out, Er
     for (size_t i = piece_at(r, from); rc == ERR_OK && i < r->pieces.n && r->pieces.p[i].first < to; i++) {
         buf_reset(&piece);
         rc = read_piece(r, &reader, &r->pieces.p[i], &piece, err);
-        for (size_t at = 0; rc == ERR_OK && at < piece.n; at += r->spec.width) {
-            uint64_t k = 0;
-            for (int b = 0; b < 8; b++) k = k << 8 | piece.p[at + (size_t)b];
-            if (k >= from && k < to) buf_put(out, piece.p + at, r->spec.width);
+        if (rc == ERR_OK) {
+            size_t begin = first_not_before(r, buf_span(&piece), from),
+                   end = first_not_before(r, buf_span(&piece), to);
+            buf_put(out, piece.p + begin, end - begin);
         }
     }
     reader_close(&reader);

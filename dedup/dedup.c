@@ -304,7 +304,7 @@ static ErrCode add_to_index(Index *ix, const DedupParams *params, const StageJob
     if (!hash128_eq(index_state(ix), state))
         return err_set(err, ERR_DATA, "%s has got other documents meanwhile: deduplicate again, with --force",
                        params->index);
-    return index_add(ix, job->out_dir, inputs, key, &work, err);
+    return index_add(ix, job->out_dir, datasetset_n_parts(job->set), inputs, key, &work, err);
 }
 
 ErrCode dedup_run(const DedupParams *params, const DatasetSet *in, const char *out_dir, const CommonOptions *common,

@@ -93,7 +93,10 @@ typedef struct {
     uint32_t n;
     Span record, exact, band, sketch, url, host, id, id_pool;
 } IndexDocs;
-MUST_USE ErrCode indexdocs_open(IndexDocs *d, const Index *ix, uint32_t dataset, uint32_t part, Err *err);
+/* What is read of the columns: beside `record` all, or what a lookup compares or names. */
+typedef enum { DOCS_ALL, DOCS_SKETCHES, DOCS_IDS } IndexDocsUse;
+MUST_USE ErrCode indexdocs_open(IndexDocs *d, const Index *ix, uint32_t dataset, uint32_t part, IndexDocsUse use,
+                                Err *err);
 void indexdocs_close(IndexDocs *d);
 /* The row of a reference's record; false: it is not there. */
 bool indexdocs_row(const IndexDocs *d, DocId ref, uint32_t *row);
@@ -115,9 +118,9 @@ MUST_USE ErrCode indexrun_build(const Index *ix, const IndexRun *run, const Inde
 /* All runs, for reading: ERR_DATA naming one that is not whole. Collective. */
 MUST_USE ErrCode indexruns_open(Index *ix, const Par *par, Err *err);
 void indexruns_close(Index *ix);
-/* Adds the survivors of the complete dedup in `out_dir` as one dataset and publishes. Collective. */
-MUST_USE ErrCode index_add(Index *ix, const char *out_dir, Hash128 inputs, Hash128 key, const IndexWork *work,
-                           Err *err);
+/* Adds the survivors of the complete dedup in `out_dir`, of n_parts parts, as one dataset and publishes. Collective. */
+MUST_USE ErrCode index_add(Index *ix, const char *out_dir, uint32_t n_parts, Hash128 inputs, Hash128 key,
+                           const IndexWork *work, Err *err);
 /* Makes again what cannot be read. Collective. */
 MUST_USE ErrCode index_rebuild(Index *ix, const IndexWork *work, uint32_t *n_runs, uint64_t *n_files, Err *err);
 

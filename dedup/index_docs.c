@@ -63,7 +63,12 @@ static ErrCode read_column(Columns *c, const char *path, const ColumnDef *def, S
     return columns_values(c, (uint32_t)i, values, pool, err);
 }
 
-ErrCode indexdocs_open(IndexDocs *d, const Index *ix, uint32_t dataset, uint32_t part, Err *err)
+static bool is_used(uint32_t column, IndexDocsUse use)
+{
+    return use == DOCS_ALL || column == DOCS_RECORD || column == (use == DOCS_IDS ? DOCS_ID : DOCS_SKETCH);
+}
+
+ErrCode indexdocs_open(IndexDocs *d, const Index *ix, uint32_t dataset, uint32_t part, IndexDocsUse use, Err *err)
 {
     Span *to[N_DOCS_COLUMNS] = {&d->record, &d->exact, &d->id, &d->url, &d->host, &d->band, &d->sketch};
     ColumnDef def[N_DOCS_COLUMNS];
@@ -77,7 +82,7 @@ ErrCode indexdocs_open(IndexDocs *d, const Index *ix, uint32_t dataset, uint32_t
     rc = check_receipt(d->cols, path, ix->dataset[dataset].key, err);
     make_columns(ix, def, &n);
     for (uint32_t i = 0; i < n && rc == ERR_OK; i++)
-        rc = read_column(d->cols, path, &def[i], to[i], i == DOCS_ID ? &d->id_pool : NULL, err);
+        if (is_used(i, use)) rc = read_column(d->cols, path, &def[i], to[i], i == DOCS_ID ? &d->id_pool : NULL, err);
     if (rc) indexdocs_close(d);
     return rc;
 }
@@ -236,7 +241,7 @@ static ErrCode one_part(const Index *ix, uint32_t dataset, uint32_t part, bool d
 
     n[0] = n[1] = 0;
     if (interrupt_seen()) return err_set(err, ERR_INTR, "interrupted");
-    if (damaged_only && indexdocs_open(&d, ix, dataset, part, &ignored) == ERR_OK) {
+    if (damaged_only && indexdocs_open(&d, ix, dataset, part, DOCS_ALL, &ignored) == ERR_OK) {
         n[0] = d.n;
         indexdocs_close(&d);
         return ERR_OK;

@@ -13,7 +13,11 @@
 #include <math.h>
 #include <stdlib.h>
 
-enum { EXACT, BANDS, WINDOW = 2 << 20 /* of a run, read at a time */ };
+enum { EXACT, BANDS };
+enum {
+    WINDOW = 4 << 20, /* bytes of a run that are read at a time, at most */
+    MOST_SHIFT = 58   /* and never more than the keys of a 64th, the most a partition has */
+};
 
 /* --- the entries of all runs around a key that only rises */
 
@@ -35,8 +39,8 @@ static unsigned window_shift(uint64_t bytes)
 {
     unsigned shift = 63;
 
-    while (shift > 1 && bytes >> (63 - shift) > 2 * (uint64_t)WINDOW) shift--;
-    return shift;
+    while (shift > 1 && bytes >> (63 - shift) > WINDOW) shift--;
+    return shift < MOST_SHIFT ? shift : MOST_SHIFT;
 }
 
 static ErrCode scan_new(Scan *s, const Index *ix, int kind, Err *err)
@@ -60,6 +64,26 @@ static void scan_clear(Scan *s)
     free(s->run);
 }
 
+/* To the first entry whose head is not below: steps that double, then halve (Bentley & Yao 1976), since an index has many more
+ * entries than a dump has keys. */
+static void cursor_leap(const Scan *s, RunCursor *c, uint64_t head)
+{
+    size_t lo = c->at / s->width, n = c->entries.n / s->width, step = 1;
+
+    while (lo + step <= n && exchange_be64(c->entries.p + (lo + step - 1) * s->width) < head) {
+        lo += step;
+        step *= 2;
+    }
+    for (size_t hi = lo + step <= n ? lo + step - 1 : n; lo < hi;) {
+        size_t mid = lo + (hi - lo) / 2;
+        if (exchange_be64(c->entries.p + mid * s->width) < head)
+            lo = mid + 1;
+        else
+            hi = mid;
+    }
+    c->at = lo * s->width;
+}
+
 /* Places the run's cursor at its first entry not before the key. */
 static ErrCode cursor_seek(const Scan *s, RunCursor *c, const uint8_t *key, Err *err)
 {
@@ -74,7 +98,7 @@ static ErrCode cursor_seek(const Scan *s, RunCursor *c, const uint8_t *key, Err 
         ErrCode rc = results_range(c->results, c->from, c->to, &c->entries, err);
         if (rc) return rc;
     }
-    while (c->at < c->entries.n && exchange_be64(c->entries.p + c->at) < head) c->at += s->width;
+    cursor_leap(s, c, head);
     while (c->at < c->entries.n && memcmp(c->entries.p + c->at, key, s->key_bytes) < 0) c->at += s->width;
     return ERR_OK;
 }
@@ -338,6 +362,7 @@ static void ref_key(const Index *ix, uint64_t ref, uint8_t key[EXCHANGE_KEY])
 }
 
 typedef struct {
+    IndexDocsUse use;
     IndexDocs docs;
     bool open;
 } FileCursor;
@@ -350,7 +375,8 @@ static ErrCode file_row(FileCursor *c, const Index *ix, uint64_t ref, uint32_t *
     if (!c->open || c->docs.first != first) {
         if (c->open) indexdocs_close(&c->docs);
         c->open = false;
-        if ((rc = indexdocs_open(&c->docs, ix, docid_dataset(ref), docid_part(ref), err)) != ERR_OK) return rc;
+        if ((rc = indexdocs_open(&c->docs, ix, docid_dataset(ref), docid_part(ref), c->use, err)) != ERR_OK)
+            return rc;
         c->open = true;
     }
     if (indexdocs_row(&c->docs, ref, row)) return ERR_OK;
@@ -390,7 +416,7 @@ static ErrCode compare_sketches(void *ctx, int thread, uint32_t partition, Excha
 {
     const Step *s = ctx;
     uint8_t key[EXCHANGE_KEY];
-    FileCursor c = {0};
+    FileCursor c = {.use = DOCS_SKETCHES};
     uint32_t row;
     Span value;
     bool end;
@@ -525,7 +551,7 @@ static ErrCode name_matches(void *ctx, int thread, uint32_t partition, ExchangeG
 {
     const Step *s = ctx;
     uint8_t key[EXCHANGE_KEY];
-    FileCursor c = {0};
+    FileCursor c = {.use = DOCS_IDS};
     uint32_t row;
     Span doc, id;
     bool end;

@@ -51,7 +51,7 @@ static ErrCode send_file(const Build *b, uint32_t dataset, uint32_t part, Err *e
     ErrCode rc;
 
     if (interrupt_seen()) return err_set(err, ERR_INTR, "interrupted");
-    if ((rc = indexdocs_open(&d, b->ix, dataset, part, err)) != ERR_OK) return rc;
+    if ((rc = indexdocs_open(&d, b->ix, dataset, part, DOCS_ALL, err)) != ERR_OK) return rc;
     for (uint32_t row = 0; row < d.n && rc == ERR_OK; row++) rc = send_row(b, &d, row, omp_get_thread_num(), err);
     indexdocs_close(&d);
     return rc;
@@ -261,32 +261,30 @@ static void drop_runs(const Index *ix)
     storelist_clear(&list);
 }
 
-static ErrCode new_dataset(Index *ix, const char *out_dir, Hash128 inputs, Hash128 key, Err *err)
+static ErrCode new_dataset(Index *ix, const char *out_dir, uint32_t n_parts, Hash128 inputs, Hash128 key, Err *err)
 {
     IndexDataset *d = &ix->dataset[ix->n_datasets];
-    Dataset *view = NULL;
     char *real = NULL;
     ErrCode rc;
 
     if (ix->n_datasets == DOCID_MAX_DATASETS)
         return err_set(err, ERR_LIMIT, "%s: holds %d datasets, more do not fit", ix->dir, DOCID_MAX_DATASETS);
-    if (ix->n_runs >= INDEX_MAX_RUNS) return err_set(err, ERR_LIMIT, "%s: too many runs", ix->dir);
+    if (ix->n_runs >= INDEX_MAX_RUNS || n_parts > UINT32_MAX - ix->n_files)
+        return err_set(err, ERR_LIMIT, "%s: too many runs or parts", ix->dir);
     if ((rc = store_resolve(&ix->arena, out_dir, &real, err)) != ERR_OK) return rc;
-    if ((rc = dataset_open(&view, out_dir, err)) != ERR_OK) return rc;
-    *d = (IndexDataset){
-        .inputs = inputs, .key = key, .out = real, .n_parts = dataset_n_parts(view), .first_file = ix->n_files};
-    dataset_close(view);
-    ix->n_files += d->n_parts;
+    *d = (IndexDataset){.inputs = inputs, .key = key, .out = real, .n_parts = n_parts, .first_file = ix->n_files};
+    ix->n_files += n_parts;
     ix->n_datasets++;
     return ERR_OK;
 }
 
-ErrCode index_add(Index *ix, const char *out_dir, Hash128 inputs, Hash128 key, const IndexWork *work, Err *err)
+ErrCode index_add(Index *ix, const char *out_dir, uint32_t n_parts, Hash128 inputs, Hash128 key,
+                  const IndexWork *work, Err *err)
 {
     const Par *par = work->par;
     uint64_t written;
     IndexRun *run = NULL, fresh;
-    ErrCode rc = par_agree(par, new_dataset(ix, out_dir, inputs, key, err), err);
+    ErrCode rc = par_agree(par, new_dataset(ix, out_dir, n_parts, inputs, key, err), err);
 
     if (rc) return rc;
     indexruns_close(ix);

@@ -119,7 +119,7 @@ static ErrCode each_file(const Index *ix, FileFn fn, void *ctx, Err *err)
         for (uint32_t part = 0; part < ix->dataset[i].n_parts && rc == ERR_OK; part++) {
             IndexDocs d;
             if (interrupt_seen()) return err_set(err, ERR_INTR, "interrupted");
-            if ((rc = indexdocs_open(&d, ix, i, part, err)) != ERR_OK) return rc;
+            if ((rc = indexdocs_open(&d, ix, i, part, DOCS_ALL, err)) != ERR_OK) return rc;
             rc = fn(ctx, &d, err);
             indexdocs_close(&d);
         }
