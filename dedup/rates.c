@@ -3,7 +3,6 @@
 #include "core/json.h"
 #include "core/store.h"
 #include "dedup/cluster.h"
-#include "dedup/dumps.h"
 #include "dedup/sign.h"
 
 #include <inttypes.h>
@@ -18,8 +17,7 @@ enum { RANK_BYTES = 4, PLACE_BYTES = RANK_BYTES + DOC_BYTES, MEMBER_BYTES = PLAC
 typedef struct {
     DocTable t;
     Rates *rates;
-    uint32_t *by_hash; /* of the finders */
-    DumpFinder finder;
+    bool oldest_first;
     const Results *labels; /* of the components */
     Pass *p;
     uint32_t micro;
@@ -30,6 +28,15 @@ void rates_clear(Rates *r)
     free(r->dump);
     arena_clear(&r->arena);
     *r = (Rates){0};
+}
+
+/* The place of a dump in the order; documents without one are taken for the oldest. */
+static uint32_t dump_rank(const Run *r, uint64_t hash)
+{
+    uint16_t number = dumpnames_number(&r->t.dumps, hash);
+    uint32_t age = number == DUMPS_NONE ? 0 : number + 1u;
+
+    return r->oldest_first ? age : r->t.dumps.n - age;
 }
 
 static void place_put(uint8_t out[PLACE_BYTES], uint32_t rank, uint64_t doc)
@@ -51,7 +58,6 @@ static void count(uint64_t *counter)
 static ErrCode send_part(void *ctx, SignPart *p, int lane, Err *err)
 {
     const Run *r = ctx;
-    DumpFinder finder = r->finder;
     Span exact, dump;
     ErrCode rc;
 
@@ -60,7 +66,7 @@ static ErrCode send_part(void *ctx, SignPart *p, int lane, Err *err)
     for (uint32_t i = 0; i < p->n && rc == ERR_OK; i++) {
         uint8_t key[EXCHANGE_KEY], place[PLACE_BYTES];
         if (!(p->state[i] & DOC_SHOWN)) continue;
-        uint32_t rank = dump_rank(&finder, le64_get(dump.p + 8 * (size_t)i));
+        uint32_t rank = dump_rank(r, le64_get(dump.p + 8 * (size_t)i));
         count(&r->rates->dump[rank].n_docs);
         exchange_key_u64(key, le64_get(exact.p + 16 * (size_t)i + 8), le64_get(exact.p + 16 * (size_t)i));
         place_put(place, rank, p->first + i);
@@ -101,7 +107,6 @@ static ErrCode list_later(void *ctx, int thread, uint32_t partition, ExchangeGro
 static ErrCode mark_part(void *ctx, SignPart *p, int lane, Err *err)
 {
     const Run *r = ctx;
-    DumpFinder finder = r->finder;
     Span docs, dump;
     ErrCode rc = signpart_slice(p, pass_results(r->p), 0, &docs, err);
 
@@ -110,7 +115,7 @@ static ErrCode mark_part(void *ctx, SignPart *p, int lane, Err *err)
     for (size_t at = 0; rc == ERR_OK && at < docs.n; at += PAIR_BYTES) {
         size_t i = (size_t)(doc_get(docs.p + at) - p->first);
         p->state[i] |= DOC_FOUND;
-        count(&r->rates->dump[dump_rank(&finder, le64_get(dump.p + 8 * i))].n_exact);
+        count(&r->rates->dump[dump_rank(r, le64_get(dump.p + 8 * i))].n_exact);
     }
     return rc;
 }
@@ -137,7 +142,6 @@ static ErrCode count_exact(Run *r, Err *err)
 static ErrCode send_member_part(void *ctx, SignPart *p, int lane, Err *err)
 {
     const Run *r = ctx;
-    DumpFinder finder = r->finder;
     Span dump, sketch, labels;
     ErrCode rc;
 
@@ -149,7 +153,7 @@ static ErrCode send_member_part(void *ctx, SignPart *p, int lane, Err *err)
         uint64_t doc = doc_get(labels.p + at), label = doc_get(labels.p + at + DOC_BYTES);
         size_t i = (size_t)(doc - p->first);
         exchange_key_u64(key, mix64(label), label);
-        place_put(member, dump_rank(&finder, le64_get(dump.p + 8 * i)), doc);
+        place_put(member, dump_rank(r, le64_get(dump.p + 8 * i)), doc);
         memcpy(member + PLACE_BYTES, sketch.p + SKETCH_BINS * i, SKETCH_BINS);
         rc = pass_put(r->p, lane, key, member, sizeof member, err);
     }
@@ -254,18 +258,44 @@ static ErrCode sum_over_ranks(const Run *r, Err *err)
     return rc;
 }
 
-static ErrCode run_steps(Run *r, const DatasetSet *in, bool oldest_first, Err *err)
+static ErrCode list_dumps(Run *r, Err *err)
 {
-    ErrCode rc = dumps_find(&r->t, in, oldest_first, r->rates, err);
+    const DumpNames *names = &r->t.dumps;
+    Rates *rates = r->rates;
 
-    if (rc) return rc;
-    r->by_hash = calloc(r->rates->n + (size_t)1, sizeof *r->by_hash);
-    rc = par_agree(r->t.par, r->by_hash ? ERR_OK : err_nomem(err, "a list of dumps"), err);
-    if (rc) return rc;
-    r->finder = dumpfinder(r->rates, r->by_hash);
-    rc = count_exact(r, err);
+    if (names->too_many)
+        return err_set(err, ERR_LIMIT, "the documents name more than %d dumps, or one by more than %d bytes",
+                       DUMPS_MAX, DUMPS_MAX_NAME);
+    rates->n = names->n + 1;
+    rates->dump = calloc(rates->n, sizeof *rates->dump);
+    if (!rates->dump) return err_nomem(err, "a list of dumps");
+    for (uint32_t i = 0; i < names->n; i++) {
+        Span *name = &rates->dump[r->oldest_first ? i + 1 : names->n - 1 - i].name;
+        *name = arena_copy(&rates->arena, names->name[i]);
+        if (!name->p) return err_nomem(err, "a list of dumps");
+    }
+    return ERR_OK;
+}
+
+/* Dumps of which the inputs show nothing: that of documents without one, mostly. */
+static void drop_empty(Rates *rates)
+{
+    uint32_t kept = 0;
+
+    for (uint32_t i = 0; i < rates->n; i++)
+        if (rates->dump[i].n_docs) rates->dump[kept++] = rates->dump[i];
+    rates->n = kept;
+}
+
+static ErrCode run_steps(Run *r, Err *err)
+{
+    ErrCode rc = par_agree(r->t.par, list_dumps(r, err), err);
+
+    if (rc == ERR_OK) rc = count_exact(r, err);
     if (rc == ERR_OK && !r->t.params->exact_only) rc = count_near(r, err);
-    return rc ? rc : sum_over_ranks(r, err);
+    if (rc == ERR_OK) rc = sum_over_ranks(r, err);
+    if (rc == ERR_OK) drop_empty(r->rates);
+    return rc;
 }
 
 /* The steps belong to these signatures, this order and this bar. */
@@ -301,7 +331,7 @@ ErrCode rates_run(const DedupParams *params, const DatasetSet *in, const char *d
                          .passes_dir = passes,
                          .scratch = common->scratch ? common->scratch : dir,
                          .memory = common_memory(common, par)};
-    Run r = {.rates = out, .micro = (uint32_t)lround(params->verify * 1e6)};
+    Run r = {.rates = out, .oldest_first = oldest_first, .micro = (uint32_t)lround(params->verify * 1e6)};
     StageTotals totals = {0};
     int a = snprintf(sign, sizeof sign, "%s/sign", dir), b = snprintf(passes, sizeof passes, "%s/rates", dir);
     ErrCode rc = dedup_check(params, err);
@@ -315,11 +345,10 @@ ErrCode rates_run(const DedupParams *params, const DatasetSet *in, const char *d
     if (rc == ERR_OK) rc = start_steps(passes, par, err);
     if (rc == ERR_OK) rc = doctable_open(&r.t, &global, in, &spec, par, err);
     if (rc == ERR_OK) {
-        rc = run_steps(&r, in, oldest_first, err);
+        rc = run_steps(&r, err);
         doctable_clear(&r.t);
     }
     if (rc == ERR_OK) rc = start_steps(passes, par, err);
-    free(r.by_hash);
     if (rc) rates_clear(out);
     return rc;
 }

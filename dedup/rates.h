@@ -14,11 +14,8 @@
 
 #include "dedup/dedup.h"
 
-enum { RATES_MAX_DUMPS = 1 << 16 }; /* distinct names: more are none of dumps */
-
 typedef struct {
-    Span name; /* empty: documents that name no dump */
-    uint64_t hash;
+    Span name;                        /* empty: documents that name no dump */
     uint64_t n_docs, n_exact, n_near; /* of this dump; dropped as duplicates of it or of dumps before it */
 } RatesDump;
 typedef struct {
@@ -29,7 +26,7 @@ typedef struct {
 void rates_clear(Rates *r);
 
 /* Signs `in` into DIR/sign, where the signatures of a dedup of the same inputs serve too, and counts; steps under way lie in
- * DIR/rates. Collective. Of params `keep` and `scope` play no part. ERR_LIMIT: more than RATES_MAX_DUMPS dumps. */
+ * DIR/rates. Collective. Of params `keep` and `scope` play no part. ERR_LIMIT: more than DUMPS_MAX dumps (dedup/dumpnames.h), or longer names. */
 MUST_USE ErrCode rates_run(const DedupParams *params, const DatasetSet *in, const char *dir, bool oldest_first,
                            const CommonOptions *common, const Par *par, Rates *out, Err *err);
 
