@@ -299,7 +299,7 @@ static void steps_clear(Steps *s)
     pass_close(s->written);
 }
 
-static ErrCode run_steps(DocTable *t, const ClusterSpec *spec, Steps *s, Err *err)
+static ErrCode run_steps(DocTable *t, const DatasetSet *in, const ClusterSpec *spec, Steps *s, Err *err)
 {
     Writer w = {.t = t, .dir = spec->dir};
     ErrCode rc = spec->index ? index_find(t, spec->index, &s->indexed, &s->match, err) : ERR_OK;
@@ -308,7 +308,7 @@ static ErrCode run_steps(DocTable *t, const ClusterSpec *spec, Steps *s, Err *er
     if (rc == ERR_OK && t->params->url) rc = url_find(t, &s->url, err);
     if (rc == ERR_OK && !t->params->exact_only) {
         rc = bands_join(t, &s->components, err);
-        if (rc == ERR_OK) rc = verify_components(t, s->components, &s->near, err);
+        if (rc == ERR_OK) rc = near_find(t, in, s->components, &s->near, err);
     }
     if (rc == ERR_OK) rc = verdicts_find(t, s->exact, s->url, s->near, &s->verdicts, err);
     if (rc == ERR_OK) rc = sizes_count(t, s->verdicts, &s->sizes, err);
@@ -339,7 +339,7 @@ ErrCode cluster_run(const DedupParams *params, const DatasetSet *in, const Clust
     ErrCode rc = doctable_open(&t, params, in, &spec->table, par, err);
 
     if (rc) return rc;
-    rc = run_steps(&t, spec, &s, err);
+    rc = run_steps(&t, in, spec, &s, err);
     if (rc == ERR_OK) rc = finish(&t, spec->dir, &s, err);
     if (rc == ERR_OK)
         log_info("dedup: %" PRIu64 " documents clustered in %.1f s, peak %.0f MB", t.n, clock_seconds() - began,

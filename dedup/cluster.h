@@ -4,7 +4,8 @@
  *   exact        text key -> verdicts                    exact-docs   the same by duplicate
  *   url          URL key -> verdicts                     url-docs     the same by duplicate
  *   band_NNN     band key -> edges                       components   (document, label) by document
- *   verify       label -> verdicts                       resolve_N    verdicts with their keepers after later steps
+ *   verify       label -> verdicts                       borderline   (document, pair, side) by document
+ *   settled      pair -> verdicts                        resolve_N    verdicts with their keepers after later steps
  *   verdicts     the last of these by duplicate          sizes        (keeper, others) by keeper
  *   places       keeper's dumps and hosts                spread       the same by keeper
  *   written      the totals, when all files of the result are there
@@ -32,6 +33,7 @@ enum { CLUSTERS_JSON_MAX = 4 << 20 };                /* names of dumps are most 
 enum {
     PAIR_BYTES = 2 * DOC_BYTES,        /* two documents */
     VERDICT_BYTES = 2 * REF_BYTES + 1, /* a duplicate, its keeper, why: CLUSTER_EXACT … */
+    LINK_BORDERLINE = 0x40,            /* added to why: the sketch cannot tell */
     LINK_SAME_DUMP = 0x80,      /* added to why: the keeper is the first of the duplicate's dump, kept or not */
     SIZE_BYTES = DOC_BYTES + 4, /* a keeper, how many others it stands for */
     SPREAD_BYTES = DOC_BYTES + 4 + 4 + 2 + 2 /* a keeper of several: distinct dumps, hosts, first and last dump */
@@ -44,8 +46,16 @@ MUST_USE ErrCode exact_find(DocTable *t, Pass **out, Err *err);
 MUST_USE ErrCode url_find(DocTable *t, Pass **out, Err *err);
 /* Documents that share a band are joined, band by band: (document, label) of all in components of several. */
 MUST_USE ErrCode bands_join(const DocTable *t, Pass **out, Err *err);
-/* Goes through every component in keep order. */
-MUST_USE ErrCode verify_components(const DocTable *t, const Pass *components, Pass **out, Err *err);
+/* Near duplicates, in two rounds of two steps. Verify goes through every component in keep order: a document is near one kept before it, or may
+ * be (LINK_BORDERLINE). Then the texts are read again where the sketch cannot tell, and the Jaccard similarity of all shingles decides.
+ * Documents it keeps so are listed as CLUSTER_KEPT, and are compared among themselves in the second round: `settled`, `before` are
+ * the first round's end, NULL in the first. The second's end is all near duplicates. */
+MUST_USE ErrCode verify_components(const DocTable *t, const Pass *components, const Pass *settled, Pass **out,
+                                   Err *err);
+MUST_USE ErrCode borderline_settle(const DocTable *t, const DatasetSet *in, const Pass *found, const Pass *before,
+                                   Pass **out, Err *err);
+/* Both rounds. */
+MUST_USE ErrCode near_find(const DocTable *t, const DatasetSet *in, const Pass *components, Pass **out, Err *err);
 /* All dropped documents, by number. Of the steps url and near may be NULL: not taken. */
 MUST_USE ErrCode verdicts_find(const DocTable *t, const Pass *exact, const Pass *url, const Pass *near, Pass **out,
                                Err *err);

@@ -38,14 +38,14 @@ static Case case_new(Corpus c)
     CommonOptions common = {.memory = 1 << 30};
     Par par = par_alone(2);
     DatasetSet *set;
-    uint32_t leaders;
+    SlowCounts counts;
     Err err;
 
     write_corpus(&t.c, t.in);
     CHECK_OK(datasetset_open(&set, &t.in, 1, &err), &err);
     CHECK_OK(dedup_run(&params, set, t.out, &common, &par, NULL, NULL, &err), &err);
     datasetset_close(set);
-    slow_dedup(&t.c, &params, t.verdict, t.keeper, &leaders);
+    slow_dedup(&t.c, &params, t.verdict, t.keeper, &counts);
     return t;
 }
 

@@ -14,10 +14,11 @@
  * documents whose shingle sets have Jaccard similarity s share a band with chance 1 - (1 - s^rows)^bands. Documents that
  * share bands, directly or over others, form a component. A band that met is a biased witness, and components chain, so
  * every member is verified by an independent sketch (one-permutation hashing, Li, Owen & Zhang 2012; 128 bins of 8 bits):
- * going through a component in keep order, a document whose estimated similarity with a document kept before it reaches
- * `verify` is dropped as that one's duplicate, another is kept itself. A component compares with at most
- * DEDUP_MAX_LEADERS kept documents, so the work stays linear; beyond them, documents like none of them are kept.
- * (Clustering the failures among themselves, the simpler rule, keeps fewer promises: what fails twice stays unexamined.)
+ * going through a component in keep order, a document whose estimated similarity with a document kept before it is above
+ * `verify` by three of the estimate's standard deviations is dropped as that one's duplicate. One that is within three of it, above or below,
+ * goes to the likeliest of those kept, and their texts are read again: the Jaccard similarity of all shingles decides. Documents
+ * kept by that second look are compared once more, among themselves. A component compares with at most DEDUP_MAX_LEADERS kept
+ * documents, so the work stays linear; beyond them, documents like none of them are kept.
  *
  * Keep order (dedup/keep.h) is total and ends in the order of input. A document of fewer key tokens than a shingle is compared exactly
  * only. The result is a function of inputs and params: not of threads, ranks, memory or the order inputs are named in.

@@ -104,7 +104,7 @@ int dedup_verb(int argc, char **argv)
         OPT_FLAG('a', "aggressive", &o.aggressive, "20 bands of 8 rows"),
         OPT_U32('w', "shingle", &o.params.shingle, "N", "words a shingle"),
         OPT_U64('s', "seed", &o.params.seed, "N", "hash family"),
-        OPT_F64(0, "verify", &o.params.verify, "X", "estimated similarity from which a document is dropped"),
+        OPT_F64(0, "verify", &o.params.verify, "X", "similarity from which a document is dropped"),
         OPT_FLAG(0, "exact-only", &o.params.exact_only, "drop equal texts only"),
         OPT_FLAG(0, "url", &o.params.url, "documents of one URL are duplicates, too"),
         OPT_STR(0, "keep", &o.params.keep, "LIST",

@@ -2,6 +2,7 @@
 
 #include "core/hash.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 #if defined(__x86_64__) && defined(__GNUC__)
@@ -161,6 +162,16 @@ uint32_t sketch_matches(const uint8_t a[SKETCH_BINS], const uint8_t b[SKETCH_BIN
     }
     *n = used;
     return equal;
+}
+
+int32_t sketch_estimate(const uint8_t a[SKETCH_BINS], const uint8_t b[SKETCH_BINS], uint32_t micro, uint32_t *margin)
+{
+    uint32_t n, m = sketch_matches(a, b, &n);
+
+    *margin = 0;
+    if (n == 0) return -1;
+    *margin = (uint32_t)(3 * sqrt((double)micro * (double)(1000000 - micro) / n));
+    return 255 * m < n ? 0 : (int32_t)((255 * (uint64_t)m - n) * 1000000 / (254 * (uint64_t)n));
 }
 
 bool sketch_near(const uint8_t a[SKETCH_BINS], const uint8_t b[SKETCH_BINS], uint32_t micro)

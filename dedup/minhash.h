@@ -37,5 +37,8 @@ void sketch_make(const uint64_t *shingles, size_t n, uint64_t seed, uint8_t sket
 uint32_t sketch_matches(const uint8_t a[SKETCH_BINS], const uint8_t b[SKETCH_BINS], uint32_t *n);
 /* Whether the estimate reaches micro / 1e6. False for two empty sketches. */
 bool sketch_near(const uint8_t a[SKETCH_BINS], const uint8_t b[SKETCH_BINS], uint32_t micro);
+/* The estimate in millionths, rounded down, 0 where it is below; *margin is three standard deviations of it where the truth is
+ * micro: sqrt(J (1 - J) / n) is one. -1 for two empty sketches. */
+int32_t sketch_estimate(const uint8_t a[SKETCH_BINS], const uint8_t b[SKETCH_BINS], uint32_t micro, uint32_t *margin);
 
 #endif

@@ -118,7 +118,7 @@ TEST(minhash_kernels_agree_with_the_definition)
     free(x);
 }
 
-static double sketch_estimate(const Pair *p, uint64_t seed)
+static double estimate_by_sketch(const Pair *p, uint64_t seed)
 {
     uint8_t a[SKETCH_BINS], b[SKETCH_BINS];
     uint32_t n;
@@ -140,7 +140,7 @@ TEST(sketch_estimates_jaccard)
         double sum = 0, j = (double)shape[s][0] / (double)all, bins = all > 256 ? 110 : (double)all / 2;
         for (uint64_t seed = 0; seed < 40; seed++) {
             Pair p = make_pair(shape[s][0], shape[s][1], seed + 100);
-            sum += sketch_estimate(&p, seed);
+            sum += estimate_by_sketch(&p, seed);
             pair_free(&p);
         }
         CHECK(fabs(sum / 40 - j) <= 4 * sqrt(j * (1 - j) / bins / 40));
@@ -150,9 +150,10 @@ TEST(sketch_estimates_jaccard)
 TEST(sketch_decides_by_integers)
 {
     uint8_t a[SKETCH_BINS] = {0}, b[SKETCH_BINS] = {0};
-    uint32_t n;
+    uint32_t n, margin;
 
     CHECK(!sketch_near(a, b, 0)); /* nothing is like nothing */
+    CHECK_INT(-1, sketch_estimate(a, b, 700000, &margin));
     for (int i = 0; i < 100; i++) a[i] = b[i] = (uint8_t)(i + 1);
     CHECK_INT(100, sketch_matches(a, b, &n));
     CHECK_INT(100, n);
@@ -161,6 +162,10 @@ TEST(sketch_decides_by_integers)
     CHECK_INT(70, sketch_matches(a, b, &n));
     CHECK(sketch_near(a, b, 698818));
     CHECK(!sketch_near(a, b, 698820));
+    CHECK_INT(698818, sketch_estimate(a, b, 700000, &margin));
+    CHECK_INT(137477, margin); /* 3 sqrt(.7 * .3 / 100) */
+    CHECK_INT(1000000, sketch_estimate(a, a, 1000000, &margin));
+    CHECK_INT(0, margin);
     for (int i = 100; i < 110; i++) b[i] = 9; /* bins used by one count against: 70 of 110 */
     CHECK_INT(70, sketch_matches(a, b, &n));
     CHECK_INT(110, n);

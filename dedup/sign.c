@@ -67,6 +67,13 @@ static ErrCode make_shingles(Signature *s, size_t len, Err *err)
     return ERR_OK;
 }
 
+ErrCode signature_shingles(Signature *s, uint32_t len, Span text, Err *err)
+{
+    if (s->key.cap > SIGN_KEEP) signature_clear(s);
+    ErrCode rc = textkey_split(&s->key, text, err);
+    return rc ? rc : make_shingles(s, len, err);
+}
+
 ErrCode signature_make(Signature *s, const DedupParams *params, const MinHash *minhash, Span text, Err *err)
 {
     ErrCode rc;

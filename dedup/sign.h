@@ -55,6 +55,8 @@ typedef struct {
     uint8_t sketch[SKETCH_BINS];
 } Signature;
 void signature_clear(Signature *s);
+/* Splits the text and fills `shingle` alone. */
+MUST_USE ErrCode signature_shingles(Signature *s, uint32_t len, Span text, Err *err);
 /* Without a MinHash only `key` and `exact` are made. */
 MUST_USE ErrCode signature_make(Signature *s, const DedupParams *params, const MinHash *minhash, Span text, Err *err);
 

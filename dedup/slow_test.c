@@ -80,7 +80,7 @@ typedef struct {
     uint32_t *link;  /* the one it was dropped for; itself: not dropped */
     uint8_t *why;    /* in which step, 0: in none */
     bool *same_dump; /* it has the fate of the one in its dump that it was dropped for */
-    uint32_t most_leaders;
+    SlowCounts n;
 } Slow;
 
 static bool same_text(const Slow *s, uint32_t a, uint32_t b)
@@ -131,29 +131,76 @@ static void slow_components(Slow *s) /* labels spread */
     }
 }
 
-/* Each against those kept before it in its component; some are kept without being compared with. */
-static void slow_near(Slow *s)
+static bool has_shingle(const Signature *s, uint64_t shingle, size_t below)
 {
-    bool *leader = calloc(s->c->n + 1, 1), *left = calloc(s->c->n + 1, 1);
+    for (size_t i = 0; i < below; i++)
+        if (s->shingle[i] == shingle) return true;
+    return false;
+}
 
-    for (uint32_t i = 0; i < s->c->n; i++) left[i] = takes_part(s, i);
+static double slow_jaccard(const Signature *a, const Signature *b)
+{
+    double common = 0, all = 0;
+
+    for (size_t i = 0; i < a->n_shingles; i++) {
+        if (has_shingle(a, a->shingle[i], i)) continue;
+        all++;
+        common += has_shingle(b, a->shingle[i], b->n_shingles);
+    }
+    for (size_t i = 0; i < b->n_shingles; i++)
+        all += !has_shingle(b, b->shingle[i], i) && !has_shingle(a, b->shingle[i], a->n_shingles);
+    return common / all;
+}
+
+/* Each against those kept before it in its component; some are kept without being compared with. */
+static void slow_round(Slow *s, bool *left)
+{
+    bool *leader = calloc(s->c->n + 1, 1), *unsure = calloc(s->c->n + 1, 1);
+    const uint32_t micro = (uint32_t)(s->p->verify * 1e6 + 0.5);
+
     for (uint32_t i = 0; i < s->c->n; i++) {
-        uint32_t doc = s->order[i], n_leaders = 0;
+        uint32_t doc = s->order[i], n_leaders = 0, margin;
+        int32_t best = -1;
         if (!left[doc]) continue;
         for (uint32_t k = 0; k < i && !s->why[doc]; k++) {
             uint32_t other = s->order[k];
             if (!leader[other] || s->label[other] != s->label[doc]) continue;
             n_leaders += s->p->window < 2 || one_dump(s->c, doc, other);
             if (!slow_in_reach(s->c, s->p, doc, other)) continue;
-            if (!sketch_near(s->sign[other].sketch, s->sign[doc].sketch, (uint32_t)(s->p->verify * 1e6 + 0.5)))
-                continue;
+            int32_t e = sketch_estimate(s->sign[other].sketch, s->sign[doc].sketch, micro, &margin);
+            if (e < (int32_t)micro - (int32_t)margin) continue;
+            bool sure = e >= (int32_t)(micro + margin);
+            if (!sure && e <= best) continue;
+            best = e;
             s->link[doc] = other;
-            s->why[doc] = CLUSTER_NEAR;
+            s->why[doc] = sure ? CLUSTER_NEAR : 0;
+            unsure[doc] = !sure;
         }
+        if (unsure[doc]) s->why[doc] = CLUSTER_NEAR;
         leader[doc] = !s->why[doc] && n_leaders < DEDUP_MAX_LEADERS;
-        if (n_leaders > s->most_leaders) s->most_leaders = n_leaders;
+        if (n_leaders > s->n.most_leaders) s->n.most_leaders = n_leaders;
+    }
+    for (uint32_t i = 0; i < s->c->n; i++) {
+        left[i] = false;
+        if (!unsure[i]) continue;
+        s->n.n_unsure++;
+        if (slow_jaccard(&s->sign[i], &s->sign[s->link[i]]) >= (double)micro / 1e6) continue;
+        s->why[i] = 0;
+        s->link[i] = i;
+        left[i] = true;
+        s->n.n_refuted++;
     }
     free(leader);
+    free(unsure);
+}
+
+static void slow_near(Slow *s)
+{
+    bool *left = calloc(s->c->n + 1, 1);
+
+    for (uint32_t i = 0; i < s->c->n; i++) left[i] = takes_part(s, i);
+    slow_round(s, left);
+    slow_round(s, left); /* those that were kept on a second look, among themselves */
     free(left);
 }
 
@@ -164,7 +211,7 @@ static uint32_t slow_keeper(const Slow *s, uint32_t doc)
     return s->same_dump[doc] || slow_in_reach(s->c, s->p, doc, keeper) ? keeper : doc;
 }
 
-void slow_dedup(const Corpus *c, const DedupParams *p, uint8_t *verdict, uint32_t *keeper, uint32_t *most_leaders)
+void slow_dedup(const Corpus *c, const DedupParams *p, uint8_t *verdict, uint32_t *keeper, SlowCounts *counts)
 {
     Slow s = {.c = c,
               .p = p,
@@ -191,7 +238,7 @@ void slow_dedup(const Corpus *c, const DedupParams *p, uint8_t *verdict, uint32_
         keeper[i] = slow_keeper(&s, i);
         verdict[i] = keeper[i] == i ? 0 : s.why[i];
     }
-    *most_leaders = s.most_leaders;
+    *counts = s.n;
     for (uint32_t i = 0; i < c->n; i++) signature_clear(&s.sign[i]);
     free(s.sign);
     free(s.label);

@@ -4,8 +4,12 @@
 
 #include "dedup/made_test.h"
 
-/* verdict and keeper of every document. *most_leaders: kept documents one was compared with. */
-void slow_dedup(const Corpus *c, const DedupParams *p, uint8_t *verdict, uint32_t *keeper, uint32_t *most_leaders);
+typedef struct {
+    uint32_t most_leaders;        /* kept documents that one was compared with */
+    uint32_t n_unsure, n_refuted; /* whose shingles were compared; that were kept then */
+} SlowCounts;
+/* verdict and keeper of every document. */
+void slow_dedup(const Corpus *c, const DedupParams *p, uint8_t *verdict, uint32_t *keeper, SlowCounts *counts);
 /* Whether the one may be dropped for the other. */
 bool slow_in_reach(const Corpus *c, const DedupParams *p, uint32_t a, uint32_t b);
 
