@@ -418,7 +418,7 @@ TEST(dedup_of_bad_texts_equals_all_pairs)
     const char *in = check_tmpdir();
     char *marks = malloc(LONG + 1), *same = malloc(LONG + 1), *han = malloc(LONG + 3);
     DedupParams p = DEDUP_PARAMS_DEFAULT;
-    uint32_t leaders;
+    SlowCounts counts;
 
     for (int i = 0; i < LONG; i++) marks[i] = "!?.,;-"[mix64((uint64_t)i) % 6], same[i] = i % 2 ? ' ' : 'a';
     for (int i = 0; i + 3 <= LONG; i += 3) memcpy(han + i, "\xe7\x9a\x84", 4);
@@ -435,11 +435,11 @@ TEST(dedup_of_bad_texts_equals_all_pairs)
     corpus_add(&c, "a b c e", 1, 1); /* near "a b c d", but too short to tell */
     corpus_add(&c, "a b c d e f", 1, 1);
     write_corpus(&c, in);
-    DedupTotals n = compare_with_slow(&c, &p, in, 2, 1 << 30, &leaders);
+    DedupTotals n = compare_with_slow(&c, &p, in, 2, 1 << 30, &counts);
     CHECK_INT(13, n.n_exact); /* one of each pair, and 1 is 0 to the text key */
     CHECK_INT(10, n.n_short); /* all kept ones but three */
     p.exact_only = true;
-    compare_with_slow(&c, &p, in, 1, 1 << 30, &leaders);
+    compare_with_slow(&c, &p, in, 1, 1 << 30, &counts);
     free(marks);
     free(same);
     free(han);

@@ -7,15 +7,16 @@ BIN=$(CDPATH='' cd -- "$1" && pwd)
 cd "$tmp"
 dumps=10
 
-# Pages of 60 words over ten dumps: some again as they were, some in other case, some with one to three words changed, some new.
+# Pages of 300 words over ten dumps: some again as they were, some in other case, some with one to three words changed, some new; so
+# what is alike is so alike that the sketch alone, by which an index is asked, says what the texts say.
 awk -v dumps=$dumps 'BEGIN {
     srand(7)
     for (d = 1; d <= dumps; d++) for (i = 0; i < 60; i++) {
         page = int(rand() * 90); text = ""
         n = rand() < 0.4 ? 1 + int(rand() * 3) : 0
-        for (e = 1; e <= 3; e++) edit[e] = e <= n ? int(rand() * 60) : -1
-        for (w = 0; w < 60; w++)
-            text = text (w ? " " : "") (w == edit[1] || w == edit[2] || w == edit[3] ? "new" letters(int(rand() * 9) + 1) "x" letters(d) : "w" letters(page * 61 + w))
+        for (e = 1; e <= 3; e++) edit[e] = e <= n ? int(rand() * 300) : -1
+        for (w = 0; w < 300; w++)
+            text = text (w ? " " : "") (w == edit[1] || w == edit[2] || w == edit[3] ? "new" letters(int(rand() * 9) + 1) "x" letters(d) : "w" letters(page * 301 + w))
         if (rand() < 0.2) text = toupper(text)
         if (i % 20 == 0) text = "short " letters(page)
         printf "{\"id\":\"%d\",\"text\":\"%s\",\"url\":\"http://page%d.test/\"}\n", i, text, page >sprintf("d%02d.jsonl", d)
