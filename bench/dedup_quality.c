@@ -3,7 +3,8 @@
  *   dedup_quality DATASET [DEDUP_DIR [SEEDS [BANDS ROWS]]]
  * DATASET is one written dataset, DEDUP_DIR what `tamis dedup` made of it. Prints
  *   candidates  of the pairs in each bin of Jaccard similarity, the share that meets in a band: in theory, 1 - (1 - s^rows)^bands over
- *               the same pairs, and measured, mean and 95 % interval over SEEDS (20) families of hashes
+ *               the same pairs, and measured, mean and 95 % interval over SEEDS (20) families of hashes (where all or none met, give or
+ *               take three pairs)
  *   removed     of the documents dropped as near duplicates, how many have less than .7 and .5 in common with the one kept for them
  *   missed      of the pairs in each bin, the share of which both documents were kept
  * Pairs of .5 and more are found by prefix filtering (Bayardo, Ma & Srikant 2007), which misses none; equal sets of shingles are a bin of
@@ -218,7 +219,7 @@ static ErrCode print_candidates(const Quality *q, int seeds, Err *err)
         double mean = sum / seeds, half = 2.09 * sqrt(fmax(0, squares / seeds - mean * mean) / (seeds - 1)),
                want = theory[bin] / (double)n[bin];
         printf("| %s | %" PRIu64 " | %.4f | %.4f | %.4f - %.4f | %s |\n", bin_names[bin], n[bin], want, mean,
-               mean - half, mean + half, fabs(want - mean) <= half + 1e-9 ? "yes" : "no");
+               mean - half, mean + half, fabs(want - mean) <= half + 3 / ((double)n[bin] * seeds) ? "yes" : "no");
     }
     return ERR_OK;
 }
