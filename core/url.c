@@ -120,7 +120,7 @@ static void put_rest(Buf *out, Span rest)
             i += 2;
         }
         if (lo < 0 && c == '\\' && !query) c = '/';
-        if (is_unreserved(c) || (lo < 0 && c > 32 && c < 127))
+        if (is_unreserved(c) || (lo < 0 && c > 32 && c < 127 && c != '%'))
             buf_putc(out, c);
         else
             put_encoded(out, c);

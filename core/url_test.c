@@ -92,7 +92,8 @@ TEST(url_key_of_known_urls)
         {"http://example.org:443/", "//example.org:443/"},
         {"http://example.org:8080?a=1", "//example.org:8080/?a=1"},
         {"http://[2001:DB8::1]:80/x", "//[2001:db8::1]/x"},
-        {"http://a.b/%7Euser/%e4%bd%a0%2f\xe4\xbd\xa0 x%", "//a.b/~user/%E4%BD%A0%2F%E4%BD%A0%20x%"},
+        {"http://a.b/%7Euser/%e4%bd%a0%2f\xe4\xbd\xa0 x%", "//a.b/~user/%E4%BD%A0%2F%E4%BD%A0%20x%25"},
+        {"http://a.b/%%41b", "//a.b/%25Ab"}, /* not %AB, which would be another key when read again */
         {"http://a.b/Path/./x//y", "//a.b/Path/./x//y"},
         {"http://a.b\\c\\d?e\\f", "//a.b/c/d?e\\f"},
         {"http://a.b/?utm_source=x&UTM_Medium=y", "//a.b/"},
