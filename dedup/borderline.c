@@ -50,25 +50,6 @@ static ErrCode send_all_wanted(void *ctx, Pass *p, Err *err)
     return results_each(s->found, send_wanted, s, err);
 }
 
-static ErrCode list_wanted(void *ctx, int thread, uint32_t partition, ExchangeGroups *g, ResultsOut *out, Err *err)
-{
-    uint8_t key[EXCHANGE_KEY], record[WANTED_BYTES];
-    Span value;
-    bool end;
-    ErrCode rc;
-
-    (void)ctx, (void)thread, (void)partition;
-    while ((rc = exchange_next_group(g, key, &end, err)) == ERR_OK && !end) {
-        memcpy(record, key + 8, DOC_BYTES);
-        while ((rc = exchange_next_value(g, &value, &end, err)) == ERR_OK && !end) {
-            memcpy(record + DOC_BYTES, value.p, DOC_BYTES + 1);
-            if ((rc = resultsout_put(out, record, err)) != ERR_OK) return rc;
-        }
-        if (rc) return rc;
-    }
-    return rc;
-}
-
 /* --- their shingles, and what is to be settled, by pair. A value begins with what it is: the keeper, the two dumps and why, or a
  * shingle and its side, so that equal shingles of both sides are neighbours. */
 
@@ -234,7 +215,7 @@ ErrCode borderline_settle(const DocTable *t, const DatasetSet *in, const Pass *f
     ErrCode rc = doctable_step(t, &list, &wanted, err);
 
     if (rc) return rc;
-    rc = pass_run(wanted, send_all_wanted, list_wanted, &s, err);
+    rc = pass_run(wanted, send_all_wanted, list_all_by_doc, &s, err);
     s.wanted = pass_results(wanted);
     if (rc == ERR_OK && (rc = doctable_step(t, &last, out, err)) == ERR_OK)
         rc = pass_run(*out, send_pairs, settle, &s, err);

@@ -18,6 +18,25 @@ ErrCode list_by_doc(void *ctx, int thread, uint32_t partition, ExchangeGroups *g
     return rc;
 }
 
+ErrCode list_all_by_doc(void *ctx, int thread, uint32_t partition, ExchangeGroups *g, ResultsOut *out, Err *err)
+{
+    uint8_t key[EXCHANGE_KEY], record[RECORD_MAX];
+    Span value;
+    bool end;
+    ErrCode rc;
+
+    (void)ctx, (void)thread, (void)partition;
+    while ((rc = exchange_next_group(g, key, &end, err)) == ERR_OK && !end) {
+        memcpy(record, key + 8, DOC_BYTES);
+        while ((rc = exchange_next_value(g, &value, &end, err)) == ERR_OK && !end) {
+            memcpy(record + DOC_BYTES, value.p, value.n);
+            if ((rc = resultsout_put(out, record, err)) != ERR_OK) return rc;
+        }
+        if (rc) return rc;
+    }
+    return rc;
+}
+
 typedef struct {
     const DocTable *t;
     const Results *from;
@@ -47,9 +66,9 @@ static ErrCode send_all(void *ctx, Pass *p, Err *err)
     return results_each(s->from, send_records, s, err);
 }
 
-ErrCode sort_by_doc(const DocTable *t, const Results *from, uint32_t width, Pass *p, Err *err)
+ErrCode sort_by_doc(const DocTable *t, const Results *from, uint32_t width, PassReceive receive, Pass *p, Err *err)
 {
     Sort s = {t, from, p, width};
 
-    return pass_run(p, send_all, list_by_doc, &s, err);
+    return pass_run(p, send_all, receive, &s, err);
 }

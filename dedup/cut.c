@@ -164,54 +164,6 @@ ErrCode cut_put(CutScratch *w, Pass *p, Hash128 key, uint64_t number, uint32_t a
     return pass_put(p, w->lane, k, place, sizeof place, err);
 }
 
-typedef struct {
-    const CutTable *t;
-    const Results *from;
-    Pass *p;
-    uint32_t width;
-} Sort;
-
-static ErrCode send_records(void *ctx, int lane, uint32_t partition, Span records, Err *err)
-{
-    const Sort *s = ctx;
-    uint8_t key[EXCHANGE_KEY];
-    ErrCode rc = ERR_OK;
-
-    (void)partition;
-    for (size_t at = 0; at < records.n && rc == ERR_OK; at += s->width) {
-        doc_key(&s->t->docs, doc_get(records.p + at), key);
-        rc = pass_put(s->p, lane, key, records.p + at + DOC_BYTES, s->width - DOC_BYTES, err);
-    }
-    return rc;
-}
-
-static ErrCode send_all(void *ctx, Pass *p, Err *err)
-{
-    Sort *s = ctx;
-
-    s->p = p;
-    return results_each(s->from, send_records, s, err);
-}
-
-ErrCode cut_list(void *ctx, int thread, uint32_t partition, ExchangeGroups *g, ResultsOut *out, Err *err)
-{
-    uint8_t key[EXCHANGE_KEY], record[RECORD_MAX];
-    Span value;
-    bool end;
-    ErrCode rc;
-
-    (void)ctx, (void)thread, (void)partition;
-    while ((rc = exchange_next_group(g, key, &end, err)) == ERR_OK && !end) {
-        memcpy(record, key + 8, DOC_BYTES);
-        while ((rc = exchange_next_value(g, &value, &end, err)) == ERR_OK && !end) {
-            memcpy(record + DOC_BYTES, value.p, value.n);
-            if ((rc = resultsout_put(out, record, err)) != ERR_OK) return rc;
-        }
-        if (rc) return rc;
-    }
-    return rc;
-}
-
 static ErrCode put_range(ResultsOut *out, const uint8_t *doc, UnitRange r, Err *err)
 {
     uint8_t record[DOC_BYTES + 2 * AT_BYTES];
@@ -252,8 +204,7 @@ ErrCode cut_sort(const CutTable *t, const char *name, const Results *from, uint3
                  Pass **out, Err *err)
 {
     const StepSpec spec = {.name = name, .value_bytes = width - DOC_BYTES, .result_bytes = width};
-    Sort s = {.t = t, .from = from, .width = width};
     ErrCode rc = doctable_step(&t->docs, &spec, out, err);
 
-    return rc ? rc : pass_run(*out, send_all, receive, &s, err);
+    return rc ? rc : sort_by_doc(&t->docs, from, width, receive, *out, err);
 }

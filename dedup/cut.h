@@ -54,10 +54,9 @@ MUST_USE ErrCode cut_slice(CutScratch *w, const Results *r, uint32_t width, uint
 MUST_USE ErrCode cut_put(CutScratch *w, Pass *p, Hash128 key, uint64_t number, uint32_t at, Err *err);
 
 /* A step whose records of `width` bytes, each beginning with a document, are those of `from` sorted by document and the rest. A
- * receive of cut_list() keeps all of them; cut_merge() takes records of a document and a range and joins ranges that touch. */
+ * receive of list_all_by_doc() keeps all of them; cut_merge() takes records of a document and a range and joins ranges that touch. */
 MUST_USE ErrCode cut_sort(const CutTable *t, const char *name, const Results *from, uint32_t width,
                           PassReceive receive, Pass **out, Err *err);
-ErrCode cut_list(void *ctx, int thread, uint32_t partition, ExchangeGroups *g, ResultsOut *out, Err *err);
 ErrCode cut_merge(void *ctx, int thread, uint32_t partition, ExchangeGroups *g, ResultsOut *out, Err *err);
 
 /* --- the whole */

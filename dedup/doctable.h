@@ -120,8 +120,13 @@ MUST_USE ErrCode doctable_step(const DocTable *t, const StepSpec *spec, Pass **p
 /* A PassReceive for steps under doc_key(): a result is the document and the first of its values, RECORD_MAX bytes at most. */
 enum { RECORD_MAX = 256 };
 MUST_USE ErrCode list_by_doc(void *ctx, int thread, uint32_t partition, ExchangeGroups *g, ResultsOut *out, Err *err);
-/* Runs step p: the results `from`, `width` bytes each and no two of one document, sorted by the document they begin with. */
-MUST_USE ErrCode sort_by_doc(const DocTable *t, const Results *from, uint32_t width, Pass *p, Err *err);
+/* The same with a result for each of its values. */
+MUST_USE ErrCode list_all_by_doc(void *ctx, int thread, uint32_t partition, ExchangeGroups *g, ResultsOut *out,
+                                 Err *err);
+/* Runs step p: the results `from`, `width` bytes each, by the document they begin with, received by one of these (list_by_doc: no two of
+ * one document) or another. */
+MUST_USE ErrCode sort_by_doc(const DocTable *t, const Results *from, uint32_t width, PassReceive receive, Pass *p,
+                             Err *err);
 
 /* For combiners whose values are all the same. */
 void keep_one(uint8_t *acc, const uint8_t *value);

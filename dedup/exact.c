@@ -162,7 +162,7 @@ static ErrCode mark_found(const DocTable *t, const char *name, const Pass *found
     ErrCode rc = doctable_step(t, &spec, &s.p, err);
 
     if (rc) return rc;
-    rc = sort_by_doc(t, pass_results(found), VERDICT_BYTES, s.p, err);
+    rc = sort_by_doc(t, pass_results(found), VERDICT_BYTES, list_by_doc, s.p, err);
     if (rc == ERR_OK) rc = par_agree(t->par, doctable_each_part(t, mark_part, &s, err), err);
     pass_close(s.p);
     return rc;

@@ -298,7 +298,7 @@ static ErrCode find_exact(Step *s, Pass **out, Err *err)
 
     if (rc == ERR_OK) rc = pass_run(met, send_exact, meet_exact, s, err);
     if (rc == ERR_OK) rc = doctable_step(s->t, &sort, out, err);
-    if (rc == ERR_OK) rc = sort_by_doc(s->t, pass_results(met), PAIR_BYTES, *out, err);
+    if (rc == ERR_OK) rc = sort_by_doc(s->t, pass_results(met), PAIR_BYTES, list_by_doc, *out, err);
     if (rc == ERR_OK) {
         s->from = pass_results(*out);
         rc = par_agree(s->t->par, doctable_each_part(s->t, mark_pairs_part, s, err), err);

@@ -161,7 +161,7 @@ static ErrCode find(void *ctx, const CutTable *t, Pass **out, Err *err)
     ErrCode rc = doctable_step(&t->docs, &spec, &units, err);
 
     if (rc == ERR_OK) rc = pass_run(units, send_all, judge_units, &f, err);
-    if (rc == ERR_OK) rc = cut_sort(t, "cuts", pass_results(units), LINE_BYTES, cut_list, out, err);
+    if (rc == ERR_OK) rc = cut_sort(t, "cuts", pass_results(units), LINE_BYTES, list_all_by_doc, out, err);
     pass_close(units);
     return rc;
 }

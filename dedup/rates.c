@@ -129,7 +129,7 @@ static ErrCode count_exact(Run *r, Err *err)
 
     if (rc == ERR_OK) rc = pass_run(met, send_keys, list_later, r, err);
     if (rc == ERR_OK) rc = doctable_step(&r->t, &sort, &sorted, err);
-    if (rc == ERR_OK) rc = sort_by_doc(&r->t, pass_results(met), PAIR_BYTES, sorted, err);
+    if (rc == ERR_OK) rc = sort_by_doc(&r->t, pass_results(met), PAIR_BYTES, list_by_doc, sorted, err);
     r->p = sorted;
     if (rc == ERR_OK) rc = par_agree(r->t.par, doctable_each_part(&r->t, mark_part, r, err), err);
     pass_close(met);

@@ -170,7 +170,7 @@ ErrCode spread_count(const DocTable *t, const Pass *verdicts, const Pass *sizes,
     if (rc || pass_is_done(*out)) return rc;
     if ((rc = doctable_step(t, &count, &counted, err)) != ERR_OK) return rc;
     rc = pass_run(counted, send_places, count_places, &s, err);
-    if (rc == ERR_OK) rc = sort_by_doc(t, pass_results(counted), SPREAD_BYTES, *out, err);
+    if (rc == ERR_OK) rc = sort_by_doc(t, pass_results(counted), SPREAD_BYTES, list_by_doc, *out, err);
     pass_close(counted);
     return rc;
 }

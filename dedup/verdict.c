@@ -155,7 +155,7 @@ ErrCode verdicts_find(const DocTable *t, const Pass *exact, const Pass *url, con
     if (rc || pass_is_done(*out)) return rc;
     if (url) rc = resolve_step(t, url, &c, err);
     if (rc == ERR_OK) rc = resolve_step(t, exact, &c, err);
-    if (rc == ERR_OK) rc = sort_by_doc(t, pass_results(c.last), VERDICT_BYTES, *out, err);
+    if (rc == ERR_OK) rc = sort_by_doc(t, pass_results(c.last), VERDICT_BYTES, list_by_doc, *out, err);
     pass_close(c.own);
     return rc;
 }

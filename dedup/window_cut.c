@@ -263,7 +263,7 @@ static ErrCode find_substrings(void *ctx, const CutTable *t, Pass **out, Err *er
     ErrCode rc = doctable_step(&t->docs, &spec, &grams, err);
 
     if (rc == ERR_OK) rc = pass_run(grams, send_all_grams, judge_grams, &f, err);
-    if (rc == ERR_OK) rc = cut_sort(t, "marks", pass_results(grams), PLACE_BYTES, cut_list, &marks, err);
+    if (rc == ERR_OK) rc = cut_sort(t, "marks", pass_results(grams), PLACE_BYTES, list_all_by_doc, &marks, err);
     if (rc == ERR_OK) {
         f.marks = pass_results(marks);
         rc = find_windows(&f, send_all_marked, out, err);

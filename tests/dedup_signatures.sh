@@ -29,8 +29,8 @@ tamis ingest -q --no-alarm --inputs-per-part 2 -o docs crawl/*.warc.gz 2>warning
 tamis dedup signatures -q -j 1 -o one docs
 tamis dedup signatures -q -j 3 -o three docs
 diff -r one three || fail "three threads write other files"
-if command -v mpirun >/dev/null; then
-    mpirun -n 2 tamis dedup signatures -q -j 1 -o ranks docs
+if tamis --version | grep -q 'MPI [0-9]' && command -v mpirun >/dev/null 2>&1; then
+    ASAN_OPTIONS=detect_leaks=0 mpirun -n 2 tamis dedup signatures -q -j 1 -o ranks docs
     diff -r one ranks || fail "two ranks write other files"
 fi
 [ "$(find one -type f | wc -l)" -gt 28 ] || fail "one part only"
