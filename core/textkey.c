@@ -22,12 +22,21 @@ typedef struct {
     bool oom;
 } Splitter;
 
-static bool grow(TextKey *k)
+/* Room for so many tokens, and so many folded bytes. */
+static bool reserve(Splitter *s, size_t tokens, size_t bytes)
 {
-    KeyToken *room = array_grow(k->tok, k->n_tok, &k->cap, sizeof *room);
+    TextKey *k = s->k;
+    Buf *b = &k->folded;
 
-    if (room) k->tok = room;
-    return room != NULL;
+    while (k->cap - k->n_tok < tokens && !s->oom) {
+        KeyToken *room = array_grow(k->tok, k->cap, &k->cap, sizeof *room);
+        if (room)
+            k->tok = room;
+        else
+            s->oom = true;
+    }
+    if (b->cap - b->n < bytes && !buf_reserve(b, bytes)) s->oom = true;
+    return !s->oom;
 }
 
 /* Ends the open token: its folded bytes are everything since s->from. */
@@ -35,8 +44,7 @@ static void finish(Splitter *s)
 {
     TextKey *k = s->k;
 
-    if (k->n_tok == k->cap && !grow(k)) s->oom = true;
-    if (s->oom || k->folded.oom) return;
+    if (!reserve(s, 1, 1) || k->folded.oom) return;
     k->tok[k->n_tok++] = (KeyToken){
         .hash = XXH3_64bits(k->folded.p + s->from, k->folded.n - s->from), .begin = s->begin, .end = s->end};
     buf_putc(&k->folded, TOKEN_END);
@@ -123,23 +131,6 @@ static size_t put_ascii(Splitter *s, Span text, size_t at)
 
 /* --- runs: while no token is open */
 
-/* Room for so many tokens, and so many folded bytes. */
-static bool reserve_run(Splitter *s, size_t tokens, size_t bytes)
-{
-    TextKey *k = s->k;
-    Buf *b = &k->folded;
-
-    while (k->cap - k->n_tok < tokens && !s->oom) {
-        KeyToken *room = array_grow(k->tok, k->cap, &k->cap, sizeof *room);
-        if (room)
-            k->tok = room;
-        else
-            s->oom = true;
-    }
-    if (b->cap - b->n < bytes && !buf_reserve(b, bytes)) s->oom = true;
-    return !s->oom;
-}
-
 /* A word of n <= ASCII_BLOCK letters; what lies up to 16 bytes behind it in text and folded is read, and written over. */
 static inline void put_word(TextKey *k, const uint8_t *p, size_t at, unsigned n)
 {
@@ -159,7 +150,7 @@ static inline void put_word(TextKey *k, const uint8_t *p, size_t at, unsigned n)
  * letters that touches it, or the last block. */
 static size_t put_words(Splitter *s, Span text, size_t at)
 {
-    while (text.n - at >= ASCII_BLOCK + 16 && reserve_run(s, ASCII_BLOCK / 2, 2 * ASCII_BLOCK)) {
+    while (text.n - at >= ASCII_BLOCK + 16 && reserve(s, ASCII_BLOCK / 2, 2 * ASCII_BLOCK)) {
         AsciiBlock block = ascii_block(text.p + at);
         unsigned stop = block.other ? bit_lowest(block.other) : ASCII_BLOCK, done = stop;
         for (uint64_t letters = block.letters; letters;) {
@@ -194,7 +185,7 @@ static size_t put_han(Splitter *s, Span text, size_t at)
     enum { AT_ONCE = 32 };
     const uint8_t *p = text.p + at, *end = text.p + text.n;
 
-    while (is_plain_han(p, end) && reserve_run(s, AT_ONCE, (size_t)AT_ONCE * 4)) {
+    while (is_plain_han(p, end) && reserve(s, AT_ONCE, (size_t)AT_ONCE * 4)) {
         KeyToken *tok = s->k->tok + s->k->n_tok;
         uint8_t *to = s->k->folded.p + s->k->folded.n;
         size_t n = 0;

@@ -121,14 +121,14 @@ static void make_words(Buf *b, uint64_t seed)
     }
 }
 
-TEST(textkey_of_words_agrees_with_the_slow_splitter)
+static void check_texts(void (*make)(Buf *b, uint64_t seed), uint64_t n)
 {
     TextKey k = {0};
     Buf b = {0};
     Err err = {0};
 
-    for (uint64_t seed = 0; seed < 800; seed++) {
-        make_words(&b, seed);
+    for (uint64_t seed = 0; seed < n; seed++) {
+        make(&b, seed);
         Span s = check_edge(buf_span(&b));
         CHECK_OK(textkey_split(&k, s, &err), &err);
         CHECK(slow_agrees(&k, s));
@@ -137,6 +137,8 @@ TEST(textkey_of_words_agrees_with_the_slow_splitter)
     textkey_clear(&k);
     buf_clear(&b);
 }
+
+TEST(textkey_of_words_agrees_with_the_slow_splitter) { check_texts(make_words, 800); }
 
 /* Every byte at every place, and all of them at once. */
 TEST(ascii_block_agrees_with_its_portable_twin)
@@ -154,22 +156,7 @@ TEST(ascii_block_agrees_with_its_portable_twin)
         }
 }
 
-TEST(textkey_agrees_with_the_slow_splitter)
-{
-    TextKey k = {0};
-    Buf b = {0};
-    Err err = {0};
-
-    for (uint64_t seed = 0; seed < 600; seed++) {
-        make_text(&b, seed);
-        Span s = check_edge(buf_span(&b));
-        CHECK_OK(textkey_split(&k, s, &err), &err);
-        CHECK(slow_agrees(&k, s));
-        check_edge_free(s);
-    }
-    textkey_clear(&k);
-    buf_clear(&b);
-}
+TEST(textkey_agrees_with_the_slow_splitter) { check_texts(make_text, 600); }
 
 TEST(textkey_hash_ignores_form_and_nothing_else)
 {
