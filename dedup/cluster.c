@@ -58,7 +58,8 @@ typedef struct {
     const DocTable *t;
     const char *dir;
     const Results *verdicts, *sizes, *spread;
-    const Results *indexed, *match; /* NULL: no index was asked */
+    const Results *indexed[2]; /* as index_find() has them */
+    bool has_index;
     Pass *written;
 } Writer;
 
@@ -66,7 +67,7 @@ typedef struct {
 typedef struct {
     uint8_t *bytes, *at[N_RESULT];
     ColumnData data[N_RESULT + 1]; /* the last where an index was asked */
-    Buf match, pool;
+    Buf match;
 } PartResult;
 
 static ErrCode partresult_new(PartResult *p, uint32_t n, Err *err)
@@ -138,32 +139,26 @@ static ErrCode put_found(const Writer *w, SignPart *p, const PartResult *r, Err 
     return ERR_OK;
 }
 
-/* What the index holds: the pieces of an id follow each other. */
+/* What the index holds. */
 static ErrCode put_indexed(const Writer *w, SignPart *p, PartResult *r, Err *err)
 {
     static const uint32_t none[N_COUNTS];
-    Span found, pieces;
-    ErrCode rc;
+    static const uint8_t why[2] = {CLUSTER_EXACT, CLUSTER_NEAR};
+    Span found;
 
-    if ((rc = signpart_slice(p, w->indexed, 0, &found, err)) != ERR_OK) return rc;
-    if ((rc = signpart_slice(p, w->match, 1, &pieces, err)) != ERR_OK) return rc;
-    for (size_t at = 0; at < found.n; at += FOUND_BYTES)
-        put_record(r, (size_t)(doc_get(found.p + at) - p->first), found.p[at + DOC_BYTES], CLUSTER_INDEXED, none);
-    if (!buf_reserve(&r->match, 8 * (size_t)p->n)) return err_nomem(err, "ids");
+    if (!buf_reserve(&r->match, 8 * (size_t)p->n)) return err_nomem(err, "references");
     memset(r->match.p, 0xff, 8 * (size_t)p->n);
     r->match.n = 8 * (size_t)p->n;
-    for (size_t at = 0, head = 0; at < pieces.n; at += MATCH_BYTES) {
-        const uint8_t *piece = pieces.p + at + DOC_BYTES;
-        if (piece[0] == 0) {
-            head = r->pool.n;
-            le64_put(r->match.p + 8 * (size_t)(doc_get(pieces.p + at) - p->first), head);
-            buf_put(&r->pool, (const uint8_t[4]){0}, 4);
+    for (int kind = 0; kind < 2 && w->indexed[kind]; kind++) {
+        ErrCode rc = signpart_slice(p, w->indexed[kind], kind, &found, err);
+        if (rc) return rc;
+        for (size_t at = 0; at < found.n; at += PAIR_BYTES) {
+            size_t i = (size_t)(doc_get(found.p + at) - p->first);
+            put_record(r, i, why[kind], CLUSTER_INDEXED, none);
+            le64_put(r->match.p + 8 * i, exchange_be64(found.p + at + DOC_BYTES));
         }
-        buf_put(&r->pool, piece + 2, piece[1]);
-        if ((rc = buf_ok(&r->pool, "ids", err)) != ERR_OK) return rc;
-        le32_put(r->pool.p + head, le32_get(r->pool.p + head) + piece[1]);
     }
-    r->data[N_RESULT] = (ColumnData){{"match", COL_STRING, 1, 0}, buf_span(&r->match), buf_span(&r->pool)};
+    r->data[N_RESULT] = (ColumnData){{"match", COL_U64, 1, 0}, buf_span(&r->match), {0}};
     return ERR_OK;
 }
 
@@ -203,13 +198,13 @@ static ErrCode write_part(void *ctx, SignPart *p, int lane, Err *err)
     if (rc == ERR_OK) rc = partresult_new(&r, p->n, err);
     if (rc == ERR_OK) rc = put_alone(w, p, &r, err);
     if (rc == ERR_OK) rc = put_found(w, p, &r, err);
-    if (rc == ERR_OK && w->indexed) rc = put_indexed(w, p, &r, err);
+    if (rc == ERR_OK && w->has_index) rc = put_indexed(w, p, &r, err);
     put_key(&receipt, w->t->key);
     buf_putc(&receipt, '}');
     if (rc == ERR_OK) rc = buf_ok(&receipt, "a receipt", err);
     if (rc == ERR_OK)
-        rc = columns_write(path, p->n, columns_part(p->cols), r.data, N_RESULT + (w->indexed != NULL),
-                           buf_span(&receipt), err);
+        rc = columns_write(path, p->n, columns_part(p->cols), r.data, N_RESULT + w->has_index, buf_span(&receipt),
+                           err);
     if (rc == ERR_OK) {
         DedupTotals n = count_part(p, &r, w->t->params->exact_only);
         totals_put(totals, &n);
@@ -217,7 +212,6 @@ static ErrCode write_part(void *ctx, SignPart *p, int lane, Err *err)
     }
     buf_clear(&receipt);
     buf_clear(&r.match);
-    buf_clear(&r.pool);
     free(r.bytes);
     return rc;
 }
@@ -282,13 +276,13 @@ static ErrCode write_totals(const Results *written, const char *dir, const DocTa
 /* --- all of it */
 
 typedef struct {
-    Pass *indexed, *match, *exact, *url, *components, *near, *verdicts, *sizes, *spread, *written;
+    Pass *indexed[2], *exact, *url, *components, *near, *verdicts, *sizes, *spread, *written;
 } Steps;
 
 static void steps_clear(Steps *s)
 {
-    pass_close(s->indexed);
-    pass_close(s->match);
+    pass_close(s->indexed[0]);
+    pass_close(s->indexed[1]);
     pass_close(s->exact);
     pass_close(s->url);
     pass_close(s->components);
@@ -301,8 +295,8 @@ static void steps_clear(Steps *s)
 
 static ErrCode run_steps(DocTable *t, const DatasetSet *in, const ClusterSpec *spec, Steps *s, Err *err)
 {
-    Writer w = {.t = t, .dir = spec->dir};
-    ErrCode rc = spec->index ? index_find(t, spec->index, &s->indexed, &s->match, err) : ERR_OK;
+    Writer w = {.t = t, .dir = spec->dir, .has_index = spec->index != NULL};
+    ErrCode rc = spec->index ? index_find(t, spec->index, s->indexed, err) : ERR_OK;
 
     if (rc == ERR_OK) rc = exact_find(t, &s->exact, err);
     if (rc == ERR_OK && t->params->url) rc = url_find(t, &s->url, err);
@@ -314,8 +308,7 @@ static ErrCode run_steps(DocTable *t, const DatasetSet *in, const ClusterSpec *s
     if (rc == ERR_OK) rc = sizes_count(t, s->verdicts, &s->sizes, err);
     if (rc == ERR_OK) rc = spread_count(t, s->verdicts, s->sizes, &s->spread, err);
     if (rc) return rc;
-    w.indexed = s->indexed ? pass_results(s->indexed) : NULL;
-    w.match = s->match ? pass_results(s->match) : NULL;
+    for (int kind = 0; kind < 2; kind++) w.indexed[kind] = s->indexed[kind] ? pass_results(s->indexed[kind]) : NULL;
     w.verdicts = pass_results(s->verdicts);
     w.sizes = pass_results(s->sizes);
     w.spread = pass_results(s->spread);
@@ -412,9 +405,9 @@ ErrCode clusterpart_open(ClusterPart *p, const char *dir, Hash128 key, DocId id,
             rc = columns_values(p->cols, (uint32_t)i, spans[c], NULL, err);
     }
     int match = rc == ERR_OK ? columns_find(p->cols, "match") : -1;
-    if (match >= 0 && columns_def(p->cols, (uint32_t)match)->type == COL_STRING &&
+    if (match >= 0 && columns_def(p->cols, (uint32_t)match)->type == COL_U64 &&
         columns_def(p->cols, (uint32_t)match)->width == 1)
-        rc = columns_values(p->cols, (uint32_t)match, &p->match, &p->match_pool, err);
+        rc = columns_values(p->cols, (uint32_t)match, &p->match, NULL, err);
     if (rc) clusterpart_close(p);
     return rc;
 }

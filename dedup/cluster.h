@@ -16,7 +16,8 @@
  *   cluster    u64  DocId of the document kept for this one
  *   dup_docs, dup_dumps, dup_hosts  u32  as dedup.h says, on kept documents; else 0
  *   dup_first, dup_last  u32  on kept documents the first and last dump of these, by place in the list "dumps"; 65535: none known
- *   match      string where an index was asked: the id there of what a document is a duplicate of; its `cluster` is then ~0
+ *   match      u64 where an index was asked: the reference there (dedup/index.h) of what a document is a duplicate of, whose `cluster` is then
+ *              ~0; else ~0
  * and a receipt {"key":…}; then clusters.json: {"key", "n_docs", "n_exact", "n_url", "n_near", "n_short", "n_largest",
  * "n_clusters":[…], "largest":[[docs, DocId of the kept one]…], "dumps":[names in order]}. */
 #ifndef TAMIS_DEDUP_CLUSTER_H
@@ -81,7 +82,7 @@ typedef struct {
     Columns *cols;
     DocId docid; /* of the part's first record */
     Span verdict, cluster, dup_docs, dup_dumps, dup_hosts, dup_first, dup_last;
-    Span match, match_pool; /* p NULL: no index was asked */
+    Span match; /* p NULL: no index was asked */
 } ClusterPart;
 /* The file of the root part that `id` lies in. */
 MUST_USE ErrCode clusterpart_open(ClusterPart *p, const char *dir, Hash128 key, DocId id, Err *err);

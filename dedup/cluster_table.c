@@ -6,6 +6,7 @@
 #include "core/utf8.h"
 #include "dedup/cluster.h"
 #include "dedup/doclook.h"
+#include "dedup/index.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -21,6 +22,8 @@ typedef struct {
     size_t n_bases;
     DatasetSet *inputs; /* these */
     ClusterPart part;
+    Index index; /* where its directory is given */
+    IndexDocsCursor match;
     FILE *out;
     Buf line;
 } Table;
@@ -89,12 +92,18 @@ static ErrCode open_table(Table *t, Err *err)
     if (rc == ERR_OK && !found)
         rc = err_set(err, ERR_DATA, "%s does not hold the clusters of %s: they were deleted", t->clusters,
                      t->query->dir);
+    if (rc == ERR_OK && t->query->index) {
+        const Par par = par_alone(1);
+        rc = index_load(&t->index, t->query->index, NULL, &par, err);
+    }
     return rc ? rc : read_names(t, err);
 }
 
 static void close_table(Table *t)
 {
     clusterpart_close(&t->part);
+    indexdocs_leave(&t->match);
+    index_clear(&t->index);
     datasetset_close(t->inputs);
     buf_clear(&t->line);
     arena_clear(&t->arena);
@@ -105,6 +114,7 @@ static void close_table(Table *t)
 typedef struct {
     uint8_t verdict;
     DocId keeper;
+    uint64_t match;                           /* of one that an index held: the reference there */
     uint32_t docs, dumps, hosts, first, last; /* of a kept one */
 } Known;
 
@@ -112,6 +122,7 @@ static Known known_at(const ClusterPart *p, size_t i)
 {
     return (Known){.verdict = p->verdict.p[i],
                    .keeper = le64_get(p->cluster.p + 8 * i),
+                   .match = p->match.p ? le64_get(p->match.p + 8 * i) : UINT64_MAX,
                    .docs = le32_get(p->dup_docs.p + 4 * i),
                    .dumps = le32_get(p->dup_dumps.p + 4 * i),
                    .hosts = le32_get(p->dup_hosts.p + 4 * i),
@@ -214,24 +225,11 @@ static ErrCode send_member(Exchange *x, Buf *value, const Doc *doc, DocId id, co
     ErrCode rc = buf_ok(value, "an id", err);
     if (rc == ERR_OK && value->n > EXCHANGE_MAX_VALUE)
         rc = err_set(err, ERR_LIMIT, "an id of %zu bytes is too long for a table", doc->id.n);
-    exchange_key_u64(key, k->keeper, k->verdict == CLUSTER_KEPT ? 0 : id + 1);
+    exchange_key_u64(key, k->keeper,
+                     k->verdict == CLUSTER_KEPT     ? 0
+                     : k->keeper == CLUSTER_INDEXED ? k->match
+                                                    : id + 1);
     return rc ? rc : exchange_put(x, 0, key, value->p, (uint32_t)value->n, err);
-}
-
-/* A document that an index held belongs to no cluster here. `t->part` is its part. */
-static ErrCode write_indexed(Table *t, const Doc *doc, DocId id, const Known *k, Err *err)
-{
-    const ClusterPart *p = &t->part;
-    Span match = {0};
-    ErrCode rc = p->match.p ? column_string(p->cols, p->match, p->match_pool, docid_record(id), &match, err) : ERR_OK;
-
-    if (rc) return rc;
-    begin_line(t, doc->id);
-    put_member(&t->line, "match", match);
-    buf_puts(&t->line, ",\"kept\":false");
-    if (k->verdict > CLUSTER_KEPT && k->verdict < CLUSTER_N)
-        put_member(&t->line, "why", span_str(cluster_reasons[k->verdict]));
-    return end_line(t, err);
 }
 
 static ErrCode send_members(Table *t, Exchange *x, Err *err)
@@ -247,9 +245,7 @@ static ErrCode send_members(Table *t, Exchange *x, Err *err)
     while (rc == ERR_OK && (rc = doccursor_next(c, &doc, &id, &end, err)) == ERR_OK && !end) {
         if (interrupt_seen()) rc = err_set(err, ERR_INTR, "interrupted");
         if (rc == ERR_OK) rc = know(t, id, &k, err);
-        if (rc == ERR_OK)
-            rc = k.keeper == CLUSTER_INDEXED ? write_indexed(t, &doc, id, &k, err)
-                                             : send_member(x, &value, &doc, id, &k, err);
+        if (rc == ERR_OK) rc = send_member(x, &value, &doc, id, &k, err);
     }
     doccursor_close(c);
     buf_clear(&value);
@@ -295,6 +291,47 @@ static ErrCode take_keeper(Members *m, DocId keeper, Span value, Err *err)
     return buf_ok(&m->id, "an id", err);
 }
 
+/* What the index calls a reference, or the reference itself; null: it was removed there. */
+static ErrCode put_match(Table *t, DocId ref, Err *err)
+{
+    bool found;
+    Span id;
+    ErrCode rc;
+
+    buf_puts(&t->line, ",\"match\":");
+    if (!t->query->index) {
+        buf_printf(&t->line, "[%u,%u,%u]", docid_dataset(ref), docid_part(ref), docid_record(ref));
+        return ERR_OK;
+    }
+    if ((rc = indexdocs_seek(&t->match, &t->index, ref, &found, err)) != ERR_OK) return rc;
+    if (found) {
+        rc = indexdocs_id(&t->match.docs, t->match.row, &id, err);
+        if (rc == ERR_OK) json_put_string(&t->line, id);
+    } else {
+        buf_puts(&t->line, "null");
+    }
+    return rc;
+}
+
+/* Documents that an index held belong to no cluster here. */
+static ErrCode write_indexed(Table *t, DocId ref, ExchangeGroups *g, Err *err)
+{
+    Span value;
+    bool end;
+    ErrCode rc;
+
+    while ((rc = exchange_next_value(g, &value, &end, err)) == ERR_OK && !end) {
+        const uint8_t verdict = value.p[0];
+        begin_line(t, span(value.p + MEMBER_HEAD, value.n - MEMBER_HEAD));
+        if ((rc = put_match(t, ref, err)) != ERR_OK) return rc;
+        buf_puts(&t->line, ",\"kept\":false");
+        if (verdict > CLUSTER_KEPT && verdict < CLUSTER_N)
+            put_member(&t->line, "why", span_str(cluster_reasons[verdict]));
+        if ((rc = end_line(t, err)) != ERR_OK) return rc;
+    }
+    return rc;
+}
+
 static ErrCode write_group(void *ctx, int thread, uint32_t partition, ExchangeGroups *g, Err *err)
 {
     Members *m = ctx;
@@ -306,6 +343,10 @@ static ErrCode write_group(void *ctx, int thread, uint32_t partition, ExchangeGr
     (void)thread, (void)partition;
     while ((rc = exchange_next_group(g, key, &end, err)) == ERR_OK && !end) {
         DocId keeper = exchange_be64(key);
+        if (keeper == CLUSTER_INDEXED) {
+            if ((rc = write_indexed(m->table, exchange_be64(key + 8), g, err)) != ERR_OK) return rc;
+            continue;
+        }
         if ((rc = exchange_next_value(g, &value, &end, err)) != ERR_OK) return rc;
         if (first || keeper != m->keeper) rc = take_keeper(m, keeper, value, err);
         first = false;
@@ -435,7 +476,7 @@ static ErrCode write_largest(Table *t, Err *err)
 
 ErrCode clusters_write(const ClusterQuery *q, FILE *out, Err *err)
 {
-    Table t = {.query = q, .out = out};
+    Table t = {.query = q, .match = {.use = DOCS_IDS}, .out = out};
     ErrCode rc = open_table(&t, err);
 
     if (rc == ERR_OK)

@@ -6,6 +6,8 @@
  * ID is that of the document kept; dumps and hosts are counts of distinct ones; the names are absent when no dump is known. By members a line a
  * document, cluster after cluster, the document kept first:
  *   {"id":ID, "cluster":ID of the one kept, "docs" … as above, "kept":true} or "kept":false,"why":REASON
+ * and last, in the order of an index, what that held of them: {"id":ID, "match":ID there, or [dataset, part, record] where no index is given,
+ *   "kept":false,"why":REASON}
  * By size a line a cluster, the largest first, with "url" and "text" (its beginning) of the one kept, and of some others as
  *   "samples":[{"id", "url", "why", "text"}…] */
 #ifndef TAMIS_DEDUP_CLUSTER_TABLE_H
@@ -25,6 +27,7 @@ typedef struct {
     uint32_t largest;    /* so many by size, at most CLUSTER_TABLE_MAX_LARGEST; 0: all in order */
     bool members;        /* not with largest */
     uint64_t memory;     /* for bringing members together */
+    const char *index;   /* by which matches are named; NULL: none */
     const char *scratch; /* directory for what does not fit; NULL: dir */
 } ClusterQuery;
 

@@ -26,6 +26,8 @@ int clusters_verb(int argc, char **argv)
     CommonOptions common = {0};
     const OptSpec specs[] = {
         OPT_FLAG(0, "members", &q.members, "a line a document, not a cluster"),
+        OPT_STR(0, "index", &q.index, "DIR",
+                "for --members: the index that was asked, which knows the ids of matches"),
         OPT_U32(0, "least", &q.least, "N", "leave out clusters of fewer documents"),
         OPT_U32(0, "largest", &q.largest, "N", "the N largest only, with samples; 0: all, in input order"),
         OPT_SIZE(0, "memory", &common.memory, "SIZE", "for --members: 800M, 24G; 0: 3/4 of what is free"),

@@ -42,15 +42,6 @@ static void worker_free(void *worker)
     free(worker);
 }
 
-static ErrCode put_match(const ClusterPart *p, size_t i, StageSink *sink, Err *err)
-{
-    Span id;
-    ErrCode rc = column_string(p->cols, p->match, p->match_pool, i, &id, err);
-
-    if (rc == ERR_OK && id.p) sink_string(sink, COLUMN_MATCH, id);
-    return rc;
-}
-
 static ErrCode judge_map(void *ctx, void *worker, const Doc *doc, DocId id, StageSink *sink, Err *err)
 {
     const JudgeContext *c = ctx;
@@ -72,13 +63,14 @@ static ErrCode judge_map(void *ctx, void *worker, const Doc *doc, DocId id, Stag
         sink_u8(sink, COLUMN_WEIGHT, 0, weights[totals_size_class(le32_get(p->dup_docs.p + 4 * i))]);
     else
         sink_drop(sink, p->verdict.p[i] - 1u, doc->id, doc);
-    return c->index && p->match.p ? put_match(p, i, sink, err) : ERR_OK;
+    if (c->index) sink_u64(sink, COLUMN_MATCH, 0, p->match.p ? le64_get(p->match.p + 8 * i) : UINT64_MAX);
+    return ERR_OK;
 }
 
 static const ColumnDef columns[N_COLUMNS] = {
     [COLUMN_CLUSTER] = {"cluster", COL_U64, 1, 0},           [COLUMN_DOCS] = {"dup_docs", COL_U32, 1, COL_SIGNAL},
     [COLUMN_DUMPS] = {"dup_dumps", COL_U32, 1, COL_SIGNAL},  [COLUMN_HOSTS] = {"dup_hosts", COL_U32, 1, COL_SIGNAL},
-    [COLUMN_WEIGHT] = {"dup_weight", COL_U8, 1, COL_SIGNAL}, [COLUMN_MATCH] = {"match", COL_STRING, 1, 0},
+    [COLUMN_WEIGHT] = {"dup_weight", COL_U8, 1, COL_SIGNAL}, [COLUMN_MATCH] = {"match", COL_U64, 1, 0},
 };
 static const StageDef judge_def = {
     .name = "dedup",

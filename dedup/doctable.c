@@ -277,7 +277,7 @@ void doc_put(uint8_t out[DOC_BYTES], uint64_t doc)
 
 void doc_key(const DocTable *t, uint64_t doc, uint8_t key[EXCHANGE_KEY])
 {
-    exchange_key_u64(key, (uint64_t)(((__uint128_t)doc << 64) / (t->n ? t->n : 1)), doc);
+    exchange_key_u64(key, doc * (UINT64_MAX / (t->n ? t->n : 1)), doc);
 }
 
 void ref_put(uint8_t out[REF_BYTES], uint64_t doc, uint16_t dump)

@@ -350,6 +350,7 @@ Hash128 index_state(const Index *ix)
 {
     Hash128 h = hash128(ix->params);
 
+    h.lo += INDEX_VERSION; /* of what a lookup leaves in the view, too */
     for (uint32_t i = 0; i < ix->n_prior; i++) {
         uint8_t bytes[32];
         hash128_put(bytes, h);

@@ -30,7 +30,7 @@
 #include "dedup/cluster.h"
 
 enum {
-    INDEX_VERSION = 1,
+    INDEX_VERSION = 2,
     INDEX_FANOUT = 8,
     INDEX_MAX_MATCHES = 64, /* survivors of one band key that a document is compared with, the earliest */
     INDEX_MAX_JSON = 64 << 20,
@@ -95,11 +95,22 @@ typedef struct {
 } IndexDocs;
 /* What is read of the columns: beside `record` all, or what a lookup compares or names. */
 typedef enum { DOCS_ALL, DOCS_SKETCHES, DOCS_IDS } IndexDocsUse;
+/* The file that was last asked for stays open. */
+typedef struct {
+    IndexDocsUse use;
+    bool open;
+    uint32_t row;
+    IndexDocs docs;
+} IndexDocsCursor;
 MUST_USE ErrCode indexdocs_open(IndexDocs *d, const Index *ix, uint32_t dataset, uint32_t part, IndexDocsUse use,
                                 Err *err);
 void indexdocs_close(IndexDocs *d);
 /* The row of a reference's record; false: it is not there. */
 bool indexdocs_row(const IndexDocs *d, DocId ref, uint32_t *row);
+/* Opens the file of a reference, any number, and finds c->row. *found false: it has none. */
+MUST_USE ErrCode indexdocs_seek(IndexDocsCursor *c, const Index *ix, DocId ref, bool *found, Err *err);
+void indexdocs_leave(IndexDocsCursor *c);
+MUST_USE ErrCode indexdocs_id(const IndexDocs *d, uint32_t row, Span *id, Err *err);
 /* Writes all files of a dataset from its view, but for what was removed. n_docs: of all ranks. Collective. `damaged_only`: those
  * that can be read stay. */
 MUST_USE ErrCode indexdocs_write(const Index *ix, uint32_t dataset, bool damaged_only, const Par *par,
@@ -125,10 +136,9 @@ MUST_USE ErrCode index_add(Index *ix, const char *out_dir, uint32_t n_parts, Has
 MUST_USE ErrCode index_rebuild(Index *ix, const IndexWork *work, uint32_t *n_runs, uint64_t *n_files, Err *err);
 
 /* --- index_find.c */
-/* Documents of `t` that the index holds: (document, CLUSTER_EXACT or _NEAR, reference) by document, FOUND_BYTES each, and
- * the ids of what they match in pieces of MATCH_BYTES: document, u8 number, u8 bytes, then these. They are marked DOC_INDEXED and take
- * part in no other step. Collective. */
-enum { FOUND_BYTES = DOC_BYTES + 1 + 8, MATCH_TEXT = 54, MATCH_BYTES = DOC_BYTES + 2 + MATCH_TEXT };
-MUST_USE ErrCode index_find(DocTable *t, Index *ix, Pass **found, Pass **match, Err *err);
+/* Documents of `t` that the index holds: (document, reference), PAIR_BYTES each, by document; those with an equal text in found[0], near
+ * ones of the rest in found[1], which stays NULL where only equal texts are looked for. They are marked DOC_INDEXED and take part in no
+ * other step. Collective. */
+MUST_USE ErrCode index_find(DocTable *t, Index *ix, Pass *found[2], Err *err);
 
 #endif

@@ -108,6 +108,36 @@ bool indexdocs_row(const IndexDocs *d, DocId ref, uint32_t *row)
     return lo < d->n && le32_get(d->record.p + 4 * (size_t)lo) == record;
 }
 
+ErrCode indexdocs_seek(IndexDocsCursor *c, const Index *ix, DocId ref, bool *found, Err *err)
+{
+    DocId first = ref - docid_record(ref);
+    ErrCode rc;
+
+    *found = false;
+    if (docid_dataset(ref) >= ix->n_datasets || docid_part(ref) >= ix->dataset[docid_dataset(ref)].n_parts)
+        return err_set(err, ERR_DATA, "%s: does not have part %u of dataset %u", ix->dir, docid_part(ref),
+                       docid_dataset(ref));
+    if (!c->open || c->docs.first != first) {
+        indexdocs_leave(c);
+        rc = indexdocs_open(&c->docs, ix, docid_dataset(ref), docid_part(ref), c->use, err);
+        if (rc) return rc;
+        c->open = true;
+    }
+    *found = indexdocs_row(&c->docs, ref, &c->row);
+    return ERR_OK;
+}
+
+void indexdocs_leave(IndexDocsCursor *c)
+{
+    if (c->open) indexdocs_close(&c->docs);
+    c->open = false;
+}
+
+ErrCode indexdocs_id(const IndexDocs *d, uint32_t row, Span *id, Err *err)
+{
+    return column_string(d->cols, d->id, d->id_pool, row, id, err);
+}
+
 /* --- writing */
 
 /* Columns of a file under way; `of` is what their rows are copied from. */
@@ -291,7 +321,7 @@ ErrCode indexdocs_purge(const Index *ix, const IndexDocs *d, Err *err)
     for (uint32_t i = 0; i < d->n && rc == ERR_OK; i++) {
         Span id;
         if (index_is_removed(ix, d->first + le32_get(d->record.p + 4 * (size_t)i))) continue;
-        if ((rc = column_string(d->cols, d->id, d->id_pool, i, &id, err)) != ERR_OK) break;
+        if ((rc = indexdocs_id(d, i, &id, err)) != ERR_OK) break;
         buf_put(&r.values[DOCS_RECORD], d->record.p + 4 * (size_t)i, 4);
         buf_put(&r.values[DOCS_EXACT], d->exact.p + 16 * (size_t)i, 16);
         put_id(&r, id);

@@ -4,8 +4,7 @@
  *   index-exact    text key -> (document, reference)            index-known     the same by document, which then are left out
  *   index-bands    band key -> (document, reference)            index-pairs     the same by document, each pair once
  *   index-near     reference -> (document, reference), verified by sketch
- *   index-found    (document, kind, reference) by document: the exact match, else the earliest near one
- *   index-ids      reference -> pieces of its id                index-match     the same by document */
+ *   index-found    near matches by document: the earliest one */
 #include "dedup/index.h"
 
 #include "dedup/sign.h"
@@ -260,13 +259,6 @@ static ErrCode meet_bands(void *ctx, int thread, uint32_t partition, ExchangeGro
 
 /* --- what is known exactly is left out of the rest */
 
-static void mark_document(const SignPart *p, const uint8_t *doc)
-{
-    uint8_t *state = &p->state[doc_get(doc) - p->first];
-
-    *state = (uint8_t)((*state & DOC_LONG) | DOC_INDEXED);
-}
-
 static ErrCode mark_part(void *ctx, SignPart *p, int lane, Err *err)
 {
     const Step *s = ctx;
@@ -274,19 +266,17 @@ static ErrCode mark_part(void *ctx, SignPart *p, int lane, Err *err)
     ErrCode rc = signpart_slice(p, s->from, 0, &docs, err);
 
     (void)lane;
-    for (size_t at = 0; rc == ERR_OK && at < docs.n; at += FOUND_BYTES) mark_document(p, docs.p + at);
+    for (size_t at = 0; rc == ERR_OK && at < docs.n; at += PAIR_BYTES) {
+        uint8_t *state = &p->state[doc_get(docs.p + at) - p->first];
+        *state = (uint8_t)((*state & DOC_LONG) | DOC_INDEXED);
+    }
     return rc;
 }
 
-static ErrCode mark_pairs_part(void *ctx, SignPart *p, int lane, Err *err)
+static ErrCode mark_documents(Step *s, const Pass *by_doc, Err *err)
 {
-    const Step *s = ctx;
-    Span docs;
-    ErrCode rc = signpart_slice(p, s->from, 0, &docs, err);
-
-    (void)lane;
-    for (size_t at = 0; rc == ERR_OK && at < docs.n; at += PAIR_BYTES) mark_document(p, docs.p + at);
-    return rc;
+    s->from = pass_results(by_doc);
+    return par_agree(s->t->par, doctable_each_part(s->t, mark_part, s, err), err);
 }
 
 static ErrCode find_exact(Step *s, Pass **out, Err *err)
@@ -299,10 +289,7 @@ static ErrCode find_exact(Step *s, Pass **out, Err *err)
     if (rc == ERR_OK) rc = pass_run(met, send_exact, meet_exact, s, err);
     if (rc == ERR_OK) rc = doctable_step(s->t, &sort, out, err);
     if (rc == ERR_OK) rc = sort_by_doc(s->t, pass_results(met), PAIR_BYTES, list_by_doc, *out, err);
-    if (rc == ERR_OK) {
-        s->from = pass_results(*out);
-        rc = par_agree(s->t->par, doctable_each_part(s->t, mark_pairs_part, s, err), err);
-    }
+    if (rc == ERR_OK) rc = mark_documents(s, *out, err);
     pass_close(met);
     return rc;
 }
@@ -358,30 +345,7 @@ static void ref_key(const Index *ix, uint64_t ref, uint8_t key[EXCHANGE_KEY])
 {
     uint64_t file = ix->dataset[docid_dataset(ref)].first_file + (uint64_t)docid_part(ref);
 
-    exchange_key_u64(key, (uint64_t)(((__uint128_t)file << 64) / ix->n_files), ref);
-}
-
-typedef struct {
-    IndexDocsUse use;
-    IndexDocs docs;
-    bool open;
-} FileCursor;
-
-static ErrCode file_row(FileCursor *c, const Index *ix, uint64_t ref, uint32_t *row, Err *err)
-{
-    DocId first = ref - docid_record(ref);
-    ErrCode rc;
-
-    if (!c->open || c->docs.first != first) {
-        if (c->open) indexdocs_close(&c->docs);
-        c->open = false;
-        if ((rc = indexdocs_open(&c->docs, ix, docid_dataset(ref), docid_part(ref), c->use, err)) != ERR_OK)
-            return rc;
-        c->open = true;
-    }
-    if (indexdocs_row(&c->docs, ref, row)) return ERR_OK;
-    return err_set(err, ERR_DATA, "%s: dataset %u, part %u does not know record %u, which a run names", ix->dir,
-                   docid_dataset(ref), docid_part(ref), docid_record(ref));
+    exchange_key_u64(key, file * (UINT64_MAX / ix->n_files), ref);
 }
 
 static ErrCode send_sketches_part(void *ctx, SignPart *p, int lane, Err *err)
@@ -416,34 +380,38 @@ static ErrCode compare_sketches(void *ctx, int thread, uint32_t partition, Excha
 {
     const Step *s = ctx;
     uint8_t key[EXCHANGE_KEY];
-    FileCursor c = {.use = DOCS_SKETCHES};
-    uint32_t row;
+    IndexDocsCursor c = {.use = DOCS_SKETCHES};
     Span value;
-    bool end;
+    bool found, end;
     ErrCode rc;
 
     (void)thread, (void)partition;
     while ((rc = exchange_next_group(g, key, &end, err)) == ERR_OK && !end) {
         uint64_t ref = exchange_be64(key + 8);
-        if ((rc = file_row(&c, s->ix, ref, &row, err)) != ERR_OK) break;
-        const uint8_t *sketch = c.docs.sketch.p + SKETCH_BINS * (size_t)row;
+        if ((rc = indexdocs_seek(&c, s->ix, ref, &found, err)) == ERR_OK && !found)
+            rc = err_set(err, ERR_DATA, "%s: dataset %u, part %u does not know record %u, which a run names",
+                         s->ix->dir, docid_dataset(ref), docid_part(ref), docid_record(ref));
+        if (rc) break;
+        const uint8_t *sketch = c.docs.sketch.p + SKETCH_BINS * (size_t)c.row;
         while ((rc = exchange_next_value(g, &value, &end, err)) == ERR_OK && !end)
             if (sketch_near(sketch, value.p + DOC_BYTES, s->micro) &&
                 (rc = put_pair(out, value.p, ref, err)) != ERR_OK)
                 break;
         if (rc) break;
     }
-    if (c.open) indexdocs_close(&c.docs);
+    indexdocs_leave(&c);
     return rc;
 }
 
-static ErrCode find_near(Step *s, Pass **near, Err *err)
+static ErrCode find_near(Step *s, Pass **out, Err *err)
 {
     const StepSpec meet = {.name = "index-bands", .value_bytes = 0, .result_bytes = PAIR_BYTES},
                    once = {.name = "index-pairs", .value_bytes = 8, .result_bytes = PAIR_BYTES},
-                   verify = {
-                       .name = "index-near", .value_bytes = DOC_BYTES + SKETCH_BINS, .result_bytes = PAIR_BYTES};
-    Pass *met = NULL, *pairs = NULL;
+                   verify = {.name = "index-near",
+                             .value_bytes = DOC_BYTES + SKETCH_BINS,
+                             .result_bytes = PAIR_BYTES},
+                   sort = {.name = "index-found", .value_bytes = 8, .result_bytes = PAIR_BYTES};
+    Pass *met = NULL, *pairs = NULL, *near = NULL;
     ErrCode rc = doctable_step(s->t, &meet, &met, err);
 
     if (rc == ERR_OK) rc = pass_run(met, send_bands, meet_bands, s, err);
@@ -453,205 +421,28 @@ static ErrCode find_near(Step *s, Pass **near, Err *err)
         rc = pass_run(pairs, send_all_pairs, list_once, s, err);
     }
     pass_close(met);
-    if (rc == ERR_OK) rc = doctable_step(s->t, &verify, near, err);
+    if (rc == ERR_OK) rc = doctable_step(s->t, &verify, &near, err);
     if (rc == ERR_OK) {
         s->from = pass_results(pairs);
-        rc = pass_run(*near, send_sketches, compare_sketches, s, err);
+        rc = pass_run(near, send_sketches, compare_sketches, s, err);
     }
     pass_close(pairs);
-    return rc;
-}
-
-/* --- one verdict a document: the exact match before near ones, the earliest of these */
-
-typedef struct {
-    Step *step;
-    const Pass *exact, *near;
-} Verdicts;
-
-static ErrCode send_verdicts(const Step *s, int lane, Span pairs, uint8_t kind, Err *err)
-{
-    uint8_t key[EXCHANGE_KEY], value[9];
-    ErrCode rc = ERR_OK;
-
-    value[0] = kind;
-    for (size_t at = 0; at < pairs.n && rc == ERR_OK; at += PAIR_BYTES) {
-        doc_key(s->t, doc_get(pairs.p + at), key);
-        memcpy(value + 1, pairs.p + at + DOC_BYTES, 8);
-        rc = pass_put(s->p, lane, key, value, sizeof value, err);
-    }
-    return rc;
-}
-
-static ErrCode send_exact_verdicts(void *ctx, int lane, uint32_t partition, Span pairs, Err *err)
-{
-    (void)partition;
-    return send_verdicts(ctx, lane, pairs, CLUSTER_EXACT, err);
-}
-
-static ErrCode send_near_verdicts(void *ctx, int lane, uint32_t partition, Span pairs, Err *err)
-{
-    (void)partition;
-    return send_verdicts(ctx, lane, pairs, CLUSTER_NEAR, err);
-}
-
-static ErrCode send_both(void *ctx, Pass *p, Err *err)
-{
-    const Verdicts *v = ctx;
-    ErrCode rc;
-
-    v->step->p = p;
-    rc = results_each(pass_results(v->exact), send_exact_verdicts, v->step, err);
-    return rc || !v->near ? rc : results_each(pass_results(v->near), send_near_verdicts, v->step, err);
-}
-
-/* --- the ids of what is matched */
-
-static ErrCode send_found(void *ctx, int lane, uint32_t partition, Span found, Err *err)
-{
-    const Step *s = ctx;
-    uint8_t key[EXCHANGE_KEY];
-    ErrCode rc = ERR_OK;
-
-    (void)partition;
-    for (size_t at = 0; at < found.n && rc == ERR_OK; at += FOUND_BYTES) {
-        ref_key(s->ix, exchange_be64(found.p + at + DOC_BYTES + 1), key);
-        rc = pass_put(s->p, lane, key, found.p + at, DOC_BYTES, err);
-    }
-    return rc;
-}
-
-static ErrCode send_all_found(void *ctx, Pass *p, Err *err)
-{
-    Step *s = ctx;
-
-    s->p = p;
-    return results_each(s->from, send_found, s, err);
-}
-
-/* Pieces number 255 at the most: an id of more than 13 kB is cut. */
-static ErrCode put_id(ResultsOut *out, const uint8_t *doc, Span id, Err *err)
-{
-    uint8_t piece[MATCH_BYTES];
-    ErrCode rc = ERR_OK;
-
-    memcpy(piece, doc, DOC_BYTES);
-    for (size_t at = 0, number = 0; at < id.n && number <= UINT8_MAX && rc == ERR_OK; at += MATCH_TEXT, number++) {
-        size_t n = id.n - at < MATCH_TEXT ? id.n - at : MATCH_TEXT;
-        piece[DOC_BYTES] = (uint8_t)number;
-        piece[DOC_BYTES + 1] = (uint8_t)n;
-        memset(piece + DOC_BYTES + 2, 0, MATCH_TEXT);
-        memcpy(piece + DOC_BYTES + 2, id.p + at, n);
-        rc = resultsout_put(out, piece, err);
-    }
-    return rc;
-}
-
-static ErrCode name_matches(void *ctx, int thread, uint32_t partition, ExchangeGroups *g, ResultsOut *out, Err *err)
-{
-    const Step *s = ctx;
-    uint8_t key[EXCHANGE_KEY];
-    FileCursor c = {.use = DOCS_IDS};
-    uint32_t row;
-    Span doc, id;
-    bool end;
-    ErrCode rc;
-
-    (void)thread, (void)partition;
-    while ((rc = exchange_next_group(g, key, &end, err)) == ERR_OK && !end) {
-        if ((rc = file_row(&c, s->ix, exchange_be64(key + 8), &row, err)) != ERR_OK) break;
-        if ((rc = column_string(c.docs.cols, c.docs.id, c.docs.id_pool, row, &id, err)) != ERR_OK) break;
-        while ((rc = exchange_next_value(g, &doc, &end, err)) == ERR_OK && !end)
-            if ((rc = put_id(out, doc.p, id, err)) != ERR_OK) break;
-        if (rc) break;
-    }
-    if (c.open) indexdocs_close(&c.docs);
-    return rc;
-}
-
-static ErrCode send_pieces(void *ctx, int lane, uint32_t partition, Span pieces, Err *err)
-{
-    const Step *s = ctx;
-    uint8_t key[EXCHANGE_KEY];
-    ErrCode rc = ERR_OK;
-
-    (void)partition;
-    for (size_t at = 0; at < pieces.n && rc == ERR_OK; at += MATCH_BYTES) {
-        doc_key(s->t, doc_get(pieces.p + at), key);
-        rc = pass_put(s->p, lane, key, pieces.p + at + DOC_BYTES, MATCH_BYTES - DOC_BYTES, err);
-    }
-    return rc;
-}
-
-static ErrCode send_all_pieces(void *ctx, Pass *p, Err *err)
-{
-    Step *s = ctx;
-
-    s->p = p;
-    return results_each(s->from, send_pieces, s, err);
-}
-
-static ErrCode list_pieces(void *ctx, int thread, uint32_t partition, ExchangeGroups *g, ResultsOut *out, Err *err)
-{
-    uint8_t key[EXCHANGE_KEY], record[MATCH_BYTES];
-    Span piece;
-    bool end;
-    ErrCode rc;
-
-    (void)ctx, (void)thread, (void)partition;
-    while ((rc = exchange_next_group(g, key, &end, err)) == ERR_OK && !end) {
-        memcpy(record, key + 8, DOC_BYTES);
-        while ((rc = exchange_next_value(g, &piece, &end, err)) == ERR_OK && !end) {
-            memcpy(record + DOC_BYTES, piece.p, MATCH_BYTES - DOC_BYTES);
-            if ((rc = resultsout_put(out, record, err)) != ERR_OK) return rc;
-        }
-        if (rc) return rc;
-    }
-    return rc;
-}
-
-static ErrCode find_ids(Step *s, const Pass *found, Pass **match, Err *err)
-{
-    const StepSpec name = {.name = "index-ids", .value_bytes = DOC_BYTES, .result_bytes = MATCH_BYTES},
-                   sort = {
-                       .name = "index-match", .value_bytes = MATCH_BYTES - DOC_BYTES, .result_bytes = MATCH_BYTES};
-    Pass *named = NULL;
-    ErrCode rc = doctable_step(s->t, &name, &named, err);
-
-    s->from = pass_results(found);
-    if (rc == ERR_OK) rc = pass_run(named, send_all_found, name_matches, s, err);
-    if (rc == ERR_OK) rc = doctable_step(s->t, &sort, match, err);
-    if (rc == ERR_OK) {
-        s->from = pass_results(named);
-        rc = pass_run(*match, send_all_pieces, list_pieces, s, err);
-    }
-    pass_close(named);
+    if (rc == ERR_OK) rc = doctable_step(s->t, &sort, out, err);
+    if (rc == ERR_OK) rc = sort_by_doc(s->t, pass_results(near), PAIR_BYTES, list_by_doc, *out, err);
+    if (rc == ERR_OK) rc = mark_documents(s, *out, err);
+    pass_close(near);
     return rc;
 }
 
 /* --- all of it */
 
-ErrCode index_find(DocTable *t, Index *ix, Pass **found, Pass **match, Err *err)
+ErrCode index_find(DocTable *t, Index *ix, Pass *found[2], Err *err)
 {
-    const StepSpec spec = {.name = "index-found", .value_bytes = 9, .result_bytes = FOUND_BYTES};
     Step s = {.t = t, .ix = ix, .micro = (uint32_t)lround(t->params->verify * 1e6)};
-    Pass *exact = NULL, *near = NULL;
     ErrCode rc = indexruns_open(ix, t->par, err);
 
-    if (rc == ERR_OK) rc = find_exact(&s, &exact, err);
-    if (rc == ERR_OK && !t->params->exact_only) rc = find_near(&s, &near, err);
-    if (rc == ERR_OK) rc = doctable_step(t, &spec, found, err);
-    if (rc == ERR_OK) {
-        Verdicts v = {&s, exact, near};
-        rc = pass_run(*found, send_both, list_by_doc, &v, err);
-    }
-    if (rc == ERR_OK) {
-        s.from = pass_results(*found);
-        rc = par_agree(t->par, doctable_each_part(t, mark_part, &s, err), err);
-    }
-    if (rc == ERR_OK) rc = find_ids(&s, *found, match, err);
-    pass_close(exact);
-    pass_close(near);
+    if (rc == ERR_OK) rc = find_exact(&s, &found[EXACT], err);
+    if (rc == ERR_OK && !t->params->exact_only) rc = find_near(&s, &found[BANDS], err);
     indexruns_close(ix);
     return rc;
 }

@@ -141,7 +141,7 @@ static ErrCode find_rows(void *ctx, const IndexDocs *d, Err *err)
     for (uint32_t i = 0; i < d->n && rc == ERR_OK; i++) {
         uint64_t ref = d->first + le32_get(d->record.p + 4 * (size_t)i);
         Span id;
-        if ((rc = column_string(d->cols, d->id, d->id_pool, i, &id, err)) != ERR_OK) break;
+        if ((rc = indexdocs_id(d, i, &id, err)) != ERR_OK) break;
         if (!removelist_has(r->list, REMOVE_URL, le64_get(d->url.p + 8 * (size_t)i)) &&
             !removelist_has(r->list, REMOVE_HOST, le64_get(d->host.p + 8 * (size_t)i)) &&
             !removelist_has(r->list, REMOVE_ID, hash64(id)))

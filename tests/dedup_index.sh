@@ -67,7 +67,7 @@ tamis dedup index usual.index >shown
 kept=$(wc -l <usual-by.ids)
 grep -q "^holds  *$kept documents of 10 additions" shown || fail "$kept documents stay: $(cat shown)"
 # What a document was dropped for has a name: the first document of the same text that was kept.
-tamis dedup clusters --members usual-by-10 >members
+tamis dedup clusters --members --index usual.index usual-by-10 >members
 for d in $all; do tamis docs cat "usual-by-$d"; done >kept.jsonl
 sed -n 's/^{"id":"\([^"]*\)","match":"\([^"]*\)","kept":false,"why":"exact_duplicate"}$/\1 \2/p' members >matches
 [ "$(wc -l <matches)" -ge 10 ] || fail "$(wc -l <matches) matches of equal texts"
@@ -121,7 +121,7 @@ tamis dedup index gone.index | grep -q "^holds  *$((kept - n)) documents .* $n r
 [ -z "$(tamis dedup remove -q --index gone.index list)" ] || fail "removed twice"
 ! grep -aqwFf gone gone.index/docs/*.cols || fail "ids of removed documents lie in the index"
 tamis dedup -q --no-alarm -o after --index gone.index docs-01 docs-02
-tamis dedup clusters --members after >members
+tamis dedup clusters --members --index gone.index after >members
 ! grep -Ff gone members | grep -q '"match":"' || [ -z "$(sed -n 's/.*"match":"\([^"]*\)".*/\1/p' members | grep -Fxf gone)" ] || fail "a removed document is matched"
 ids after >after.ids
 grep -qFf gone after.ids || fail "what was removed does not come in again"
