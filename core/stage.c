@@ -371,6 +371,18 @@ ErrCode stage_run(const StageJob *job, const Par *par, StageTotals *totals, Err 
     return rc;
 }
 
+ErrCode stage_begin(const OptVerb *verb, int argc, char **argv, const CommonOptions *common, Par *par,
+                    DatasetSet **set, Err *err)
+{
+    int first = 0;
+    ErrCode rc = verb_begin(verb, argc, argv, common, par, &first, err);
+
+    *set = NULL;
+    if (rc) return rc;
+    rc = datasetset_open(set, (const char *const *)argv + first, (size_t)(argc - first), err);
+    return par_agree(par, rc, err); /* a rank may not see what the others see */
+}
+
 ErrCode stage_summary(const char *dir, Err *err)
 {
     Dataset *ds;

@@ -388,10 +388,13 @@ ErrCode clusterpart_open(ClusterPart *p, const char *dir, Hash128 key, DocId id,
 {
     Span *spans[N_RESULT] = {&p->verdict,   &p->cluster,   &p->dup_docs, &p->dup_dumps,
                              &p->dup_hosts, &p->dup_first, &p->dup_last};
+    const DocId first = docid(docid_dataset(id), docid_part(id), 0);
     char path[PATH_MAX];
     ErrCode rc;
 
-    *p = (ClusterPart){.docid = docid(docid_dataset(id), docid_part(id), 0)};
+    if (p->cols && p->docid == first) return ERR_OK;
+    clusterpart_close(p);
+    p->docid = first;
     if ((rc = result_path(path, dir, id, err)) != ERR_OK) return rc;
     if ((rc = columns_open(&p->cols, path, err)) != ERR_OK) return rc;
     rc = check_receipt(p->cols, path, key, err);

@@ -84,7 +84,7 @@ typedef struct {
     Span verdict, cluster, dup_docs, dup_dumps, dup_hosts, dup_first, dup_last;
     Span match; /* p NULL: no index was asked */
 } ClusterPart;
-/* The file of the root part that `id` lies in. */
+/* The file of the root part that `id` lies in; *p is zeroed at first, and stays as it is where it is that file. */
 MUST_USE ErrCode clusterpart_open(ClusterPart *p, const char *dir, Hash128 key, DocId id, Err *err);
 void clusterpart_close(ClusterPart *p);
 

@@ -130,16 +130,9 @@ static Known known_at(const ClusterPart *p, size_t i)
                    .last = le32_get(p->dup_last.p + 4 * i)};
 }
 
-static ErrCode open_part(Table *t, DocId id, Err *err)
-{
-    if (t->part.cols && t->part.docid == id - docid_record(id)) return ERR_OK;
-    clusterpart_close(&t->part);
-    return clusterpart_open(&t->part, t->clusters, t->key, id, err);
-}
-
 static ErrCode know(Table *t, DocId id, Known *k, Err *err)
 {
-    ErrCode rc = open_part(t, id, err);
+    ErrCode rc = clusterpart_open(&t->part, t->clusters, t->key, id, err);
 
     if (rc) return rc;
     if (docid_record(id) >= t->part.verdict.n)
@@ -421,7 +414,7 @@ static ErrCode scan_known(Table *t, Larges *l, bool samples, Err *err)
     for (uint32_t part = 0; part < n && rc == ERR_OK; part++) {
         DocId id = datasetset_docid(t->inputs, part);
         if (interrupt_seen()) return err_set(err, ERR_INTR, "interrupted");
-        if ((rc = open_part(t, id, err)) != ERR_OK) return rc;
+        if ((rc = clusterpart_open(&t->part, t->clusters, t->key, id, err)) != ERR_OK) return rc;
         for (size_t i = 0; i < t->part.verdict.n; i++) {
             Known k = known_at(&t->part, i);
             bool kept = k.verdict == CLUSTER_KEPT;

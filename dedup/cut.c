@@ -1,26 +1,10 @@
 /* Going over texts and bringing what is found back to them. */
 #include "dedup/cut.h"
 
+#include "core/docscan.h"
+
 #include <inttypes.h>
-#include <omp.h>
 #include <stdlib.h>
-
-/* --- all texts of a rank: blocks of several parts at a time, so that neither many small parts nor one large one leave threads idle */
-
-typedef struct {
-    PartView *view;
-    uint64_t first;       /* number of its first record */
-    uint32_t first_block; /* of all blocks of the batch */
-} OpenPart;
-
-typedef struct {
-    const CutTable *t;
-    OpenPart *part;
-    uint32_t n, n_blocks;
-    CutDocFn fn;
-    void *ctx;
-    Progress *progress;
-} Batch;
 
 void cutscratch_clear(CutScratch *w)
 {
@@ -33,93 +17,38 @@ void cutscratch_clear(CutScratch *w)
     buf_clear(&w->lengths);
 }
 
-static void batch_close(Batch *b)
+/* --- all texts of a rank */
+
+typedef struct {
+    const CutTable *t;
+    CutScratch *w; /* one a thread */
+    CutDocFn fn;
+    void *ctx;
+} Each;
+
+static ErrCode give_doc(void *ctx, int thread, const Doc *doc, const DocPlace *at, Err *err)
 {
-    for (uint32_t i = 0; i < b->n; i++) partview_close(b->part[i].view);
-    b->n = b->n_blocks = 0;
-}
+    const Each *e = ctx;
+    const uint64_t *first = e->t->docs.first + at->part;
 
-/* The parts from `part` on, as many as there are threads. */
-static ErrCode batch_open(Batch *b, uint32_t part, Err *err)
-{
-    const DocTable *d = &b->t->docs;
-    ErrCode rc = ERR_OK;
-
-    for (; part < d->end && b->n < (uint32_t)d->par->threads && rc == ERR_OK; part++) {
-        OpenPart *p = &b->part[b->n];
-        if ((rc = partview_open(&p->view, b->t->in, part, err)) != ERR_OK) break;
-        b->n++;
-        p->first = d->first[part];
-        p->first_block = b->n_blocks;
-        b->n_blocks += partview_n_blocks(p->view);
-        if (partview_n_records(p->view) != d->first[part + 1] - d->first[part])
-            rc = err_set(err, ERR_DATA, "part %" PRIu32 " changed while it was read", part);
-    }
-    return rc;
-}
-
-static ErrCode one_block(const Batch *b, uint32_t block, BlockReader *reader, CutScratch *w, Err *err)
-{
-    const OpenPart *p = b->part + b->n - 1;
-    uint32_t record;
-    bool end;
-    Doc doc;
-    ErrCode rc;
-
-    if (interrupt_seen()) return err_set(err, ERR_INTR, "interrupted");
-    while (p->first_block > block) p--;
-    const uint32_t own = block - p->first_block;
-    if ((rc = blockreader_open(reader, p->view, own, err)) != ERR_OK) return rc;
-    while ((rc = blockreader_next(reader, &doc, &record, &end, err)) == ERR_OK && !end)
-        if ((rc = b->fn(b->ctx, w, &doc, p->first + record, err)) != ERR_OK) return rc;
-    progress_add(b->progress, partview_first_record(p->view, own + 1) - partview_first_record(p->view, own),
-                 partview_block_bytes(p->view, own));
-    return rc;
-}
-
-/* The lowest block's failure wins. */
-static ErrCode batch_run(const Batch *b, Err *err)
-{
-    uint32_t failed = UINT32_MAX;
-    ErrCode rc = ERR_OK;
-
-#pragma omp parallel num_threads(b->t->docs.par->threads)
-    {
-        CutScratch w = {.lane = omp_get_thread_num()};
-        BlockReader *reader = NULL;
-        Err own;
-        ErrCode mine = blockreader_new(&reader, &own);
-#pragma omp for schedule(dynamic, 1)
-        for (uint32_t block = 0; block < b->n_blocks; block++) {
-            if (reader) mine = one_block(b, block, reader, &w, &own);
-            progress_tick(b->progress);
-            if (mine == ERR_OK) continue;
-#pragma omp critical(cut_failure)
-            if (block < failed) {
-                failed = block;
-                rc = mine;
-                if (err) *err = own;
-            }
-        }
-        blockreader_free(reader);
-        cutscratch_clear(&w);
-    }
-    return rc;
+    if (at->part_records != first[1] - first[0])
+        return err_set(err, ERR_DATA, "part %" PRIu32 " changed while it was read", at->part);
+    return e->fn(e->ctx, &e->w[thread], doc, first[0] + at->record, err);
 }
 
 ErrCode cut_each_doc(const CutTable *t, CutDocFn fn, void *ctx, Err *err)
 {
     const DocTable *d = &t->docs;
-    Batch b = {.t = t, .part = calloc((size_t)d->par->threads, sizeof *b.part), .fn = fn, .ctx = ctx};
-    ErrCode rc = b.part ? progress_start(&b.progress, t->name, 0, err) : err_nomem(err, "the parts that are open");
+    const int threads = d->par->threads;
+    Each e = {t, calloc((size_t)threads, sizeof *e.w), fn, ctx};
+    Progress *progress = NULL;
+    ErrCode rc = e.w ? progress_start(&progress, t->name, 0, err) : err_nomem(err, "room for texts");
 
-    for (uint32_t part = d->begin; rc == ERR_OK && part < d->end; part += (uint32_t)d->par->threads) {
-        rc = batch_open(&b, part, err);
-        if (rc == ERR_OK) rc = batch_run(&b, err);
-        batch_close(&b);
-    }
-    progress_stop(b.progress);
-    free(b.part);
+    for (int i = 0; e.w && i < threads; i++) e.w[i].lane = i;
+    if (rc == ERR_OK) rc = docscan_parts(t->in, threads, d->begin, d->end, give_doc, &e, progress, err);
+    progress_stop(progress);
+    for (int i = 0; e.w && i < threads; i++) cutscratch_clear(&e.w[i]);
+    free(e.w);
     return rc;
 }
 

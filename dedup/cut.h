@@ -45,7 +45,7 @@ typedef struct {
     const char *name;
 } CutTable;
 
-/* Calls fn for every document that this rank (or task) looks after, from all threads. The lowest part's failure wins. */
+/* Calls fn for every document that this rank (or task) looks after, from all threads (core/docscan.h). */
 typedef ErrCode (*CutDocFn)(void *ctx, CutScratch *w, const Doc *doc, uint64_t number, Err *err);
 MUST_USE ErrCode cut_each_doc(const CutTable *t, CutDocFn fn, void *ctx, Err *err);
 /* The document's records of results that are sorted by document, `width` bytes each. Valid until the next call; one Results a scratch. */

@@ -49,10 +49,7 @@ static ErrCode judge_map(void *ctx, void *worker, const Doc *doc, DocId id, Stag
     size_t i = docid_record(id);
     ErrCode rc;
 
-    if (!p->cols || p->docid != id - i) {
-        clusterpart_close(p);
-        if ((rc = clusterpart_open(p, c->dir, c->key, id, err)) != ERR_OK) return rc;
-    }
+    if ((rc = clusterpart_open(p, c->dir, c->key, id, err)) != ERR_OK) return rc;
     if (i >= p->verdict.n || p->verdict.p[i] >= CLUSTER_N)
         return err_set(err, ERR_DATA, "%s does not know record %zu of part %" PRIu32, c->dir, i, docid_part(id));
     sink_u64(sink, COLUMN_CLUSTER, 0, le64_get(p->cluster.p + 8 * i));

@@ -133,13 +133,9 @@ int dedup_verb(int argc, char **argv)
     StageTotals totals = {0};
     DedupTotals dedup = {0};
     Err err = {0};
-    int first = 0;
 
-    ErrCode rc = verb_begin(&verb, argc, argv, &common, &par, &first, &err);
-    if (rc == ERR_NO) return verb_exit(ERR_OK, &err);
+    ErrCode rc = stage_begin(&verb, argc, argv, &common, &par, &set, &err);
     if (rc != ERR_OK) goto out;
-    rc = datasetset_open(&set, (const char *const *)argv + first, (size_t)(argc - first), &err);
-    if ((rc = par_agree(&par, rc, &err)) != ERR_OK) goto out; /* a rank may not see what the others see */
     if ((rc = dedup_run(&o.params, set, out, &common, &par, &totals, &dedup, &err)) != ERR_OK) goto out;
     if (totals.complete && !totals.up_to_date && par.rank == 0 && !common.quiet) {
         rc = stage_summary(out, &err);
@@ -149,5 +145,5 @@ int dedup_verb(int argc, char **argv)
 out:
     datasetset_close(set);
     par_stop(&par);
-    return verb_exit(rc, &err);
+    return verb_exit(rc == ERR_NO ? ERR_OK : rc, &err);
 }

@@ -1,6 +1,7 @@
 #include "dedup/made_test.h"
 
 #include "tests/check.h"
+#include "tests/made_dataset.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -29,93 +30,26 @@ void corpus_add(Corpus *c, const char *text, uint32_t dump, uint32_t host)
                             .quality = i % 6 ? (int)(mix64(i + 7) % 5) - 2 : NO_QUALITY};
 }
 
-typedef struct {
-    const Corpus *c;
-    uint32_t next, end;
-} Cursor;
-
-static uint64_t part_bytes(void *ctx, uint32_t part)
-{
-    (void)ctx, (void)part;
-    return 1;
-}
-
-static ErrCode part_open(void *ctx, uint32_t part, void **cursor, Err *err)
+static void make_doc(void *ctx, uint32_t i, Arena *a, Doc *doc)
 {
     const Corpus *c = ctx;
-    Cursor *at = calloc(1, sizeof *at);
+    const Made *made = &c->doc[i];
+    const Span dump = made_text(a, "CC-MAIN-2023-%02" PRIu32, made->dump % 100);
+    Signal *quality = arena_array(a, 1, sizeof *quality);
 
-    if (!at) return err_nomem(err, "a cursor");
-    *at = (Cursor){c, (uint32_t)((uint64_t)c->n * part / c->n_parts),
-                   (uint32_t)((uint64_t)c->n * (part + 1) / c->n_parts)};
-    *cursor = at;
-    return ERR_OK;
+    *quality = (Signal){SPAN_LIT("quality"), made->quality / 4.0};
+    *doc = (Doc){.id = made_text(a, "%s/made#%" PRIu32, (const char *)dump.p, i),
+                 .text = span_str(made->text),
+                 .url = span_str(made->url),
+                 .source = made_text(a, "s%" PRIu32, made->source),
+                 .signals = quality,
+                 .n_signals = made->quality != NO_QUALITY};
+    if (made->dump != NO_DUMP) doc->dump = dump;
 }
-
-static ErrCode part_next(void *cursor, StageBlock *block, bool *end, Err *err)
-{
-    Cursor *at = cursor;
-    uint8_t range[8];
-
-    *end = at->next == at->end;
-    if (*end) return ERR_OK;
-    le32_put(range, at->next);
-    at->next = at->end - at->next > 50 ? at->next + 50 : at->end;
-    le32_put(range + 4, at->next);
-    buf_put(&block->bytes, range, 8);
-    return buf_ok(&block->bytes, "a block", err);
-}
-
-static ErrCode emit_block(void *ctx, void *worker, const StageBlock *block, StageSink *sink, Err *err)
-{
-    const Corpus *c = ctx;
-    ErrCode rc = ERR_OK;
-
-    (void)worker;
-    for (uint32_t i = le32_get(block->bytes.p); i < le32_get(block->bytes.p + 4) && rc == ERR_OK; i++) {
-        const Made *made = &c->doc[i];
-        char id[80], dump[40], source[16];
-        Signal quality = {SPAN_LIT("quality"), made->quality / 4.0};
-        snprintf(dump, sizeof dump, "CC-MAIN-2023-%02" PRIu32, made->dump % 100);
-        snprintf(id, sizeof id, "%s/made#%" PRIu32, dump, i);
-        snprintf(source, sizeof source, "s%" PRIu32, made->source);
-        Doc doc = {.id = span_str(id),
-                   .text = span_str(made->text),
-                   .url = span_str(made->url),
-                   .source = span_str(source),
-                   .signals = &quality,
-                   .n_signals = made->quality != NO_QUALITY};
-        if (made->dump != NO_DUMP) doc.dump = span_str(dump);
-        sink_in(sink, doc.id, doc.text.n);
-        rc = sink_emit(sink, &doc, err);
-    }
-    return rc;
-}
-
-static const StageDef made_def = {.name = "made", .version = 1, .kind = DATASET_WRITTEN};
 
 void write_corpus(const Corpus *c, const char *dir)
 {
-    const StageSource source = {.ctx = (void *)(uintptr_t)c,
-                                .n_parts = c->n_parts,
-                                .part_bytes = part_bytes,
-                                .open = part_open,
-                                .next = part_next,
-                                .close = free,
-                                .map = emit_block};
-    CommonOptions common = {0};
-    Par par = par_alone(2);
-    StageJob job = {.def = &made_def,
-                    .ctx = (void *)(uintptr_t)c,
-                    .params = SPAN_LIT("{}"),
-                    .inputs = SPAN_LIT("[]"),
-                    .out_dir = dir,
-                    .source = &source,
-                    .common = &common};
-    Err err;
-
-    log_setup(LOG_QUIET, 0);
-    CHECK_OK(stage_run(&job, &par, NULL, &err), &err);
+    made_dataset(dir, make_doc, (void *)(uintptr_t)c, c->n, c->n_parts);
 }
 
 /* --- made texts: words of a family, some of them replaced */

@@ -193,18 +193,14 @@ int rates_verb(int argc, char **argv)
     DatasetSet *set = NULL;
     Rates rates = {0};
     Err err = {0};
-    int first = 0;
 
-    ErrCode rc = verb_begin(&verb, argc, argv, &common, &par, &first, &err);
-    if (rc == ERR_NO) return verb_exit(ERR_OK, &err);
+    ErrCode rc = stage_begin(&verb, argc, argv, &common, &par, &set, &err);
     if (rc != ERR_OK) goto out;
-    rc = datasetset_open(&set, (const char *const *)argv + first, (size_t)(argc - first), &err);
-    if ((rc = par_agree(&par, rc, &err)) != ERR_OK) goto out;
     rc = rates_run(&o.params, set, out, o.oldest, &common, &par, &rates, &err);
     if (rc == ERR_OK && par.rank == 0) rc = print_rates(&o, &rates, &err);
 out:
     rates_clear(&rates);
     datasetset_close(set);
     par_stop(&par);
-    return verb_exit(rc, &err);
+    return verb_exit(rc == ERR_NO ? ERR_OK : rc, &err);
 }

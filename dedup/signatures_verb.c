@@ -9,6 +9,14 @@ static const char after[] =
     "documents\n"
     "without it, the text cut at white space. A document of fewer words than a shingle has no signature there.";
 
+static ErrCode settle(void *params, Err *err)
+{
+    const DedupParams *p = params;
+
+    if (p->seed > UINT32_MAX) return err_set(err, ERR_USAGE, "dedup signatures: --seed is below 2^32");
+    return dedup_check(p, err);
+}
+
 int signatures_verb(int argc, char **argv)
 {
     static const char *const formats[] = {"datatrove", NULL};
@@ -27,6 +35,7 @@ int signatures_verb(int argc, char **argv)
         OPT_COMMON_THREADS(&common),
         OPT_COMMON_EVENTS(&common),
         OPT_COMMON_TALK(&common),
+        OPT_CHECK(settle, &params),
         OPT_END,
     };
     const OptVerb verb = {.name = "dedup signatures",
@@ -40,16 +49,9 @@ int signatures_verb(int argc, char **argv)
     Progress *progress = NULL;
     TroveTotals totals = {0};
     Err err = {0};
-    int first = 0;
 
-    ErrCode rc = verb_begin(&verb, argc, argv, &common, &par, &first, &err);
-    if (rc == ERR_NO) return verb_exit(ERR_OK, &err);
-    if (rc == ERR_OK) rc = dedup_check(&params, &err);
-    if (rc == ERR_OK && params.seed > UINT32_MAX)
-        rc = err_set(&err, ERR_USAGE, "dedup signatures: --seed is below 2^32");
+    ErrCode rc = stage_begin(&verb, argc, argv, &common, &par, &set, &err);
     if (rc != ERR_OK) goto out;
-    rc = datasetset_open(&set, (const char *const *)argv + first, (size_t)(argc - first), &err);
-    if ((rc = par_agree(&par, rc, &err)) != ERR_OK) goto out;
     rc = progress_start(&progress, "signing", 0, &err);
     if (rc == ERR_OK) rc = trove_run(&params, set, out, &par, progress, &totals, &err);
     rc = par_agree(&par, rc, &err);
@@ -62,5 +64,5 @@ int signatures_verb(int argc, char **argv)
 out:
     datasetset_close(set);
     par_stop(&par);
-    return verb_exit(rc, &err);
+    return verb_exit(rc == ERR_NO ? ERR_OK : rc, &err);
 }

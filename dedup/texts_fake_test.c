@@ -2,6 +2,7 @@
 
 #include "core/json.h"
 #include "tests/check.h"
+#include "tests/made_dataset.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -24,82 +25,18 @@ void texts_add(Texts *t, const char *text, uint32_t host)
     t->host[t->n++] = host;
 }
 
-/* --- writing */
-
-static uint64_t part_bytes(void *ctx, uint32_t part)
-{
-    (void)ctx, (void)part;
-    return 1;
-}
-
-typedef struct {
-    uint32_t part;
-    bool done;
-} Cursor;
-
-static ErrCode part_open(void *ctx, uint32_t part, void **cursor, Err *err)
-{
-    Cursor *c = malloc(sizeof *c);
-
-    (void)ctx;
-    if (!c) return err_nomem(err, "a cursor");
-    *c = (Cursor){part, false};
-    *cursor = c;
-    return ERR_OK;
-}
-
-static ErrCode part_next(void *cursor, StageBlock *block, bool *end, Err *err)
-{
-    Cursor *c = cursor;
-
-    (void)block, (void)err;
-    *end = c->done;
-    c->done = true;
-    return ERR_OK;
-}
-
-static uint32_t first_of(const Texts *t, uint32_t part) { return (uint32_t)((uint64_t)t->n * part / t->n_parts); }
-
-static ErrCode emit_part(void *ctx, void *worker, const StageBlock *block, StageSink *sink, Err *err)
+static void make_doc(void *ctx, uint32_t i, Arena *a, Doc *doc)
 {
     const Texts *t = ctx;
-    ErrCode rc = ERR_OK;
 
-    (void)worker;
-    for (uint32_t i = first_of(t, block->part); i < first_of(t, block->part + 1) && rc == ERR_OK; i++) {
-        char id[40], url[40];
-        snprintf(id, sizeof id, "local/made#%" PRIu32, i);
-        snprintf(url, sizeof url, "http://host%" PRIu32 ".test/", t->host[i]);
-        Doc doc = {.id = span_str(id), .text = span_str(t->text[i]), .url = span_str(url)};
-        sink_in(sink, doc.id, doc.text.n);
-        rc = sink_emit(sink, &doc, err);
-    }
-    return rc;
+    doc->id = made_text(a, "local/made#%" PRIu32, i);
+    doc->text = span_str(t->text[i]);
+    doc->url = made_text(a, "http://host%" PRIu32 ".test/", t->host[i]);
 }
 
 void texts_write(const Texts *t, const char *dir)
 {
-    static const StageDef def = {.name = "made", .version = 1, .kind = DATASET_WRITTEN};
-    const StageSource source = {.ctx = (void *)(uintptr_t)t,
-                                .n_parts = t->n_parts,
-                                .part_bytes = part_bytes,
-                                .open = part_open,
-                                .next = part_next,
-                                .close = free,
-                                .map = emit_part};
-    CommonOptions common = {0};
-    Par par = par_alone(1);
-    StageJob job = {.def = &def,
-                    .ctx = (void *)(uintptr_t)t,
-                    .params = SPAN_LIT("{}"),
-                    .inputs = SPAN_LIT("[]"),
-                    .out_dir = dir,
-                    .source = &source,
-                    .common = &common};
-    Err err;
-
-    log_setup(LOG_QUIET, 0);
-    CHECK_OK(stage_run(&job, &par, NULL, &err), &err);
+    made_dataset(dir, make_doc, (void *)(uintptr_t)t, t->n, t->n_parts);
 }
 
 /* --- reading back */
@@ -149,7 +86,7 @@ static void read_part(LeftTexts *l, const Texts *t, DatasetSet *set, uint32_t pa
         for (;;) {
             CHECK_OK(blockreader_next(reader, &doc, &record, &end, &err), &err);
             if (end) break;
-            const uint32_t i = first_of(t, part) + record;
+            const uint32_t i = made_first(t->n, t->n_parts, part) + record;
             l->text[i] = arena_str(&l->arena, doc.text);
             check_edits(t->text[i], doc.edits, doc.text);
             doc_write(&lines, &doc);

@@ -4,6 +4,7 @@
 #include "filter/rules.h"
 #include "tests/alloc_fault.h"
 #include "tests/check.h"
+#include "tests/made_dataset.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -54,60 +55,19 @@ static void make_doc(uint32_t i, Doc *d, Buf *text, char id[32])
     d->text = buf_span(text);
 }
 
-static uint64_t one_bytes(void *ctx, uint32_t part) { return (void)ctx, (uint64_t)part + 1; }
-static ErrCode one_open(void *ctx, uint32_t part, void **cursor, Err *err)
+static void emit_doc(void *ctx, uint32_t i, Arena *a, Doc *d)
 {
-    (void)ctx, (void)part, (void)err;
-    *cursor = calloc(1, sizeof(uint32_t));
-    return *cursor ? ERR_OK : err_nomem(err, "a cursor");
-}
-static ErrCode one_next(void *cursor, StageBlock *b, bool *end, Err *err)
-{
-    uint32_t *at = cursor;
-    uint8_t first[4];
-
-    *end = *at >= N_DOCS;
-    le32_put(first, *at);
-    *at += 50;
-    if (!*end) buf_put(&b->bytes, first, 4);
-    return buf_ok(&b->bytes, "a block", err);
-}
-static ErrCode one_map(void *ctx, void *worker, const StageBlock *b, StageSink *sink, Err *err)
-{
-    uint32_t first = le32_get(b->bytes.p);
     Buf text = {0};
-    ErrCode rc = ERR_OK;
+    char id[32];
 
-    (void)ctx, (void)worker;
-    for (uint32_t i = first; i < first + 50 && rc == ERR_OK; i++) {
-        char id[32];
-        Doc d;
-        make_doc(i, &d, &text, id);
-        sink_in(sink, d.id, d.text.n);
-        rc = sink_emit(sink, &d, err);
-    }
+    (void)ctx;
+    make_doc(i, d, &text, id);
+    d->id = arena_copy(a, d->id);
+    d->text = arena_copy(a, d->text);
     buf_clear(&text);
-    return rc;
 }
 
-static void make_dataset(const char *dir)
-{
-    static const StageDef def = {.name = "make", .version = 1, .kind = DATASET_WRITTEN};
-    static const StageSource source = {
-        .n_parts = 1, .part_bytes = one_bytes, .open = one_open, .next = one_next, .close = free, .map = one_map};
-    CommonOptions common = {0};
-    Par par = par_alone(1);
-    Err err = {0};
-    StageJob job = {.def = &def,
-                    .params = SPAN_LIT("{}"),
-                    .inputs = SPAN_LIT("[]"),
-                    .out_dir = dir,
-                    .source = &source,
-                    .common = &common};
-
-    log_setup(LOG_QUIET, 0);
-    CHECK_OK(stage_run(&job, &par, NULL, &err), &err);
-}
+static void make_dataset(const char *dir) { made_dataset(dir, emit_doc, NULL, N_DOCS, 1); }
 
 static void run(const FilterParams *params, const char *in, const char *out, int threads, StageTotals *totals)
 {

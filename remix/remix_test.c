@@ -4,65 +4,27 @@
 #include "core/store.h"
 #include "tests/alloc_fault.h"
 #include "tests/check.h"
+#include "tests/made_dataset.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
 
 enum { N_DOCS = 300, N_PARTS = 3 };
 
-static void make_doc(uint32_t i, Doc *d, Buf *text, char id[32], char url[64])
+static void make_doc(void *ctx, uint32_t i, Arena *a, Doc *d)
 {
     static const char *const host[] = {"en.wiki.test", "shop.test", "zh.wiki.test", "example.test"};
     uint64_t r = mix64(i + 1);
-
-    buf_reset(text);
-    for (uint64_t k = 0; k < 1 + r % 50; k++) buf_puts(text, "word ");
-    snprintf(id, 32, "local/t#%" PRIu32, i);
-    snprintf(url, 64, "http://%s/%u", host[r >> 8 & 3], i);
-    *d = (Doc){.id = span_str(id),
-               .url = span_str(url),
-               .text = buf_span(text),
-               .source = SPAN_LIT("web"),
-               .lang = r >> 16 & 1 ? SPAN_LIT("en") : SPAN_LIT("zh-Hans")};
-}
-
-static uint64_t even_bytes(void *ctx, uint32_t part) { return (void)ctx, (void)part, 1; }
-static ErrCode at_open(void *ctx, uint32_t part, void **cursor, Err *err)
-{
-    uint32_t *at = malloc(sizeof *at);
+    Buf text = {0};
 
     (void)ctx;
-    if (!at) return err_nomem(err, "a cursor");
-    *at = part;
-    *cursor = at;
-    return ERR_OK;
-}
-static ErrCode at_next(void *cursor, StageBlock *b, bool *end, Err *err)
-{
-    uint32_t *at = cursor;
-    uint8_t part[4];
-
-    *end = *at >= N_PARTS;
-    le32_put(part, *at);
-    *at = N_PARTS;
-    if (!*end) buf_put(&b->bytes, part, 4);
-    return buf_ok(&b->bytes, "a block", err);
-}
-static ErrCode make_map(void *ctx, void *worker, const StageBlock *b, StageSink *sink, Err *err)
-{
-    Buf text = {0};
-    ErrCode rc = ERR_OK;
-
-    (void)ctx, (void)worker;
-    for (uint32_t i = le32_get(b->bytes.p); i < N_DOCS && rc == ERR_OK; i += N_PARTS) {
-        char id[32], url[64];
-        Doc d;
-        make_doc(i, &d, &text, id, url);
-        sink_in(sink, d.id, d.text.n);
-        rc = sink_emit(sink, &d, err);
-    }
+    for (uint64_t k = 0; k < 1 + r % 50; k++) buf_puts(&text, "word ");
+    *d = (Doc){.id = made_text(a, "local/t#%" PRIu32, i),
+               .url = made_text(a, "http://%s/%" PRIu32, host[r >> 8 & 3], i),
+               .text = arena_copy(a, buf_span(&text)),
+               .source = SPAN_LIT("web"),
+               .lang = r >> 16 & 1 ? SPAN_LIT("en") : SPAN_LIT("zh-Hans")};
     buf_clear(&text);
-    return rc;
 }
 
 static char *path(Arena *a, const char *name)
@@ -73,28 +35,7 @@ static char *path(Arena *a, const char *name)
     return path_join(a, dir, name);
 }
 
-static void make_dataset(const char *dir)
-{
-    static const StageDef def = {.name = "make", .version = 1, .kind = DATASET_WRITTEN};
-    static const StageSource source = {.n_parts = N_PARTS,
-                                       .part_bytes = even_bytes,
-                                       .open = at_open,
-                                       .next = at_next,
-                                       .close = free,
-                                       .map = make_map};
-    CommonOptions common = {0};
-    Par par = par_alone(1);
-    Err err = {0};
-    StageJob job = {.def = &def,
-                    .params = SPAN_LIT("{}"),
-                    .inputs = SPAN_LIT("[]"),
-                    .out_dir = dir,
-                    .source = &source,
-                    .common = &common};
-
-    log_setup(LOG_QUIET, 0);
-    CHECK_OK(stage_run(&job, &par, NULL, &err), &err);
-}
+static void make_dataset(const char *dir) { made_dataset(dir, make_doc, NULL, N_DOCS, N_PARTS); }
 
 static ErrCode run(const char *recipe_path, const char *in, const char *out, const CommonOptions *common, int threads,
                    StageTotals *t, Err *err)

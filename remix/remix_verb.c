@@ -43,12 +43,9 @@ int remix_verb(int argc, char **argv)
     DatasetSet *set = NULL;
     StageTotals totals = {0};
     Err err = {0};
-    int first = 0;
 
-    ErrCode rc = verb_begin(&verb, argc, argv, &common, &par, &first, &err);
+    ErrCode rc = stage_begin(&verb, argc, argv, &common, &par, &set, &err);
     if (rc != ERR_OK) goto out;
-    rc = datasetset_open(&set, (const char *const *)argv + first, (size_t)(argc - first), &err);
-    if ((rc = par_agree(&par, rc, &err)) != ERR_OK) goto out; /* a rank may not see what the others see */
     if ((rc = remix_run(o.recipe, set, out, &common, &par, &totals, &err)) != ERR_OK) goto out;
     if (totals.complete && !totals.up_to_date && par.rank == 0 && !common.quiet) rc = stage_summary(out, &err);
 out:

@@ -4,6 +4,7 @@
 #include "core/store.h"
 #include "tests/alloc_fault.h"
 #include "tests/check.h"
+#include "tests/made_dataset.h"
 #include "tokenize/pretoken.h"
 #include "tools/token_runs.h"
 #include "tools/token_shuffle.h"
@@ -41,84 +42,27 @@ static Span domain_of(uint32_t n)
     return n % 10 == 9 ? (Span){NULL, 0} : span_str(domain[n % 3]);
 }
 
-static uint64_t part_bytes(void *ctx, uint32_t part)
+static void make_doc(void *ctx, uint32_t i, Arena *a, Doc *doc)
 {
-    (void)ctx;
-    return part;
-}
-
-typedef struct {
-    uint32_t part;
-    bool read;
-} Cursor;
-
-static ErrCode open_part(void *ctx, uint32_t part, void **cursor, Err *err)
-{
-    Cursor *c = calloc(1, sizeof *c);
-
-    (void)ctx;
-    if (!c) return err_nomem(err, "a cursor");
-    c->part = part;
-    *cursor = c;
-    return ERR_OK;
-}
-
-static ErrCode next_block(void *cursor, StageBlock *block, bool *end, Err *err)
-{
-    Cursor *c = cursor;
-
-    (void)err;
-    buf_putc(&block->bytes, (uint8_t)c->part);
-    *end = c->read;
-    c->read = true;
-    return ERR_OK;
-}
-
-static ErrCode emit_part(void *ctx, void *worker, const StageBlock *block, StageSink *sink, Err *err)
-{
+    const uint32_t n = i / n_made * PER_PART + i % n_made;
     Buf text = {0};
-    ErrCode rc = ERR_OK;
 
-    (void)ctx, (void)worker;
-    for (uint32_t i = 0; i < n_made && rc == ERR_OK; i++) {
-        uint32_t n = block->bytes.p[0] * PER_PART + i;
-        char id[40];
-        snprintf(id, sizeof id, "local/tea#%" PRIu32, n);
-        make_text(&text, n);
-        Doc doc = {.id = span_str(id),
-                   .text = buf_span(&text),
-                   .domain = domain_of(n),
-                   .lang = span_str(n % 2 ? "en" : "zh-Hans")};
-        sink_in(sink, doc.id, doc.text.n);
-        rc = sink_emit(sink, &doc, err);
-    }
+    (void)ctx;
+    make_text(&text, n);
+    *doc = (Doc){.id = made_text(a, "local/tea#%" PRIu32, n),
+                 .text = arena_copy(a, buf_span(&text)),
+                 .domain = domain_of(n),
+                 .lang = span_str(n % 2 ? "en" : "zh-Hans")};
     buf_clear(&text);
-    return rc;
 }
 
 static TokenInput *make_input(const char *dir)
 {
-    static const StageDef def = {.name = "tea", .version = 1, .kind = DATASET_WRITTEN};
-    static const StageSource source = {.n_parts = N_PARTS,
-                                       .part_bytes = part_bytes,
-                                       .open = open_part,
-                                       .next = next_block,
-                                       .close = free,
-                                       .map = emit_part};
-    CommonOptions common = {0};
-    Par par = par_alone(2);
-    StageJob job = {.def = &def,
-                    .params = SPAN_LIT("{}"),
-                    .inputs = SPAN_LIT("[]"),
-                    .out_dir = dir,
-                    .source = &source,
-                    .common = &common};
     const TokenInputSpec spec = {.path = &dir, .n = 1, .documents = true};
     TokenInput *in = NULL;
     Err err = {0};
 
-    log_setup(LOG_QUIET, 0);
-    CHECK_OK(stage_run(&job, &par, NULL, &err), &err);
+    made_dataset(dir, make_doc, NULL, N_PARTS * n_made, N_PARTS);
     CHECK_OK(tokeninput_open(&in, &spec, &err), &err);
     return in;
 }

@@ -32,7 +32,8 @@ function(tamis_room name)
   add_library(tamis_${name} STATIC ${R_SOURCES})
   target_link_libraries(tamis_${name} PUBLIC tamis_flags ${R_LINK})
   if(TAMIS_TESTS AND R_TESTS)
-    add_executable(${name}_test ${R_TESTS} ${CMAKE_SOURCE_DIR}/tests/check.c ${CMAKE_SOURCE_DIR}/tests/alloc_fault.c)
+    add_executable(${name}_test ${R_TESTS} ${CMAKE_SOURCE_DIR}/tests/check.c ${CMAKE_SOURCE_DIR}/tests/alloc_fault.c
+                   ${CMAKE_SOURCE_DIR}/tests/made_dataset.c)
     target_link_libraries(${name}_test PRIVATE tamis_${name} tamis_core)
     target_compile_options(${name}_test PRIVATE -Wno-missing-prototypes)
     target_link_options(${name}_test PRIVATE # tests/alloc_fault.h
