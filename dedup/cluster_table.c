@@ -1,5 +1,6 @@
 #include "dedup/cluster_table.h"
 
+#include "core/docscan.h"
 #include "core/json.h"
 #include "core/log.h"
 #include "core/store.h"
@@ -130,14 +131,15 @@ static Known known_at(const ClusterPart *p, size_t i)
                    .last = le32_get(p->dup_last.p + 4 * i)};
 }
 
-static ErrCode know(Table *t, DocId id, Known *k, Err *err)
+/* *p: the file of clusters at hand. */
+static ErrCode know(const Table *t, ClusterPart *p, DocId id, Known *k, Err *err)
 {
-    ErrCode rc = clusterpart_open(&t->part, t->clusters, t->key, id, err);
+    ErrCode rc = clusterpart_open(p, t->clusters, t->key, id, err);
 
     if (rc) return rc;
-    if (docid_record(id) >= t->part.verdict.n)
+    if (docid_record(id) >= p->verdict.n)
         return err_set(err, ERR_DATA, "%s does not know all documents of its inputs", t->clusters);
-    *k = known_at(&t->part, docid_record(id));
+    *k = known_at(p, docid_record(id));
     return ERR_OK;
 }
 
@@ -178,70 +180,69 @@ static ErrCode end_line(Table *t, Err *err)
     return ERR_OK;
 }
 
-/* --- a line a cluster */
-
-static ErrCode write_clusters(Table *t, Err *err)
-{
-    DocCursor *c;
-    Known k = {0};
-    Doc doc;
-    DocId id;
-    bool end;
-    ErrCode rc = doccursor_open(&c, &t->query->dir, 1, err);
-
-    while (rc == ERR_OK && (rc = doccursor_next(c, &doc, &id, &end, err)) == ERR_OK && !end) {
-        if ((rc = know(t, id, &k, err)) != ERR_OK || k.docs < t->query->least) continue;
-        begin_line(t, doc.id);
-        put_counts(t, &k);
-        rc = end_line(t, err);
-    }
-    doccursor_close(c);
-    return rc;
-}
-
-/* --- a line a document: members meet under their keeper, which comes first */
+/* --- documents meet under their keeper, which comes first; or keepers alone are brought into order. All threads read, one writes */
 
 enum { MEMBER_HEAD = 1 + 5 * 4 };
 
-static ErrCode send_member(Exchange *x, Buf *value, const Doc *doc, DocId id, const Known *k, Err *err)
-{
-    const uint32_t counts[5] = {k->docs, k->dumps, k->hosts, k->first, k->last};
-    uint8_t key[EXCHANGE_KEY], word[4];
+typedef struct {
+    ClusterPart part;
+    Buf value;
+} Sender; /* of one thread */
 
-    buf_reset(value);
-    buf_putc(value, k->verdict);
-    for (int i = 0; i < 5; i++) {
-        le32_put(word, counts[i]);
-        buf_put(value, word, 4);
-    }
-    buf_put_span(value, doc->id);
-    ErrCode rc = buf_ok(value, "an id", err);
-    if (rc == ERR_OK && value->n > EXCHANGE_MAX_VALUE)
-        rc = err_set(err, ERR_LIMIT, "an id of %zu bytes is too long for a table", doc->id.n);
-    exchange_key_u64(key, k->keeper,
-                     k->verdict == CLUSTER_KEPT     ? 0
-                     : k->keeper == CLUSTER_INDEXED ? k->match
-                                                    : id + 1);
-    return rc ? rc : exchange_put(x, 0, key, value->p, (uint32_t)value->n, err);
+typedef struct {
+    const Table *table;
+    Exchange *x;
+    Sender *sender;
+} Sending;
+
+/* A kept one without duplicates has no line that its cluster is too small for. */
+static bool is_wanted(const ClusterQuery *q, const Known *k)
+{
+    if (k->verdict != CLUSTER_KEPT) return q->members;
+    return k->docs >= q->least || (q->members && k->docs > 1);
 }
 
-static ErrCode send_members(Table *t, Exchange *x, Err *err)
+static ErrCode send_member(void *ctx, int thread, const Doc *doc, const DocPlace *at, Err *err)
 {
-    DocCursor *c;
-    Buf value = {0};
+    const Sending *s = ctx;
+    Sender *own = &s->sender[thread];
+    uint8_t key[EXCHANGE_KEY], head[MEMBER_HEAD];
     Known k = {0};
-    Doc doc;
-    DocId id;
-    bool end;
-    ErrCode rc = doccursor_open(&c, t->base, t->n_bases, err);
+    ErrCode rc = know(s->table, &own->part, at->id, &k, err);
 
-    while (rc == ERR_OK && (rc = doccursor_next(c, &doc, &id, &end, err)) == ERR_OK && !end) {
-        if (interrupt_seen()) rc = err_set(err, ERR_INTR, "interrupted");
-        if (rc == ERR_OK) rc = know(t, id, &k, err);
-        if (rc == ERR_OK) rc = send_member(x, &value, &doc, id, &k, err);
+    if (rc || !is_wanted(s->table->query, &k)) return rc;
+    const uint32_t counts[5] = {k.docs, k.dumps, k.hosts, k.first, k.last};
+    head[0] = k.verdict;
+    for (int i = 0; i < 5; i++) le32_put(head + 1 + 4 * i, counts[i]);
+    buf_reset(&own->value);
+    buf_put(&own->value, head, sizeof head);
+    buf_put_span(&own->value, doc->id);
+    if ((rc = buf_ok(&own->value, "an id", err)) != ERR_OK) return rc;
+    if (own->value.n > EXCHANGE_MAX_VALUE)
+        return err_set(err, ERR_LIMIT, "an id of %zu bytes is too long for a table", doc->id.n);
+    exchange_key_u64(key, k.keeper,
+                     k.verdict == CLUSTER_KEPT     ? 0
+                     : k.keeper == CLUSTER_INDEXED ? k.match
+                                                   : at->id + 1);
+    return exchange_put(s->x, thread, key, own->value.p, (uint32_t)own->value.n, err);
+}
+
+/* Of clusters alone the view is read, which passes over what is dropped. */
+static ErrCode send_members(Table *t, Exchange *x, const Par *par, Err *err)
+{
+    const size_t threads = (size_t)par->threads;
+    Sending s = {t, x, calloc(threads, sizeof *s.sender)};
+    DatasetSet *view = NULL;
+    ErrCode rc = s.sender ? ERR_OK : err_nomem(err, "clusters");
+
+    if (rc == ERR_OK && !t->query->members) rc = datasetset_open(&view, &t->query->dir, 1, err);
+    if (rc == ERR_OK) rc = docscan(view ? view : t->inputs, par, send_member, &s, NULL, err);
+    for (size_t i = 0; s.sender && i < threads; i++) {
+        clusterpart_close(&s.sender[i].part);
+        buf_clear(&s.sender[i].value);
     }
-    doccursor_close(c);
-    buf_clear(&value);
+    free(s.sender);
+    datasetset_close(view);
     return rc;
 }
 
@@ -259,9 +260,10 @@ static ErrCode write_member(Members *m, Span value, Err *err)
 
     if (m->known.docs < m->table->query->least) return ERR_OK;
     begin_line(m->table, id);
-    put_member(&m->table->line, "cluster", buf_span(&m->id));
+    if (m->table->query->members) put_member(&m->table->line, "cluster", buf_span(&m->id));
     put_counts(m->table, &m->known);
-    buf_puts(&m->table->line, verdict == CLUSTER_KEPT ? ",\"kept\":true" : ",\"kept\":false");
+    if (m->table->query->members)
+        buf_puts(&m->table->line, verdict == CLUSTER_KEPT ? ",\"kept\":true" : ",\"kept\":false");
     if (verdict > CLUSTER_KEPT && verdict < CLUSTER_N)
         put_member(&m->table->line, "why", span_str(cluster_reasons[verdict]));
     return end_line(m->table, err);
@@ -351,7 +353,7 @@ static ErrCode write_group(void *ctx, int thread, uint32_t partition, ExchangeGr
 
 static ErrCode write_members(Table *t, Err *err)
 {
-    const Par par = par_alone(1);
+    const Par par = par_alone(t->query->threads);
     const ExchangeSpec spec = {.name = "members",
                                .partitions = 1, /* in one order */
                                .value_bytes = UINT32_MAX,
@@ -361,7 +363,7 @@ static ErrCode write_members(Table *t, Err *err)
     Exchange *x = NULL;
     ErrCode rc = exchange_open(&x, &spec, &par, err);
 
-    if (rc == ERR_OK) rc = send_members(t, x, err);
+    if (rc == ERR_OK) rc = send_members(t, x, &par, err);
     if (rc == ERR_OK) rc = exchange_flip(x, err);
     if (rc == ERR_OK) rc = exchange_each(x, write_group, &m, err);
     exchange_close(x);
@@ -472,8 +474,7 @@ ErrCode clusters_write(const ClusterQuery *q, FILE *out, Err *err)
     Table t = {.query = q, .match = {.use = DOCS_IDS}, .out = out};
     ErrCode rc = open_table(&t, err);
 
-    if (rc == ERR_OK)
-        rc = q->largest ? write_largest(&t, err) : q->members ? write_members(&t, err) : write_clusters(&t, err);
+    if (rc == ERR_OK) rc = q->largest ? write_largest(&t, err) : write_members(&t, err);
     close_table(&t);
     return rc;
 }

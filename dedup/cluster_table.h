@@ -26,6 +26,7 @@ typedef struct {
     uint32_t least;      /* smaller clusters are left out */
     uint32_t largest;    /* so many by size, at most CLUSTER_TABLE_MAX_LARGEST; 0: all in order */
     bool members;        /* not with largest */
+    int threads;         /* that read */
     uint64_t memory;     /* for bringing members together */
     const char *index;   /* by which matches are named; NULL: none */
     const char *scratch; /* directory for what does not fit; NULL: dir */

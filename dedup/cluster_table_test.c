@@ -141,8 +141,12 @@ TEST(cluster_table_equals_the_slow_version)
 {
     Case t = case_new(corpus_of_dumps(300, 3));
 
-    for (uint32_t i = 0; i < 4; i++) {
-        const ClusterQuery q = {.dir = t.out, .least = i < 2 ? 1 : 3, .members = i % 2, .memory = 64 << 20};
+    for (uint32_t i = 0; i < 8; i++) {
+        const ClusterQuery q = {.dir = t.out,
+                                .least = i / 2 % 2 ? 3 : 1,
+                                .members = i % 2,
+                                .threads = i < 4 ? 1 : 3,
+                                .memory = i < 4 ? 1 << 20 : 64 << 20};
         Buf want = {0};
         size_t n;
         char *got = table_of(&q, &n);
@@ -158,7 +162,7 @@ TEST(cluster_table_equals_the_slow_version)
 TEST(cluster_table_shows_the_largest)
 {
     Case t = case_new(mixed_corpus(200, 3));
-    const ClusterQuery q = {.dir = t.out, .least = 2, .largest = 4};
+    const ClusterQuery q = {.dir = t.out, .least = 2, .largest = 4, .threads = 1};
     size_t n;
     char *got = table_of(&q, &n);
     uint32_t last = UINT32_MAX, n_lines = 0;
@@ -196,7 +200,7 @@ TEST(cluster_table_shows_the_largest)
 TEST(cluster_table_says_what_is_missing)
 {
     Case t = case_new(mixed_corpus(30, 1));
-    ClusterQuery q = {.dir = t.in, .least = 2};
+    ClusterQuery q = {.dir = t.in, .least = 2, .threads = 2, .memory = 64 << 20};
     char path[512];
     Err err;
 

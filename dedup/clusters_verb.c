@@ -30,7 +30,9 @@ int clusters_verb(int argc, char **argv)
                 "for --members: the index that was asked, which knows the ids of matches"),
         OPT_U32(0, "least", &q.least, "N", "leave out clusters of fewer documents"),
         OPT_U32(0, "largest", &q.largest, "N", "the N largest only, with samples; 0: all, in input order"),
-        OPT_SIZE(0, "memory", &common.memory, "SIZE", "for --members: 800M, 24G; 0: 3/4 of what is free"),
+        OPT_HEAD("Running:"),
+        OPT_COMMON_THREADS(&common),
+        OPT_SIZE(0, "memory", &common.memory, "SIZE", "budget: 800M, 24G; 0: 3/4 of what is free"),
         OPT_COMMON_SCRATCH(&common),
         OPT_CHECK(settle, &q),
         OPT_END,
@@ -41,13 +43,16 @@ int clusters_verb(int argc, char **argv)
                               "The clusters of duplicates that tamis dedup found, as JSON Lines. DIR: what it made.",
                           .specs = specs,
                           .after = after};
-    const Par par = par_alone(1);
     Err err = {0};
     int first;
 
     ErrCode rc = verb_begin_alone(&verb, argc, argv, NULL, 1, 1, "one directory", &first, &err);
+    if (rc == ERR_OK && common.threads > PAR_MAX_THREADS)
+        rc = err_set(&err, ERR_USAGE, "dedup clusters: --threads is at most %d", PAR_MAX_THREADS);
     if (rc != ERR_OK) return verb_exit(rc == ERR_NO ? ERR_OK : rc, &err);
     q.dir = argv[first];
+    const Par par = par_alone((int)common.threads);
+    q.threads = par.threads;
     q.memory = common_memory(&common, &par);
     q.scratch = common.scratch;
     return verb_exit(clusters_write(&q, stdout, &err), &err);
