@@ -31,6 +31,8 @@ static ErrCode open_results(const Pass *p, const char *dir, uint32_t width, Resu
                               .partitions = p->spec.exchange.partitions,
                               .width = width,
                               .memory = p->spec.exchange.memory / 8,
+                              .piece = p->spec.piece_bytes,
+                              .repair = p->spec.repair,
                               .share = p->spec.task.index,
                               .shares = p->spec.task.count};
 

@@ -21,6 +21,8 @@ typedef struct {
     const char *name;      /* results lie in DIR/NAME; borrowed */
     Hash128 key;           /* of the job */
     uint32_t result_bytes; /* width of a result */
+    uint32_t piece_bytes;  /* as ResultsSpec has it */
+    const char *repair;    /* likewise */
     ExchangeSpec exchange; /* its name is set here */
     OptTask task;          /* count 0: ranks of one job; else one of an array, whose values are of fixed width */
 } PassSpec;

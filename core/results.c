@@ -1,7 +1,6 @@
 #include "core/results.h"
 
 #include "core/log.h"
-#include "core/store.h"
 
 #include <inttypes.h>
 #include <limits.h>
@@ -253,6 +252,7 @@ ErrCode results_open(Results **out, const ResultsSpec *spec, const Par *par, Err
         *r = (Results){.spec = *spec, .par = *par, .done = calloc(spec->partitions, 1)};
         r->object_bytes = spec->memory / 2 < OBJECT_MAX ? spec->memory / 2 : OBJECT_MAX;
         if (r->object_bytes < RESULTS_PIECE) r->object_bytes = RESULTS_PIECE;
+        if (spec->piece == 0) r->spec.piece = RESULTS_PIECE;
         if (spec->shares == 0) r->spec.share = (uint32_t)par->rank, r->spec.shares = (uint32_t)par->n_ranks;
     }
     rc = par_agree(par, r && r->done ? ERR_OK : err_nomem(err, "results"), err);
@@ -418,7 +418,7 @@ void resultsout_begin(ResultsOut *o, Results *r, uint32_t partition)
 ErrCode resultsout_put(ResultsOut *o, const void *record, Err *err)
 {
     size_t width = o->results->spec.width;
-    ErrCode rc = o->piece.n + width > RESULTS_PIECE ? end_piece(o, false, err) : ERR_OK;
+    ErrCode rc = o->piece.n + width > o->results->spec.piece ? end_piece(o, false, err) : ERR_OK;
 
     buf_put(&o->piece, record, width);
     return rc;
@@ -475,7 +475,8 @@ static ErrCode read_piece(const Results *r, Reader *rd, const Piece *p, Buf *out
     rd->object = p->object;
     rc = infile_read(rd->file, p->offset, out->p + out->n, (size_t)p->bytes, err);
     if (rc == ERR_OK && hash64(span(out->p + out->n, (size_t)p->bytes)) != p->sum)
-        rc = err_set(err, ERR_DATA, "%s at %" PRIu64 ": damaged; delete it and run again", path, p->offset);
+        rc = err_set(err, ERR_DATA, "%s at %" PRIu64 ": damaged; %s", path, p->offset,
+                     r->spec.repair ? r->spec.repair : "delete it and run again");
     if (rc == ERR_OK) out->n += (size_t)p->bytes;
     return rc;
 }
@@ -604,4 +605,88 @@ ErrCode results_range(const Results *r, uint64_t from, uint64_t to, Buf *out, Er
     reader_close(&reader);
     buf_clear(&piece);
     return rc ? rc : buf_ok(out, "results", err);
+}
+
+/* --- a thread's way through them */
+
+void resultscursor_clear(ResultsCursor *c)
+{
+    if (c->file) infile_close(c->file);
+    c->file = NULL;
+    buf_clear(&c->bytes);
+}
+
+/* The piece, and those behind it while they are empty. */
+static ErrCode cursor_load(ResultsCursor *c, size_t piece, Err *err)
+{
+    const Results *r = c->results;
+    ErrCode rc = ERR_OK;
+
+    for (c->at = c->end = 0; rc == ERR_OK && c->end == 0 && piece < r->pieces.n; piece++) {
+        Reader reader = {c->file, c->object};
+        buf_reset(&c->bytes);
+        c->piece = piece;
+        rc = read_piece(r, &reader, &r->pieces.p[piece], &c->bytes, err);
+        if (c->brief) reader_close(&reader);
+        c->file = reader.file;
+        c->object = reader.object;
+        if (rc == ERR_OK) c->end = c->bytes.n;
+    }
+    if (piece == r->pieces.n && c->end == 0) c->piece = piece;
+    return rc;
+}
+
+ErrCode resultscursor_next(ResultsCursor *c, Err *err)
+{
+    c->below = be64_get(c->bytes.p + c->at) + 1;
+    c->began = c->below != 0; /* else the next seek begins anew */
+    c->at += c->results->spec.width;
+    return c->at < c->end ? ERR_OK : cursor_load(c, c->piece + 1, err);
+}
+
+/* From the piece at hand on the one that may hold the first record not below `head`: likely this one or the next. */
+static size_t piece_ahead(const ResultsCursor *c, uint64_t head)
+{
+    const Pieces *p = &c->results->pieces;
+    size_t i = c->piece, next;
+
+    for (int step = 0; step < 2; step++, i = next) {
+        for (next = i + 1; next < p->n && p->p[next].bytes == 0;) next++;
+        if (next >= p->n || p->p[next].first >= head) return i;
+    }
+    return piece_at(c->results, head);
+}
+
+/* Steps that double, then halve (Bentley & Yao 1976): of many records few are looked for. */
+static void cursor_leap(ResultsCursor *c, uint64_t head)
+{
+    const size_t width = c->results->spec.width, n = c->end / width;
+    size_t lo = c->at / width, step = 1;
+
+    while (lo + step <= n && be64_get(c->bytes.p + (lo + step - 1) * width) < head) {
+        lo += step;
+        step *= 2;
+    }
+    for (size_t hi = lo + step <= n ? lo + step - 1 : n; lo < hi;) {
+        size_t mid = lo + (hi - lo) / 2;
+        if (be64_get(c->bytes.p + mid * width) < head)
+            lo = mid + 1;
+        else
+            hi = mid;
+    }
+    c->at = lo * width;
+}
+
+ErrCode resultscursor_seek(ResultsCursor *c, uint64_t head, Err *err)
+{
+    const bool ahead = c->began && c->below <= head;
+    const size_t piece = ahead ? piece_ahead(c, head) : piece_at(c->results, head);
+    ErrCode rc = ERR_OK;
+
+    if (!ahead || piece != c->piece) rc = cursor_load(c, piece, err);
+    c->began = rc == ERR_OK;
+    c->below = head;
+    if (rc) return rc;
+    cursor_leap(c, head);
+    return c->at < c->end ? ERR_OK : cursor_load(c, c->piece + 1, err);
 }

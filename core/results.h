@@ -16,6 +16,7 @@
 
 #include "core/hash.h"
 #include "core/par.h"
+#include "core/store.h"
 
 enum { RESULTS_MAX_WIDTH = 4096, RESULTS_PIECE = 1 << 20 /* bytes of a piece at most */ };
 
@@ -25,6 +26,8 @@ typedef struct {
     uint32_t partitions;    /* 1 .. 2^31 - 1 */
     uint32_t width;         /* bytes of a record, 8 .. RESULTS_MAX_WIDTH */
     uint64_t memory;        /* for what waits to be published; 2 MiB at the least */
+    uint32_t piece;         /* bytes of a piece at most, a record at the least; 0: RESULTS_PIECE */
+    const char *repair;     /* what to do about damage, for messages; NULL: delete it and run again */
     uint32_t share, shares; /* this process reads share `share` of `shares` of the partitions; shares 0: by rank */
 } ResultsSpec;
 
@@ -61,6 +64,29 @@ void results_share(const Results *r, uint32_t *begin, uint32_t *end);
 /* Appends the records whose first eight bytes, big-endian, are in [from, to). The records of all partitions, one behind the other, must be
  * sorted by these bytes. */
 MUST_USE ErrCode results_range(const Results *r, uint64_t from, uint64_t to, Buf *out, Err *err);
+
+/* One thread's way through all records, which must be sorted as above: a piece at a time is in memory, whose file stays open unless `brief`.
+ * Zero but for these two at first. */
+typedef struct {
+    const Results *results;
+    bool brief;
+    bool began;
+    uint64_t below; /* than which the first eight bytes of all records before this one are */
+    size_t piece;   /* at hand */
+    size_t at, end; /* of its records in bytes[] */
+    Buf bytes;
+    InFile *file;
+    uint32_t object; /* which it is */
+} ResultsCursor;
+/* To the first record whose first eight bytes, big-endian, are not below `head`. Quick where heads rise. */
+MUST_USE ErrCode resultscursor_seek(ResultsCursor *c, uint64_t head, Err *err);
+/* The record at hand; NULL behind the last one. Valid until the cursor moves. */
+static inline const uint8_t *resultscursor_peek(const ResultsCursor *c)
+{
+    return c->at < c->end ? c->bytes.p + c->at : NULL;
+}
+MUST_USE ErrCode resultscursor_next(ResultsCursor *c, Err *err); /* not behind the last one */
+void resultscursor_clear(ResultsCursor *c);
 
 /* How far the step in DIR is for the job of `key`, while others work on it: touches nothing. *partitions 0: nothing is there yet. */
 MUST_USE ErrCode results_progress(const char *dir, Hash128 key, uint32_t *n_done, uint32_t *partitions, Err *err);

@@ -89,11 +89,13 @@ static char *run_path(Index *ix, uint32_t number, const char *what)
     return path_join(&ix->arena, ix->dir, rest);
 }
 
-static ErrCode name_run(Index *ix, IndexRun *run, Err *err)
+ErrCode index_name_run(Index *ix, IndexRun *run, Err *err)
 {
-    run->path[0] = run_path(ix, run->number, "exact");
-    run->path[1] = run_path(ix, run->number, "bands");
-    return run->path[0] && run->path[1] ? ERR_OK : err_nomem(err, "an index");
+    static const char *const kinds[INDEX_KINDS] = {"exact", "bands", "filter"};
+    bool all = true;
+
+    for (int i = 0; i < INDEX_KINDS; i++) all &= (run->path[i] = run_path(ix, run->number, kinds[i])) != NULL;
+    return all ? ERR_OK : err_nomem(err, "an index");
 }
 
 static ErrCode read_run(const Reader *r, const Json *j, IndexRun *run, Err *err)
@@ -106,8 +108,10 @@ static ErrCode read_run(const Reader *r, const Json *j, IndexRun *run, Err *err)
     if (rc == ERR_OK) rc = json_get_u64(j, "n_docs", 0, r->path, &run->n_docs, err);
     if (rc == ERR_OK) rc = read_u32(r, j, "exact_partitions", EXCHANGE_MAX_PARTITIONS, &run->partitions[0], err);
     if (rc == ERR_OK) rc = read_u32(r, j, "band_partitions", EXCHANGE_MAX_PARTITIONS, &run->partitions[1], err);
-    if (rc == ERR_OK && (run->partitions[0] == 0 || run->partitions[1] == 0))
-        rc = bad(r, "a run of no partitions", err);
+    for (int i = 0; i < 2; i++) /* a power of two */
+        if (rc == ERR_OK && (run->partitions[i] == 0 || run->partitions[i] & (run->partitions[i] - 1)))
+            rc = bad(r, "a run of an impossible number of partitions", err);
+    if (rc == ERR_OK && run->n_docs > UINT64_C(1) << 50) rc = bad(r, "a run of too many documents", err);
     if (rc == ERR_OK && (!sets || sets->type != JSON_ARRAY)) rc = bad(r, "a run without datasets", err);
     if (rc) return rc;
     run->dataset = arena_array(&r->ix->arena, sets->n ? sets->n : 1, sizeof *run->dataset);
@@ -118,7 +122,7 @@ static ErrCode read_run(const Reader *r, const Json *j, IndexRun *run, Err *err)
             return bad(r, "a run of a dataset that is not there", err);
         run->dataset[run->n_datasets++] = (uint32_t)v;
     }
-    return name_run(r->ix, run, err);
+    return index_name_run(r->ix, run, err);
 }
 
 static ErrCode removed_path(const Index *ix, char out[PATH_MAX], Err *err)
@@ -233,6 +237,18 @@ static ErrCode check_params(Index *ix, const DedupParams *params, Err *err)
     return rc;
 }
 
+static ErrCode name_repair(Index *ix, Err *err)
+{
+    Buf b = {0};
+    ErrCode rc;
+
+    buf_printf(&b, "tamis dedup index --rebuild %s makes it again", ix->dir);
+    if ((rc = buf_ok(&b, "an index", err)) == ERR_OK && !(ix->repair = arena_str(&ix->arena, buf_span(&b))))
+        rc = err_nomem(err, "an index");
+    buf_clear(&b);
+    return rc;
+}
+
 ErrCode index_load(Index *ix, const char *dir, const DedupParams *params, const Par *par, Err *err)
 {
     char path[PATH_MAX];
@@ -241,6 +257,7 @@ ErrCode index_load(Index *ix, const char *dir, const DedupParams *params, const 
     ErrCode rc = index_path(path, sizeof path, dir, "index.json", err);
 
     *ix = (Index){.dir = dir};
+    if (rc == ERR_OK) rc = name_repair(ix, err);
     if (rc == ERR_OK && par->rank == 0) {
         rc = store_exists(path, &ix->exists, err);
         if (rc == ERR_OK && ix->exists) rc = store_read(path, INDEX_MAX_JSON, &text, err);

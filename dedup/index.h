@@ -11,6 +11,9 @@
  *                                  for band (u64 a band) and sketch (128 u8)
  *   runs/NNNNNN/exact, bands       sorted entries of some datasets' survivors (core/results.h): 16 bytes of text key, or 8 of a band's
  *                                  key, then 8 of reference; all big-endian
+ *   runs/NNNNNN/filter             lines of a Bloom filter of the bands' keys, in their order: of n lines the one that `head` begins, the first key
+ *                                  that belongs to it (big-endian; key k belongs to line k n / 2^64), then seven words (little-endian); word w has
+ *                                  bit (mix64(k) >> 6 w) & 63 of each key. n is the partitions times (keys / partitions / 37 + 1)
  *   removed-NNNNNN.cols            references of documents removed on request, ascending (u64): no lookup sees them
  *
  * A reference is dataset:14 | part:22 | record:28, as in a DocId, with the dataset's number in this index, given once and for ever.
@@ -26,7 +29,9 @@
 #ifndef TAMIS_DEDUP_INDEX_H
 #define TAMIS_DEDUP_INDEX_H
 
+#include "core/pass.h"
 #include "core/results.h"
+#include "core/slab.h"
 #include "dedup/cluster.h"
 
 enum {
@@ -36,8 +41,15 @@ enum {
     INDEX_MAX_JSON = 64 << 20,
     INDEX_MAX_RUNS = 1 << 12,
     INDEX_EXACT_BYTES = 16 + 8,
-    INDEX_BAND_BYTES = 8 + 8
+    INDEX_BAND_BYTES = 8 + 8,
+    INDEX_PIECE = 64 << 10, /* of a run that is read at a time, by each thread of each run */
+    INDEX_LINE_WORDS = 7,
+    INDEX_LINE_BYTES = 8 + 8 * INDEX_LINE_WORDS,
+    INDEX_LINE_KEYS =
+        37 /* 14 bits a key with the head: of foreign keys 1 in 250 passes a run, one in 20 an index of 15 runs */
 };
+/* What a run is made of. */
+enum { INDEX_EXACT, INDEX_BANDS, INDEX_FILTER, INDEX_KINDS };
 
 typedef struct {
     Hash128 inputs, key; /* of what was deduplicated, and of the dedup */
@@ -51,13 +63,16 @@ typedef struct {
     Hash128 key;
     uint32_t *dataset, n_datasets;
     uint64_t n_docs;
-    uint32_t partitions[2]; /* of exact and bands */
-    Results *results[2];    /* NULL until runs are opened; [1] stays so where there are no bands */
-    char *path[2];          /* runs/NNNNNN/exact … */
+    uint32_t partitions[2];        /* of exact, and of bands and filter */
+    Results *results[INDEX_KINDS]; /* NULL until runs are opened; where there are no bands there is only the first */
+    char *path[INDEX_KINDS];       /* runs/NNNNNN/exact … */
+    uint8_t *line;                 /* the filter's first n_loaded of n_lines, once loaded */
+    uint64_t n_lines, n_loaded;
 } IndexRun;
 
 struct Index {
-    const char *dir; /* borrowed */
+    const char *dir;    /* borrowed */
+    const char *repair; /* what to do about damage */
     Arena arena;
     bool exists;
     Span params; /* canonical JSON */
@@ -65,6 +80,7 @@ struct Index {
     IndexDataset *dataset; /* room for one more than there are */
     uint32_t n_datasets, n_files;
     IndexRun *run; /* likewise */
+    Slab *lines;   /* of filters that are loaded */
     uint32_t n_runs, next_run;
     uint32_t removed_file;
     uint64_t *removed; /* ascending */
@@ -84,6 +100,8 @@ bool index_is_removed(const Index *ix, DocId ref);
 Hash128 index_state(const Index *ix);
 /* Hashes what is to be deduplicated; where a dataset of these inputs is in the index, lookups see those before it. *held: it is. */
 MUST_USE ErrCode index_find_inputs(Index *ix, const DatasetSet *in, Hash128 *inputs, bool *held, Err *err);
+/* Fills run->path[]. */
+MUST_USE ErrCode index_name_run(Index *ix, IndexRun *run, Err *err);
 MUST_USE ErrCode index_path(char out[], size_t size, const char *dir, const char *rest, Err *err);
 
 /* --- index_docs.c: survivors in the order of input */
@@ -125,7 +143,10 @@ typedef struct {
     const char *scratch;
 } IndexWork;
 /* Makes the run, or what is missing of it. Collective. */
-MUST_USE ErrCode indexrun_build(const Index *ix, const IndexRun *run, const IndexWork *work, Err *err);
+MUST_USE ErrCode indexrun_build(const Index *ix, IndexRun *run, const IndexWork *work, Err *err);
+/* One kind of one, whole or not. Collective. */
+MUST_USE ErrCode indexrun_open(const Index *ix, IndexRun *run, int kind, const Par *par, Err *err);
+void indexrun_close(IndexRun *run);
 /* All runs, for reading: ERR_DATA naming one that is not whole. Collective. */
 MUST_USE ErrCode indexruns_open(Index *ix, const Par *par, Err *err);
 void indexruns_close(Index *ix);
@@ -134,6 +155,31 @@ MUST_USE ErrCode index_add(Index *ix, const char *out_dir, uint32_t n_parts, Has
                            const IndexWork *work, Err *err);
 /* Makes again what cannot be read. Collective. */
 MUST_USE ErrCode index_rebuild(Index *ix, const IndexWork *work, uint32_t *n_runs, uint64_t *n_files, Err *err);
+
+/* --- index_filter.c */
+/* Makes the filter of a run whose bands are there, or what is missing of it. Collective. */
+MUST_USE ErrCode indexfilter_build(const Index *ix, IndexRun *run, const Par *par, Err *err);
+/* The filters of all open runs, or of the lower keys as much as fits. indexruns_close() frees them. */
+MUST_USE ErrCode indexfilters_load(Index *ix, uint64_t memory, uint64_t *taken, Err *err);
+static inline uint64_t indexrun_line(uint64_t key, uint64_t n_lines)
+{
+    return (uint64_t)((__uint128_t)key * n_lines >> 64);
+}
+/* False: the run has no such band key. mixed: mix64(key). */
+static inline bool indexrun_may_hold(const IndexRun *run, uint64_t key, uint64_t mixed)
+{
+    const uint64_t line = indexrun_line(key, run->n_lines);
+    uint64_t all = 1;
+
+    if (line >= run->n_loaded) return true;
+    const uint8_t *words = run->line + line * INDEX_LINE_BYTES + 8;
+    for (int w = 0; w < INDEX_LINE_WORDS; w++) all &= le64_get(words + 8 * w) >> (mixed >> (6 * w) & 63);
+    return all;
+}
+
+/* Of n <= INDEX_BATCH band keys those that some run may have. */
+enum { INDEX_BATCH = 64 };
+void index_may_hold(const Index *ix, const uint64_t *key, uint32_t n, bool *may);
 
 /* --- index_find.c */
 /* Documents of `t` that the index holds: (document, reference), PAIR_BYTES each, by document; those with an equal text in found[0], near

@@ -9,97 +9,53 @@
 
 #include "dedup/sign.h"
 
+#include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
 
-enum { EXACT, BANDS };
-enum {
-    WINDOW = 4 << 20, /* bytes of a run that are read at a time, at most */
-    MOST_SHIFT = 58   /* and never more than the keys of a 64th, the most a partition has */
-};
+enum { EXACT = INDEX_EXACT, BANDS = INDEX_BANDS };
+enum { MAX_OPEN = 512 /* files at a time */ };
 
 /* --- the entries of all runs around a key that only rises */
 
-typedef struct {
-    const Results *results;
-    uint64_t from, to; /* first eight bytes of the keys that are here; empty at first */
-    unsigned shift;    /* a window is 1 << shift of them */
-    Buf entries;
-    size_t at;
-} RunCursor;
-
+/* Of one thread. */
 typedef struct {
     const Index *ix;
-    uint32_t width, key_bytes;
-    RunCursor *run; /* ix->n_runs */
+    int kind;
+    uint32_t key_bytes;
+    ResultsCursor *run; /* ix->n_runs */
 } Scan;
 
-static unsigned window_shift(uint64_t bytes)
-{
-    unsigned shift = 63;
-
-    while (shift > 1 && bytes >> (63 - shift) > WINDOW) shift--;
-    return shift < MOST_SHIFT ? shift : MOST_SHIFT;
-}
-
-static ErrCode scan_new(Scan *s, const Index *ix, int kind, Err *err)
+static ErrCode scan_new(Scan *s, const Index *ix, int kind, int threads, Err *err)
 {
     *s = (Scan){.ix = ix,
-                .width = kind == EXACT ? INDEX_EXACT_BYTES : INDEX_BAND_BYTES,
+                .kind = kind,
                 .key_bytes = kind == EXACT ? 16 : 8,
                 .run = calloc(ix->n_runs ? ix->n_runs : 1, sizeof *s->run)};
     if (!s->run) return err_nomem(err, "cursors");
     for (uint32_t i = 0; i < ix->n_runs; i++) {
-        uint64_t entries = ix->run[i].n_docs * (kind == EXACT ? 1 : ix->bands);
         s->run[i].results = ix->run[i].results[kind];
-        s->run[i].shift = window_shift(entries * s->width);
+        s->run[i].brief = i >= MAX_OPEN / (uint32_t)threads;
     }
     return ERR_OK;
 }
 
 static void scan_clear(Scan *s)
 {
-    for (uint32_t i = 0; s->run && i < s->ix->n_runs; i++) buf_clear(&s->run[i].entries);
+    for (uint32_t i = 0; s->run && i < s->ix->n_runs; i++) resultscursor_clear(&s->run[i]);
     free(s->run);
 }
 
-/* To the first entry whose head is not below: steps that double, then halve (Bentley & Yao 1976), since an index has many more
- * entries than a dump has keys. */
-static void cursor_leap(const Scan *s, RunCursor *c, uint64_t head)
-{
-    size_t lo = c->at / s->width, n = c->entries.n / s->width, step = 1;
-
-    while (lo + step <= n && exchange_be64(c->entries.p + (lo + step - 1) * s->width) < head) {
-        lo += step;
-        step *= 2;
-    }
-    for (size_t hi = lo + step <= n ? lo + step - 1 : n; lo < hi;) {
-        size_t mid = lo + (hi - lo) / 2;
-        if (exchange_be64(c->entries.p + mid * s->width) < head)
-            lo = mid + 1;
-        else
-            hi = mid;
-    }
-    c->at = lo * s->width;
-}
-
 /* Places the run's cursor at its first entry not before the key. */
-static ErrCode cursor_seek(const Scan *s, RunCursor *c, const uint8_t *key, Err *err)
+static ErrCode scan_seek(const Scan *s, ResultsCursor *c, const uint8_t *key, Err *err)
 {
-    uint64_t head = exchange_be64(key);
+    const uint8_t *entry;
+    ErrCode rc = resultscursor_seek(c, exchange_be64(key), err);
 
-    if (head < c->from || head >= c->to) {
-        c->from = head >> c->shift << c->shift;
-        c->to = c->from + ((uint64_t)1 << c->shift);
-        if (c->to == 0) c->to = UINT64_MAX;
-        c->at = 0;
-        buf_reset(&c->entries);
-        ErrCode rc = results_range(c->results, c->from, c->to, &c->entries, err);
-        if (rc) return rc;
-    }
-    cursor_leap(s, c, head);
-    while (c->at < c->entries.n && memcmp(c->entries.p + c->at, key, s->key_bytes) < 0) c->at += s->width;
-    return ERR_OK;
+    while (rc == ERR_OK && s->key_bytes > 8 && (entry = resultscursor_peek(c)) != NULL &&
+           memcmp(entry, key, s->key_bytes) < 0)
+        rc = resultscursor_next(c, err);
+    return rc;
 }
 
 static int by_ref(const void *pa, const void *pb)
@@ -109,28 +65,43 @@ static int by_ref(const void *pa, const void *pb)
     return (a > b) - (a < b);
 }
 
-/* The earliest references under the key, at most `most` of them. */
-static ErrCode scan_key(Scan *s, const uint8_t *key, uint64_t *ref, uint32_t most, uint32_t *n, Err *err)
+/* The earliest references that a run has under the key, at most `most` of them. */
+static ErrCode scan_run(const Scan *s, ResultsCursor *c, const uint8_t *key, uint64_t *ref, uint32_t most,
+                        uint32_t *n, Err *err)
 {
-    uint64_t all[2 * INDEX_MAX_MATCHES];
-    uint32_t n_all = 0;
+    const uint8_t *entry;
+    ErrCode rc = scan_seek(s, c, key, err);
 
     *n = 0;
+    while (rc == ERR_OK && *n < most && (entry = resultscursor_peek(c)) != NULL) {
+        if (memcmp(entry, key, s->key_bytes) != 0) break;
+        uint64_t r = exchange_be64(entry + s->key_bytes);
+        if (docid_dataset(r) < s->ix->n_prior && !(s->ix->n_removed && index_is_removed(s->ix, r))) ref[(*n)++] = r;
+        rc = resultscursor_next(c, err);
+    }
+    return rc;
+}
+
+/* The earliest of all runs. With as many as are wanted, a run of later datasets has nothing to add. */
+static ErrCode scan_key(const Scan *s, const uint8_t *key, uint64_t *ref, uint32_t most, uint32_t *n, Err *err)
+{
+    const uint64_t head = exchange_be64(key), mixed = mix64(head);
+    uint64_t all[2 * INDEX_MAX_MATCHES];
+    uint32_t n_all = 0, of_run;
+
     for (uint32_t i = 0; i < s->ix->n_runs; i++) {
-        RunCursor *c = &s->run[i];
-        uint32_t of_run = 0;
-        ErrCode rc = cursor_seek(s, c, key, err);
+        const IndexRun *run = &s->ix->run[i];
+        if (n_all == most && run->n_datasets && run->dataset[0] > docid_dataset(all[n_all - 1])) continue;
+        if (s->kind == BANDS && !indexrun_may_hold(run, head, mixed)) continue;
+        ErrCode rc = scan_run(s, &s->run[i], key, all + n_all, most, &of_run, err);
         if (rc) return rc;
-        for (size_t at = c->at; at < c->entries.n && of_run < most; at += s->width) {
-            if (memcmp(c->entries.p + at, key, s->key_bytes) != 0) break;
-            uint64_t r = exchange_be64(c->entries.p + at + s->key_bytes);
-            if (docid_dataset(r) >= s->ix->n_prior || (s->ix->n_removed && index_is_removed(s->ix, r))) continue;
-            all[n_all++] = r;
-            of_run++;
+        if (n_all && of_run) {
+            n_all += of_run;
+            qsort(all, n_all, sizeof *all, by_ref);
+            if (n_all > most) n_all = most;
+        } else {
+            n_all += of_run;
         }
-        if (n_all < most + 1 && i + 1 < s->ix->n_runs) continue;
-        qsort(all, n_all, sizeof *all, by_ref);
-        if (n_all > most) n_all = most;
     }
     memcpy(ref, all, n_all * sizeof *ref);
     *n = n_all;
@@ -140,8 +111,9 @@ static ErrCode scan_key(Scan *s, const uint8_t *key, uint64_t *ref, uint32_t mos
 /* --- keys of the new documents */
 
 typedef struct {
-    DocTable *t;
+    const DocTable *t;
     const Index *ix;
+    Scan *scan; /* of every thread */
     Pass *p;
     const Results *from;
     uint32_t micro;
@@ -163,21 +135,44 @@ static ErrCode send_exact_part(void *ctx, SignPart *p, int lane, Err *err)
     return rc;
 }
 
-static ErrCode send_band_part(const Step *s, SignPart *p, uint32_t b, int lane, Err *err)
+/* Keys of one band under way. */
+typedef struct {
+    uint64_t key[INDEX_BATCH], doc[INDEX_BATCH];
+    uint32_t n;
+} Batch;
+
+/* Those that a run may have are sent. */
+static ErrCode send_batch(const Step *s, Batch *b, int lane, Err *err)
+{
+    bool may[INDEX_BATCH];
+    ErrCode rc = ERR_OK;
+
+    index_may_hold(s->ix, b->key, b->n, may);
+    for (uint32_t i = 0; i < b->n && rc == ERR_OK; i++) {
+        uint8_t key[EXCHANGE_KEY];
+        exchange_key_u64(key, b->key[i], b->doc[i]);
+        if (may[i]) rc = pass_put(s->p, lane, key, NULL, 0, err);
+    }
+    b->n = 0;
+    return rc;
+}
+
+static ErrCode send_band_part(const Step *s, SignPart *p, uint32_t band, int lane, Err *err)
 {
     char name[COL_NAME_MAX + 1];
-    Span band;
+    Batch b = {.n = 0};
+    Span keys;
     ErrCode rc;
 
-    sign_band_name(name, b);
-    rc = signpart_column(p, name, COL_U64, 1, &band, err);
+    sign_band_name(name, band);
+    rc = signpart_column(p, name, COL_U64, 1, &keys, err);
     for (uint32_t i = 0; i < p->n && rc == ERR_OK; i++) {
-        uint8_t key[EXCHANGE_KEY];
         if (p->state[i] != DOC_NEAR) continue;
-        exchange_key_u64(key, le64_get(band.p + 8 * (size_t)i), p->first + i);
-        rc = pass_put(s->p, lane, key, NULL, 0, err);
+        b.key[b.n] = le64_get(keys.p + 8 * (size_t)i);
+        b.doc[b.n++] = p->first + i;
+        if (b.n == INDEX_BATCH) rc = send_batch(s, &b, lane, err);
     }
-    return rc;
+    return rc ? rc : send_batch(s, &b, lane, err);
 }
 
 static ErrCode send_bands_part(void *ctx, SignPart *p, int lane, Err *err)
@@ -220,18 +215,17 @@ static ErrCode meet_exact(void *ctx, int thread, uint32_t partition, ExchangeGro
     uint8_t key[EXCHANGE_KEY];
     uint64_t ref;
     uint32_t n;
-    Scan scan;
     Span doc;
     bool end;
-    ErrCode rc = scan_new(&scan, s->ix, EXACT, err);
+    ErrCode rc;
 
-    (void)thread, (void)partition;
-    while (rc == ERR_OK && (rc = exchange_next_group(g, key, &end, err)) == ERR_OK && !end) {
-        rc = scan_key(&scan, key, &ref, 1, &n, err);
+    (void)partition;
+    while ((rc = exchange_next_group(g, key, &end, err)) == ERR_OK && !end) {
+        rc = scan_key(&s->scan[thread], key, &ref, 1, &n, err);
         while (rc == ERR_OK && n && (rc = exchange_next_value(g, &doc, &end, err)) == ERR_OK && !end)
             rc = put_pair(out, doc.p, ref, err);
+        if (rc) break;
     }
-    scan_clear(&scan);
     return rc;
 }
 
@@ -243,17 +237,29 @@ static ErrCode meet_bands(void *ctx, int thread, uint32_t partition, ExchangeGro
     uint64_t ref[INDEX_MAX_MATCHES];
     uint32_t n = 0;
     bool end, first = true;
-    Scan scan;
-    ErrCode rc = scan_new(&scan, s->ix, BANDS, err);
+    ErrCode rc;
 
-    (void)thread, (void)partition;
-    while (rc == ERR_OK && (rc = exchange_next_group(g, key, &end, err)) == ERR_OK && !end) {
-        if (first || memcmp(key, last, sizeof last) != 0) rc = scan_key(&scan, key, ref, INDEX_MAX_MATCHES, &n, err);
+    (void)partition;
+    while ((rc = exchange_next_group(g, key, &end, err)) == ERR_OK && !end) {
+        if (first || memcmp(key, last, sizeof last) != 0)
+            rc = scan_key(&s->scan[thread], key, ref, INDEX_MAX_MATCHES, &n, err);
         first = false;
         memcpy(last, key, sizeof last);
         for (uint32_t i = 0; i < n && rc == ERR_OK; i++) rc = put_pair(out, key + 8, ref[i], err);
+        if (rc) break;
     }
-    scan_clear(&scan);
+    return rc;
+}
+
+static ErrCode run_scan(Step *s, Pass *p, int kind, PassSend send, PassReceive receive, Err *err)
+{
+    const int threads = s->t->par->threads;
+    ErrCode rc = (s->scan = calloc((size_t)threads, sizeof *s->scan)) ? ERR_OK : err_nomem(err, "cursors");
+
+    for (int i = 0; i < threads && rc == ERR_OK; i++) rc = scan_new(&s->scan[i], s->ix, kind, threads, err);
+    if ((rc = par_agree(s->t->par, rc, err)) == ERR_OK) rc = pass_run(p, send, receive, s, err);
+    for (int i = 0; s->scan && i < threads; i++) scan_clear(&s->scan[i]);
+    free(s->scan);
     return rc;
 }
 
@@ -286,7 +292,7 @@ static ErrCode find_exact(Step *s, Pass **out, Err *err)
     Pass *met = NULL;
     ErrCode rc = doctable_step(s->t, &meet, &met, err);
 
-    if (rc == ERR_OK) rc = pass_run(met, send_exact, meet_exact, s, err);
+    if (rc == ERR_OK) rc = run_scan(s, met, EXACT, send_exact, meet_exact, err);
     if (rc == ERR_OK) rc = doctable_step(s->t, &sort, out, err);
     if (rc == ERR_OK) rc = sort_by_doc(s->t, pass_results(met), PAIR_BYTES, list_by_doc, *out, err);
     if (rc == ERR_OK) rc = mark_documents(s, *out, err);
@@ -414,7 +420,7 @@ static ErrCode find_near(Step *s, Pass **out, Err *err)
     Pass *met = NULL, *pairs = NULL, *near = NULL;
     ErrCode rc = doctable_step(s->t, &meet, &met, err);
 
-    if (rc == ERR_OK) rc = pass_run(met, send_bands, meet_bands, s, err);
+    if (rc == ERR_OK) rc = run_scan(s, met, BANDS, send_bands, meet_bands, err);
     if (rc == ERR_OK) rc = doctable_step(s->t, &once, &pairs, err);
     if (rc == ERR_OK) {
         s->from = pass_results(met);
@@ -436,11 +442,28 @@ static ErrCode find_near(Step *s, Pass **out, Err *err)
 
 /* --- all of it */
 
+/* What the filters and the cursors take comes out of the steps' memory. */
+static ErrCode share_memory(DocTable *steps, Index *ix, Err *err)
+{
+    const uint64_t threads = (uint64_t)steps->par->threads, cursors = threads * ix->n_runs * INDEX_PIECE;
+    uint64_t filters = 0;
+    ErrCode rc = ERR_OK;
+
+    if (cursors > steps->memory / 4)
+        return err_set(err, ERR_NOMEM, "%s: %" PRIu32 " runs need %" PRIu64 " MiB more of --memory, or fewer threads",
+                       ix->dir, ix->n_runs, ((cursors * 4 - steps->memory) >> 20) + 1);
+    if (ix->bands) rc = indexfilters_load(ix, steps->memory / 2, &filters, err);
+    steps->memory -= cursors + filters;
+    return rc;
+}
+
 ErrCode index_find(DocTable *t, Index *ix, Pass *found[2], Err *err)
 {
-    Step s = {.t = t, .ix = ix, .micro = (uint32_t)lround(t->params->verify * 1e6)};
+    DocTable steps = *t; /* whose states are the same */
+    Step s = {.t = &steps, .ix = ix, .micro = (uint32_t)lround(t->params->verify * 1e6)};
     ErrCode rc = indexruns_open(ix, t->par, err);
 
+    if (rc == ERR_OK) rc = par_agree(t->par, share_memory(&steps, ix, err), err);
     if (rc == ERR_OK) rc = find_exact(&s, &found[EXACT], err);
     if (rc == ERR_OK && !t->params->exact_only) rc = find_near(&s, &found[BANDS], err);
     indexruns_close(ix);

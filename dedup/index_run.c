@@ -10,10 +10,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { EXACT, BANDS };
-enum { PARTITION_ENTRIES = 64 << 10, READ_MEMORY = 4 << 20 };
+enum { EXACT = INDEX_EXACT, BANDS = INDEX_BANDS, FILTER = INDEX_FILTER };
+enum { PARTITION_ENTRIES = 64 << 10, RESULTS_MEMORY = 4 << 20 };
 static const char *const kinds[] = {"exact", "bands"};
-static const uint32_t widths[] = {INDEX_EXACT_BYTES, INDEX_BAND_BYTES};
+static const uint32_t widths[INDEX_KINDS] = {INDEX_EXACT_BYTES, INDEX_BAND_BYTES, INDEX_LINE_BYTES};
 
 /* --- making */
 
@@ -105,6 +105,8 @@ static ErrCode build_kind(Build *b, const char *dir, const IndexWork *work, Err 
                            .name = kinds[b->kind],
                            .key = b->run->key,
                            .result_bytes = widths[b->kind],
+                           .piece_bytes = INDEX_PIECE,
+                           .repair = b->ix->repair,
                            .exchange = {.partitions = b->run->partitions[b->kind],
                                         .value_bytes = widths[b->kind] - EXCHANGE_KEY,
                                         .memory = work->memory,
@@ -125,7 +127,7 @@ static ErrCode run_dir(char out[PATH_MAX], const Index *ix, uint32_t number, Err
     return index_path(out, PATH_MAX, ix->dir, rest, err);
 }
 
-ErrCode indexrun_build(const Index *ix, const IndexRun *run, const IndexWork *work, Err *err)
+ErrCode indexrun_build(const Index *ix, IndexRun *run, const IndexWork *work, Err *err)
 {
     Build b = {.ix = ix, .run = run, .par = work->par};
     char dir[PATH_MAX];
@@ -134,25 +136,50 @@ ErrCode indexrun_build(const Index *ix, const IndexRun *run, const IndexWork *wo
     if (rc == ERR_OK) rc = build_kind(&b, dir, work, err);
     b.kind = BANDS;
     if (rc == ERR_OK && ix->bands) rc = build_kind(&b, dir, work, err);
-    return rc;
+    return rc || !ix->bands ? rc : indexfilter_build(ix, run, work->par, err);
 }
 
 /* --- opening */
 
-static ErrCode open_kind(const Index *ix, IndexRun *run, int kind, const Par *par, Err *err)
+ErrCode indexrun_open(const Index *ix, IndexRun *run, int kind, const Par *par, Err *err)
 {
     const ResultsSpec spec = {.dir = run->path[kind],
                               .key = run->key,
-                              .partitions = run->partitions[kind],
+                              .partitions = run->partitions[kind == EXACT ? EXACT : BANDS],
                               .width = widths[kind],
-                              .memory = READ_MEMORY};
-    ErrCode rc = results_open(&run->results[kind], &spec, par, err);
+                              .memory = RESULTS_MEMORY,
+                              .piece = INDEX_PIECE,
+                              .repair = ix->repair};
+
+    return results_open(&run->results[kind], &spec, par, err);
+}
+
+void indexrun_close(IndexRun *run)
+{
+    for (int kind = 0; kind < INDEX_KINDS; kind++) {
+        results_close(run->results[kind]);
+        run->results[kind] = NULL;
+    }
+    run->n_loaded = 0;
+}
+
+static ErrCode open_whole(const Index *ix, IndexRun *run, int kind, const Par *par, Err *err)
+{
+    ErrCode rc = indexrun_open(ix, run, kind, par, err);
 
     if (rc == ERR_OK && !results_complete(run->results[kind]))
-        rc = err_set(err, ERR_DATA,
-                     "%s is damaged: it has %" PRIu32 " of %" PRIu32
-                     " partitions; tamis dedup index --rebuild %s makes it again",
-                     run->path[kind], results_n_done(run->results[kind]), run->partitions[kind], ix->dir);
+        rc =
+            err_set(err, ERR_DATA, "%s is damaged: it has %" PRIu32 " of %" PRIu32 " partitions; %s", run->path[kind],
+                    results_n_done(run->results[kind]), run->partitions[kind == EXACT ? EXACT : BANDS], ix->repair);
+    return rc;
+}
+
+static ErrCode open_run(const Index *ix, IndexRun *run, const Par *par, Err *err)
+{
+    ErrCode rc = ERR_OK;
+
+    for (int kind = 0; kind < (ix->bands ? INDEX_KINDS : BANDS) && rc == ERR_OK; kind++)
+        rc = open_whole(ix, run, kind, par, err);
     return rc;
 }
 
@@ -160,20 +187,15 @@ ErrCode indexruns_open(Index *ix, const Par *par, Err *err)
 {
     ErrCode rc = ERR_OK;
 
-    for (uint32_t i = 0; i < ix->n_runs && rc == ERR_OK; i++) {
-        rc = open_kind(ix, &ix->run[i], EXACT, par, err);
-        if (rc == ERR_OK && ix->bands) rc = open_kind(ix, &ix->run[i], BANDS, par, err);
-    }
+    for (uint32_t i = 0; i < ix->n_runs && rc == ERR_OK; i++) rc = open_run(ix, &ix->run[i], par, err);
     return rc;
 }
 
 void indexruns_close(Index *ix)
 {
-    for (uint32_t i = 0; i < ix->n_runs; i++)
-        for (int kind = 0; kind < 2; kind++) {
-            results_close(ix->run[i].results[kind]);
-            ix->run[i].results[kind] = NULL;
-        }
+    for (uint32_t i = 0; i < ix->n_runs; i++) indexrun_close(&ix->run[i]);
+    slab_give(ix->lines, 0);
+    ix->lines = NULL;
 }
 
 /* --- adding */
@@ -223,6 +245,7 @@ static ErrCode plan_run(Index *ix, IndexRun *run, Err *err)
 
     *run = (IndexRun){.number = ix->next_run++, .dataset = arena_array(&ix->arena, ix->n_datasets, sizeof(uint32_t))};
     if (!run->dataset) return err_nomem(err, "an index");
+    if ((rc = index_name_run(ix, run, err)) != ERR_OK) return rc;
     run->dataset[run->n_datasets++] = ix->n_datasets - 1;
     if ((rc = join_levels(ix, run, err)) != ERR_OK) return rc;
     qsort(run->dataset, run->n_datasets, sizeof *run->dataset, by_number);
@@ -316,14 +339,11 @@ static ErrCode touch(void *ctx, int thread, uint32_t partition, Span records, Er
 
 static ErrCode check_run(const Index *ix, IndexRun *run, const Par *par, Err *err)
 {
-    ErrCode rc = ERR_OK;
+    ErrCode rc = open_run(ix, run, par, err);
 
-    for (int kind = EXACT; kind <= (ix->bands ? BANDS : EXACT) && rc == ERR_OK; kind++) {
-        rc = open_kind(ix, run, kind, par, err);
-        if (rc == ERR_OK) rc = results_each(run->results[kind], touch, NULL, err);
-        rc = par_agree(par, rc, err);
-    }
-    indexruns_close((Index *)(uintptr_t)ix);
+    for (int kind = 0; kind < INDEX_KINDS && rc == ERR_OK; kind++)
+        if (run->results[kind]) rc = par_agree(par, results_each(run->results[kind], touch, NULL, err), err);
+    indexrun_close(run);
     return rc;
 }
 

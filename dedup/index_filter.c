@@ -1,0 +1,177 @@
+/* Filters of an index's runs: which band keys a run surely does not have, so that most keys of new documents are never sent, sorted and looked
+ * for. Blocked Bloom filters (Putze, Sanders & Singler 2007): a key sets and asks bits of one cache line. Lines are in the order of
+ * keys, so a filter is made while the run is read, a line at a time, and part of it stands for part of the keys. */
+#include "dedup/index.h"
+
+#include <omp.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { BITS_PER_WORD = 6 };
+
+/* Each line belongs to one partition, whose number is a power of two. */
+static uint64_t n_lines(const Index *ix, const IndexRun *run)
+{
+    const uint64_t parts = run->partitions[INDEX_BANDS], keys = run->n_docs * ix->bands;
+
+    return (keys / parts / INDEX_LINE_KEYS + 1) * parts;
+}
+
+/* The first key of a line: line i has [i 2^64 / n, (i + 1) 2^64 / n). */
+static uint64_t line_head(uint64_t line, uint64_t n) { return (uint64_t)((((__uint128_t)line << 64) + n - 1) / n); }
+
+/* --- making */
+
+typedef struct {
+    ResultsCursor keys;
+    Results *filter;
+    ResultsOut out;
+    uint64_t n; /* lines */
+} Maker;
+
+static ErrCode make_line(Maker *m, uint64_t line, Err *err)
+{
+    uint8_t bytes[INDEX_LINE_BYTES] = {0}, *words = bytes + 8;
+    const uint8_t *entry;
+    ErrCode rc = ERR_OK;
+
+    be64_put(bytes, line_head(line, m->n));
+    while (rc == ERR_OK && (entry = resultscursor_peek(&m->keys)) != NULL) {
+        uint64_t key = be64_get(entry), bits = mix64(key);
+        if (indexrun_line(key, m->n) != line) break;
+        for (int w = 0; w < INDEX_LINE_WORDS; w++)
+            le64_put(words + 8 * w, le64_get(words + 8 * w) | UINT64_C(1) << (bits >> (BITS_PER_WORD * w) & 63));
+        rc = resultscursor_next(&m->keys, err);
+    }
+    return rc ? rc : resultsout_put(&m->out, bytes, err);
+}
+
+static ErrCode make_partition(Maker *m, uint32_t partition, uint32_t partitions, Err *err)
+{
+    const uint64_t each = m->n / partitions, first = partition * each;
+    ErrCode rc = interrupt_seen() ? err_set(err, ERR_INTR, "interrupted") : ERR_OK;
+
+    if (rc == ERR_OK) rc = resultscursor_seek(&m->keys, line_head(first, m->n), err);
+    resultsout_begin(&m->out, m->filter, partition);
+    for (uint64_t i = 0; i < each && rc == ERR_OK; i++) rc = make_line(m, first + i, err);
+    return rc ? rc : resultsout_end(&m->out, err);
+}
+
+static ErrCode make_partitions(const Index *ix, const IndexRun *run, const Par *par, Err *err)
+{
+    Results *filter = run->results[INDEX_FILTER];
+    uint32_t begin, end, failed = UINT32_MAX;
+    ErrCode rc = ERR_OK;
+
+    results_share(filter, &begin, &end);
+#pragma omp parallel num_threads(par->threads)
+    {
+        Maker m = {.keys = {.results = run->results[INDEX_BANDS]}, .filter = filter, .n = n_lines(ix, run)};
+#pragma omp for schedule(dynamic, 1)
+        for (uint32_t p = begin; p < end; p++) {
+            Err own;
+            ErrCode mine =
+                results_has(filter, p) ? ERR_OK : make_partition(&m, p, run->partitions[INDEX_BANDS], &own);
+            if (mine == ERR_OK) continue;
+#pragma omp critical(index_filter)
+            if (p < failed) {
+                failed = p;
+                rc = mine;
+                *err = own;
+            }
+        }
+        resultscursor_clear(&m.keys);
+        resultsout_clear(&m.out);
+    }
+    return rc;
+}
+
+ErrCode indexfilter_build(const Index *ix, IndexRun *run, const Par *par, Err *err)
+{
+    ErrCode rc = indexrun_open(ix, run, INDEX_BANDS, par, err);
+
+    if (rc == ERR_OK && !results_complete(run->results[INDEX_BANDS]))
+        rc = err_set(err, ERR_DATA, "%s is not complete", run->path[INDEX_BANDS]);
+    if (rc == ERR_OK) rc = indexrun_open(ix, run, INDEX_FILTER, par, err);
+    if (rc == ERR_OK && !results_complete(run->results[INDEX_FILTER]))
+        rc = results_settle(run->results[INDEX_FILTER], make_partitions(ix, run, par, err), err);
+    indexrun_close(run);
+    return rc;
+}
+
+/* --- asking */
+
+typedef struct {
+    IndexRun *run;
+    uint64_t n; /* lines that came */
+} Loading;
+
+static ErrCode take_lines(void *ctx, int thread, uint32_t partition, Span lines, Err *err)
+{
+    Loading *l = ctx;
+    uint64_t n = 0;
+
+    (void)thread, (void)partition, (void)err;
+    for (size_t at = 0; at < lines.n; at += INDEX_LINE_BYTES) {
+        uint64_t line = indexrun_line(be64_get(lines.p + at), l->run->n_lines);
+        if (line >= l->run->n_loaded) break;
+        memcpy(l->run->line + line * INDEX_LINE_BYTES, lines.p + at, INDEX_LINE_BYTES);
+        n++;
+    }
+#pragma omp atomic update
+    l->n += n;
+    return ERR_OK;
+}
+
+static ErrCode load_filter(const Index *ix, IndexRun *run, Err *err)
+{
+    Loading l = {.run = run};
+    ErrCode rc = run->n_loaded ? results_all(run->results[INDEX_FILTER], take_lines, &l, err) : ERR_OK;
+
+    if (rc == ERR_OK && l.n != run->n_loaded)
+        rc = err_set(err, ERR_DATA, "%s has not the lines that it should have; %s", run->path[INDEX_FILTER],
+                     ix->repair);
+    return rc;
+}
+
+/* Side by side on huge pages: every key asks a line of each, anywhere. */
+ErrCode indexfilters_load(Index *ix, uint64_t memory, uint64_t *taken, Err *err)
+{
+    uint64_t all = 0, lines = 0;
+    ErrCode rc = ERR_OK;
+
+    for (uint32_t i = 0; i < ix->n_runs; i++)
+        all += (ix->run[i].n_lines = n_lines(ix, &ix->run[i])) * INDEX_LINE_BYTES;
+    for (uint32_t i = 0; i < ix->n_runs; i++) {
+        IndexRun *run = &ix->run[i];
+        run->n_loaded = all <= memory ? run->n_lines : (uint64_t)((__uint128_t)run->n_lines * memory / all);
+        lines += run->n_loaded;
+    }
+    *taken = lines * INDEX_LINE_BYTES;
+    if (!(ix->lines = slab_take((size_t)*taken))) return err_nomem(err, "filters");
+    uint8_t *at = slab_bytes(ix->lines);
+    for (uint32_t i = 0; i < ix->n_runs && rc == ERR_OK; at += ix->run[i++].n_loaded * INDEX_LINE_BYTES) {
+        ix->run[i].line = at;
+        rc = load_filter(ix, &ix->run[i], err);
+    }
+    return rc;
+}
+
+/* Lines lie anywhere, so that each costs a miss of all caches: those of a batch are asked for together. */
+void index_may_hold(const Index *ix, const uint64_t *key, uint32_t n, bool *may)
+{
+    uint64_t mixed[INDEX_BATCH];
+
+    for (uint32_t k = 0; k < n; k++) {
+        mixed[k] = mix64(key[k]);
+        may[k] = false;
+    }
+    for (uint32_t i = 0; i < ix->n_runs; i++) {
+        const IndexRun *run = &ix->run[i];
+        for (uint32_t k = 0; k < n; k++) {
+            const uint64_t line = indexrun_line(key[k], run->n_lines);
+            if (line < run->n_loaded) __builtin_prefetch(run->line + line * INDEX_LINE_BYTES);
+        }
+        for (uint32_t k = 0; k < n; k++) may[k] |= indexrun_may_hold(run, key[k], mixed[k]);
+    }
+}
