@@ -63,6 +63,7 @@ static ErrCode make_partitions(const Index *ix, const IndexRun *run, const Par *
     uint32_t begin, end, failed = UINT32_MAX;
     ErrCode rc = ERR_OK;
 
+    (void)par; /* where there is no OpenMP */
     results_share(filter, &begin, &end);
 #pragma omp parallel num_threads(par->threads)
     {
