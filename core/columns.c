@@ -349,6 +349,15 @@ static ErrCode bad_string(const Columns *c, uint64_t index, const char *why, Err
     return err_set(err, ERR_DATA, "%s: string %" PRIu64 " %s", infile_path(c->file), index, why);
 }
 
+ErrCode columns_typed(Columns *c, const ColumnDef *want, Span *values, Span *pool, Err *err)
+{
+    int i = columns_find(c, want->name);
+
+    if (i < 0 || c->col[i].def.type != want->type || c->col[i].def.width != want->width)
+        return err_set(err, ERR_DATA, "%s has no column %s of the right type", infile_path(c->file), want->name);
+    return columns_values(c, (uint32_t)i, values, pool, err);
+}
+
 ErrCode column_string(const Columns *c, Span values, Span pool, uint64_t index, Span *out, Err *err)
 {
     *out = (Span){NULL, 0};

@@ -61,6 +61,8 @@ int columns_find(const Columns *c, const char *name);
 /* The column's values, read and checked on first use and kept until close. Not for several threads at once on one
  * column's first use. *pool may be NULL. */
 MUST_USE ErrCode columns_values(Columns *c, uint32_t i, Span *values, Span *pool, Err *err);
+/* The same of a column that must be there, with this name, type and width. */
+MUST_USE ErrCode columns_typed(Columns *c, const ColumnDef *want, Span *values, Span *pool, Err *err);
 /* One string of a string column of `c`, which the message names; p == NULL when absent. Bounds are checked: ERR_DATA. */
 MUST_USE ErrCode column_string(const Columns *c, Span values, Span pool, uint64_t index, Span *out, Err *err);
 

@@ -222,21 +222,6 @@ Hash128 dataset_content(const Dataset *ds) { return ds->content; }
 bool dataset_is_view(const Dataset *ds) { return ds->n_bases > 0; }
 const Json *dataset_manifest(const Dataset *ds) { return ds->manifest; }
 
-static void put_roots(Buf *b, const Dataset *ds)
-{
-    for (uint32_t i = 0; i < ds->n_bases; i++) put_roots(b, ds->base[i]);
-    if (ds->n_bases) return;
-    buf_putc(b, ',');
-    json_put_hash(b, ds->content);
-}
-
-void dataset_put_identity(Buf *b, const Dataset *ds)
-{
-    if (ds->n_bases) buf_putc(b, '[');
-    json_put_hash(b, ds->content);
-    if (ds->n_bases) put_roots(b, ds), buf_putc(b, ']');
-}
-
 static bool stands_on(const Dataset *ds, const char *real)
 {
     bool yes = strcmp(ds->real, real) == 0;

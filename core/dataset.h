@@ -44,12 +44,9 @@ uint32_t dataset_n_parts(const Dataset *ds);
 const PartInfo *dataset_part(const Dataset *ds, uint32_t part);
 uint64_t dataset_n_docs(const Dataset *ds);
 uint64_t dataset_text_bytes(const Dataset *ds);
-Hash128 dataset_content(const Dataset *ds);
+Hash128 dataset_content(const Dataset *ds); /* identifies it as an input */
 bool dataset_is_view(const Dataset *ds);
 const Json *dataset_manifest(const Dataset *ds); /* the parsed manifest.json; lives until close */
-/* What identifies a dataset as an input, as JSON: "CONTENT"; of a view ["CONTENT","ROOT"…] with the contents of the written
- * datasets below. DocIds and columns count the records of these, which may change while what the view shows does not. */
-void dataset_put_identity(Buf *b, const Dataset *ds);
 /* Whether `dir` is the dataset's directory or that of a base below it. Both exist. */
 MUST_USE ErrCode dataset_stands_on(const Dataset *ds, const char *dir, bool *yes, Err *err);
 
@@ -83,6 +80,10 @@ uint32_t partview_n_blocks(const PartView *v);                     /* frames of 
 uint32_t partview_n_records(const PartView *v);                    /* of the root part */
 uint32_t partview_first_record(const PartView *v, uint32_t block); /* block == n_blocks gives n_records */
 uint64_t partview_block_bytes(const PartView *v, uint32_t block);  /* bytes of the block's lines, before reading */
+bool partview_shows(const PartView *v, uint32_t record);
+bool partview_rewrites(const PartView *v); /* some view of the chain shows other texts than the root part has */
+/* The domain that a view gives the record; p NULL: none does. Lives until close. */
+MUST_USE ErrCode partview_domain(const PartView *v, uint32_t record, Span *domain, Err *err);
 /* The root part's content: what columns beside it must name. */
 Hash128 partview_root_content(const PartView *v);
 /* DocId of record r of the root part, dataset numbered within the set. */

@@ -276,25 +276,16 @@ static void put_signal(Buf *b, const Signal *s, bool first)
     json_put_number(b, s->value);
 }
 
-/* Merges two lists sorted by name; of equal names the one in `more` stands. Returns how many were written. */
-static uint32_t put_signals(Buf *b, const Doc *d, const Signal *more, uint32_t n_more)
+static void put_signals(Buf *b, const Doc *d)
 {
-    uint32_t i = 0, k = 0, n = 0;
-
-    if (d->n_signals + (uint64_t)n_more == 0) return 0;
+    if (d->n_signals == 0) return;
     put_key(b, F_SIGNALS);
     buf_putc(b, '{');
-    for (; i < d->n_signals || k < n_more; n++) {
-        int order = i == d->n_signals ? 1 : k == n_more ? -1 : span_cmp(d->signals[i].name, more[k].name);
-        put_signal(b, order < 0 ? &d->signals[i] : &more[k], n == 0);
-        i += order <= 0;
-        k += order >= 0;
-    }
+    for (uint32_t i = 0; i < d->n_signals; i++) put_signal(b, &d->signals[i], i == 0);
     buf_putc(b, '}');
-    return n;
 }
 
-uint32_t doc_write_joined(Buf *out, const Doc *d, const Signal *more, uint32_t n_more, Span domain)
+void doc_write(Buf *out, const Doc *d)
 {
     assert(d->id.p && d->text.p);
     buf_putc(out, '{');
@@ -304,13 +295,13 @@ uint32_t doc_write_joined(Buf *out, const Doc *d, const Signal *more, uint32_t n
     put_text(out, F_DATE, d->date);
     put_text(out, F_DUMP, d->dump);
     put_text(out, F_SOURCE, d->source);
-    put_text(out, F_DOMAIN, domain.p ? domain : d->domain);
+    put_text(out, F_DOMAIN, d->domain);
     put_text(out, F_LANG, d->lang);
     if (d->has_lang_score) {
         put_key(out, F_LANG_SCORE);
         json_put_number(out, d->lang_score);
     }
-    uint32_t n_signals = put_signals(out, d, more, n_more);
+    put_signals(out, d);
     put_raw(out, F_EDITS, d->edits);
     put_raw(out, F_META, d->meta);
     if (d->extra.n) {
@@ -318,7 +309,4 @@ uint32_t doc_write_joined(Buf *out, const Doc *d, const Signal *more, uint32_t n
         buf_put_span(out, d->extra);
     }
     buf_puts(out, "}\n");
-    return n_signals;
 }
-
-void doc_write(Buf *out, const Doc *d) { doc_write_joined(out, d, NULL, 0, (Span){NULL, 0}); }

@@ -61,11 +61,6 @@ bool doc_read(DocScratch *s, Span line, Doc *out, const char **why);
 /* Appends the canonical line with its '\n'. Numbers must be below 1e15 in size. */
 void doc_write(Buf *out, const Doc *d);
 
-/* The same with `more` joined to the signals (sorted by name; on equal names `more` wins) and, where domain.p is
- * not NULL, with that domain. This is how a view's columns reach a line. Returns how many signals the line has: the caller refuses
- * more than DOC_MAX_SIGNALS, which nobody could read. */
-uint32_t doc_write_joined(Buf *out, const Doc *d, const Signal *more, uint32_t n_more, Span domain);
-
 /* --- DocId: dataset 14 bits, part 22, record 28, from the top. Ends every sort key. */
 typedef uint64_t DocId;
 enum { DOCID_MAX_DATASETS = 1 << 14, DOCID_MAX_PARTS = 1 << 22, DOCID_MAX_RECORDS = 1 << 28 };

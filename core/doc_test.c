@@ -171,34 +171,6 @@ TEST(doc_limits)
     docscratch_clear(&s);
 }
 
-TEST(doc_joined)
-{
-    static const char line[] =
-        "{\"id\":\"i\",\"text\":\"t\",\"domain\":\"old\",\"signals\":{\"b\":1,\"d\":2,\"f\":3}}";
-    static const Signal more[] = {
-        {SPAN_LIT("a"), 10}, {SPAN_LIT("d"), 20}, {SPAN_LIT("dd"), 30}, {SPAN_LIT("g"), 40}};
-    DocScratch s = {0};
-    const char *why;
-    Buf b = {0};
-    Doc d;
-
-    CHECK(doc_read(&s, span_str(line), &d, &why));
-    doc_write_joined(&b, &d, more, 4, SPAN_LIT("new"));
-    CHECK_STR("{\"id\":\"i\",\"text\":\"t\",\"domain\":\"new\",\"signals\":{\"a\":10,\"b\":1,\"d\":20,\"dd\":30,"
-              "\"f\":3,\"g\":40}}\n",
-              buf_cstr(&b));
-    buf_reset(&b);
-    doc_write_joined(&b, &d, more, 0, (Span){NULL, 0});
-    CHECK_STR("{\"id\":\"i\",\"text\":\"t\",\"domain\":\"old\",\"signals\":{\"b\":1,\"d\":2,\"f\":3}}\n",
-              buf_cstr(&b));
-    d.n_signals = 0;
-    buf_reset(&b);
-    doc_write_joined(&b, &d, more, 1, (Span){NULL, 0});
-    CHECK_STR("{\"id\":\"i\",\"text\":\"t\",\"domain\":\"old\",\"signals\":{\"a\":10}}\n", buf_cstr(&b));
-    buf_clear(&b);
-    docscratch_clear(&s);
-}
-
 /* Random documents: what is written reads back equal, whatever bytes of UTF-8 the text has, at every alignment. */
 TEST(doc_round_trip_random)
 {

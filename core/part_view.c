@@ -158,6 +158,12 @@ uint32_t partview_n_blocks(const PartView *v) { return partfile_n_frames(v->file
 uint32_t partview_n_records(const PartView *v) { return partfile_first_record(v->file, partfile_n_frames(v->file)); }
 uint32_t partview_first_record(const PartView *v, uint32_t block) { return partfile_first_record(v->file, block); }
 uint64_t partview_block_bytes(const PartView *v, uint32_t block) { return partfile_frame(v->file, block).text_bytes; }
+bool partview_shows(const PartView *v, uint32_t record) { return !v->drop.n || v->drop.p[record] == DROP_KEPT; }
+bool partview_rewrites(const PartView *v) { return v->lines.n > 0; }
+ErrCode partview_domain(const PartView *v, uint32_t record, Span *domain, Err *err)
+{
+    return newest_string(&v->domain, record, domain, err);
+}
 Hash128 partview_root_content(const PartView *v) { return v->root_content; }
 DocId partview_docid(const PartView *v, uint32_t record) { return docid(v->dataset, v->root_part, record); }
 
@@ -306,7 +312,7 @@ ErrCode blockreader_next(BlockReader *r, Doc *doc, uint32_t *record, bool *end, 
         Span line = span(r->rest.p, n);
         r->rest = span_from(r->rest, n + 1);
         *record = r->record++;
-        if (r->view->drop.n && r->view->drop.p[*record] != DROP_KEPT) continue;
+        if (!partview_shows(r->view, *record)) continue;
         *end = false;
         return read_doc(r, line, *record, doc, err);
     }

@@ -38,7 +38,7 @@ static void put_inputs_content(Buf *b, const StageJob *job)
     buf_putc(b, '[');
     for (size_t i = 0; i < datasetset_count(job->set); i++) {
         if (i) buf_putc(b, ',');
-        dataset_put_identity(b, datasetset_at(job->set, i));
+        json_put_hash(b, dataset_content(datasetset_at(job->set, i)));
     }
     buf_putc(b, ']');
 }

@@ -43,6 +43,19 @@ typedef struct {
  * DATASET_VIEW: sink_drop() once, or nothing, which keeps the document; and sink_* column setters. */
 typedef ErrCode (*StageMap)(void *ctx, void *worker, const Doc *doc, DocId id, StageSink *sink, Err *err);
 
+/* What the engine counts of a document, from a stage that wrote it down when it read the text. */
+typedef struct {
+    uint64_t id_hash; /* XXH3-64 of the id */
+    uint64_t bytes;   /* of text */
+    Span lang, domain;
+} StageRow;
+/* Judges one document of a DATASET_VIEW's input by what other files say of it, so that no text is read: fills *row, whose Spans live
+ * until the next call, and sets columns. sink_drop() is told no id. `part` is the job's, `view` shows it. */
+typedef ErrCode (*StageJudge)(void *ctx, void *worker, PartView *view, uint32_t part, uint32_t record, StageRow *row,
+                              StageSink *sink, Err *err);
+/* Whether all documents of a part can be judged so; asked in every block. */
+typedef ErrCode (*StageCanJudge)(void *ctx, void *worker, PartView *view, uint32_t part, bool *yes, Err *err);
+
 /* --- sink: belongs to one block in one thread. */
 /* One document or record came in. The dataset adapter calls it; raw sources call it themselves. */
 void sink_in(StageSink *s, Span id, uint64_t bytes);
@@ -94,6 +107,9 @@ typedef struct {
     const char *out_dir;
     const DatasetSet *set; /* either a set and `map` … */
     StageMap map;
+    StageJudge
+        judge; /* views: what is asked instead of `map` where it can, unless --rejected wants texts. May be NULL */
+    StageCanJudge can_judge;     /* NULL: always */
     const StageSource *source;   /* … or a raw source */
     const CommonOptions *common; /* threads are taken from `par` */
     int level;                   /* zstd level of written parts; 0: 3 */
@@ -118,7 +134,7 @@ MUST_USE ErrCode stage_claim(const StageJob *job, const Par *par, Hash128 *key, 
 /* Whether DIR has its manifest. Collective: rank 0 looks and all believe it, since another task may write it between two looks. */
 MUST_USE ErrCode stage_is_complete(const char *dir, const Par *par, bool *yes, Err *err);
 
-/* XXH3-128 of canonical {stage, stage_version, params, inputs}; a dataset among the inputs as dataset_put_identity() says. */
+/* XXH3-128 of canonical {stage, stage_version, params, inputs}; a dataset among the inputs is its content. */
 MUST_USE ErrCode stage_key(const StageDef *def, Span params, Span inputs_content, Hash128 *key, Err *err);
 
 /* verb_begin() (core/options.h), and its operands opened as datasets: what one rank cannot open none has. ERR_NO as there; *set is NULL

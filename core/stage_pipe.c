@@ -175,16 +175,43 @@ static ErrCode start_worker(Worker *w, const StageJob *job, Err *err)
     return job->def->worker_new ? job->def->worker_new(job->ctx, &w->user, err) : ERR_OK;
 }
 
+/* No text is read. */
+static ErrCode judge_records(Slot *s, const StageJob *job, Worker *w, uint32_t first, uint32_t n, Err *err)
+{
+    PartView *v = s->run->view;
+    ErrCode rc = ERR_OK;
+
+    for (uint32_t i = 0; i < n && rc == ERR_OK; i++) {
+        StageRow row = {.id_hash = 0};
+        if (!partview_shows(v, first + i)) continue;
+        sink_row(&s->sink, i);
+        rc = job->judge(job->ctx, w->user, v, s->run->part, first + i, &row, &s->sink, err);
+        if (rc) return rc;
+        sink_in_row(&s->sink, &row);
+        rc = sink_judged_row(&s->sink, row, err);
+    }
+    return rc;
+}
+
+static ErrCode can_judge(Slot *s, const StageJob *job, Worker *w, bool *yes, Err *err)
+{
+    *yes = job->judge && !s->sink.want_rejected;
+    if (!*yes || !job->can_judge) return ERR_OK;
+    return job->can_judge(job->ctx, w->user, s->run->view, s->run->part, yes, err);
+}
+
 static ErrCode map_documents(Slot *s, const StageJob *job, Worker *w, Err *err)
 {
     PartView *v = s->run->view;
     uint32_t first = partview_first_record(v, s->view_block), n = partview_first_record(v, s->view_block + 1) - first;
-    bool view = job->def->kind == DATASET_VIEW, end;
+    bool view = job->def->kind == DATASET_VIEW, end, judged;
     uint32_t record;
     Doc doc;
     ErrCode rc;
 
-    if ((rc = sink_begin(&s->sink, view ? n : 0, err)) != ERR_OK) return rc;
+    if ((rc = sink_begin(&s->sink, first, view ? n : 0, err)) != ERR_OK) return rc;
+    if ((rc = can_judge(s, job, w, &judged, err)) != ERR_OK) return rc;
+    if (judged) return judge_records(s, job, w, first, n, err);
     if ((rc = blockreader_open(w->reader, v, s->view_block, err)) != ERR_OK) return rc;
     for (;;) {
         if ((rc = blockreader_next(w->reader, &doc, &record, &end, err)) != ERR_OK || end) return rc;
@@ -219,7 +246,7 @@ static void map_slot(Pipe *p, Slot *s)
     if (job->set) {
         s->rc = map_documents(s, job, w, &s->err);
     } else {
-        s->rc = sink_begin(&s->sink, 0, &s->err);
+        s->rc = sink_begin(&s->sink, 0, 0, &s->err);
         if (s->rc == ERR_OK) s->rc = job->source->map(job->source->ctx, w->user, &s->block, &s->sink, &s->err);
     }
     if (s->rc == ERR_OK) s->rc = sink_finish(&s->sink, &s->err);
@@ -299,11 +326,14 @@ static void write_slot(Pipe *p, Slot *s)
 
 /* --- the ring */
 
-/* What a block that was read will yield once mapped: its lines, and these compressed (the bound of which is their size). */
-static uint64_t expected_bytes(const Slot *s)
+/* What a block that was read will yield once mapped, at most: its lines, and unless they go to columns these compressed (the bound of which
+ * is their size). */
+static uint64_t expected_bytes(const Pipe *p, const Slot *s)
 {
+    const uint64_t copies = p->spec->job->def->kind == DATASET_VIEW ? 1 : 2;
+
     if (s->rc != ERR_OK || s->kind != SLOT_BLOCK) return 0;
-    return 2 * (s->run->view ? partview_block_bytes(s->run->view, s->view_block) : (uint64_t)s->block.bytes.n);
+    return copies * (s->run->view ? partview_block_bytes(s->run->view, s->view_block) : (uint64_t)s->block.bytes.n);
 }
 
 static uint64_t held_bytes(Slot *s, uint64_t expected)
@@ -375,7 +405,7 @@ static bool try_read(Pipe *p)
     read_slot(p, s);
     s->read_s = clock_seconds() - began;
     s->cpu_s = thread_cpu_seconds() - cpu;
-    uint64_t expected = expected_bytes(s);
+    uint64_t expected = expected_bytes(p, s);
     blame(p, NULL);
     pthread_mutex_lock(&p->lock);
     charge(p, s, held_bytes(s, expected));

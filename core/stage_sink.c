@@ -67,7 +67,7 @@ static bool fill_absent(Buf *b, const ColumnDef *d, size_t n_values)
     return true;
 }
 
-ErrCode sink_begin(StageSink *s, uint32_t n_rows, Err *err)
+ErrCode sink_begin(StageSink *s, uint32_t first, uint32_t n_rows, Err *err)
 {
     Buf *list[SINK_BUFS];
 
@@ -75,6 +75,7 @@ ErrCode sink_begin(StageSink *s, uint32_t n_rows, Err *err)
     counters_reset(&s->counters);
     list_bufs(s, list);
     for (int i = 0; i < SINK_BUFS; i++) buf_recycle(list[i]);
+    s->first = first;
     s->n_rows = n_rows;
     s->row = 0;
     s->oom = false;
@@ -88,23 +89,29 @@ ErrCode sink_begin(StageSink *s, uint32_t n_rows, Err *err)
     return ERR_OK;
 }
 
-void sink_in(StageSink *s, Span id, uint64_t bytes)
+static void count_in(StageSink *s, uint64_t id_hash, uint64_t bytes)
 {
     s->sums.n_in++;
-    s->sums.in_id_sum += hash64(id);
+    s->sums.in_id_sum += id_hash;
     s->sums.bytes_in += bytes;
 }
 
-/* Counts a kept document, whose canonical line is what `lines` gained from `from` on. */
-static void count_kept(StageSink *s, const Doc *doc, size_t from)
+void sink_in(StageSink *s, Span id, uint64_t bytes) { count_in(s, hash64(id), bytes); }
+void sink_in_row(StageSink *s, const StageRow *row) { count_in(s, row->id_hash, row->bytes); }
+
+static void count_kept(StageSink *s, const StageRow *row, Span stands_for_it)
 {
     s->sums.n_docs++;
-    s->sums.text_bytes += doc->text.n;
-    s->sums.id_sum += hash64(doc->id);
-    if (s->lines.n > from)
-        s->sums.doc_sum += hash64(span(s->lines.p + from, s->lines.n - from - 1)); /* without its '\n' */
-    if (doc->lang.p) counters_add(&s->counters, SPAN_LIT("lang"), doc->lang, 1, doc->text.n);
-    if (doc->domain.p) counters_add(&s->counters, SPAN_LIT("domain"), doc->domain, 1, doc->text.n);
+    s->sums.text_bytes += row->bytes;
+    s->sums.id_sum += row->id_hash;
+    s->sums.doc_sum += hash64(stands_for_it);
+    if (row->lang.p) counters_add(&s->counters, SPAN_LIT("lang"), row->lang, 1, row->bytes);
+    if (row->domain.p) counters_add(&s->counters, SPAN_LIT("domain"), row->domain, 1, row->bytes);
+}
+
+static StageRow row_of(const Doc *doc)
+{
+    return (StageRow){.id_hash = hash64(doc->id), .bytes = doc->text.n, .lang = doc->lang, .domain = doc->domain};
 }
 
 /* What nobody could read back is refused where it is written. */
@@ -129,8 +136,10 @@ ErrCode sink_emit(StageSink *s, const Doc *doc, Err *err)
         return err_set(err, ERR_LIMIT, "document %.*s: its line exceeds %d bytes",
                        (int)(doc->id.n < 200 ? doc->id.n : 200), (const char *)doc->id.p, DOC_MAX_LINE);
     }
-    count_kept(s, doc, from);
-    return buf_ok(&s->lines, "a document's line", err);
+    if (s->lines.oom) return buf_ok(&s->lines, "a document's line", err);
+    StageRow row = row_of(doc);
+    count_kept(s, &row, span(s->lines.p + from, s->lines.n - from - 1)); /* without its '\n' */
+    return ERR_OK;
 }
 
 /* The members of `extra` (checked JSON, comma-separated) but one named `key`, each behind a comma. */
@@ -157,7 +166,7 @@ void sink_drop(StageSink *s, uint32_t reason, Span id, const Doc *doc)
 {
     assert(reason < s->def->n_reasons);
     s->sums.dropped[reason]++;
-    s->sums.dropped_id_sum += hash64(id);
+    if (s->def->kind != DATASET_VIEW) s->sums.dropped_id_sum += hash64(id);
     s->dropped_now = true;
     if (s->def->kind == DATASET_VIEW) s->drop.p[s->row] = (uint8_t)(reason + 1);
     if (s->want_rejected) {
@@ -241,58 +250,97 @@ void sink_row(StageSink *s, uint32_t row)
     s->dropped_now = s->edited = false;
 }
 
-/* The columns of the current row that join the document, as signals in the order of their names. */
-static uint32_t row_signals(StageSink *s, Signal *out, Span *domain)
-{
-    uint32_t n = 0;
+/* --- what a view says of a document */
 
+static bool joins(const ColumnDef *d) { return d->flags & (COL_SIGNAL | COL_FIELD | COL_LINE); }
+
+void sink_put_head(Buf *b, const StageDef *def, Hash128 input)
+{
+    uint8_t hash[16];
+
+    hash128_put(hash, input);
+    buf_put(b, hash, sizeof hash);
+    for (uint32_t c = 0; c < def->n_columns; c++) {
+        const ColumnDef *d = &def->columns[c];
+        if (!joins(d)) continue;
+        buf_puts(b, d->name);
+        buf_putc(b, 0);
+        buf_putc(b, (uint8_t)d->type);
+        buf_putc(b, (uint8_t)d->flags);
+        buf_putc(b, (uint8_t)d->width);
+        buf_putc(b, (uint8_t)(d->width >> 8));
+    }
+}
+
+static Span row_string(const StageSink *s, uint32_t c)
+{
+    uint64_t at = le64_get(s->column[c].p + 8 * (size_t)s->row);
+
+    return at == UINT64_MAX ? (Span){NULL, 0} : span(s->pool.p + at + 4, le32_get(s->pool.p + at));
+}
+
+/* Its record, and the values of the columns that join it: a string as u32 length and bytes, ~0 where it is absent. */
+static void put_row(StageSink *s, StageRow *row)
+{
+    Buf *b = &s->lines;
+    uint8_t number[4];
+
+    le32_put(number, s->first + s->row);
+    buf_put(b, number, sizeof number);
     for (uint32_t c = 0; c < s->def->n_columns; c++) {
         const ColumnDef *d = &s->def->columns[c];
-        const uint8_t *p = s->column[c].p + (size_t)s->row * d->width * coltype_size(d->type);
-        uint32_t bits;
-        double value = 0;
-        float f;
-        if (d->type == COL_STRING && (d->flags & COL_FIELD) && le64_get(p) != UINT64_MAX) {
-            const uint8_t *at = s->pool.p + le64_get(p);
-            *domain = span(at + 4, le32_get(at));
+        size_t bytes = d->width * coltype_size(d->type);
+        if (!joins(d)) continue;
+        if (d->type != COL_STRING) {
+            buf_put(b, s->column[c].p + s->row * bytes, bytes);
+            continue;
         }
-        if (!(d->flags & COL_SIGNAL) || d->width != 1) continue;
-        switch (d->type) {
-        case COL_U8: value = *p; break;
-        case COL_U32: value = le32_get(p); break;
-        case COL_U64: value = (double)le64_get(p); break;
-        case COL_F32:
-            bits = le32_get(p);
-            memcpy(&f, &bits, sizeof f);
-            value = (double)f;
-            break;
-        case COL_STRING: continue;
-        }
-        if (isnan(value)) continue;
-        Signal sig = {span_str(d->name), value};
-        uint32_t at = n++;
-        for (; at && span_cmp(out[at - 1].name, sig.name) > 0; at--) out[at] = out[at - 1];
-        out[at] = sig;
+        Span v = row_string(s, c);
+        le32_put(number, v.p ? (uint32_t)v.n : UINT32_MAX);
+        buf_put(b, number, sizeof number);
+        buf_put_span(b, v);
+        if ((d->flags & COL_FIELD) && v.p) row->domain = v;
+    }
+}
+
+/* How many signals the document has with those of this view. */
+static uint32_t count_signals(const StageSink *s, const Doc *doc)
+{
+    uint32_t n = doc->n_signals;
+
+    for (uint32_t c = 0; c < s->def->n_columns; c++) {
+        Span name = span_str(s->def->columns[c].name);
+        bool own = !(s->def->columns[c].flags & COL_SIGNAL);
+        for (uint32_t i = 0; i < doc->n_signals && !own; i++) own = span_eq(doc->signals[i].name, name);
+        n += !own;
     }
     return n;
 }
 
-ErrCode sink_judged(StageSink *s, const Doc *doc, Err *err)
+ErrCode sink_judged_row(StageSink *s, StageRow row, Err *err)
 {
-    Signal signals[COLS_MAX] = {{{NULL, 0}, 0}};
-    Span domain = {NULL, 0};
     size_t from = s->lines.n;
 
-    if (s->dropped_now) return ERR_OK;
     if (s->pool.oom) return err_nomem(err, "a block's strings");
-    if (s->edited) doc = &s->shown;
-    uint32_t n = row_signals(s, signals, &domain);
-    ErrCode rc = check_signals(doc, doc_write_joined(&s->lines, doc, signals, n, domain), err);
-    if (rc != ERR_OK) return rc;
-    Doc shown = *doc;
-    if (domain.p) shown.domain = domain;
-    count_kept(s, &shown, from);
-    return buf_ok(&s->lines, "a document's line", err);
+    if (s->dropped_now) {
+        s->sums.dropped_id_sum += row.id_hash;
+        return ERR_OK;
+    }
+    put_row(s, &row);
+    if (s->lines.oom) return buf_ok(&s->lines, "a block's rows", err);
+    count_kept(s, &row, span(s->lines.p + from, s->lines.n - from));
+    return ERR_OK;
+}
+
+ErrCode sink_judged(StageSink *s, const Doc *doc, Err *err)
+{
+    const Doc *shown = s->edited ? &s->shown : doc;
+    StageRow row = row_of(shown);
+    ErrCode rc = ERR_OK;
+
+    if (!s->dropped_now && doc->n_signals + s->def->n_columns > DOC_MAX_SIGNALS)
+        rc = check_signals(shown, count_signals(s, shown), err);
+    return rc ? rc : sink_judged_row(s, row, err);
 }
 
 ErrCode sink_finish(StageSink *s, Err *err)

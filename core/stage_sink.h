@@ -17,10 +17,10 @@ struct StageSink {
     bool want_rejected;
     SinkSums sums;
     Counters counters;
-    Buf lines;    /* kept documents, canonical: written (DATASET_WRITTEN) or hashed only (DATASET_VIEW) */
+    Buf lines;    /* what the content is the hash of: kept documents' lines, which are written, or what a view says of them */
     Buf rejected; /* lines of --rejected */
     /* views: rows of the block's records in root order */
-    uint32_t n_rows, row;
+    uint32_t first, n_rows, row; /* `first`: record of row 0 */
     Buf drop;    /* u8 a row */
     Buf *column; /* def->n_columns; strings as u64 offset into pool */
     Buf pool;
@@ -36,11 +36,15 @@ MUST_USE ErrCode sink_init(StageSink *s, const StageDef *def, bool want_rejected
 void sink_clear(StageSink *s);
 uint64_t sink_held_bytes(StageSink *s); /* memory of its buffers */
 void sink_give_back(StageSink *s);      /* frees its buffers; what a block yielded is gone */
-/* Empties it for a block of n_rows records (0 unless a view). */
-MUST_USE ErrCode sink_begin(StageSink *s, uint32_t n_rows, Err *err);
-/* Views: the document of row `row` is about to be judged; afterwards sink_judged() writes down the verdict. */
+/* Empties it for a block of n_rows records from `first` on (0 unless a view). */
+MUST_USE ErrCode sink_begin(StageSink *s, uint32_t first, uint32_t n_rows, Err *err);
+/* Views: the document of row `row` is about to be judged; afterwards one of these counts it and writes down the verdict. */
 void sink_row(StageSink *s, uint32_t row);
 MUST_USE ErrCode sink_judged(StageSink *s, const Doc *doc, Err *err);
+void sink_in_row(StageSink *s, const StageRow *row);
+MUST_USE ErrCode sink_judged_row(StageSink *s, StageRow row, Err *err);
+/* What a view's content begins with: that of its input's part, and the columns that join documents. */
+void sink_put_head(Buf *b, const StageDef *def, Hash128 input);
 /* Written datasets count a document out here (sink_emit) or through sink_drop(). */
 MUST_USE ErrCode sink_finish(StageSink *s, Err *err);
 

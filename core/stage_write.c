@@ -18,6 +18,24 @@ static ErrCode open_rejected(PartRun *r, const WriteSpec *spec, Err *err)
     return rc == ERR_OK ? partwriter_open(&r->rejected, path, err) : rc;
 }
 
+static ErrCode begin_view(PartRun *r, const StageJob *job, Err *err)
+{
+    uint32_t ds, local;
+    Buf head = {0};
+    ErrCode rc;
+
+    datasetset_locate(job->set, r->part, &ds, &local);
+    r->receipt.info.base = ds;
+    r->receipt.info.base_part = local;
+    r->column = calloc(job->def->n_columns + 1, sizeof *r->column);
+    r->pool = calloc(job->def->n_columns + 1, sizeof *r->pool);
+    if (!r->column || !r->pool) return err_nomem(err, "the columns of a part");
+    sink_put_head(&head, job->def, dataset_part(datasetset_at(job->set, ds), local)->content);
+    if ((rc = buf_ok(&head, "a part's head", err)) == ERR_OK) hashstream_add(r->hash, buf_span(&head));
+    buf_clear(&head);
+    return rc;
+}
+
 ErrCode partrun_begin(PartRun *r, const WriteSpec *spec, Err *err)
 {
     const StageDef *def = spec->job->def;
@@ -32,11 +50,8 @@ ErrCode partrun_begin(PartRun *r, const WriteSpec *spec, Err *err)
         if ((rc = dataset_part_path(path, spec->job->out_dir, def->kind, def->name, r->part, err)) != ERR_OK)
             return rc;
         if ((rc = partwriter_open(&r->writer, path, err)) != ERR_OK) return rc;
-    } else {
-        datasetset_locate(spec->job->set, r->part, &r->receipt.info.base, &r->receipt.info.base_part);
-        r->column = calloc(def->n_columns + 1, sizeof *r->column);
-        r->pool = calloc(def->n_columns + 1, sizeof *r->pool);
-        if (!r->column || !r->pool) return err_nomem(err, "the columns of a part");
+    } else if ((rc = begin_view(r, spec->job, err)) != ERR_OK) {
+        return rc;
     }
     return spec->rejected_dir ? open_rejected(r, spec, err) : ERR_OK;
 }

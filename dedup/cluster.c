@@ -398,15 +398,8 @@ ErrCode clusterpart_open(ClusterPart *p, const char *dir, Hash128 key, DocId id,
     if ((rc = result_path(path, dir, id, err)) != ERR_OK) return rc;
     if ((rc = columns_open(&p->cols, path, err)) != ERR_OK) return rc;
     rc = check_receipt(p->cols, path, key, err);
-    for (uint32_t c = 0; rc == ERR_OK && c < N_RESULT; c++) {
-        const ColumnDef *want = &result_columns[c];
-        int i = columns_find(p->cols, want->name);
-        const ColumnDef *d = i < 0 ? NULL : columns_def(p->cols, (uint32_t)i);
-        if (!d || d->type != want->type || d->width != 1)
-            rc = err_set(err, ERR_DATA, "%s has no column %s of the right type", path, want->name);
-        else
-            rc = columns_values(p->cols, (uint32_t)i, spans[c], NULL, err);
-    }
+    for (uint32_t c = 0; rc == ERR_OK && c < N_RESULT; c++)
+        rc = columns_typed(p->cols, &result_columns[c], spans[c], NULL, err);
     int match = rc == ERR_OK ? columns_find(p->cols, "match") : -1;
     if (match >= 0 && columns_def(p->cols, (uint32_t)match)->type == COL_U64 &&
         columns_def(p->cols, (uint32_t)match)->width == 1)

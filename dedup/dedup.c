@@ -24,28 +24,40 @@ enum { COLUMN_CLUSTER, COLUMN_DOCS, COLUMN_DUMPS, COLUMN_HOSTS, COLUMN_WEIGHT, C
 static const uint8_t weights[DEDUP_SIZES] = {1, 2, 3, 5, 8, 1};
 
 typedef struct {
-    const char *dir; /* DIR/clusters */
+    const char *dir, *sign_dir; /* DIR/clusters, DIR/sign */
     Hash128 key;
     Index *index; /* NULL: none, and no column match */
 } JudgeContext;
 
+enum { SIGNED_BYTES, SIGNED_ID_HASH, SIGNED_LANG, SIGNED_DOMAIN, N_SIGNED };
+
+typedef struct {
+    ClusterPart clusters;
+    Columns *signs; /* of the job's part `part` */
+    uint32_t part;
+    Span values[N_SIGNED], pool[N_SIGNED];
+} JudgeWorker;
+
 static ErrCode worker_new(void *ctx, void **worker, Err *err)
 {
     (void)ctx;
-    *worker = calloc(1, sizeof(ClusterPart));
+    *worker = calloc(1, sizeof(JudgeWorker));
     return *worker ? ERR_OK : err_nomem(err, "a part's clusters");
 }
 
 static void worker_free(void *worker)
 {
-    if (worker) clusterpart_close(worker);
-    free(worker);
+    JudgeWorker *w = worker;
+
+    if (!w) return;
+    clusterpart_close(&w->clusters);
+    columns_close(w->signs);
+    free(w);
 }
 
-static ErrCode judge_map(void *ctx, void *worker, const Doc *doc, DocId id, StageSink *sink, Err *err)
+/* `doc` may be NULL. */
+static ErrCode judge(const JudgeContext *c, ClusterPart *p, DocId id, const Doc *doc, StageSink *sink, Err *err)
 {
-    const JudgeContext *c = ctx;
-    ClusterPart *p = worker;
     size_t i = docid_record(id);
     ErrCode rc;
 
@@ -59,9 +71,52 @@ static ErrCode judge_map(void *ctx, void *worker, const Doc *doc, DocId id, Stag
     if (p->verdict.p[i] == CLUSTER_KEPT)
         sink_u8(sink, COLUMN_WEIGHT, 0, weights[totals_size_class(le32_get(p->dup_docs.p + 4 * i))]);
     else
-        sink_drop(sink, p->verdict.p[i] - 1u, doc->id, doc);
+        sink_drop(sink, p->verdict.p[i] - 1u, doc ? doc->id : (Span){NULL, 0}, doc);
     if (c->index) sink_u64(sink, COLUMN_MATCH, 0, p->match.p ? le64_get(p->match.p + 8 * i) : UINT64_MAX);
     return ERR_OK;
+}
+
+static ErrCode judge_map(void *ctx, void *worker, const Doc *doc, DocId id, StageSink *sink, Err *err)
+{
+    JudgeWorker *w = worker;
+
+    return judge(ctx, &w->clusters, id, doc, sink, err);
+}
+
+static ErrCode open_signs(JudgeWorker *w, const char *dir, uint32_t part, Hash128 content, Err *err)
+{
+    const ColumnDef want[N_SIGNED] = {[SIGNED_BYTES] = {sign_column_names[SIGN_BYTES], COL_U32, 1, 0},
+                                      [SIGNED_ID_HASH] = {sign_column_names[SIGN_ID_HASH], COL_U64, 1, 0},
+                                      [SIGNED_LANG] = {sign_column_names[SIGN_LANG], COL_STRING, 1, 0},
+                                      [SIGNED_DOMAIN] = {sign_column_names[SIGN_DOMAIN], COL_STRING, 1, 0}};
+    ErrCode rc;
+
+    columns_close(w->signs);
+    w->signs = NULL;
+    w->part = part;
+    if ((rc = sign_open(&w->signs, dir, part, err)) != ERR_OK) return rc;
+    if (!hash128_eq(columns_part(w->signs), content))
+        return err_set(err, ERR_DATA, "%s: part %" PRIu32 " has signatures of other documents", dir, part);
+    for (int i = 0; i < N_SIGNED && rc == ERR_OK; i++)
+        rc = columns_typed(w->signs, &want[i], &w->values[i], &w->pool[i], err);
+    return rc;
+}
+
+static ErrCode judge_row(void *ctx, void *worker, PartView *view, uint32_t part, uint32_t record, StageRow *row,
+                         StageSink *sink, Err *err)
+{
+    const JudgeContext *c = ctx;
+    JudgeWorker *w = worker;
+    ErrCode rc = ERR_OK;
+
+    if (!w->signs || w->part != part) rc = open_signs(w, c->sign_dir, part, partview_root_content(view), err);
+    if (rc) return rc;
+    row->id_hash = le64_get(w->values[SIGNED_ID_HASH].p + 8 * (size_t)record);
+    row->bytes = le32_get(w->values[SIGNED_BYTES].p + 4 * (size_t)record);
+    rc = column_string(w->signs, w->values[SIGNED_LANG], w->pool[SIGNED_LANG], record, &row->lang, err);
+    if (rc == ERR_OK)
+        rc = column_string(w->signs, w->values[SIGNED_DOMAIN], w->pool[SIGNED_DOMAIN], record, &row->domain, err);
+    return rc ? rc : judge(c, &w->clusters, partview_docid(view, record), NULL, sink, err);
 }
 
 static const ColumnDef columns[N_COLUMNS] = {
@@ -329,8 +384,10 @@ ErrCode dedup_run(const DedupParams *params, const DatasetSet *in, const char *o
                         .out_dir = out_dir,
                         .set = in,
                         .map = judge_map,
+                        .judge = judge_row,
                         .common = common};
         ctx.dir = paths->clusters;
+        ctx.sign_dir = paths->sign;
         rc = stage_claim(&job, par, &ctx.key, err);
         if (rc == ERR_OK) rc = run_patiently(params, &job, paths, ctx.key, par, &own, err);
         if (rc == ERR_OK && own.complete && ctx.index) rc = add_to_index(&index, params, &job, ctx.key, par, err);

@@ -6,7 +6,8 @@
  *   cluster   all ranks: documents meet by key through the exchange, step by step; every step's results are kept in
  *             DIR/passes, so that a run that was cut short goes on where it stopped. Writes DIR/clusters, one columns file a
  *             root part, and DIR/clusters/clusters.json last; DIR/passes is then deleted.
- *   judge     a map stage, all ranks: reads the clusters and writes the view DIR.
+ *   judge     a map stage, all ranks: reads the clusters and what signing wrote down, but texts only for --rejected, and writes the
+ *             view DIR.
  *
  * Texts are compared by their text key (core/textkey.h). Equal keys are exact duplicates. The rest are compared by shingles
  * of key tokens: MinHash values (Broder 1997) of 32 bits, h_i(x) = high half of a_i * x mod 2^64 with a_i odd (multiply-shift,

@@ -17,22 +17,6 @@ enum {
     PARTITIONS_LEAST = 64
 };
 
-static ErrCode sign_path(const DocTable *t, uint32_t part, char out[PATH_MAX], Err *err)
-{
-    int n = snprintf(out, PATH_MAX, "%s/part-%06" PRIu32 ".sign.cols", t->sign_dir, part);
-
-    return n > 0 && n < PATH_MAX ? ERR_OK : err_set(err, ERR_LIMIT, "%s: the path is too long", t->sign_dir);
-}
-
-static ErrCode open_part(const DocTable *t, uint32_t part, Columns **cols, Err *err)
-{
-    char path[PATH_MAX];
-    ErrCode rc = sign_path(t, part, path, err);
-
-    *cols = NULL;
-    return rc ? rc : columns_open(cols, path, err);
-}
-
 /* --- opening */
 
 typedef struct {
@@ -207,12 +191,7 @@ DocId doctable_docid(const DocTable *t, uint64_t doc)
 
 ErrCode signpart_column(const SignPart *p, const char *name, ColType type, uint16_t width, Span *values, Err *err)
 {
-    int i = columns_find(p->cols, name);
-
-    if (i < 0 || columns_def(p->cols, (uint32_t)i)->type != type || columns_def(p->cols, (uint32_t)i)->width != width)
-        return err_set(err, ERR_DATA, "the signatures of part %" PRIu32 " have no column %s of the right type",
-                       p->part, name);
-    return columns_values(p->cols, (uint32_t)i, values, NULL, err);
+    return columns_typed(p->cols, &(ColumnDef){name, type, width, 0}, values, NULL, err);
 }
 
 ErrCode signpart_slice(SignPart *p, const Results *r, int i, Span *records, Err *err)
@@ -230,7 +209,7 @@ static ErrCode one_part(const DocTable *t, uint32_t part, SignPart *p, PartFn fn
     ErrCode rc;
 
     if (interrupt_seen()) return err_set(err, ERR_INTR, "interrupted");
-    if ((rc = open_part(t, part, &p->cols, err)) != ERR_OK) return rc;
+    if ((rc = sign_open(&p->cols, t->sign_dir, part, err)) != ERR_OK) return rc;
     p->part = part;
     p->first = t->first[part];
     p->n = (uint32_t)columns_n_docs(p->cols);

@@ -382,7 +382,7 @@ ErrCode index_find_inputs(Index *ix, const DatasetSet *in, Hash128 *inputs, bool
     Buf b = {0};
     ErrCode rc;
 
-    for (size_t i = 0; i < datasetset_count(in); i++) dataset_put_identity(&b, datasetset_at(in, i));
+    for (size_t i = 0; i < datasetset_count(in); i++) json_put_hash(&b, dataset_content(datasetset_at(in, i)));
     if ((rc = buf_ok(&b, "what the inputs are", err)) == ERR_OK) *inputs = hash128(buf_span(&b));
     buf_clear(&b);
     *held = false;

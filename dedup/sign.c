@@ -6,18 +6,30 @@
 #include "dedup/keep.h"
 
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 const char *const sign_column_names[SIGN_BANDS] = {
-    [SIGN_EXACT] = "exact", [SIGN_TOKENS] = "tokens",   [SIGN_BYTES] = "bytes",     [SIGN_DUMP] = "dump",
-    [SIGN_HOST] = "host",   [SIGN_URL] = "url",         [SIGN_KEEP_WORDS] = "keep", [SIGN_SKETCH] = "sketch",
-    [SIGN_ID] = "id",       [SIGN_ADDRESS] = "address",
+    [SIGN_EXACT] = "exact",     [SIGN_TOKENS] = "tokens", [SIGN_BYTES] = "bytes",     [SIGN_DUMP] = "dump",
+    [SIGN_HOST] = "host",       [SIGN_URL] = "url",       [SIGN_KEEP_WORDS] = "keep", [SIGN_SKETCH] = "sketch",
+    [SIGN_ID_HASH] = "id_hash", [SIGN_LANG] = "lang",     [SIGN_DOMAIN] = "domain",   [SIGN_ID] = "id",
+    [SIGN_ADDRESS] = "address",
 };
 
 void sign_band_name(char out[COL_NAME_MAX + 1], uint32_t band)
 {
     snprintf(out, COL_NAME_MAX + 1, "band_%03" PRIu32, band);
+}
+
+ErrCode sign_open(Columns **cols, const char *dir, uint32_t part, Err *err)
+{
+    char path[PATH_MAX];
+    int n = snprintf(path, sizeof path, "%s/part-%06" PRIu32 ".sign.cols", dir, part);
+
+    *cols = NULL;
+    if (n < 0 || n >= PATH_MAX) return err_set(err, ERR_LIMIT, "%s: the path is too long", dir);
+    return columns_open(cols, path, err);
 }
 
 /* --- one document */
@@ -158,6 +170,9 @@ static ErrCode put_place(const SignContext *c, SignWorker *w, const Doc *doc, St
 
     sink_u64(sink, c->at[SIGN_DUMP], 0, dumpnames_hash(doc->dump));
     sink_u64(sink, c->at[SIGN_HOST], 0, hash_or_zero(url_host(doc->url, host)));
+    sink_u64(sink, c->at[SIGN_ID_HASH], 0, hash64(doc->id));
+    if (doc->lang.p) sink_string(sink, c->at[SIGN_LANG], doc->lang);
+    if (doc->domain.p) sink_string(sink, c->at[SIGN_DOMAIN], doc->domain);
     if (dump.p) sink_count(sink, "dump", dump, 1, doc->text.n);
     for (uint32_t i = 0; i < c->keep.n; i++)
         if (keep_is_stored(c->keep.by[i].kind))
@@ -228,6 +243,9 @@ static void list_columns(SignColumns *cols, SignContext *c)
     add_column(cols, c, SIGN_BYTES, COL_U32, 1);
     add_column(cols, c, SIGN_DUMP, COL_U64, 1);
     add_column(cols, c, SIGN_HOST, COL_U64, 1);
+    add_column(cols, c, SIGN_ID_HASH, COL_U64, 1);
+    add_column(cols, c, SIGN_LANG, COL_STRING, 1);
+    add_column(cols, c, SIGN_DOMAIN, COL_STRING, 1);
     if (c->params->url) add_column(cols, c, SIGN_URL, COL_U64, 2);
     if (c->keep.n_stored) add_column(cols, c, SIGN_KEEP_WORDS, COL_U64, (uint16_t)c->keep.n_stored);
     if (c->params->index) {

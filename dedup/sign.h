@@ -4,6 +4,7 @@
  *   tokens    u32      key tokens          bytes   u32  bytes of text
  *   dump      u64      XXH3-64 of the dump, 0 when unknown
  *   host      u64      XXH3-64 of the URL's host (core/url.h), 0 when unknown
+ *   id_hash   u64      XXH3-64 of the id           lang, domain   strings: what judging counts a document by, without its text
  *   url       2 x u64  XXH3-128 of url_key() (core/url.h), 0 without one: only where URLs are compared
  *   id, address        the document's id, XXH3-64 of its URL's url_key(), 0 without one: only where an index is kept (dedup/index.h)
  *   keep      n x u64  words of the keep order that are stored (dedup/keep.h), where there are any
@@ -24,6 +25,9 @@ typedef enum {
     SIGN_BYTES,
     SIGN_DUMP,
     SIGN_HOST,
+    SIGN_ID_HASH,
+    SIGN_LANG,
+    SIGN_DOMAIN,
     SIGN_URL,
     SIGN_KEEP_WORDS,
     SIGN_ID,
@@ -32,6 +36,8 @@ typedef enum {
     SIGN_BANDS
 } SignColumn;
 extern const char *const sign_column_names[SIGN_BANDS];
+/* The signatures of part `part` in `dir`. */
+MUST_USE ErrCode sign_open(Columns **cols, const char *dir, uint32_t part, Err *err);
 void sign_band_name(char out[COL_NAME_MAX + 1], uint32_t band);
 
 MUST_USE ErrCode sign_run(const DedupParams *params, const DatasetSet *in, const char *out_dir,

@@ -21,7 +21,7 @@ typedef struct {
     Arena arena;
 } LeftTexts;
 void lefttexts_clear(LeftTexts *l);
-/* Reads the view. Checks that it has the content of a copy, and that its `edits` make its texts out of those of `t`. */
+/* Reads the view. Checks that its `edits` make its texts out of those of `t`. */
 void lefttexts_read(LeftTexts *l, const Texts *t, const char *dir);
 
 /* A generator of numbers below n. */

@@ -148,7 +148,7 @@ static void describe_dataset(const Dataset *ds, Buf *inputs, Buf *contents)
     buf_puts(inputs, ",\"content\":");
     json_put_hash(inputs, dataset_content(ds));
     buf_putc(inputs, '}');
-    dataset_put_identity(contents, ds); /* the shards hold DocIds */
+    json_put_hash(contents, dataset_content(ds));
 }
 
 static void describe_file(const char *path, uint64_t size, Buf *inputs, Buf *contents)

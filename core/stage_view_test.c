@@ -1,0 +1,411 @@
+/* Views against a slow obvious version of what they contain and show. */
+#include "core/stage_fake_test.h"
+#include "core/stage_made_test.h"
+#include "core/store.h"
+#include "tests/check.h"
+
+#include <stdlib.h>
+
+/* What docs/formats.md says of the view that made_judge_map() makes of a part: `*input`, its content, becomes that of the view. `twice`: of a
+ * view of that with the limit `twice`, over it. Lines of a copy go to `lines`. */
+static void slow_judge(uint32_t part, uint32_t least, uint32_t twice, Hash128 *content, Buf *lines)
+{
+    char id[32], text[600];
+    uint32_t record = 0;
+    Buf rows = {0};
+    uint8_t word[16];
+    Doc doc;
+
+    hash128_put(word, *content);
+    buf_put(&rows, word, 16);
+    buf_put(&rows,
+            "bytes\0\2\1\1\0"
+            "half\0\4\1\1\0"
+            "domain\0\5\2\1\0",
+            10 + 9 + 11);
+    for (uint32_t r = 0; part != 3 && r < MADE_BLOCKS * MADE_PER_BLOCK; r++) {
+        if (!made_doc(part * 100000 + r, &doc, id, text)) continue;
+        record++;
+        if (doc.text.n < least || doc.text.n < twice) continue;
+        const bool even = doc.text.n % 2 == 0;
+        const float half = (float)doc.text.n / 2;
+        uint32_t bits;
+        Signal signals[2] = {{SPAN_LIT("bytes"), (double)doc.text.n}, {SPAN_LIT("half"), (double)half}};
+        doc.domain = doc.text.n % 3 ? SPAN_LIT("a") : doc.lang;
+        memcpy(&bits, &half, sizeof bits);
+        le32_put(word, record - 1);
+        le32_put(word + 4, (uint32_t)doc.text.n);
+        le32_put(word + 8, even ? bits : 0x7fc00000);
+        le32_put(word + 12, (uint32_t)doc.domain.n);
+        buf_put(&rows, word, 16);
+        buf_put_span(&rows, doc.domain);
+        doc.signals = signals;
+        doc.n_signals = even ? 2 : 1;
+        if (lines) doc_write(lines, &doc);
+    }
+    *content = hash128(buf_span(&rows));
+    buf_clear(&rows);
+}
+
+/* Contents of what made_judge() makes of `fake` with `least` (and of that with `twice`, if it is not 0), and of a copy of it. */
+static void slow_judged(uint32_t least, uint32_t twice, Hash128 *view, Hash128 *copy)
+{
+    uint8_t views[16 * MADE_PARTS], copies[16 * MADE_PARTS];
+    uint64_t n_docs = 0;
+
+    for (uint32_t p = 0; p < MADE_PARTS; p++) {
+        Buf lines = {0};
+        Hash128 content = made_slow_part(p, &n_docs);
+        slow_judge(p, least, 0, &content, twice ? NULL : &lines);
+        if (twice) slow_judge(p, least, twice, &content, &lines);
+        hash128_put(views + 16 * p, content);
+        hash128_put(copies + 16 * p, hash128(buf_span(&lines)));
+        buf_clear(&lines);
+    }
+    *view = hash128(span(views, sizeof views));
+    *copy = hash128(span(copies, sizeof copies));
+}
+
+TEST(a_view_reads_like_its_copy)
+{
+    const char *dir = check_tmpdir();
+    char docs[400], view[400], view2[400], copy[400];
+    StageTotals t;
+    Err err = {.code = ERR_OK};
+    CommonOptions common = {0};
+    Par par = par_alone(2);
+    DatasetSet *set;
+    const char *from = view2;
+
+    CHECK_OK(made(in_dir(docs, dir, "docs"), 2, common, "{}", &t, &err), &err);
+    CHECK_OK(made_judge(docs, in_dir(view, dir, "view"), 2, 60, &t, &err), &err);
+    CHECK(t.n_dropped > 50 && t.n_docs > 50);
+    uint64_t n_first = t.n_docs;
+    CHECK_OK(made_judge(view, in_dir(view2, dir, "view2"), 7, 100, &t, &err), &err);
+    CHECK_INT(n_first, t.n_in);
+    CHECK(t.n_docs < n_first);
+    CHECK_OK(datasetset_open(&set, &from, 1, &err), &err);
+    StageJob job = {.def = &made_copy_def,
+                    .params = SPAN_LIT("{}"),
+                    .out_dir = in_dir(copy, dir, "copy"),
+                    .set = set,
+                    .map = made_copy_map,
+                    .common = &common};
+    CHECK_OK(stage_run(&job, &par, &t, &err), &err);
+    datasetset_close(set);
+    Hash128 want_view, want_copy;
+    slow_judged(60, 0, &want_view, &want_copy);
+    CHECK(hash128_eq(want_view, content_of(view)));
+    slow_judged(60, 100, &want_view, &want_copy);
+    CHECK(hash128_eq(want_view, content_of(view2)));
+    CHECK(hash128_eq(want_copy, content_of(copy)));
+
+    /* and one document of it has what both views said */
+    DocCursor *c;
+    Doc doc;
+    DocId id;
+    bool end;
+    uint64_t n = 0, n_half = 0;
+    CHECK_OK(doccursor_open(&c, &from, 1, &err), &err);
+    while (doccursor_next(c, &doc, &id, &end, &err) == ERR_OK && !end) {
+        n++;
+        CHECK(doc.text.n >= 100);
+        CHECK(doc.n_signals >= 1 && span_is(doc.signals[0].name, "bytes") &&
+              doc.signals[0].value == (double)doc.text.n);
+        n_half += doc.n_signals == 2;
+        CHECK_INT(doc.text.n % 2 == 0, doc.n_signals == 2);
+        CHECK_SPAN(doc.text.n % 3 ? SPAN_LIT("a") : doc.lang, doc.domain);
+    }
+    CHECK_INT(t.n_docs, n);
+    CHECK(n_half > 0 && n_half < n);
+    doccursor_close(c);
+}
+
+/* A view whose base grew by documents it does not show shows the same, but its records have other numbers: it has another content, and
+ * what was made over it does not count as up to date. */
+TEST(a_view_over_other_records_is_another_input)
+{
+    const char *dir = check_tmpdir(), *from;
+    char docs[400], view[400], view2[400];
+    StageTotals t;
+    Err err = {.code = ERR_OK};
+    CommonOptions force = {.force = true};
+
+    CHECK_OK(made(in_dir(docs, dir, "docs"), 2, (CommonOptions){0}, "{}", &t, &err), &err);
+    CHECK_OK(made_judge(docs, in_dir(view, dir, "view"), 2, 60, &t, &err), &err);
+    CHECK_OK(made_judge(view, in_dir(view2, dir, "view2"), 2, 80, &t, &err), &err);
+    Hash128 before = content_of(view), result = content_of(view2);
+    CHECK_OK(made_from(&made_with_more, docs, 2, force, "{\"more\":1}", &t, &err), &err);
+    CHECK_OK(made_judge_with(&made_judge_def, made_judge_map, force, docs, view, 2, 60, &t, &err), &err);
+    CHECK(!hash128_eq(before, content_of(view)));
+    CHECK_INT(ERR_DATA, made_judge(view, view2, 2, 80, &t, &err));
+    err = (Err){.code = ERR_OK};
+    CHECK_OK(made_judge_with(&made_judge_def, made_judge_map, force, view, view2, 2, 80, &t, &err), &err);
+    CHECK(!hash128_eq(result, content_of(view2)));
+
+    DocCursor *c;
+    Doc doc;
+    DocId id;
+    bool end;
+    uint64_t n = 0;
+    from = view2;
+    CHECK_OK(doccursor_open(&c, &from, 1, &err), &err);
+    while (doccursor_next(c, &doc, &id, &end, &err) == ERR_OK && !end) n++;
+    CHECK_INT(t.n_docs, n);
+    doccursor_close(c);
+}
+
+/* What made_judge_map() says, by numbers that were written down before. */
+typedef struct {
+    uint32_t least, text_part, n_texts; /* parts below text_part are mapped; n_texts documents were */
+    uint32_t n[MADE_PARTS];
+    StageRow row[MADE_PARTS][MADE_BLOCKS * MADE_PER_BLOCK];
+} Facts;
+
+static void facts_make(Facts *f, uint32_t least, uint32_t text_part)
+{
+    char id[32], text[600];
+    Doc doc;
+
+    *f = (Facts){.least = least, .text_part = text_part};
+    for (uint32_t p = 0; p < MADE_PARTS; p++)
+        for (uint32_t r = 0; p != 3 && r < MADE_BLOCKS * MADE_PER_BLOCK; r++)
+            if (made_doc(p * 100000 + r, &doc, id, text))
+                f->row[p][f->n[p]++] =
+                    (StageRow){.id_hash = hash64(doc.id),
+                               .bytes = doc.text.n,
+                               .lang = span_is(doc.lang, "en") ? SPAN_LIT("en") : SPAN_LIT("zh-Hans")};
+}
+
+static ErrCode facts_judge(void *ctx, void *worker, PartView *view, uint32_t part, uint32_t record, StageRow *row,
+                           StageSink *s, Err *err)
+{
+    const Facts *f = ctx;
+
+    (void)worker, (void)err;
+    CHECK(record < f->n[part]);
+    *row = f->row[part][record];
+    sink_u32(s, 0, 0, (uint32_t)row->bytes);
+    if (row->bytes % 2 == 0) sink_f32(s, 1, 0, (float)row->bytes / 2);
+    sink_string(s, 2, row->bytes % 3 ? SPAN_LIT("a") : row->lang);
+    sink_u64(s, 3, 1, partview_docid(view, record));
+    if (row->bytes < f->least) sink_drop(s, 0, (Span){NULL, 0}, NULL);
+    return ERR_OK;
+}
+
+static ErrCode facts_map(void *ctx, void *worker, const Doc *doc, DocId id, StageSink *s, Err *err)
+{
+    Facts *f = ctx;
+
+    f->n_texts++;
+    return made_judge_map(&f->least, worker, doc, id, s, err);
+}
+
+static ErrCode facts_can(void *ctx, void *worker, PartView *view, uint32_t part, bool *yes, Err *err)
+{
+    (void)worker, (void)view, (void)err;
+    *yes = part >= ((const Facts *)ctx)->text_part;
+    return ERR_OK;
+}
+
+static void judge_by_facts(Facts *f, const char *in, const char *out, StageCanJudge can, const CommonOptions *common)
+{
+    char params[64];
+    Par par = par_alone(1);
+    DatasetSet *set;
+    StageTotals t;
+    Err err = {.code = ERR_OK};
+
+    snprintf(params, sizeof params, "{\"least\":%u}", f->least);
+    CHECK_OK(datasetset_open(&set, &in, 1, &err), &err);
+    StageJob job = {.def = &made_judge_def,
+                    .ctx = f,
+                    .params = span_str(params),
+                    .out_dir = out,
+                    .set = set,
+                    .map = facts_map,
+                    .judge = facts_judge,
+                    .can_judge = can,
+                    .common = common};
+    CHECK_OK(stage_run(&job, &par, &t, &err), &err);
+    CHECK(t.complete && !t.up_to_date);
+    datasetset_close(set);
+}
+
+static bool same_columns(const char *a_dir, const char *b_dir, const char *name)
+{
+    static const ColumnDef drop = {"drop", COL_U8, 1, 0};
+    Span values[2] = {{NULL, 0}}, pool[2] = {{NULL, 0}};
+    Columns *cols[2];
+    char path[2][500];
+    Err err = {.code = ERR_OK};
+    bool same = true;
+
+    snprintf(path[0], sizeof path[0], "%s/%s", a_dir, name);
+    snprintf(path[1], sizeof path[1], "%s/%s", b_dir, name);
+    for (int i = 0; i < 2; i++) CHECK_OK(columns_open(&cols[i], path[i], &err), &err);
+    for (uint32_t c = 0; c <= made_judge_def.n_columns; c++) {
+        const ColumnDef *want = c < made_judge_def.n_columns ? &made_judge_def.columns[c] : &drop;
+        for (int i = 0; i < 2; i++) CHECK_OK(columns_typed(cols[i], want, &values[i], &pool[i], &err), &err);
+        same &= span_eq(values[0], values[1]) && (want->type != COL_STRING || span_eq(pool[0], pool[1]));
+    }
+    for (int i = 0; i < 2; i++) columns_close(cols[i]);
+    return same;
+}
+
+static bool same_file(const char *a_dir, const char *b_dir, const char *name)
+{
+    char path[460];
+    Buf a = {0}, b = {0};
+    Err err = {.code = ERR_OK};
+
+    snprintf(path, sizeof path, "%s/%s", a_dir, name);
+    CHECK_OK(store_read(path, 1 << 24, &a, &err), &err);
+    snprintf(path, sizeof path, "%s/%s", b_dir, name);
+    CHECK_OK(store_read(path, 1 << 24, &b, &err), &err);
+    bool same = a.n > 0 && span_eq(buf_span(&a), buf_span(&b));
+    buf_clear(&a);
+    buf_clear(&b);
+    return same;
+}
+
+/* Texts are read only where they must be, and nobody sees it in what comes out, sums and counts by language among it. */
+TEST(a_view_judged_without_texts_is_the_same)
+{
+    const char *dir = check_tmpdir();
+    char docs[400], first[400], want[400], got[400], name[40];
+    static Facts f;
+    StageTotals t;
+    Err err = {.code = ERR_OK};
+    CommonOptions common = {0};
+
+    CHECK_OK(made(in_dir(docs, dir, "docs"), 2, common, "{}", &t, &err), &err);
+    CHECK_OK(made_judge(docs, in_dir(first, dir, "first"), 2, 60, &t, &err), &err);
+    CHECK_OK(made_judge(first, in_dir(want, dir, "want"), 2, 100, &t, &err), &err);
+    for (uint32_t i = 0; i < 4; i++) {
+        char rejected[400];
+        const uint32_t n_shown = (uint32_t)t.n_in;
+        snprintf(name, sizeof name, "got%u", i);
+        common.rejected = i == 3 ? in_dir(rejected, dir, "rejected") : NULL;
+        facts_make(&f, 100, i == 1 ? 2 : 0);
+        judge_by_facts(&f, first, in_dir(got, dir, name), i == 0 ? NULL : facts_can, &common);
+        CHECK(i == 3 ? f.n_texts == n_shown : i == 1 ? f.n_texts > 0 && f.n_texts < n_shown : f.n_texts == 0);
+        CHECK(same_file(want, got, "parts.jsonl"));
+        CHECK(hash128_eq(content_of(want), content_of(got)));
+        for (uint32_t p = 0; p < MADE_PARTS; p++) {
+            char file[64];
+            snprintf(file, sizeof file, "part-%06u.judge.cols", (unsigned)p);
+            CHECK(same_columns(want, got, file));
+        }
+    }
+}
+
+/* Says something of every other document only. */
+static ErrCode sparse_map(void *ctx, void *worker, const Doc *doc, DocId id, StageSink *s, Err *err)
+{
+    (void)ctx, (void)worker, (void)err;
+    sink_u32(s, 0, 0, 5);
+    if (id % 2) sink_f32(s, 1, 0, 0.25f);
+    if (id % 4 == 3) sink_string(s, 2, SPAN_LIT("sparse"));
+    if (doc->text.n > 200) sink_drop(s, 1, doc->id, doc);
+    return ERR_OK;
+}
+
+TEST(where_a_view_is_silent_the_older_one_speaks)
+{
+    const char *dir = check_tmpdir();
+    char docs[400], view[400], sparse[400];
+    const char *from = sparse;
+    StageTotals t;
+    Err err = {.code = ERR_OK};
+    CommonOptions common = {0};
+    DocCursor *c;
+    Doc doc;
+    DocId id;
+    bool end;
+    uint64_t n_half = 0;
+
+    CHECK_OK(made(in_dir(docs, dir, "docs"), 2, common, "{}", &t, &err), &err);
+    CHECK_OK(made_judge(docs, in_dir(view, dir, "view"), 2, 60, &t, &err), &err);
+    CHECK_OK(
+        made_judge_with(&made_judge_def, sparse_map, common, view, in_dir(sparse, dir, "sparse"), 2, 0, &t, &err),
+        &err);
+    CHECK_OK(doccursor_open(&c, &from, 1, &err), &err);
+    while (doccursor_next(c, &doc, &id, &end, &err) == ERR_OK && !end) {
+        bool half = id % 2 || doc.text.n % 2 == 0;
+        CHECK_INT(half ? 2 : 1, doc.n_signals);
+        CHECK(doc.signals[0].value == 5);
+        if (half) CHECK(doc.signals[1].value == (id % 2 ? 0.25 : (double)doc.text.n / 2)), n_half++;
+        CHECK_SPAN(id % 4 == 3 ? SPAN_LIT("sparse") : doc.text.n % 3 ? SPAN_LIT("a") : doc.lang, doc.domain);
+    }
+    CHECK(n_half > 50);
+    doccursor_close(c);
+}
+
+/* Documents of an even number of bytes, to which `judge` joins two signals; *ctx of their own. */
+static ErrCode many_map(void *ctx, void *worker, const StageBlock *block, StageSink *sink, Err *err)
+{
+    static char name[DOC_MAX_SIGNALS][16];
+    Signal signals[DOC_MAX_SIGNALS];
+    char id[32];
+
+    (void)worker;
+    for (int i = 0; i < DOC_MAX_SIGNALS; i++) {
+        snprintf(name[i], sizeof name[i], "s%05d", i);
+        signals[i] = (Signal){span_str(name[i]), i};
+    }
+    snprintf(id, sizeof id, "local/many#%u", le32_get(block->bytes.p));
+    Doc doc = {.id = span_str(id),
+               .text = SPAN_LIT("even"),
+               .lang = SPAN_LIT("en"),
+               .signals = signals,
+               .n_signals = *(uint32_t *)ctx};
+    sink_in(sink, doc.id, doc.text.n);
+    return sink_emit(sink, &doc, err);
+}
+
+static ErrCode copy_of(const char *in, const char *out, StageTotals *t, Err *err)
+{
+    CommonOptions common = {0};
+    Par par = par_alone(1);
+    DatasetSet *set;
+    ErrCode rc = datasetset_open(&set, &in, 1, err);
+
+    if (rc != ERR_OK) return rc;
+    StageJob job = {.def = &made_copy_def,
+                    .params = SPAN_LIT("{}"),
+                    .out_dir = out,
+                    .set = set,
+                    .map = made_copy_map,
+                    .common = &common};
+    rc = stage_run(&job, &par, t, err);
+    datasetset_close(set);
+    return rc;
+}
+
+TEST(signals_that_no_line_could_hold_are_refused_when_they_are_joined)
+{
+    for (uint32_t n = DOC_MAX_SIGNALS - 2; n < DOC_MAX_SIGNALS; n++) {
+        const char *dir = check_tmpdir();
+        char docs[400], view[400], copy[400];
+        StageTotals t;
+        Err err = {.code = ERR_OK};
+        StageSource source = made_source;
+        source.ctx = &n;
+        source.part_bytes = made_bytes;
+        source.map = many_map;
+        CHECK_OK(made_from(&source, in_dir(docs, dir, "docs"), 1, (CommonOptions){0}, "{}", &t, &err), &err);
+        ErrCode rc = made_judge(docs, in_dir(view, dir, "view"), 1, 0, &t, &err);
+        if (n + 2 > DOC_MAX_SIGNALS) {
+            CHECK_INT(ERR_DATA, rc); /* all parts are damaged */
+            CHECK(strstr(err.msg, "local/many#") != NULL);
+            continue;
+        }
+        CHECK_OK(rc, &err);
+        const uint64_t n_shown = t.n_docs;
+        CHECK_OK(copy_of(view, in_dir(copy, dir, "copy"), &t, &err), &err);
+        CHECK_INT(n_shown, t.n_docs);
+        CHECK_OK(made_judge(copy, in_dir(view, dir, "again"), 1, 0, &t, &err),
+                 &err); /* the same names: replaced, not added */
+    }
+}
