@@ -382,7 +382,7 @@ typedef struct {
 } Large;
 
 typedef struct {
-    Large *v;
+    Large *v; /* in order of size */
     uint32_t n, cap;
 } Larges;
 
@@ -466,6 +466,69 @@ static ErrCode write_largest(Table *t, Err *err)
     for (uint32_t i = 0; i < l.n && rc == ERR_OK; i++) rc = write_large(t, &look, &l.v[i], err);
     doclook_close(&look);
     free(l.v);
+    return rc;
+}
+
+/* --- the largest, to be read by people */
+
+enum { TELL_BYTES = 80 }; /* of a text, an id, a URL */
+
+/* The beginning of what a crawl wrote: one line, nothing that a terminal obeys. */
+static void put_beginning(Buf *b, Span s)
+{
+    s.n = utf8_floor(s, TELL_BYTES);
+    for (size_t i = 0; i < s.n; i++) buf_putc(b, s.p[i] < ' ' || s.p[i] == 0x7f ? ' ' : s.p[i]);
+}
+
+static ErrCode tell_document(Table *t, DocLook *look, DocId id, const char *what, Err *err)
+{
+    Doc doc;
+    ErrCode rc = doclook_get(look, id, &doc, err);
+
+    if (rc) return rc;
+    buf_reset(&t->line);
+    put_beginning(&t->line, doc.id);
+    buf_puts(&t->line, doc.url.n ? " " : "");
+    put_beginning(&t->line, doc.url);
+    buf_puts(&t->line, " \"");
+    put_beginning(&t->line, doc.text);
+    buf_putc(&t->line, '"');
+    if ((rc = buf_ok(&t->line, "a line", err)) == ERR_OK) log_info("    %s %s", what, buf_cstr(&t->line));
+    return rc;
+}
+
+/* Samples are of the keeper's part, so that not all parts are read. */
+static ErrCode tell_large(Table *t, DocLook *look, DocId keeper, Err *err)
+{
+    Large large = {.keeper = keeper};
+    Larges one = {&large, 1, 1};
+    ErrCode rc = know(t, &t->part, keeper, &large.known, err);
+
+    if (rc) return rc;
+    log_info("  %" PRIu32 " documents, %" PRIu32 " dumps, %" PRIu32 " hosts", large.known.docs, large.known.dumps,
+             large.known.hosts);
+    for (size_t i = 0; i < t->part.verdict.n && large.n_samples < CLUSTER_TABLE_SAMPLES; i++) {
+        const Known k = known_at(&t->part, i);
+        if (k.verdict != CLUSTER_KEPT && k.verdict < CLUSTER_N) add_sample(&one, &k, t->part.docid + i);
+    }
+    rc = tell_document(t, look, keeper, "kept", err);
+    for (uint32_t i = 0; i < large.n_samples && rc == ERR_OK; i++)
+        rc = tell_document(t, look, large.sample[i], cluster_reasons[large.why[i]], err);
+    return rc;
+}
+
+ErrCode clusters_tell(const char *dir, const DedupTotals *n, Err *err)
+{
+    const ClusterQuery q = {.dir = dir};
+    Table t = {.query = &q};
+    DocLook look = {0};
+    ErrCode rc = open_table(&t, err);
+
+    if (rc == ERR_OK) rc = doclook_open(&look, t.inputs, err);
+    for (int i = 0; rc == ERR_OK && i < DEDUP_LARGEST && n->largest[i].docs; i++)
+        rc = tell_large(&t, &look, n->largest[i].keeper, err);
+    doclook_close(&look);
+    close_table(&t);
     return rc;
 }
 

@@ -13,7 +13,7 @@
 #ifndef TAMIS_DEDUP_CLUSTER_TABLE_H
 #define TAMIS_DEDUP_CLUSTER_TABLE_H
 
-#include "core/err.h"
+#include "dedup/dedup.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -33,5 +33,8 @@ typedef struct {
 } ClusterQuery;
 
 MUST_USE ErrCode clusters_write(const ClusterQuery *q, FILE *out, Err *err);
+
+/* Logs the largest clusters of the view in `dir`, as its totals name them, with counts and samples: a line a cluster, then one a document. */
+MUST_USE ErrCode clusters_tell(const char *dir, const DedupTotals *n, Err *err);
 
 #endif

@@ -1,7 +1,7 @@
 /* dedup/dedup_verb.c - `tamis dedup`. */
 #include "dedup/dedup.h"
 
-#include "dedup/doclook.h"
+#include "dedup/cluster_table.h"
 
 #include <inttypes.h>
 
@@ -71,24 +71,12 @@ static void say_totals(const DedupTotals *t)
 }
 
 /* Whoever made them, templates and error pages: worth a look. */
-static ErrCode say_largest(const DedupTotals *t, const DatasetSet *set, Err *err)
+static ErrCode say_largest(const DedupTotals *t, const char *dir, Err *err)
 {
-    DocLook look;
-    Doc doc;
-    ErrCode rc;
-
     if (t->largest[0].docs == 0) return ERR_OK;
-    rc = doclook_open(&look, set, err);
-    if (rc == ERR_OK)
-        log_info("clusters of %d documents and more (`tamis dedup clusters --largest 100` shows samples):",
-                 DEDUP_GIANT);
-    for (int i = 0; rc == ERR_OK && i < DEDUP_LARGEST && t->largest[i].docs; i++) {
-        if ((rc = doclook_get(&look, t->largest[i].keeper, &doc, err)) != ERR_OK) break;
-        log_info("  %12" PRIu64 " as %.*s", t->largest[i].docs, (int)(doc.id.n < 200 ? doc.id.n : 200),
-                 (const char *)doc.id.p);
-    }
-    doclook_close(&look);
-    return rc;
+    log_info("clusters of %d documents and more (`tamis dedup clusters --largest 100 %s` shows more of them):",
+             DEDUP_GIANT, dir);
+    return clusters_tell(dir, t, err);
 }
 
 int dedup_verb(int argc, char **argv)
@@ -140,7 +128,7 @@ int dedup_verb(int argc, char **argv)
     if (totals.complete && !totals.up_to_date && par.rank == 0 && !common.quiet) {
         rc = stage_summary(out, &err);
         if (dedup.n_clusters[0] + dedup.n_largest) say_totals(&dedup);
-        if (rc == ERR_OK) rc = say_largest(&dedup, set, &err);
+        if (rc == ERR_OK) rc = say_largest(&dedup, out, &err);
     }
 out:
     datasetset_close(set);
