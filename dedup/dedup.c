@@ -326,14 +326,30 @@ static ErrCode open_index(Index *ix, const DedupParams *params, const DatasetSet
     return rc ? rc : par_agree(par, index_find_inputs(ix, in, inputs, held, err), err);
 }
 
+/* Opens it for adding what it does not hold yet: nobody else adds to it until indexclaim_end(). */
+static ErrCode claim_index(Index *ix, IndexClaim *claim, const DedupParams *params, const DatasetSet *in,
+                           const char *out_dir, const Par *par, Err *err)
+{
+    Hash128 inputs;
+    bool held;
+    ErrCode rc = open_index(ix, params, in, par, &held, &inputs, err);
+
+    if (rc || held) return rc;
+    if (par->rank == 0) rc = indexclaim_take(claim, ix, "dedup", out_dir, inputs, err);
+    if ((rc = par_agree(par, rc, err)) != ERR_OK) return rc;
+    index_clear(ix); /* another may have added to it just now */
+    return open_index(ix, params, in, par, &held, &inputs, err);
+}
+
 /* What stays goes into the index, which must be the one that was asked. */
-static ErrCode add_to_index(Index *ix, const DedupParams *params, const StageJob *job, Hash128 key, const Par *par,
-                            Err *err)
+static ErrCode add_to_index(Index *ix, const IndexClaim *claim, const DedupParams *params, const StageJob *job,
+                            Hash128 key, const Par *par, Err *err)
 {
     const CommonOptions *common = job->common;
     const IndexWork work = {.par = par,
                             .memory = common_memory(common, par),
-                            .scratch = common->scratch ? common->scratch : job->out_dir};
+                            .scratch = common->scratch ? common->scratch : job->out_dir,
+                            .claim = claim};
     Hash128 state = index_state(ix), inputs;
     bool held;
     ErrCode rc;
@@ -359,9 +375,9 @@ ErrCode dedup_run(const DedupParams *params, const DatasetSet *in, const char *o
     Paths *paths = malloc(sizeof *paths);
     StageDef def = judge_def;
     Index index = {0};
+    IndexClaim claim = {0};
     Buf json = {0};
-    Hash128 inputs;
-    bool found;
+    bool found, begun = false;
     ErrCode rc = paths ? dedup_check(params, err) : err_nomem(err, "paths");
 
     if (rc == ERR_OK) rc = make_paths(paths, out_dir, err);
@@ -371,7 +387,7 @@ ErrCode dedup_run(const DedupParams *params, const DatasetSet *in, const char *o
     if (rc == ERR_OK && params->index) {
         ctx.index = &index;
         def.n_columns = N_COLUMNS;
-        rc = open_index(&index, params, in, par, &found, &inputs, err);
+        rc = claim_index(&index, &claim, params, in, out_dir, par, err);
     }
     if (rc == ERR_OK) {
         put_params(&json, params, ctx.index);
@@ -389,8 +405,11 @@ ErrCode dedup_run(const DedupParams *params, const DatasetSet *in, const char *o
         ctx.dir = paths->clusters;
         ctx.sign_dir = paths->sign;
         rc = stage_claim(&job, par, &ctx.key, err);
+        begun = rc == ERR_OK;
+        if (rc == ERR_OK) rc = par_agree(par, indexclaim_check(&claim, err), err);
         if (rc == ERR_OK) rc = run_patiently(params, &job, paths, ctx.key, par, &own, err);
-        if (rc == ERR_OK && own.complete && ctx.index) rc = add_to_index(&index, params, &job, ctx.key, par, err);
+        if (rc == ERR_OK && own.complete && ctx.index)
+            rc = add_to_index(&index, &claim, params, &job, ctx.key, par, err);
     }
     if (rc == ERR_OK && own.complete && dedup) {
         rc = clusters_load(paths->clusters, ctx.key, &found, dedup, err);
@@ -398,6 +417,7 @@ ErrCode dedup_run(const DedupParams *params, const DatasetSet *in, const char *o
             *dedup = (DedupTotals){.n_docs = own.n_in}; /* deleted by its owner: nothing to tell */
     }
     if (totals) *totals = own;
+    indexclaim_end(&claim, rc == ERR_OK || !begun); /* else it is held for who goes on with it */
     if (ctx.index) index_clear(&index);
     buf_clear(&json);
     free(paths);

@@ -14,6 +14,7 @@
  *   runs/NNNNNN/filter             lines of a Bloom filter of the bands' keys, in their order: of n lines the one that `head` begins, the first key
  *                                  that belongs to it (big-endian; key k belongs to line k n / 2^64), then seven words (little-endian); word w has
  *                                  bit (mix64(k) >> 6 w) & 63 of each key. n is the partitions times (keys / partitions / 37 + 1)
+ *   adding.json                    who is changing it: {what, host, pid, out, inputs} (index_claim.c)
  *   removed-NNNNNN.cols            references of documents removed on request, ascending (u64): no lookup sees them
  *
  * A reference is dataset:14 | part:22 | record:28, as in a DocId, with the dataset's number in this index, given once and for ever.
@@ -136,11 +137,31 @@ MUST_USE ErrCode indexdocs_write(const Index *ix, uint32_t dataset, bool damaged
 /* Writes a file of `d` again, without the rows that are removed. */
 MUST_USE ErrCode indexdocs_purge(const Index *ix, const IndexDocs *d, Err *err);
 
+/* --- index_claim.c: one job at a time changes an index */
+typedef struct {
+    const char *dir; /* borrowed */
+    Buf text;        /* of DIR/adding.json; empty: nothing is claimed */
+} IndexClaim;
+typedef struct {
+    const char *what, *host, *out; /* out: "" but for a dedup, whose view it is */
+    uint64_t pid;
+    Hash128 inputs;
+} IndexClaimant;
+/* ERR_DATA naming who else is at work. `out` NULL: the claim ends with this process. One rank. */
+MUST_USE ErrCode indexclaim_take(IndexClaim *claim, const Index *ix, const char *what, const char *out,
+                                 Hash128 inputs, Err *err);
+/* Whether it still is ours; ERR_DATA. */
+MUST_USE ErrCode indexclaim_check(const IndexClaim *claim, Err *err);
+/* over: nobody needs to go on with what was claimed. */
+void indexclaim_end(IndexClaim *claim, bool over);
+MUST_USE ErrCode indexclaim_look(const Index *ix, Arena *a, IndexClaimant *c, bool *there, Err *err);
+
 /* --- index_run.c */
 typedef struct {
     const Par *par;
     uint64_t memory;
     const char *scratch;
+    const IndexClaim *claim; /* of rank 0, looked at before anything is published; NULL: none */
 } IndexWork;
 /* Makes the run, or what is missing of it. Collective. */
 MUST_USE ErrCode indexrun_build(const Index *ix, IndexRun *run, const IndexWork *work, Err *err);

@@ -321,7 +321,8 @@ ErrCode index_add(Index *ix, const char *out_dir, uint32_t n_parts, Hash128 inpu
     if (rc == ERR_OK) rc = indexrun_build(ix, run, work, err);
     if (rc == ERR_OK) {
         ix->n_runs++;
-        if (par->rank == 0) rc = index_publish(ix, err);
+        if (par->rank == 0 && work->claim) rc = indexclaim_check(work->claim, err);
+        if (par->rank == 0 && rc == ERR_OK) rc = index_publish(ix, err);
         rc = par_agree(par, rc, err);
     }
     if (rc == ERR_OK && par->rank == 0) drop_runs(ix);

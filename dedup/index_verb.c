@@ -46,6 +46,20 @@ static ErrCode say_bytes(const Index *ix, const char *what, uint64_t n_docs, Err
     return rc;
 }
 
+static ErrCode say_claim(const Index *ix, Err *err)
+{
+    Arena arena = {0};
+    IndexClaimant c;
+    bool there;
+    ErrCode rc = indexclaim_look(ix, &arena, &c, &there, err);
+
+    if (rc == ERR_OK && there)
+        printf("claimed  by tamis dedup%s%s %s, process %" PRIu64 " of %s\n", *c.out ? "" : " ",
+               *c.out ? " -o" : c.what, c.out, c.pid, c.host);
+    arena_clear(&arena);
+    return rc;
+}
+
 static ErrCode show(const Index *ix, Err *err)
 {
     uint64_t n_docs = 0;
@@ -58,6 +72,7 @@ static ErrCode show(const Index *ix, Err *err)
            n_docs, ix->n_datasets, ix->n_runs, ix->n_removed);
     if ((rc = say_bytes(ix, "docs", n_docs, err)) != ERR_OK) return rc;
     if ((rc = say_bytes(ix, "runs", n_docs, err)) != ERR_OK) return rc;
+    if ((rc = say_claim(ix, err)) != ERR_OK) return rc;
     for (uint32_t i = 0; i < ix->n_datasets; i++)
         printf("added %2" PRIu32 " %14" PRIu64 " documents of %s\n", i, ix->dataset[i].n_docs, ix->dataset[i].out);
     for (uint32_t i = 0; i < ix->n_runs; i++) {
@@ -75,7 +90,11 @@ static ErrCode rebuild(Index *ix, const CommonOptions *common, const Par *par, E
         .par = par, .memory = common_memory(common, par), .scratch = common->scratch ? common->scratch : ix->dir};
     uint32_t n_runs;
     uint64_t n_files;
-    ErrCode rc = index_rebuild(ix, &work, &n_runs, &n_files, err);
+    IndexClaim claim = {0};
+    ErrCode rc = par->rank ? ERR_OK : indexclaim_take(&claim, ix, "index --rebuild", NULL, (Hash128){0, 0}, err);
+
+    if ((rc = par_agree(par, rc, err)) == ERR_OK) rc = index_rebuild(ix, &work, &n_runs, &n_files, err);
+    indexclaim_end(&claim, true);
 
     if (rc == ERR_OK)
         log_info("index: %s is whole; %" PRIu64 " docs files and %" PRIu32 " runs were made again", ix->dir, n_files,

@@ -31,12 +31,17 @@ static ErrCode from_index(const char *dir, const RemoveList *l, const Par *par, 
 {
     const Par alone = par_alone(par->threads);
     Index ix;
+    IndexClaim claim = {0};
     Buf ids = {0};
     uint64_t n_docs;
     ErrCode rc = index_load(&ix, dir, NULL, &alone, err);
 
     if (rc) return rc;
-    rc = remove_from_index(&ix, l, &ids, &n_docs, err);
+    rc = indexclaim_take(&claim, &ix, "remove", NULL, (Hash128){0, 0}, err);
+    index_clear(&ix); /* another may have added to it just now */
+    if (rc == ERR_OK) rc = index_load(&ix, dir, NULL, &alone, err);
+    if (rc == ERR_OK) rc = remove_from_index(&ix, l, &ids, &n_docs, err);
+    indexclaim_end(&claim, true);
     if (rc == ERR_OK && ids.n) fwrite(ids.p, 1, ids.n, stdout);
     if (rc == ERR_OK) log_info("remove: %" PRIu64 " documents taken out of %s", n_docs, dir);
     index_clear(&ix);

@@ -157,3 +157,34 @@ tamis dedup -q --no-alarm -o other --index damaged.index docs-01 docs-02
 [ "$(content other)" = "$(content whole)" ] || fail "what was made again differs"
 printf 'damage' | dd of=damaged.index/index.json bs=1 seek=100 conv=notrunc 2>/dev/null
 refused 4 'index.json' tamis dedup index damaged.index
+
+# One job at a time: the second one is refused at once, naming the first, until that has ended or was given up; remove and --rebuild, too.
+cp -r whole.index claimed.index
+claim() { # OUT PID
+    printf '{"what":"dedup","host":"elsewhere","pid":%s,"out":"%s","inputs":"%032d"}\n' "$2" "$1" 0 >claimed.index/adding.json
+}
+mkdir first
+: >first/stage.json
+claim "$PWD/first" 7
+for other in "dedup -o second --index claimed.index docs-03" "dedup remove --index claimed.index list" "dedup index --rebuild claimed.index"; do
+    # shellcheck disable=SC2086 # words
+    refused 4 "dedup of $PWD/first (process 7 of elsewhere)" tamis $other
+done
+[ ! -e second/sign ] || fail "the second job has begun"
+tamis dedup index claimed.index | grep -q "^claimed .*$PWD/first" || fail "the claim is not shown"
+rm -r first
+tamis dedup index --rebuild claimed.index 2>log || fail "given up: $(cat log)"
+[ ! -e claimed.index/adding.json ] || fail "a claim is left"
+printf '{"what":"remove","host":"%s","pid":%d,"out":"","inputs":"%032d"}\n' "$(uname -n)" "$(sh -c 'echo $$')" 0 >claimed.index/adding.json
+tamis dedup remove -q --index claimed.index list >removed || fail "a claim whose process has ended"
+# A killed job holds its place for itself alone.
+rm -rf held.index
+timeout -s KILL 0.05 tamis dedup -q --no-alarm -o held-1 --index held.index docs-0* 2>/dev/null || :
+if [ -e held.index/adding.json ] && [ -e held-1/stage.json ]; then
+    refused 4 "held-1" tamis dedup -o held-2 --no-alarm --index held.index docs-10
+fi
+tamis dedup -q --no-alarm -o held-1 --index held.index docs-0*
+tamis dedup -q --no-alarm -o held-2 --index held.index docs-10
+[ ! -e held.index/adding.json ] || fail "a claim is left"
+printf '{}' >held.index/adding.json
+refused 4 'adding.json is damaged' tamis dedup -o held-3 --index held.index docs-01
