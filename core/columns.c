@@ -1,19 +1,11 @@
-#include "core/columns.h"
-
+#include "core/columns_file.h"
 #include "core/doc.h"
 #include "core/store.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
 
-enum {
-    COLS_FIXED = 64, /* bytes before the directory */
-    COLS_ENTRY = 48, /* one column of the directory */
-    COLS_VERSION = 1,
-    COLS_MAX_RECEIPT = 8 << 20
-};
-
-static const char cols_magic[8] = {'T', 'A', 'M', 'I', 'S', 'C', 'O', 'L'};
+enum { COLS_SHORT = 256 }; /* read of a string on its own, at first */
 
 size_t coltype_size(ColType t)
 {
@@ -37,132 +29,16 @@ static bool good_name(Span name)
     return true;
 }
 
-static uint64_t align8(uint64_t n) { return (n + 7) & ~(uint64_t)7; }
+bool column_is_defined(Span name, const ColumnDef *def)
+{
+    return good_name(name) && coltype_size(def->type) != 0 && def->width != 0;
+}
 
-/* Bytes of a column's values; false on overflow. */
-static bool values_size(uint64_t n_docs, const ColumnDef *d, size_t *out)
+bool column_values_size(uint64_t n_docs, const ColumnDef *d, size_t *out)
 {
     size_t n;
 
     return u64_to_size(n_docs, &n) && size_mul(n, d->width, &n) && size_mul(n, coltype_size(d->type), out);
-}
-
-/* --- writing */
-
-static ErrCode check_column(const char *path, uint64_t n_docs, const ColumnData *c, Err *err)
-{
-    size_t want;
-
-    if (!good_name(span_str(c->def.name)) || coltype_size(c->def.type) == 0 || c->def.width == 0 ||
-        (c->pool.n && c->def.type != COL_STRING))
-        return err_set(err, ERR_LIMIT, "%s: column %s is not well defined", path, c->def.name);
-    if (!values_size(n_docs, &c->def, &want) || want != c->values.n)
-        return err_set(err, ERR_LIMIT, "%s: column %s has %zu bytes for %" PRIu64 " documents", path, c->def.name,
-                       c->values.n, n_docs);
-    return ERR_OK;
-}
-
-/* XXH3-64 of values and pool as they stand in the file, one behind the other. */
-static ErrCode column_sum(const ColumnData *c, uint64_t *sum, Err *err)
-{
-    Buf both = {0};
-
-    if (c->pool.n == 0) {
-        *sum = hash64(c->values);
-        return ERR_OK;
-    }
-    buf_put_span(&both, c->values);
-    buf_put_span(&both, c->pool);
-    *sum = hash64(buf_span(&both));
-    ErrCode rc = buf_ok(&both, "a column of strings", err);
-    buf_clear(&both);
-    return rc;
-}
-
-static void put_header(uint8_t *h, uint64_t n_docs, Hash128 part, uint32_t n_cols, uint64_t receipt_at, Span receipt)
-{
-    memcpy(h, cols_magic, 8);
-    le32_put(h + 8, COLS_VERSION);
-    le32_put(h + 12, n_cols);
-    le64_put(h + 16, n_docs);
-    hash128_put(h + 24, part);
-    le64_put(h + 40, receipt_at);
-    le64_put(h + 48, receipt.n);
-    le64_put(h + 56, hash64(receipt));
-}
-
-static ErrCode put_entry(uint8_t *e, const ColumnData *c, uint64_t offset, Err *err)
-{
-    uint64_t sum;
-    ErrCode rc = column_sum(c, &sum, err);
-
-    if (rc) return rc;
-    memset(e, 0, COLS_ENTRY);
-    memcpy(e, c->def.name, strlen(c->def.name));
-    le16_put(e + 16, (uint16_t)c->def.type);
-    le16_put(e + 18, c->def.width);
-    le32_put(e + 20, c->def.flags);
-    le64_put(e + 24, offset);
-    le64_put(e + 32, c->pool.n);
-    le64_put(e + 40, sum);
-    return ERR_OK;
-}
-
-/* The header with its sum; the columns follow at once, each 8-byte aligned, then the receipt. */
-static ErrCode make_header(const char *path, uint64_t n_docs, Hash128 part, const ColumnData *cols, uint32_t n_cols,
-                           Span receipt, Buf *head, Err *err)
-{
-    uint64_t at = COLS_FIXED + (uint64_t)COLS_ENTRY * n_cols + 8;
-    ErrCode rc;
-
-    if (!buf_reserve(head, (size_t)at)) return err_nomem(err, path);
-    head->n = (size_t)at;
-    for (uint32_t i = 0; i < n_cols; i++) {
-        if ((rc = check_column(path, n_docs, &cols[i], err)) != ERR_OK) return rc;
-        for (uint32_t k = 0; k < i; k++)
-            if (strcmp(cols[k].def.name, cols[i].def.name) == 0)
-                return err_set(err, ERR_LIMIT, "%s: two columns named %s", path, cols[i].def.name);
-        at = align8(at);
-        if ((rc = put_entry(head->p + COLS_FIXED + (size_t)i * COLS_ENTRY, &cols[i], at, err)) != ERR_OK) return rc;
-        at += (uint64_t)cols[i].values.n + cols[i].pool.n;
-    }
-    put_header(head->p, n_docs, part, n_cols, align8(at), receipt);
-    le64_put(head->p + head->n - 8, hash64(span(head->p, head->n - 8)));
-    return ERR_OK;
-}
-
-static ErrCode put_padded(OutFile *f, Span s, Err *err)
-{
-    static const uint8_t zero[8];
-    uint64_t at = outfile_size(f);
-    ErrCode rc = outfile_put(f, zero, (size_t)(align8(at) - at), err);
-
-    return rc ? rc : outfile_put(f, s.p, s.n, err);
-}
-
-ErrCode columns_write(const char *path, uint64_t n_docs, Hash128 part, const ColumnData *cols, uint32_t n_cols,
-                      Span receipt_json, Err *err)
-{
-    OutFile *f = NULL;
-    Buf head = {0};
-    ErrCode rc;
-
-    if (n_cols > COLS_MAX || n_docs > DOCID_MAX_RECORDS || receipt_json.n > COLS_MAX_RECEIPT)
-        return err_set(err, ERR_LIMIT, "%s: %" PRIu32 " columns of %" PRIu64 " documents are beyond the format", path,
-                       n_cols, n_docs);
-    rc = make_header(path, n_docs, part, cols, n_cols, receipt_json, &head, err);
-    if (rc == ERR_OK) rc = outfile_open(&f, path, err);
-    if (rc == ERR_OK) rc = outfile_put(f, head.p, head.n, err);
-    for (uint32_t i = 0; i < n_cols && rc == ERR_OK; i++) {
-        rc = put_padded(f, cols[i].values, err);
-        if (rc == ERR_OK) rc = outfile_put(f, cols[i].pool.p, cols[i].pool.n, err);
-    }
-    if (rc == ERR_OK) rc = put_padded(f, receipt_json, err);
-    if (rc == ERR_OK) rc = outfile_put(f, head.p + head.n - 8, 8, err);
-    if (rc == ERR_OK) rc = outfile_commit_part(&f, err);
-    outfile_abandon(f);
-    buf_clear(&head);
-    return rc;
 }
 
 /* --- reading */
@@ -172,8 +48,8 @@ typedef struct {
     char name[COL_NAME_MAX + 1];
     uint64_t offset, sum;
     size_t values_bytes, pool_bytes;
-    Buf bytes; /* values then pool, once read */
-    bool loaded;
+    Buf values, pool;
+    bool checked, has_pool; /* the values are here; the pool is, too */
 } Column;
 
 struct Columns {
@@ -199,7 +75,7 @@ static ErrCode read_head(Columns *c, Buf *head, Err *err)
 
     if (size < COLS_FIXED + 16) return bad_cols(c, err, "too short");
     if ((rc = infile_read(c->file, 0, fixed, sizeof fixed, err)) != ERR_OK) return rc;
-    if (memcmp(fixed, cols_magic, 8) != 0) return bad_cols(c, err, "wrong magic");
+    if (memcmp(fixed, COLS_MAGIC, 8) != 0) return bad_cols(c, err, "wrong magic");
     if (le32_get(fixed + 8) != COLS_VERSION)
         return err_set(err, ERR_DATA, "%s has columns version %" PRIu32 ", this program knows 1",
                        infile_path(c->file), le32_get(fixed + 8));
@@ -234,13 +110,12 @@ static ErrCode parse_column(Columns *c, Column *col, const uint8_t *e, uint64_t 
     for (size_t i = n; i < COL_NAME_MAX; i++)
         if (e[i]) return bad_cols(c, err, "a column name is not zero-padded");
     col->def = (ColumnDef){col->name, (ColType)le16_get(e + 16), le16_get(e + 18), le32_get(e + 20)};
-    if (!good_name(span(col->name, n)) || coltype_size(col->def.type) == 0 || col->def.width == 0)
-        return bad_cols(c, err, "a column is not well defined");
+    if (!column_is_defined(span(col->name, n), &col->def)) return bad_cols(c, err, "a column is not well defined");
     for (const Column *other = c->col; other < col; other++)
         if (strcmp(other->name, col->name) == 0) return bad_cols(c, err, "two columns of one name");
     col->offset = le64_get(e + 24);
     col->sum = le64_get(e + 40);
-    if (!values_size(c->n_docs, &col->def, &col->values_bytes) || !u64_to_size(pool, &col->pool_bytes) ||
+    if (!column_values_size(c->n_docs, &col->def, &col->values_bytes) || !u64_to_size(pool, &col->pool_bytes) ||
         !size_add(col->values_bytes, col->pool_bytes, &total) || (pool && col->def.type != COL_STRING))
         return bad_cols(c, err, "a column of impossible size");
     if (col->offset % 8 || !within(c, head, col->offset, total))
@@ -299,7 +174,7 @@ void columns_close(Columns *c)
 {
     if (!c) return;
     infile_close(c->file);
-    for (uint32_t i = 0; c->col && i < c->n; i++) buf_clear(&c->col[i].bytes);
+    for (uint32_t i = 0; c->col && i < c->n; i++) buf_clear(&c->col[i].values), buf_clear(&c->col[i].pool);
     free(c->col);
     buf_clear(&c->receipt);
     free(c);
@@ -318,30 +193,54 @@ int columns_find(const Columns *c, const char *name)
     return -1;
 }
 
-static ErrCode load_column(Columns *c, Column *col, Err *err)
+/* n bytes of the file from `at` on are what *b holds, and go on with the sum. */
+static ErrCode read_summed(Columns *c, uint64_t at, size_t n, Buf *b, HashStream *sum, Err *err)
 {
-    size_t n = col->values_bytes + col->pool_bytes;
-    ErrCode rc;
-
-    buf_reset(&col->bytes);
-    if (!buf_reserve(&col->bytes, n + 1)) return err_nomem(err, infile_path(c->file));
-    if ((rc = infile_read(c->file, col->offset, col->bytes.p, n, err)) != ERR_OK) return rc;
-    col->bytes.n = n;
-    if (hash64(buf_span(&col->bytes)) != col->sum)
-        return err_set(err, ERR_DATA, "%s: column %s has a wrong sum", infile_path(c->file), col->name);
-    col->loaded = true;
+    buf_reset(b);
+    if (!buf_reserve(b, n ? n : 1)) return err_nomem(err, infile_path(c->file));
+    ErrCode rc = infile_read(c->file, at, b->p, n, err);
+    if (rc != ERR_OK) return rc;
+    b->n = n;
+    hashstream_add(sum, buf_span(b));
     return ERR_OK;
+}
+
+/* Reads all of the column and checks it; a pool that is not to be kept passes through a window. */
+static ErrCode load_column(Columns *c, Column *col, bool keep_pool, Err *err)
+{
+    const uint64_t pool_at = col->offset + col->values_bytes;
+    const size_t step = keep_pool || col->pool_bytes < COLS_WINDOW ? col->pool_bytes : COLS_WINDOW;
+    HashStream *sum = NULL;
+    ErrCode rc = hashstream_new(&sum, err);
+
+    if (rc == ERR_OK) rc = read_summed(c, col->offset, col->values_bytes, &col->values, sum, err);
+    for (size_t at = 0, n; at < col->pool_bytes && rc == ERR_OK; at += n) {
+        n = col->pool_bytes - at < step ? col->pool_bytes - at : step;
+        rc = read_summed(c, pool_at + at, n, &col->pool, sum, err);
+    }
+    if (rc == ERR_OK && hashstream_digest64(sum) != col->sum)
+        rc = err_set(err, ERR_DATA, "%s: column %s has a wrong sum", infile_path(c->file), col->name);
+    hashstream_free(sum);
+    col->checked = rc == ERR_OK;
+    col->has_pool = rc == ERR_OK && step == col->pool_bytes;
+    if (!col->has_pool) buf_clear(&col->pool);
+    return rc;
 }
 
 ErrCode columns_values(Columns *c, uint32_t i, Span *values, Span *pool, Err *err)
 {
     Column *col = &c->col[i];
-    ErrCode rc = col->loaded ? ERR_OK : load_column(c, col, err);
+    ErrCode rc = col->has_pool ? ERR_OK : load_column(c, col, true, err);
 
     if (rc) return rc;
-    *values = span(col->bytes.p, col->values_bytes);
-    if (pool) *pool = span(col->bytes.p + col->values_bytes, col->pool_bytes);
+    *values = buf_span(&col->values);
+    if (pool) *pool = buf_span(&col->pool);
     return ERR_OK;
+}
+
+ErrCode columns_strings(Columns *c, uint32_t i, Err *err)
+{
+    return c->col[i].checked ? ERR_OK : load_column(c, &c->col[i], false, err);
 }
 
 static ErrCode bad_string(const Columns *c, uint64_t index, const char *why, Err *err)
@@ -368,5 +267,61 @@ ErrCode column_string(const Columns *c, Span values, Span pool, uint64_t index, 
     uint32_t n = le32_get(pool.p + at);
     if (n > pool.n - at - 4) return bad_string(c, index, "is cut by the end of its pool", err);
     *out = span(pool.p + at + 4, n);
+    return ERR_OK;
+}
+
+/* --- strings out of the file */
+
+void stringwindow_clear(StringWindow *w)
+{
+    buf_clear(&w->ahead.bytes);
+    buf_clear(&w->back.bytes);
+}
+
+void stringwindow_reset(StringWindow *w)
+{
+    buf_recycle(&w->ahead.bytes);
+    buf_recycle(&w->back.bytes);
+}
+
+/* Makes [at, at + n) of the pool, in which it lies, part of *r, with what follows up to `least` bytes. */
+static ErrCode range_cover(const Columns *c, const Column *col, PoolRange *r, uint64_t at, size_t n, size_t least,
+                           Err *err)
+{
+    const uint64_t rest = col->pool_bytes - at;
+    ErrCode rc;
+
+    if (at >= r->at && at - r->at <= r->bytes.n && n <= r->bytes.n - (at - r->at)) return ERR_OK;
+    if (n < least) n = least < rest ? least : (size_t)rest;
+    buf_recycle(&r->bytes);
+    if (!buf_reserve(&r->bytes, n)) return err_nomem(err, infile_path(c->file));
+    rc = infile_read(c->file, col->offset + col->values_bytes + at, r->bytes.p, n, err);
+    r->bytes.n = rc == ERR_OK ? n : 0;
+    r->at = at;
+    return rc;
+}
+
+ErrCode columns_read_string(const Columns *c, uint32_t i, uint64_t index, StringWindow *w, Span *out, Err *err)
+{
+    const Column *col = &c->col[i];
+    const Span values = buf_span(&col->values);
+    PoolRange *r = &w->ahead;
+    size_t least = COLS_WINDOW;
+    ErrCode rc;
+
+    if (col->has_pool) return column_string(c, values, buf_span(&col->pool), index, out, err);
+    *out = (Span){NULL, 0};
+    if (index >= values.n / 8) return bad_string(c, index, "lies behind its column", err);
+    uint64_t at = le64_get(values.p + 8 * index);
+    if (at == UINT64_MAX) return ERR_OK;
+    if (at > col->pool_bytes || col->pool_bytes - at < 4) return bad_string(c, index, "lies outside its pool", err);
+    /* Strings mostly follow one another. One that lies before the window, as those that recur do, is read beside it. */
+    if (r->bytes.n && at < r->at) r = &w->back, least = COLS_SHORT;
+    if ((rc = range_cover(c, col, r, at, 4, least, err)) != ERR_OK) return rc;
+    const uint32_t n = le32_get(r->bytes.p + (at - r->at));
+    if (n > col->pool_bytes - at - 4) return bad_string(c, index, "is cut by the end of its pool", err);
+    if (n > DOC_MAX_LINE) return bad_string(c, index, "is longer than any line", err);
+    if ((rc = range_cover(c, col, r, at, 4 + (size_t)n, least, err)) != ERR_OK) return rc;
+    *out = span(r->bytes.p + (at - r->at) + 4, n);
     return ERR_OK;
 }

@@ -47,6 +47,23 @@ typedef struct {
 MUST_USE ErrCode columns_write(const char *path, uint64_t n_docs, Hash128 part, const ColumnData *cols,
                                uint32_t n_cols, Span receipt_json, Err *err);
 
+/* --- the same file from columns that grow, of which memory holds some `memory` bytes: what is beyond lies in a file without a name in
+ * `scratch_dir` (core/scratch.h) until the commit copies it to its place. How many bytes that are shows nowhere in the file. */
+typedef struct ColumnsWriter ColumnsWriter;
+/* Takes copies of defs; their names and scratch_dir are borrowed. *w is to be freed after a failure, too. */
+MUST_USE ErrCode columnswriter_new(ColumnsWriter **w, const ColumnDef *defs, uint32_t n_cols, uint64_t memory,
+                                   const char *scratch_dir, Err *err);
+void columnswriter_free(ColumnsWriter *w);
+/* Appends values in file layout to column c, which is not one of strings. */
+MUST_USE ErrCode columnswriter_values(ColumnsWriter *w, uint32_t c, Span values, Err *err);
+/* Appends a string to column c; s.p == NULL: absent. Of strings up to 128 bytes the first 8192 are stored once however often they
+ * recur, for which up to 2 MiB a column are held besides. */
+MUST_USE ErrCode columnswriter_string(ColumnsWriter *w, uint32_t c, Span s, Err *err);
+uint64_t columnswriter_held_bytes(const ColumnsWriter *w);
+/* Publishes as columns_write() does; once. ERR_LIMIT when a column has not n_docs * width values. */
+MUST_USE ErrCode columnswriter_commit(ColumnsWriter *w, const char *path, uint64_t n_docs, Hash128 part,
+                                      Span receipt_json, Err *err);
+
 /* --- reading */
 typedef struct Columns Columns;
 MUST_USE ErrCode columns_open(Columns **c, const char *path, Err *err);
@@ -65,5 +82,24 @@ MUST_USE ErrCode columns_values(Columns *c, uint32_t i, Span *values, Span *pool
 MUST_USE ErrCode columns_typed(Columns *c, const ColumnDef *want, Span *values, Span *pool, Err *err);
 /* One string of a string column of `c`, which the message names; p == NULL when absent. Bounds are checked: ERR_DATA. */
 MUST_USE ErrCode column_string(const Columns *c, Span values, Span pool, uint64_t index, Span *out, Err *err);
+
+/* --- strings in bounded memory: of a column whose pool is whole texts. A column is read in one of the two ways. */
+enum { COLS_WINDOW = 1 << 20 };
+/* Reads and checks the column as columns_values() does, but keeps a pool of more than COLS_WINDOW bytes in the file. */
+MUST_USE ErrCode columns_strings(Columns *c, uint32_t i, Err *err);
+/* What one thread holds of one column's pool. Begins zeroed; is reset before it is used for another column. */
+typedef struct {
+    Buf bytes;
+    uint64_t at;
+} PoolRange;
+typedef struct {
+    PoolRange ahead, back; /* COLS_WINDOW bytes, or one string that is longer; a string that lies before them */
+} StringWindow;
+void stringwindow_reset(StringWindow *w);
+void stringwindow_clear(StringWindow *w); /* frees */
+/* As column_string(), of a column that columns_strings() was called for; any number of threads, each with its window. ERR_DATA also
+ * when the string is longer than DOC_MAX_LINE. *out is valid until the next call with the window. */
+MUST_USE ErrCode columns_read_string(const Columns *c, uint32_t i, uint64_t index, StringWindow *w, Span *out,
+                                     Err *err);
 
 #endif

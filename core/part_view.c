@@ -16,7 +16,7 @@ typedef struct {
     Span values;
 } SignalColumn;
 
-/* String columns of one meaning, newest first. */
+/* The string columns of one meaning, newest first. Those of lines stay in their files: they are whole texts. */
 typedef struct {
     struct {
         const Columns *cols;
@@ -24,6 +24,14 @@ typedef struct {
     } at[DATASET_MAX_DEPTH + 1];
     int n;
 } StringColumns;
+
+typedef struct {
+    struct {
+        const Columns *cols;
+        uint32_t column;
+    } at[DATASET_MAX_DEPTH + 1];
+    int n;
+} LineColumns;
 
 struct PartView {
     PartFile *file;
@@ -34,7 +42,8 @@ struct PartView {
     Span drop;             /* empty: a written dataset, all records show */
     SignalColumn *signals; /* sorted by name, then level */
     uint32_t n_signals;
-    StringColumns domain, lines; /* mixture domains; replacement lines */
+    StringColumns domain; /* mixture domains */
+    LineColumns lines;    /* replacement lines */
 };
 
 static int compare_signals(const void *pa, const void *pb)
@@ -78,10 +87,16 @@ static ErrCode gather_level(PartView *v, Err *err)
         bool domain = (d->flags & COL_FIELD) && d->type == COL_STRING && d->width == 1 && span_is(name, "domain");
         bool line = (d->flags & COL_LINE) && d->type == COL_STRING && d->width == 1 && !have_line;
         if (!drop && !signal && !domain && !line) continue;
+        if (line) {
+            if ((rc = columns_strings(c, i, err)) != ERR_OK) return rc;
+            v->lines.at[v->lines.n].cols = c;
+            v->lines.at[v->lines.n++].column = i;
+            have_line = true;
+            continue;
+        }
         if ((rc = columns_values(c, i, &values, &pool, err)) != ERR_OK) return rc;
         if (drop) v->drop = values;
         if (domain) add_strings(&v->domain, c, values, pool);
-        if (line) add_strings(&v->lines, c, values, pool), have_line = true;
         if (!signal) continue;
         SignalColumn *more = realloc(v->signals, (v->n_signals + 1) * sizeof *more);
         if (!more) return err_nomem(err, "signal columns");
@@ -188,6 +203,7 @@ struct BlockReader {
     Span rest;       /* lines of the block not read yet */
     uint32_t record; /* of the next line */
     DocScratch scratch;
+    StringWindow line[DATASET_MAX_DEPTH + 1]; /* of each of the view's line columns */
     Signal *joined;
     uint32_t cap_joined;
 };
@@ -212,6 +228,7 @@ void blockreader_free(BlockReader *r)
     if (!r) return;
     partcoder_free(r->coder);
     buf_clear(&r->text);
+    for (int i = 0; i <= DATASET_MAX_DEPTH; i++) stringwindow_clear(&r->line[i]);
     docscratch_clear(&r->scratch);
     free(r->joined);
     free(r);
@@ -221,6 +238,7 @@ ErrCode blockreader_open(BlockReader *r, PartView *v, uint32_t block, Err *err)
 {
     ErrCode rc = partcoder_read(r->coder, v->file, block, &r->text, err);
 
+    for (int i = 0; i <= DATASET_MAX_DEPTH; i++) stringwindow_reset(&r->line[i]); /* it may be another view's */
     r->view = v;
     r->rest = rc == ERR_OK ? buf_span(&r->text) : span(NULL, 0);
     r->record = partfile_first_record(v->file, block);
@@ -246,6 +264,18 @@ static bool signal_value(const SignalColumn *c, uint32_t record, double *out)
     case COL_STRING: break;
     }
     return false;
+}
+
+/* The newest replacement line of a record; p == NULL when no view has one. */
+static ErrCode newest_line(BlockReader *r, uint32_t record, Span *out, Err *err)
+{
+    const LineColumns *l = &r->view->lines;
+    ErrCode rc = ERR_OK;
+
+    *out = (Span){NULL, 0};
+    for (int i = 0; i < l->n && rc == ERR_OK && !out->p; i++)
+        rc = columns_read_string(l->at[i].cols, l->at[i].column, record, &r->line[i], out, err);
+    return rc;
 }
 
 /* Joins the views' signals to the document's own; both lists are sorted by name, the views win. */
@@ -293,7 +323,7 @@ static ErrCode read_doc(BlockReader *r, Span line, uint32_t record, Doc *doc, Er
     Span s;
     ErrCode rc;
 
-    if ((rc = newest_string(&v->lines, record, &s, err)) != ERR_OK) return rc;
+    if ((rc = newest_line(r, record, &s, err)) != ERR_OK) return rc;
     if (s.p) line = s;
     if (!doc_read(&r->scratch, line, doc, &why)) {
         if (strcmp(why, "no_memory") == 0) return err_nomem(err, partfile_path(v->file));

@@ -288,7 +288,8 @@ static ErrCode run_parts(const StageJob *job, const Par *par, Hash128 key, Stage
         if ((rc = alarm_fired(job->out_dir, &job->common->alarm, err)) != ERR_OK) break;
         if (!progress) rc = progress_start(&progress, job->def->name, 0, err); /* others' parts only */
         EventSpan span = event_begin("map", job->def->name, 0);
-        if (rc == ERR_OK) rc = stage_pipe(&spec, par->threads, common_memory(job->common, par), progress, err);
+        spec.memory = common_memory(job->common, par);
+        if (rc == ERR_OK) rc = stage_pipe(&spec, par->threads, progress, err);
         event_end(span, 0, 0);
     }
     if (rc == ERR_OK) rc = share_verdict(spec.share, err);

@@ -266,7 +266,7 @@ static void forget_run(Pipe *p, PartRun *r, bool done)
         p->open = r->older;
     if (r->older) r->older->newer = r->newer;
     pthread_mutex_unlock(&p->lock);
-    partrun_clear(r, p->spec->job->def);
+    partrun_clear(r);
     free(r);
 }
 
@@ -470,9 +470,9 @@ static void pipe_clear(Pipe *p)
     pthread_mutex_destroy(&p->lock);
 }
 
-ErrCode stage_pipe(const WriteSpec *spec, int threads, uint64_t memory, Progress *progress, Err *err)
+ErrCode stage_pipe(const WriteSpec *spec, int threads, Progress *progress, Err *err)
 {
-    Pipe pipe = {.spec = spec, .progress = progress, .budget = memory / 2};
+    Pipe pipe = {.spec = spec, .progress = progress, .budget = spec->memory / 2};
     Pipe *p = &pipe;
     ErrCode rc;
 

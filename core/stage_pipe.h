@@ -7,6 +7,6 @@
 
 /* Does the parts that spec->share gives, in that order; the blocks under way hold at most half of `memory` bytes and one block. On
  * failure the error of the lowest block (in that order) is returned; parts finished before stay. */
-MUST_USE ErrCode stage_pipe(const WriteSpec *spec, int threads, uint64_t memory, Progress *progress, Err *err);
+MUST_USE ErrCode stage_pipe(const WriteSpec *spec, int threads, Progress *progress, Err *err);
 
 #endif

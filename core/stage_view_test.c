@@ -409,3 +409,125 @@ TEST(signals_that_no_line_could_hold_are_refused_when_they_are_joined)
                  &err); /* the same names: replaced, not added */
     }
 }
+
+/* --- replacement lines: of two records in three another text of some EDIT_BYTES */
+
+enum { EDIT_BYTES = 20000 };
+
+static ErrCode edit_worker(void *ctx, void **worker, Err *err)
+{
+    (void)ctx;
+    *worker = calloc(1, sizeof(Buf));
+    return *worker ? ERR_OK : err_nomem(err, "a text");
+}
+
+static void edit_free(void *worker)
+{
+    buf_clear(worker);
+    free(worker);
+}
+
+static const char *const edit_reasons[] = {"never"};
+static const ColumnDef edit_columns[] = {{"line", COL_STRING, 1, COL_LINE}, {"was", COL_U32, 1, COL_SIGNAL}};
+static const StageDef edit_def = {.name = "edit",
+                                  .version = 1,
+                                  .kind = DATASET_VIEW,
+                                  .reasons = edit_reasons,
+                                  .n_reasons = 1,
+                                  .columns = edit_columns,
+                                  .n_columns = 2,
+                                  .worker_new = edit_worker,
+                                  .worker_free = edit_free};
+
+static void put_edited(Buf *text, DocId id)
+{
+    buf_reset(text);
+    for (uint64_t i = 0; text->n < EDIT_BYTES + id % 100; i++) buf_put_u64(text, mix64(id + i));
+}
+
+static ErrCode edit_map(void *ctx, void *worker, const Doc *doc, DocId id, StageSink *s, Err *err)
+{
+    Doc shown = *doc;
+    Buf *text = worker;
+
+    (void)ctx;
+    sink_u32(s, 1, 0, (uint32_t)doc->text.n);
+    if (id % 3 == 0) return ERR_OK;
+    put_edited(text, id);
+    shown.text = buf_span(text);
+    CHECK(sink_edit(s, 0, &shown));
+    return buf_ok(text, "a text", err);
+}
+
+/* The columns of one part of both, byte by byte; receipts tell times. */
+static void check_equal_columns(const char *a, const char *b)
+{
+    const char *dir[2] = {a, b};
+    char path[460];
+    Columns *c[2];
+    Err err;
+
+    for (int i = 0; i < 2; i++) {
+        snprintf(path, sizeof path, "%s/part-000001.edit.cols", dir[i]);
+        CHECK_OK(columns_open(&c[i], path, &err), &err);
+    }
+    for (uint32_t k = 0; k < columns_count(c[0]); k++) {
+        Span values[2], pool[2];
+        for (int i = 0; i < 2; i++) CHECK_OK(columns_values(c[i], k, &values[i], &pool[i], &err), &err);
+        CHECK(span_eq(values[0], values[1]) && span_eq(pool[0], pool[1]));
+        if (k == 1) CHECK(pool[0].n > 2 << 20); /* beyond the share of the columns, and several windows to read */
+    }
+    columns_close(c[0]);
+    columns_close(c[1]);
+}
+
+static void check_edited_texts(const char *view)
+{
+    uint64_t n_edited = 0;
+    Buf text = {0};
+    DocCursor *c;
+    Doc doc;
+    DocId id;
+    bool end;
+    Err err;
+
+    CHECK_OK(doccursor_open(&c, &view, 1, &err), &err);
+    while (doccursor_next(c, &doc, &id, &end, &err) == ERR_OK && !end) {
+        CHECK_INT(1, doc.n_signals);
+        if (id % 3 == 0) {
+            CHECK_INT(doc.signals[0].value, doc.text.n);
+            continue;
+        }
+        put_edited(&text, id);
+        CHECK(span_eq(buf_span(&text), doc.text));
+        n_edited++;
+    }
+    CHECK(n_edited > 400);
+    doccursor_close(c);
+    buf_clear(&text);
+}
+
+TEST(a_view_of_lines_beyond_the_memory_is_the_same)
+{
+    static const uint64_t memory[] = {0, 1, 12 << 20};
+    const char *dir = check_tmpdir();
+    char docs[400], view[3][400], copy[400], name[16];
+    Hash128 first = {0, 0};
+    StageTotals t;
+    Err err = {.code = ERR_OK};
+
+    CHECK_OK(made(in_dir(docs, dir, "docs"), 2, (CommonOptions){0}, "{}", &t, &err), &err);
+    for (int i = 0; i < 3; i++) {
+        snprintf(name, sizeof name, "view%d", i);
+        CHECK_OK(made_judge_with(&edit_def, edit_map, (CommonOptions){.memory = memory[i]}, docs,
+                                 in_dir(view[i], dir, name), 2, 0, &t, &err),
+                 &err);
+        CHECK(hash128_eq(content_of(view[0]), content_of(view[i])));
+        if (i) check_equal_columns(view[0], view[i]);
+        check_edited_texts(view[i]);
+        snprintf(name, sizeof name, "copy%d", i);
+        CHECK_OK(copy_of(view[i], in_dir(copy, dir, name), &t, &err), &err); /* by several threads' readers */
+        if (i == 0) first = content_of(copy);
+        CHECK(hash128_eq(first, content_of(copy)));
+    }
+}

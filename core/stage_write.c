@@ -8,7 +8,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { POOL_SLOTS = 1 << 14, POOL_SHARED_BYTES = 128 };
+/* An eighth of the memory is for the columns of the part that is written: half is for blocks, the rest for what stage.h says. Less than
+ * the least would only write in small pieces. */
+enum { COLUMNS_SHARE = 8, COLUMNS_LEAST = 1 << 20 };
 
 static ErrCode open_rejected(PartRun *r, const WriteSpec *spec, Err *err)
 {
@@ -18,8 +20,22 @@ static ErrCode open_rejected(PartRun *r, const WriteSpec *spec, Err *err)
     return rc == ERR_OK ? partwriter_open(&r->rejected, path, err) : rc;
 }
 
-static ErrCode begin_view(PartRun *r, const StageJob *job, Err *err)
+static ErrCode open_columns(PartRun *r, const WriteSpec *spec, Err *err)
 {
+    const StageDef *def = spec->job->def;
+    const char *scratch = spec->job->common->scratch;
+    const uint64_t memory = spec->memory / COLUMNS_SHARE;
+    ColumnDef all[COLS_MAX];
+
+    all[0] = (ColumnDef){DROP_COLUMN, COL_U8, 1, 0};
+    for (uint32_t c = 0; c < def->n_columns; c++) all[c + 1] = def->columns[c];
+    return columnswriter_new(&r->columns, all, def->n_columns + 1, memory > COLUMNS_LEAST ? memory : COLUMNS_LEAST,
+                             scratch ? scratch : spec->job->out_dir, err);
+}
+
+static ErrCode begin_view(PartRun *r, const WriteSpec *spec, Err *err)
+{
+    const StageJob *job = spec->job;
     uint32_t ds, local;
     Buf head = {0};
     ErrCode rc;
@@ -27,9 +43,7 @@ static ErrCode begin_view(PartRun *r, const StageJob *job, Err *err)
     datasetset_locate(job->set, r->part, &ds, &local);
     r->receipt.info.base = ds;
     r->receipt.info.base_part = local;
-    r->column = calloc(job->def->n_columns + 1, sizeof *r->column);
-    r->pool = calloc(job->def->n_columns + 1, sizeof *r->pool);
-    if (!r->column || !r->pool) return err_nomem(err, "the columns of a part");
+    if ((rc = open_columns(r, spec, err)) != ERR_OK) return rc;
     sink_put_head(&head, job->def, dataset_part(datasetset_at(job->set, ds), local)->content);
     if ((rc = buf_ok(&head, "a part's head", err)) == ERR_OK) hashstream_add(r->hash, buf_span(&head));
     buf_clear(&head);
@@ -50,53 +64,31 @@ ErrCode partrun_begin(PartRun *r, const WriteSpec *spec, Err *err)
         if ((rc = dataset_part_path(path, spec->job->out_dir, def->kind, def->name, r->part, err)) != ERR_OK)
             return rc;
         if ((rc = partwriter_open(&r->writer, path, err)) != ERR_OK) return rc;
-    } else if ((rc = begin_view(r, spec->job, err)) != ERR_OK) {
+    } else if ((rc = begin_view(r, spec, err)) != ERR_OK) {
         return rc;
     }
     return spec->rejected_dir ? open_rejected(r, spec, err) : ERR_OK;
 }
 
-/* Offset of string s in the column's pool. Deterministic: blocks arrive in order. */
-static uint64_t pool_put(StringPool *p, Span s)
-{
-    uint64_t offset = p->bytes.n, at = 0;
-    uint8_t length[4];
-    bool shared = s.n <= POOL_SHARED_BYTES;
-
-    if (shared && !p->slot) p->slot = calloc(POOL_SLOTS, sizeof *p->slot);
-    if (shared && p->slot) {
-        for (at = hash64(s) % POOL_SLOTS; p->slot[at]; at = (at + 1) % POOL_SLOTS) {
-            const uint8_t *have = p->bytes.p + p->slot[at] - 1;
-            if (span_eq(span(have + 4, le32_get(have)), s)) return p->slot[at] - 1;
-        }
-    }
-    le32_put(length, (uint32_t)s.n);
-    buf_put(&p->bytes, length, sizeof length);
-    buf_put_span(&p->bytes, s);
-    if (shared && p->slot && !p->bytes.oom && p->n < POOL_SLOTS / 2) p->slot[at] = offset + 1, p->n++;
-    return offset;
-}
-
 static ErrCode add_rows(PartRun *r, const StageDef *def, StageSink *sink, Err *err)
 {
-    buf_put_span(&r->drop, buf_span(&sink->drop));
-    for (uint32_t c = 0; c < def->n_columns; c++) {
+    ErrCode rc = columnswriter_values(r->columns, 0, buf_span(&sink->drop), err);
+
+    r->n_rows += sink->drop.n;
+    for (uint32_t c = 0; c < def->n_columns && rc == ERR_OK; c++) {
+        const Span values = buf_span(&sink->column[c]);
         if (def->columns[c].type != COL_STRING) {
-            buf_put_span(&r->column[c], buf_span(&sink->column[c]));
-        } else {
-            for (size_t i = 0; i < sink->column[c].n; i += 8) {
-                uint64_t at = le64_get(sink->column[c].p + i);
-                uint8_t moved[8];
-                if (at != UINT64_MAX)
-                    at = pool_put(&r->pool[c], span(sink->pool.p + at + 4, le32_get(sink->pool.p + at)));
-                le64_put(moved, at);
-                buf_put(&r->column[c], moved, sizeof moved);
-            }
-            if (r->pool[c].bytes.oom) return err_nomem(err, "a column's strings");
+            rc = columnswriter_values(r->columns, c + 1, values, err);
+            continue;
         }
-        if (r->column[c].oom) return err_nomem(err, "a column");
+        for (size_t i = 0; i < values.n && rc == ERR_OK; i += 8) {
+            const uint64_t at = le64_get(values.p + i);
+            Span string = {NULL, 0};
+            if (at != UINT64_MAX) string = span(sink->pool.p + at + 4, le32_get(sink->pool.p + at));
+            rc = columnswriter_string(r->columns, c + 1, string, err);
+        }
     }
-    return buf_ok(&r->drop, "a column", err);
+    return rc;
 }
 
 ErrCode partrun_block(PartRun *r, const WriteSpec *spec, StageSink *sink, Err *err)
@@ -135,16 +127,11 @@ ErrCode partrun_block(PartRun *r, const WriteSpec *spec, StageSink *sink, Err *e
 static ErrCode write_columns(PartRun *r, const WriteSpec *spec, Span receipt, Err *err)
 {
     const StageDef *def = spec->job->def;
-    ColumnData data[COLS_MAX];
     char path[PATH_MAX];
-    ErrCode rc;
+    ErrCode rc = dataset_part_path(path, spec->job->out_dir, def->kind, def->name, r->part, err);
 
-    data[0] = (ColumnData){.def = {DROP_COLUMN, COL_U8, 1, 0}, .values = buf_span(&r->drop)};
-    for (uint32_t c = 0; c < def->n_columns; c++)
-        data[c + 1] = (ColumnData){
-            .def = def->columns[c], .values = buf_span(&r->column[c]), .pool = buf_span(&r->pool[c].bytes)};
-    if ((rc = dataset_part_path(path, spec->job->out_dir, def->kind, def->name, r->part, err)) != ERR_OK) return rc;
-    return columns_write(path, r->drop.n, partview_root_content(r->view), data, def->n_columns + 1, receipt, err);
+    if (rc != ERR_OK) return rc;
+    return columnswriter_commit(r->columns, path, r->n_rows, partview_root_content(r->view), receipt, err);
 }
 
 static void log_part(const PartRun *r, const WriteSpec *spec)
@@ -264,19 +251,13 @@ out:
     return rc;
 }
 
-void partrun_clear(PartRun *r, const StageDef *def)
+void partrun_clear(PartRun *r)
 {
     partwriter_abandon(r->writer);
     partwriter_abandon(r->rejected);
     hashstream_free(r->hash);
     receipt_clear(&r->receipt);
-    buf_clear(&r->drop);
-    for (uint32_t c = 0; c < def->n_columns; c++) {
-        if (r->column) buf_clear(&r->column[c]);
-        if (r->pool) buf_clear(&r->pool[c].bytes), free(r->pool[c].slot);
-    }
-    free(r->column);
-    free(r->pool);
+    columnswriter_free(r->columns);
     partview_close(r->view);
     r->writer = r->rejected = NULL;
     r->view = NULL;

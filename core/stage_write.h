@@ -7,13 +7,6 @@
 
 #include <stdatomic.h>
 
-/* Strings of one string column over a part; short ones that recur are stored once. */
-typedef struct {
-    Buf bytes;
-    uint64_t *slot; /* offset + 1 of a string, by hash; POOL_SLOTS of them */
-    size_t n;
-} StringPool;
-
 /* One part under way. */
 typedef struct PartRun PartRun;
 struct PartRun {
@@ -24,8 +17,8 @@ struct PartRun {
     PartWriter *writer, *rejected;
     HashStream *hash;
     Receipt receipt;
-    Buf drop, *column;
-    StringPool *pool;
+    ColumnsWriter *columns; /* views: `drop`, then the stage's own */
+    uint64_t n_rows;
     double began, cpu_s, read_s, write_s; /* cpu_s: of all threads, for this part */
     uint64_t stamp;                       /* of the input, before it was read */
     bool given_up;                        /* nothing more is read, nothing published: somebody else has it, or … */
@@ -45,6 +38,7 @@ typedef struct {
     Share *share;
     Hash128 key;
     const char *rejected_dir; /* NULL: none */
+    uint64_t memory;          /* of the process, for all that the map engine does */
     int rank;
     StageTally *tally; /* partrun_judge() adds to it */
 } WriteSpec;
@@ -57,6 +51,6 @@ MUST_USE ErrCode partrun_end(PartRun *r, const WriteSpec *spec, Err *err);
 /* Of a published part: ERR_NO when the bands of --alarm cannot be kept to any more, by our parts or as another process says. */
 MUST_USE ErrCode partrun_judge(const PartRun *r, const WriteSpec *spec, Err *err);
 /* Frees what a run holds (not the run); an unfinished part leaves nothing behind. */
-void partrun_clear(PartRun *r, const StageDef *def);
+void partrun_clear(PartRun *r);
 
 #endif
