@@ -11,8 +11,9 @@
  *
  * Memory: a block holds what was read and what it yields. No further block is read while the blocks under way hold more than half
  * of --memory, so that few are under way where documents are large: one always is, however large. The other half is for what does
- * not wait in blocks: per thread the text of one document with the stage's scratch, per open part its columns (views) and lists of
- * frames. A single document of up to DOC_MAX_LINE costs some four times its size and is not refused for it.
+ * not wait in blocks: per thread the text of one document with the stage's scratch, and 1 MiB for each view below that rewrote texts;
+ * per open part lists of frames and the columns of the views below but for their replacement lines; an eighth for the columns of the
+ * part that a view writes, what is beyond lies in --scratch, else in the output's directory, until the part is whole. A single document of up to DOC_MAX_LINE costs some four times its size and is not refused for it.
  *
  * Every document (or record) that enters is counted in, and leaves as a document or with a reason; the engine checks
  * that the sums agree. */

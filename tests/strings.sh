@@ -74,4 +74,25 @@ tamis dedup lines -q -w host -n 3 --all -o boilerplate lines.1 || fail "a view o
 tamis filter -q --rules none -o filtered lines.1 || fail "a filter over texts that were cut: status $?"
 tamis docs cat filtered | sed 's/.*"text":"\([^"]*\)".*/\1/' >filtered.txt
 tamis docs cat lines.1 | sed 's/.*"text":"\([^"]*\)".*/\1/' | cmp - filtered.txt || fail "another view shows other texts"
+
+# Every document of one part of 32 MB is written anew, and the memory holds. A sanitizer's own is not looked at.
+if ! grep -q '__asan_init\|__tsan_init' "$BIN/tamis"; then
+    awk 'BEGIN {
+        for (doc = 0; doc < 1500; doc++) {
+            printf "{\"text\":\"a line that all the documents have in common, and which is long enough to be one that counts"
+            for (line = 0; line < 100; line++)
+                printf "\\ndocument %d has a line %d that nobody else has, and it goes on for long enough that there is much to hold, and then for some more, so that lines are not the most of what is sent about and kept: texts are, %d",
+                    doc, line, doc * 100 + line
+            printf "\"}\n"
+        }
+    }' | tr 0-9 k-t >large.jsonl
+    tamis ingest -q -o large large.jsonl || fail "ingest of large texts: status $?"
+    tamis dedup lines -j 1 --memory 16M -o large.lines large 2>large.log || fail "large texts: status $? $(cat large.log)"
+    grep -q ', in 1499 documents$' large.log || fail "large texts: $(cat large.log)"
+    [ "$(wc -c <large.lines/part-000000.lines.cols)" -gt 30000000 ] || fail "large texts: the view is small"
+    peak=$(sed -n 's/.* MB\/s, peak \([0-9]*\) MB$/\1/p' large.log | tail -n 1)
+    [ "${peak:-99}" -le 55 ] || fail "large texts: it took $peak MB, of which 17 were given and some 30 are the program"
+    tamis docs cat large.lines | wc -c >large.bytes
+    [ "$(cat large.bytes)" -gt 30000000 ] || fail "large texts: $(cat large.bytes) bytes are shown"
+fi
 echo "strings: $n_same runs alike"
