@@ -54,6 +54,7 @@ typedef struct {
     uint32_t limit;
     ShowStyle style;
     bool ids, json;
+    const char *list; /* of ids; find, remove */
 } LookOptions;
 MUST_USE ErrCode look_inspect(const Look *l, const LookOptions *o, Err *err);
 MUST_USE ErrCode look_cat(const Look *l, const LookOptions *o, Err *err);

@@ -3,6 +3,7 @@
 #include "core/store.h"
 #include "shards/look.h"
 #include "shards/mixture.h"
+#include "shards/takedown.h"
 
 #include <inttypes.h>
 #include <signal.h>
@@ -85,6 +86,32 @@ static ErrCode verify(const Look *l, const LookOptions *o, Err *err)
     return mixed == ERR_OK ? ERR_OK : err_set(err, ERR_NO, "%s: the mixture does not fit", l->path);
 }
 
+/* find: ERR_NO when none is there. */
+static ErrCode find(const Look *l, const LookOptions *o, Err *err)
+{
+    IdList list;
+    uint64_t n = 0;
+    ErrCode rc = idlist_read(&list, o->list, err);
+
+    if (rc == ERR_OK) rc = takedown_find(l, o->stream, &list, &n, err);
+    idlist_clear(&list);
+    return rc == ERR_OK && n == 0 ? err_set(err, ERR_NO, "%s has none of these documents", l->path) : rc;
+}
+
+static ErrCode take_out(const char *dir, const LookOptions *o, Err *err)
+{
+    IdList list;
+    uint64_t n_docs = 0, n_shards = 0;
+    ErrCode rc = idlist_read(&list, o->list, err);
+
+    if (rc == ERR_OK) rc = takedown_remove(dir, &list, &n_docs, &n_shards, err);
+    if (rc == ERR_OK)
+        log_info("shards: %" PRIu64 " documents taken out of %s, %" PRIu64 " shards written anew", n_docs, dir,
+                 n_shards);
+    idlist_clear(&list);
+    return rc;
+}
+
 static ErrCode run(const char *what, const char *path, const LookOptions *o, Err *err)
 {
     const bool verifies = strcmp(what, "verify") == 0;
@@ -93,10 +120,13 @@ static ErrCode run(const char *what, const char *path, const LookOptions *o, Err
     ErrCode rc = store_is_dir(path, &is_dir, err);
 
     if (rc != ERR_OK) return rc;
+    if (strcmp(what, "remove") == 0) return take_out(path, o, err);
     if (verifies && !is_dir && (rc = verify(&l, o, err)) != ERR_OK) return rc; /* a header's damage is damage too */
     if ((rc = look_open(&l, path, err)) != ERR_OK) return rc;
     if (strcmp(what, "inspect") == 0)
         rc = look_inspect(&l, o, err);
+    else if (strcmp(what, "find") == 0)
+        rc = find(&l, o, err);
     else if (!verifies)
         rc = look_cat(&l, o, err);
     else if (is_dir)
@@ -123,7 +153,11 @@ static ErrCode run_all(const char *what, char **path, int n, const LookOptions *
 
 static bool is_subcommand(const char *s)
 {
-    return strcmp(s, "inspect") == 0 || strcmp(s, "verify") == 0 || strcmp(s, "cat") == 0;
+    static const char *const all[] = {"inspect", "verify", "cat", "find", "remove"};
+
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        if (strcmp(s, all[i]) == 0) return true;
+    return false;
 }
 
 static ErrCode settle(LookOptions *o, const char *doc, uint32_t color, Err *err)
@@ -156,14 +190,18 @@ int shards_verb(int argc, char **argv)
         OPT_HEAD("cat:"),
         OPT_FLAG(0, "ids", &o.ids, "token ids, an array a line, eos included"),
         OPT_FLAG(0, "json", &o.json, "document lines"),
+        OPT_HEAD("find, remove:"),
+        OPT_STR(0, "list", &o.list, "FILE", "ids, a line each"),
         OPT_COMMON_TALK(&common),
         OPT_END,
     };
     const OptVerb verb = {
-        "shards", "inspect|verify|cat [options] DIR|FILE...",
+        "shards", "inspect|verify|cat|find|remove [options] DIR|FILE...",
         "Look into token shards. inspect: header, streams, counts, the first documents token by token. verify: every "
         "sum\n"
-        "and every rule of the format. cat: documents back as text, each followed by a line end.",
+        "and every rule of the format. cat: documents back as text, each followed by a line end. find: where the "
+        "documents of\n"
+        "a list are. remove: takes them out of DIR for good; their tokens become end-of-document, all else stays.",
         specs,
         "DIR: a tokens directory. FILE: one shard; its text needs vocab.bin in the directory above.\n"
         "Exit status of verify: 0 all well, 1 damage found, 4 what cannot be opened: it is neither, or a header, "
@@ -177,10 +215,12 @@ int shards_verb(int argc, char **argv)
 
     if (rc == ERR_NO) return verb_exit(ERR_OK, &err);
     if (rc == ERR_OK && (first == argc || !is_subcommand(argv[first])))
-        rc = err_set(&err, ERR_USAGE, "shards: inspect, verify or cat wanted; try tamis shards --help");
+        rc = err_set(&err, ERR_USAGE, "shards: inspect, verify, cat, find or remove wanted; try tamis shards --help");
     if (rc == ERR_OK && first + 1 == argc)
         rc = err_set(&err, ERR_USAGE, "shards %s: no directory or file; try tamis shards --help", argv[first]);
     if (rc == ERR_OK && o.ids && o.json) rc = err_set(&err, ERR_USAGE, "shards cat: --ids or --json, not both");
+    if (rc == ERR_OK && (strcmp(argv[first], "find") == 0 || strcmp(argv[first], "remove") == 0) != (o.list != NULL))
+        rc = err_set(&err, ERR_USAGE, "shards: find and remove need --list FILE, and only these");
     if (rc == ERR_OK) rc = settle(&o, doc, color, &err);
     if (rc == ERR_OK) log_setup(common.quiet ? LOG_QUIET : common.verbose ? LOG_VERBOSE : LOG_NORMAL, 0);
     if (rc == ERR_OK) rc = run_all(argv[first], argv + first + 1, argc - first - 1, &o, &err);

@@ -1,0 +1,26 @@
+/* shards/takedown.h - documents found in shards by their ids, and taken out of them in place. Private to the verb.
+ *
+ * A document that is taken out stays as a gap: its tokens become eos, its id and DocId nothing, and every other token stays where it was, with the
+ * counts of shards and streams; so what a sample of training is made of changes only where the document was. */
+#ifndef TAMIS_SHARDS_TAKEDOWN_H
+#define TAMIS_SHARDS_TAKEDOWN_H
+
+#include "shards/look.h"
+
+enum { TAKEDOWN_MAX_LIST = 1 << 30 /* bytes of a list, which is read whole */ };
+
+typedef struct {
+    Hash128 *id; /* sorted */
+    size_t n;
+} IdList;
+/* A line an id, as `tamis dedup remove` prints them; blank lines are passed over. */
+MUST_USE ErrCode idlist_read(IdList *l, const char *path, Err *err);
+void idlist_clear(IdList *l);
+
+/* A line of JSON on stdout for each document of the list: {"shard":FILE,"doc":number in its stream,"begin":B,"end":E,"id":ID}, tokens [B, E) of the
+ * shard, eos included. */
+MUST_USE ErrCode takedown_find(const Look *l, const char *stream, const IdList *list, uint64_t *n_docs, Err *err);
+/* Writes the shards that hold documents of the list anew without them, and the manifest. Run again after a cut-off it ends the same. */
+MUST_USE ErrCode takedown_remove(const char *dir, const IdList *list, uint64_t *n_docs, uint64_t *n_shards, Err *err);
+
+#endif

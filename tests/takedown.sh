@@ -1,0 +1,91 @@
+#!/bin/sh
+# Documents removed on request, from the dataset to the tokens: `tamis dedup remove`, `tamis shards find`, `tamis shards remove`.
+#   tests/takedown.sh BIN_DIR
+set -eu
+BIN=$(CDPATH='' cd -- "$1" && pwd)
+. "$(dirname -- "$0")/lib.sh"
+cd "$tmp"
+
+# Three pages of each of 50 hosts; no two have a word of letters in common.
+awk 'BEGIN {
+    for (i = 0; i < 150; i++) {
+        text = ""
+        for (w = 0; w < 5 + i % 40; w++) text = text " q" letters(i) "x" letters(w)
+        printf "{\"id\":\"%d\",\"text\":\"%s\",\"url\":\"http://host%d.test/page%d\"}\n", i, substr(text, 2), i % 50, i
+    }
+}
+function letters(n, s) { for (s = ""; n > 0; n = int(n / 26)) s = s sprintf("%c", 97 + n % 26); return s "z" }' >pages.jsonl
+tamis ingest -q --no-alarm -o docs pages.jsonl
+tamis bpe -q --vocab-size 300 -o t.json docs
+tamis tokenize -q -o tokens -t t.json --shards 4 docs
+cp -r tokens before
+
+# A host of three pages and the address of one more; the ids are those that the view lacks.
+printf 'host7.test\nhttps://www.host9.test/page9?utm_source=x\nhttp://host9.test/page9#top\n' >list
+tamis dedup remove -q --no-alarm --dataset docs -o view --rejected gone list
+ids() { tamis docs cat "$1" | sed 's/^{"id":"\([^"]*\)".*/\1/' | sort; }
+ids docs >all
+ids view >left
+comm -23 all left >ids
+sed 's/.*/"id":"&"/' ids >quoted
+[ "$(wc -l <ids)" -eq 4 ] || fail "$(wc -l <ids) documents are removed"
+
+# Where they are, against all documents of the shards counted one after the other.
+tamis shards find --list ids tokens >found
+for shard in tokens/*/shard-*.tok; do
+    tamis shards cat --json "$shard" | sed 's/^{"id":"\([^"]*\)".*/\1/' >names
+    tamis shards cat --ids "$shard" | awk -F, '{print NF}' | paste names - |
+        awk -v shard="$shard" '{begin = at; at += $2; print shard, begin, at, $1}'
+done | grep -wFf ids >want
+sed 's/{"shard":"\([^"]*\)","doc":[0-9]*,"begin":\([0-9]*\),"end":\([0-9]*\),"id":"\([^"]*\)"}/\1 \2 \3 \4/' found | cmp - want ||
+    fail "found: $(sed 10q found), not $(cat want)"
+stream=$(basename tokens/*/)
+sed 's/.*"doc":\([0-9]*\),.*"id":"\([^"]*\)".*/\1 \2/' found | while read -r doc id; do
+    tamis shards cat --stream "$stream" --doc "$doc" --json tokens | grep -qF "\"id\":\"$id\"" || fail "document $doc is not $id"
+done
+[ "$(tamis shards find --list ids tokens/"$stream"/shard-000001.tok | sed 's/"doc":[0-9]*,//')" = \
+    "$(grep shard-000001 found | sed 's/"doc":[0-9]*,//')" ] || fail "one shard"
+
+# Taken out: ids and texts are nowhere, gaps are of eos, every other document is where it was and what it was.
+tamis shards remove -q --list ids tokens
+tamis shards verify -q tokens >/dev/null || fail "verify"
+tamis shards inspect -n 0 tokens >inspected || fail "inspect"
+tamis shards cat --json tokens | sed 's/^{"id":"\([^"]*\)".*/\1/' | grep . | sort | cmp - left || fail "ids in the shards"
+for member in n_tokens n_docs n_in; do [ "$(field tokens/manifest.json $member)" = "$(field before/manifest.json $member)" ] || fail "$member"; done
+eos=$(field before/manifest.json eos_id)
+for shard in before/*/shard-*.tok; do
+    tamis shards cat --json "$shard" | sed 's/^{"id":"\([^"]*\)".*/\1/' >names
+    tamis shards cat --ids "$shard" | paste names - |
+        awk -v eos="$eos" 'BEGIN {while ((getline id <"ids") > 0) gone[id]} $1 in gone {gsub(/[0-9]+/, eos, $2)} {print $2}' >want
+    tamis shards cat --ids "tokens/${shard#before/}" | cmp - want || fail "$shard: other tokens than eos for what is gone"
+    tamis shards cat --json "$shard" | grep -vFf quoted >want
+    tamis shards cat --json "tokens/${shard#before/}" | grep -v '"id":""' | cmp - want || fail "$shard: other documents have changed"
+done
+[ "$(last_field tokens/manifest.json content)" != "$(last_field before/manifest.json content)" ] || fail "the content is as before"
+
+# Nothing is left to find; again, and after a cut-off before the manifest was written, it ends the same.
+status=0
+tamis shards find --list ids tokens 2>/dev/null || status=$?
+[ $status -eq 1 ] || fail "found again: status $status"
+cp tokens/manifest.json done.json
+cp before/manifest.json tokens/manifest.json
+tamis shards remove -q --list ids tokens
+cmp tokens/manifest.json done.json || fail "another manifest"
+tamis shards verify -q tokens >/dev/null || fail "verify after a cut-off"
+
+# Damage gets no sum of its own; what is no list, and no directory of tokens, is refused.
+refused() { # STATUS PATTERN COMMAND...
+    want=$1 pattern=$2 status=0
+    shift 2
+    "$@" >log 2>&1 || status=$?
+    [ $status -eq "$want" ] && grep -q "$pattern" log || fail "$*: status $status, $(cat log)"
+}
+shard=$(sed -n '1s/.*"shard":"tokens\/\([^"]*\)".*/\1/p' found)
+printf 'x' | dd of="before/$shard" bs=1 seek=450 conv=notrunc 2>/dev/null
+cp "before/$shard" damaged.tok
+refused 4 "before/$shard" tamis shards remove --list ids before
+cmp damaged.tok "before/$shard" || fail "a damaged shard was written anew"
+refused 2 'need --list' tamis shards remove tokens
+refused 2 'need --list' tamis shards cat --list ids tokens
+refused 3 'nowhere' tamis shards find --list nowhere tokens
+refused 4 'docs' tamis shards remove --list ids docs
