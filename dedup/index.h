@@ -141,6 +141,7 @@ MUST_USE ErrCode indexdocs_purge(const Index *ix, const IndexDocs *d, Err *err);
 typedef struct {
     const char *dir; /* borrowed */
     Buf text;        /* of DIR/adding.json; empty: nothing is claimed */
+    Buf aside;       /* of another's, which comes back at the end */
 } IndexClaim;
 typedef struct {
     const char *what, *host, *out; /* out: "" but for a dedup, whose view it is */

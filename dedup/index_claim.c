@@ -2,7 +2,8 @@
  *
  * What holds a dedup's place is its output directory, not a process: a job that was killed is run again with the same command and goes on,
  * wherever it runs; one that was given up ends with its directory. Removing and rebuilding take minutes and are run again as a whole:
- * they hold theirs as long as their process lives, where that can be told, on this host. */
+ * they hold theirs as long as their process lives, where that can be told, on this host. They need not wait for a dedup that was cut short
+ * here: its claim is set aside meanwhile. */
 #include "core/json.h"
 #include "core/log.h"
 #include "core/store.h"
@@ -102,7 +103,8 @@ static ErrCode put_claim(Buf *b, const char *what, const char *out, Hash128 inpu
     return buf_ok(b, "a claim", err);
 }
 
-/* Of the claim that is there: *ours, an earlier call's for the same directory, else gone when it is over, else ERR_DATA. */
+/* Of the claim that is there: *ours, an earlier call's for the same directory; else gone when it is over, or set aside, where a dedup was
+ * cut short and this is none; else ERR_DATA. */
 static ErrCode look_at_other(IndexClaim *claim, const Index *ix, const char *path, const char *out, bool *ours,
                              Err *err)
 {
@@ -113,15 +115,18 @@ static ErrCode look_at_other(IndexClaim *claim, const Index *ix, const char *pat
     ErrCode rc = read_claim(path, &arena, &text, &c, &there, err);
 
     if (rc == ERR_OK && there) {
+        Buf *keep = NULL;
         *ours = *out && strcmp(c.out, out) == 0;
         if (!*ours) rc = is_over(ix, &c, &over, err);
-        if (rc == ERR_OK && !*ours && !over) rc = refuse(ix, path, &c, err);
+        if (*ours)
+            keep = &claim->text;
+        else if (rc == ERR_OK && !over && *c.out && !*out && process_is_gone(&c))
+            keep = &claim->aside;
+        else if (rc == ERR_OK && !over)
+            rc = refuse(ix, path, &c, err);
+        if (keep) buf_reset(keep), buf_put_span(keep, buf_span(&text));
+        if (rc == ERR_OK && keep) rc = buf_ok(keep, "a claim", err);
         if (rc == ERR_OK && !*ours) rc = store_delete(path, err);
-    }
-    if (rc == ERR_OK && *ours) {
-        buf_reset(&claim->text);
-        buf_put_span(&claim->text, buf_span(&text));
-        rc = buf_ok(&claim->text, "a claim", err);
     }
     buf_clear(&text);
     arena_clear(&arena);
@@ -147,7 +152,10 @@ ErrCode indexclaim_take(IndexClaim *claim, const Index *ix, const char *what, co
         if (rc == ERR_OK && !ours) rc = look_at_other(claim, ix, path, real, &ours, err);
     }
     if (rc == ERR_OK && !ours) rc = err_set(err, ERR_DATA, "%s: others are taking it, too", path);
-    if (rc) buf_clear(&claim->text);
+    if (rc) {
+        buf_clear(&claim->text);
+        buf_clear(&claim->aside);
+    }
     arena_clear(&arena);
     return rc;
 }
@@ -176,9 +184,11 @@ void indexclaim_end(IndexClaim *claim, bool over)
     Err err;
 
     if (over && claim->text.n && indexclaim_check(claim, &err) == ERR_OK &&
-        claim_path(path, claim->dir, &err) == ERR_OK && store_delete(path, &err) != ERR_OK)
+        claim_path(path, claim->dir, &err) == ERR_OK &&
+        (claim->aside.n ? store_write(path, buf_span(&claim->aside), &err) : store_delete(path, &err)) != ERR_OK)
         log_warn("%s", err.msg);
     buf_clear(&claim->text);
+    buf_clear(&claim->aside);
 }
 
 ErrCode indexclaim_look(const Index *ix, Arena *a, IndexClaimant *c, bool *there, Err *err)

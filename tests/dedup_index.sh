@@ -151,7 +151,8 @@ cp -r usual.index damaged.index
 for f in damaged.index/runs/000007/bands/*.res damaged.index/docs/00003-000000.cols; do printf 'damage' | dd of="$f" bs=1 seek=300 conv=notrunc 2>/dev/null; done
 rm -r damaged.index/runs/000009/exact
 refused 4 'damaged.index/runs/000009/exact' tamis dedup -q --no-alarm -o other --index damaged.index docs-01 docs-02
-tamis dedup index --rebuild damaged.index 2>log
+tamis dedup index --rebuild damaged.index 2>log || fail "rebuild: $(cat log)"
+grep -q '"out":"[^"]*/other"' damaged.index/adding.json || fail "the claim of a job that was cut short"
 grep -q '1 docs files and 2 runs were made again' log || fail "rebuild: $(cat log)"
 tamis dedup -q --no-alarm -o other --index damaged.index docs-01 docs-02
 [ "$(content other)" = "$(content whole)" ] || fail "what was made again differs"
@@ -166,7 +167,7 @@ claim() { # OUT PID
 mkdir first
 : >first/stage.json
 claim "$PWD/first" 7
-for other in "dedup -o second --index claimed.index docs-03" "dedup remove --index claimed.index list" "dedup index --rebuild claimed.index"; do
+for other in "dedup -o second --no-alarm --index claimed.index docs-03 docs-04" "dedup remove --index claimed.index list" "dedup index --rebuild claimed.index"; do
     # shellcheck disable=SC2086 # words
     refused 4 "dedup of $PWD/first (process 7 of elsewhere)" tamis $other
 done
