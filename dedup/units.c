@@ -217,27 +217,50 @@ static size_t line_ends(Span text, size_t from, size_t to, size_t *behind)
 /* Whether a letter here would go on the token of a letter before it. */
 static bool is_letter(Span text, size_t at)
 {
-    uint32_t cp;
+    uint32_t cp, to[UNICODE_FOLD_MAX];
 
     utf8_next(text.p + at, text.n - at, &cp);
-    UnicodeClass class = cp == UTF8_BAD ? UC_OTHER : unicode_class(cp);
+    const unsigned n = cp == UTF8_BAD ? 0 : unicode_fold(cp, to);
+    const UnicodeClass class = n ? unicode_class(to[0]) : UC_OTHER;
     return class == UC_LETTER || class == UC_MARK || class == UC_DIGIT || class == UC_NUMBER;
+}
+
+/* Whether tokens on both sides of text[from, to), which holds none, would be two: an accent or a soft hyphen between them vanishes. */
+static bool parts_tokens(Span text, size_t from, size_t to)
+{
+    uint32_t cp, folded[UNICODE_FOLD_MAX];
+
+    while (from < to) {
+        from += utf8_next(text.p + from, to - from, &cp);
+        if (cp == UTF8_BAD || unicode_fold(cp, folded) != 0) return true;
+    }
+    return false;
+}
+
+/* Whether the units before and behind `at` are tokens that one character folds to, or that share one. */
+static bool shares_character(const UnitText *u, uint32_t at)
+{
+    return at > 0 && at < u->n && u->unit[at].begin < u->unit[at - 1].end;
 }
 
 UnitRange units_cut(const UnitText *u, Span text, UnitRange r)
 {
+    while (r.begin < r.end && shares_character(u, r.begin)) r.begin++; /* what stays in part stays */
+    while (r.begin < r.end && shares_character(u, r.end)) r.end--;
+    if (r.begin == r.end) return (UnitRange){0, 0};
     const bool first = r.begin == 0, last = r.end == u->n;
-    size_t left = first ? 0 : u->unit[r.begin - 1].end, from = u->unit[r.begin].begin;
-    size_t to = u->unit[r.end - 1].end, right = last ? text.n : u->unit[r.end].begin;
-    size_t left_line = first ? 0 : from, right_line = right;
-    size_t n_left = line_ends(text, left, from, &left_line), n_right = line_ends(text, to, right, &right_line);
+    const size_t left = first ? 0 : u->unit[r.begin - 1].end, right = last ? text.n : u->unit[r.end].begin;
+    const size_t from = u->unit[r.begin].begin;
+    size_t to = u->unit[r.end - 1].end, left_line = first ? 0 : from, right_line = right;
+    const size_t n_left = line_ends(text, left, from, &left_line), n_right = line_ends(text, to, right, &right_line);
 
-    if (to < left) to = left; /* tokens of one character that folds to several: it stays whole */
     if (last) return (UnitRange){(uint32_t)left, (uint32_t)to};
-    if (first || n_left > n_right)
+    const bool left_parts = parts_tokens(text, left, from), right_parts = parts_tokens(text, to, right);
+    const bool left_stays = n_left > n_right || (left_parts && !right_parts);
+    if (first || left_stays)
         return n_right || first ? (UnitRange){(uint32_t)left_line, (uint32_t)right_line}
                                 : (UnitRange){(uint32_t)from, (uint32_t)right};
-    if (left == from && to == right && is_letter(text, u->unit[r.begin - 1].begin) && is_letter(text, right))
+    if (!left_parts && !right_parts && is_letter(text, u->unit[r.begin - 1].begin) && is_letter(text, right))
         to = u->unit[r.end - 1].begin; /* a character that stood between two words */
     return (UnitRange){(uint32_t)left, (uint32_t)to};
 }

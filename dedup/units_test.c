@@ -107,7 +107,14 @@ TEST(cut_sentences_and_tokens_leave_readable_text)
            "ab\xe4\xb8\xad\xe6\x96\x87"
            "cd",
            2, 4, "ab\xe4\xb8\xad");
+    leaves(UNIT_TOKEN,
+           "ab, \xe4\xb8\xad\xe6\x96\x87"
+           "cd",
+           1, 3, "ab, cd");
+    leaves(UNIT_SENTENCE, "A. 甲。B", 1, 2, "A. B");                  /* which else would be one sentence */
     leaves(UNIT_TOKEN, "x \xe3\x8d\xbf y", 2, 4, "x \xe3\x8d\xbf y"); /* one character, four tokens */
+    leaves(UNIT_TOKEN, "x \xe3\x8d\xbf y", 1, 3, "x \xe3\x8d\xbf y");
+    leaves(UNIT_TOKEN, "x \xe3\x8d\xbf y z", 3, 6, "x \xe3\x8d\xbf z");
     leaves(UNIT_TOKEN, "x \xe3\x8d\xbf y", 1, 5, "x y");
     units_clear(&scratch);
 }

@@ -317,6 +317,113 @@ TEST(spans_by_hand)
     texts_clear(&t);
 }
 
+/* --- a second run finds only what the first one brought together */
+
+static Texts what_is_left(const LeftTexts *left, uint32_t n)
+{
+    Texts t = {.n_parts = 2};
+
+    for (uint32_t i = 0; i < n; i++)
+        if (left->text[i]) texts_add(&t, left->text[i], 0);
+    return t;
+}
+
+/* One text has a passage where another has another one, both of which stood before: without them they are the same. */
+TEST(substrings_brought_together_by_cuts)
+{
+    const char *in = check_tmpdir(), *second = check_tmpdir();
+    Texts t = {.n_parts = 1};
+    CutTotals cut = {0};
+    Buf b = {0};
+
+    texts_add(&t, words(&t, 0, 60, 0, 0, false), 0);
+    texts_add(&t, words(&t, 100, 160, 0, 0, false), 0);
+    for (uint32_t from = 0; from <= 100; from += 100) {
+        buf_reset(&b);
+        put_words(&b, 200, 230, false);
+        put_words(&b, from, from + 60, false);
+        put_words(&b, 300, 330, false);
+        texts_add(&t, buf_cstr(&b), 0);
+    }
+    texts_write(&t, in);
+    LeftTexts left = run(&t, in, (Windows){.window = 50}, 1, 0, &cut);
+    CHECK_INT(120, cut.units);
+    CHECK_STR(words(&t, 200, 230, 300, 330, false), left.text[2]);
+    CHECK_STR(left.text[2], left.text[3]);
+    Texts again = what_is_left(&left, t.n);
+    texts_write(&again, second);
+    LeftTexts last = run(&again, second, (Windows){.window = 50}, 1, 0, &cut);
+    CHECK_INT(60, cut.units);
+    CHECK(last.text[2] != NULL && last.text[3] == NULL);
+    lefttexts_clear(&left);
+    lefttexts_clear(&last);
+    texts_clear(&t);
+    texts_clear(&again);
+    buf_clear(&b);
+}
+
+/* What the slow version leaves; joint[i]: something was cut between unit i and the one before it. */
+static Slow slow_left(const Texts *t, Windows w, bool **joint)
+{
+    Slow s = {0};
+    size_t n = 0;
+
+    for (uint32_t i = 0; i < t->n; i++) slow_add(&s, t->text[i], i, w.sentences);
+    slow_cut(&s, w.window);
+    *joint = calloc(s.n + 1, sizeof **joint);
+    for (size_t i = 0; i < s.n; i++) {
+        if (s.unit[i].cut) continue;
+        (*joint)[n] = i && s.unit[i - 1].cut;
+        s.unit[n++] = s.unit[i];
+    }
+    s.n = n;
+    return s;
+}
+
+static bool spans_joint(const bool *joint, size_t at, size_t window)
+{
+    for (size_t i = at + 1; i < at + window; i++)
+        if (joint[i]) return true;
+    return false;
+}
+
+/* Of two equal windows that are left at least one was not there before the first run; returns how many such there are. */
+static size_t check_again(const Texts *t, Windows w)
+{
+    bool *joint;
+    Slow s = slow_left(t, w, &joint);
+    size_t n = 0;
+
+    for (size_t i = 0; i < s.n; i++)
+        for (size_t k = 0; k < i; k++) {
+            if (!is_window(&s, i, w.window) || !is_window(&s, k, w.window) || !windows_equal(&s, i, k, w.window))
+                continue;
+            CHECK(spans_joint(joint, i, w.window) || spans_joint(joint, k, w.window));
+            n++;
+        }
+    free(joint);
+    slow_clear(&s);
+    return n;
+}
+
+TEST(windows_of_a_second_run_span_a_cut)
+{
+    size_t n[2] = {0, 0};
+
+    for (uint64_t seed = 1; seed <= 3; seed++) {
+        Texts t = random_words(seed << 32, 60, 300, 50);
+        check_again(&t, (Windows){.window = 50});
+        texts_clear(&t);
+        t = random_words(seed << 33, 60, 2, 10);
+        n[0] += check_again(&t, (Windows){.window = 8});
+        texts_clear(&t);
+        t = random_sentences(seed << 32, 80);
+        n[1] += check_again(&t, (Windows){.sentences = true, .window = 3});
+        texts_clear(&t);
+    }
+    CHECK(n[0] > 0 && n[1] > 0);
+}
+
 TEST(window_options_out_of_range)
 {
     Err err;
