@@ -1,12 +1,13 @@
 /* bench/dedup_quality.c - what near deduplication finds, against all pairs of real documents compared shingle by shingle.
  *
- *   dedup_quality DATASET [DEDUP_DIR [SEEDS [BANDS ROWS]]]
- * DATASET is one written dataset, DEDUP_DIR what `tamis dedup` made of it. Prints
+ *   dedup_quality DATASET SEEDS {BANDS ROWS DEDUP_DIR}...
+ * DATASET is one written dataset, DEDUP_DIR what `tamis dedup --bands BANDS --rows ROWS` made of it, or `-`. Prints of each shape
  *   candidates  of the pairs in each bin of Jaccard similarity, the share that meets in a band: in theory, 1 - (1 - s^rows)^bands over
- *               the same pairs, and measured, mean and 95 % interval over SEEDS (20) families of hashes (where all or none met, give or
+ *               the same pairs, and measured, mean and 95 % interval over SEEDS families of hashes (where all or none met, give or
  *               take three pairs)
  *   removed     of the documents dropped as near duplicates, how many have less than .7 and .5 in common with the one kept for them
  *   missed      of the pairs in each bin, the share of which both documents were kept
+ * and a line for each that has them side by side. bench/dedup_quality.sh makes what it reads.
  * Pairs of .5 and more are found by prefix filtering (Bayardo, Ma & Srikant 2007), which misses none; equal sets of shingles are a bin of
  * their own. */
 #include "core/docscan.h"
@@ -18,7 +19,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { BINS = 6, TABLE_BITS = 24, MAX_SEEDS = 1000 };
+enum { BINS = 6, TABLE_BITS = 24, MAX_SEEDS = 1000, MAX_SHAPES = 16 };
 static const double least_jaccard = 0.5;
 static const char *const bin_names[BINS] = {".5 - .6", ".6 - .7", ".7 - .8", ".8 - .9", ".9 - 1", "1"};
 
@@ -33,6 +34,12 @@ typedef struct {
     uint32_t a, b;
     float jaccard;
 } Pair1;
+typedef struct {
+    uint32_t bands, rows;
+    const char *dir;
+    double met[BINS], missed[BINS]; /* shares of the pairs */
+    uint64_t removed, below7;
+} Shape;
 typedef struct {
     const DatasetSet *set;
     DedupParams params;
@@ -190,7 +197,7 @@ static ErrCode count_meetings(const Quality *q, uint64_t seed, double hits[BINS]
     return ERR_OK;
 }
 
-static ErrCode print_candidates(const Quality *q, int seeds, Err *err)
+static ErrCode print_candidates(const Quality *q, int seeds, Shape *shape, Err *err)
 {
     static double hits[MAX_SEEDS][BINS];
     double theory[BINS] = {0};
@@ -202,6 +209,7 @@ static ErrCode print_candidates(const Quality *q, int seeds, Err *err)
         n[bin]++;
         theory[bin] += 1 - pow(1 - pow(q->pair[i].jaccard, q->params.rows), q->params.bands);
     }
+    memset(hits, 0, sizeof hits);
     for (int s = 0; s < seeds && rc == ERR_OK; s++) rc = count_meetings(q, (uint64_t)s + 1, hits[s], err);
     if (rc) return rc;
     printf("\ncandidates, %" PRIu32 " bands of %" PRIu32
@@ -218,6 +226,7 @@ static ErrCode print_candidates(const Quality *q, int seeds, Err *err)
         }
         double mean = sum / seeds, half = 2.09 * sqrt(fmax(0, squares / seeds - mean * mean) / (seeds - 1)),
                want = theory[bin] / (double)n[bin];
+        shape->met[bin] = mean;
         printf("| %s | %" PRIu64 " | %.4f | %.4f | %.4f - %.4f | %s |\n", bin_names[bin], n[bin], want, mean,
                mean - half, mean + half, fabs(want - mean) <= half + 3 / ((double)n[bin] * seeds) ? "yes" : "no");
     }
@@ -254,35 +263,52 @@ static ErrCode read_verdicts(Quality *q, const char *dir, Err *err)
 
 enum { DROP_NEAR = 2 }; /* the reason's number and one */
 
-static void print_verdicts(const Quality *q)
+static void print_verdicts(const Quality *q, Shape *shape)
 {
-    uint64_t removed = 0, below7 = 0, below5 = 0, n[BINS] = {0}, missed[BINS] = {0};
+    uint64_t below5 = 0, n[BINS] = {0}, missed[BINS] = {0};
     double least = 1;
 
     for (uint64_t d = 0; d < q->n; d++) {
         const Doc1 *x = &q->doc[d];
         if (x->drop != DROP_NEAR) continue;
         double j = jaccard(x, &q->doc[x->keeper]);
-        removed++;
-        below7 += j < 0.7;
+        shape->removed++;
+        shape->below7 += j < 0.7;
         below5 += j < 0.5;
         least = fmin(least, j);
     }
     printf("\nremoved as near duplicates: %" PRIu64 ", of them below .7 to the one kept: %" PRIu64
            " (%.2f %%), below .5: %" PRIu64 ", least %.3f\n\n| Jaccard | pairs | both kept |\n|---|---|---|\n",
-           removed, below7, removed ? 100.0 * (double)below7 / (double)removed : 0, below5, least);
+           shape->removed, shape->below7, shape->removed ? 100.0 * (double)shape->below7 / (double)shape->removed : 0,
+           below5, least);
     for (size_t i = 0; i < q->n_pairs; i++) {
         const Pair1 *p = &q->pair[i];
         n[bin_of(p->jaccard)]++;
         missed[bin_of(p->jaccard)] += !q->doc[p->a].drop && !q->doc[p->b].drop;
     }
-    for (int bin = 0; bin < BINS; bin++)
-        if (n[bin])
-            printf("| %s | %" PRIu64 " | %.2f %% |\n", bin_names[bin], n[bin],
-                   100.0 * (double)missed[bin] / (double)n[bin]);
+    for (int bin = 0; bin < BINS; bin++) {
+        if (n[bin] == 0) continue;
+        shape->missed[bin] = (double)missed[bin] / (double)n[bin];
+        printf("| %s | %" PRIu64 " | %.2f %% |\n", bin_names[bin], n[bin], 100 * shape->missed[bin]);
+    }
 }
 
-static ErrCode run(Quality *q, const char *dedup_dir, int seeds, Err *err)
+static void print_shapes(const Shape *shape, int n_shapes)
+{
+    printf(
+        "\nall shapes\n\n| bands x rows | met: .6 - .7 | .7 - .8 | .8 - .9 | .9 - 1 | removed as near | below .7 | "
+        "both kept: .7 - .8 | .8 - .9 | .9 - 1 |\n|---|---|---|---|---|---|---|---|---|---|\n");
+    for (int i = 0; i < n_shapes; i++) {
+        const Shape *s = &shape[i];
+        printf("| %" PRIu32 " x %" PRIu32, s->bands, s->rows);
+        for (int bin = 1; bin < 5; bin++) printf(" | %.3f", s->met[bin]);
+        printf(" | %" PRIu64 " | %" PRIu64, s->removed, s->below7);
+        for (int bin = 2; bin < 5; bin++) printf(" | %.2f %%", 100 * s->missed[bin]);
+        printf(" |\n");
+    }
+}
+
+static ErrCode run(Quality *q, int seeds, Shape *shape, int n_shapes, Err *err)
 {
     uint32_t n_parts = datasetset_n_parts(q->set);
 
@@ -292,38 +318,54 @@ static ErrCode run(Quality *q, const char *dedup_dir, int seeds, Err *err)
     q->n = q->first[n_parts];
     if (!(q->doc = calloc(q->n + 1, sizeof *q->doc))) return err_nomem(err, "documents");
     ErrCode rc = minhash_init(&q->minhash, 1, 1, err);
-    DedupParams plain = q->params;
     q->params.bands = q->params.rows = 1; /* shingles are all that is wanted of a signature here */
     if (rc == ERR_OK) rc = docscan_parts(q->set, 1, 0, n_parts, keep_shingles, q, NULL, err);
-    q->params = plain;
     if (rc == ERR_OK && !find_pairs(q)) rc = err_nomem(err, "pairs");
-    if (rc == ERR_OK) {
+    if (rc == ERR_OK)
         printf("%" PRIu64 " documents, %zu pairs of Jaccard similarity %.1f and more\n", q->n, q->n_pairs,
                least_jaccard);
-        rc = print_candidates(q, seeds, err);
+    for (int i = 0; i < n_shapes && rc == ERR_OK; i++) {
+        q->params.bands = shape[i].bands;
+        q->params.rows = shape[i].rows;
+        rc = print_candidates(q, seeds, &shape[i], err);
+        if (rc == ERR_OK && strcmp(shape[i].dir, "-") != 0 && (rc = read_verdicts(q, shape[i].dir, err)) == ERR_OK)
+            print_verdicts(q, &shape[i]);
     }
-    if (rc == ERR_OK && dedup_dir && (rc = read_verdicts(q, dedup_dir, err)) == ERR_OK) print_verdicts(q);
+    if (rc == ERR_OK) print_shapes(shape, n_shapes);
+    return rc;
+}
+
+static ErrCode parse(int argc, char **argv, DedupParams params, Shape *shape, int *n_shapes, Err *err)
+{
+    ErrCode rc = ERR_OK;
+
+    for (int i = 3; i + 2 < argc && rc == ERR_OK; i += 3) {
+        params.bands = (uint32_t)atoi(argv[i]);
+        params.rows = (uint32_t)atoi(argv[i + 1]);
+        rc = dedup_check(&params, err);
+        shape[(*n_shapes)++] = (Shape){.bands = params.bands, .rows = params.rows, .dir = argv[i + 2]};
+    }
     return rc;
 }
 
 int main(int argc, char **argv)
 {
     static Quality q = {.params = DEDUP_PARAMS_DEFAULT};
-    int seeds = argc > 3 ? atoi(argv[3]) : 20;
+    Shape shape[MAX_SHAPES];
+    int seeds = argc > 2 ? atoi(argv[2]) : 0, n_shapes = 0;
     DatasetSet *set = NULL;
     Err err = {0};
 
-    if (argc > 5) q.params.bands = (uint32_t)atoi(argv[4]), q.params.rows = (uint32_t)atoi(argv[5]);
-    if (argc < 2 || seeds < 2 || seeds > MAX_SEEDS) {
-        fputs("usage: dedup_quality DATASET [DEDUP_DIR [SEEDS [BANDS ROWS]]]\n", stderr);
+    if (argc < 6 || argc % 3 || argc > 3 + 3 * MAX_SHAPES || seeds < 2 || seeds > MAX_SEEDS) {
+        fputs("usage: dedup_quality DATASET SEEDS {BANDS ROWS DEDUP_DIR}...\n", stderr);
         return 2;
     }
     const char *dirs[] = {argv[1]};
-    ErrCode rc = dedup_check(&q.params, &err);
+    ErrCode rc = parse(argc, argv, q.params, shape, &n_shapes, &err);
     if (rc == ERR_OK) rc = datasetset_open(&set, dirs, 1, &err);
     if (rc == ERR_OK) {
         q.set = set;
-        rc = run(&q, argc > 2 ? argv[2] : NULL, seeds, &err);
+        rc = run(&q, seeds, shape, n_shapes, &err);
     }
     if (rc) fprintf(stderr, "dedup_quality: %s\n", err.msg);
     for (uint64_t d = 0; q.doc && d < q.n; d++) free(q.doc[d].shingle);

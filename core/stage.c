@@ -270,6 +270,17 @@ static ErrCode begin_alarms(const StageJob *job, const Par *par, Err *err)
     return par_agree(par, rc, err);
 }
 
+/* What a process has before it works, and what a thread has of blocks of 4 MiB as read, unpacked and written, and of scratch: as measured
+ * of the stages that read datasets. Fewer threads do the work where all of them would take more than the budget. */
+enum { PROCESS_BYTES = 36 << 20, THREAD_BYTES = 20 << 20 };
+
+static int threads_within(int threads, uint64_t memory)
+{
+    uint64_t fit = memory > PROCESS_BYTES ? (memory - PROCESS_BYTES) / THREAD_BYTES : 0;
+
+    return fit >= (uint64_t)threads ? threads : fit ? (int)fit : 1;
+}
+
 static ErrCode run_parts(const StageJob *job, const Par *par, Hash128 key, StageTotals *t, Err *err)
 {
     StageTally tally = {0};
@@ -289,7 +300,7 @@ static ErrCode run_parts(const StageJob *job, const Par *par, Hash128 key, Stage
         if (!progress) rc = progress_start(&progress, job->def->name, 0, err); /* others' parts only */
         EventSpan span = event_begin("map", job->def->name, 0);
         spec.memory = common_memory(job->common, par);
-        if (rc == ERR_OK) rc = stage_pipe(&spec, par->threads, progress, err);
+        if (rc == ERR_OK) rc = stage_pipe(&spec, threads_within(par->threads, spec.memory), progress, err);
         event_end(span, 0, 0);
     }
     if (rc == ERR_OK) rc = share_verdict(spec.share, err);

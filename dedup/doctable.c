@@ -12,7 +12,8 @@
 
 enum {
     HELD_BYTES = 13,              /* a record: its state here, its label and its place in a forest of components */
-    STEP_LEAST = 64 << 20,        /* memory for steps at the least */
+    PROCESS_BYTES = 28 << 20,     /* libraries, and what signing leaves behind in the allocator: part of every peak */
+    STEP_LEAST = 48 << 20,        /* memory for steps at the least */
     PARTITION_RECORDS = 64 << 10, /* what one thread sorts at a time */
     PARTITIONS_LEAST = 64
 };
@@ -78,7 +79,8 @@ static ErrCode alloc_states(DocTable *t, uint64_t memory, Err *err)
 {
     uint64_t ranks = (uint64_t)t->par->n_ranks, own = t->first[t->end] - t->first[t->begin];
     uint64_t most = own > t->n / ranks + 1 ? own : t->n / ranks + 1;
-    uint64_t held = t->task.index ? own : HELD_BYTES * most; /* of tasks the first alone finds components */
+    uint64_t held =
+        PROCESS_BYTES + (t->task.index ? own : HELD_BYTES * most); /* of tasks the first alone finds components */
     uint64_t least = STEP_LEAST + ((uint64_t)t->par->threads << 22);
 
     if (memory < held || memory - held < least)
