@@ -16,6 +16,7 @@ enum {
     DOC_RECORD = 24,
     EDGE_RECORD = 16,
     VERIFY_HEAD = 26,
+    SHINGLE_RECORD = 26,
     PAIR = 16,
     STATE = 1,
     LABEL = 8
@@ -26,6 +27,8 @@ static const double max_bases = 1024, max_datasets = 1 << 14, max_parts = 1 << 2
 /* What this version sends where the design has 16 bytes: the engine's keys are of 16, a number of 8 follows. */
 static const double sent_band_record = 24;
 static const double part_text = 1 << 30, memory_share = 0.75;
+static const double frame_text = 4 << 20; /* core/part.h */
+static const double shingle_text = 5;     /* bytes of text a word, or Chinese character */
 
 static double at_least(double a, double b) { return a > b ? a : b; }
 static double at_most(double a, double b) { return a < b ? a : b; }
@@ -142,6 +145,18 @@ static void components(const double *v, const PlanFlow *f, PlanStage *s)
     s->passing = members_of(v, f) * PAIR;
 }
 
+/* Texts of pairs that the sketch cannot tell: the frames they lie in are read, and their shingles meet. */
+static void look_again(const double *v, const PlanFlow *f, PlanStage *s)
+{
+    const double again = v[PLAN_DEDUP_AGAIN], frame_docs = frame_text / v[PLAN_INGEST_TEXT];
+    const double frames = 1 - pow(1 - again, at_least(frame_docs, 1)); /* in which at least one of them is */
+
+    if (again == 0) return;
+    s->read += frames * f->stored;
+    s->core_s += cost(0, 0, frames * f->text, v[PLAN_READ_MB_S]) + cost(0, 0, again * f->text, v[PLAN_SIGN_MB_S]);
+    exchange(v, s, 1, again * f->text / shingle_text, SHINGLE_RECORD);
+}
+
 /* Members meet under their component with their sketches; then dumps and hosts under what was kept. */
 static void verify(const double *v, const PlanFlow *f, PlanStage *s)
 {
@@ -150,16 +165,19 @@ static void verify(const double *v, const PlanFlow *f, PlanStage *s)
     s->beside = f->docs * STATE / s->nodes;
     s->read = f->docs * (v[PLAN_SIGN_SKETCH] + 4 + 16) + members * PAIR;
     exchange(v, s, 1, members, VERIFY_HEAD + v[PLAN_SIGN_SKETCH]);
+    look_again(v, f, s);
     exchange(v, s, 2, members, DOC_RECORD);
     s->passing = f->docs * near_share(v) * VERDICT;
     s->stored = f->docs * v[PLAN_JUDGE_COLUMNS]; /* clusters */
 }
 
+/* No text is read: what clusters say becomes columns. */
 static void judge(const double *v, const PlanFlow *f, PlanStage *s)
 {
-    map_view(v, f, s, f->text, v[PLAN_JUDGE_MB_S]);
-    s->read += f->docs * v[PLAN_JUDGE_COLUMNS];
+    s->core_s = cost(f->docs, v[PLAN_JUDGE_DOC_US], 0, 1);
+    s->read = f->docs * v[PLAN_JUDGE_COLUMNS];
     s->stored = f->docs * v[PLAN_JUDGE_COLUMNS];
+    map_memory(v, s);
 }
 
 static void filter(const double *v, const PlanFlow *f, PlanStage *s)

@@ -217,7 +217,7 @@ static ErrCode take_dedup(Calibration *c, const RunStage *s, Err *err)
     const double judge_cpu = rundir_number(s->stats, "cpu_seconds"), process = s->time.cpu_seconds;
     const double scale = process > 0 && process < sign_cpu + judge_cpu ? process / (sign_cpu + judge_cpu) : 1;
     set_view_cost(c, PLAN_SIGN_MB_S, text, text, scale * sign_cpu);
-    set_view_cost(c, PLAN_JUDGE_MB_S, text, text, scale * judge_cpu);
+    set(c, PLAN_JUDGE_DOC_US, scale * judge_cpu / docs * 1e6);
     set(c, PLAN_JUDGE_COLUMNS, bytes / docs);
     const Json *dropped = json_get(s->manifest, "dropped");
     set(c, PLAN_DEDUP_EXACT,
