@@ -243,6 +243,17 @@ ErrCode columns_strings(Columns *c, uint32_t i, Err *err)
     return c->col[i].checked ? ERR_OK : load_column(c, &c->col[i], false, err);
 }
 
+ErrCode columns_peek(const Columns *c, uint32_t i, uint64_t first, uint64_t n, uint8_t *out, Err *err)
+{
+    const Column *col = &c->col[i];
+    const uint64_t each = (uint64_t)coltype_size(col->def.type) * col->def.width;
+
+    if (first > c->n_docs || n > c->n_docs - first)
+        return err_set(err, ERR_LIMIT, "%s has %" PRIu64 " documents, not %" PRIu64, infile_path(c->file), c->n_docs,
+                       first + n);
+    return infile_read(c->file, col->offset + first * each, out, (size_t)(n * each), err);
+}
+
 static ErrCode bad_string(const Columns *c, uint64_t index, const char *why, Err *err)
 {
     return err_set(err, ERR_DATA, "%s: string %" PRIu64 " %s", infile_path(c->file), index, why);

@@ -80,6 +80,9 @@ int columns_find(const Columns *c, const char *name);
 MUST_USE ErrCode columns_values(Columns *c, uint32_t i, Span *values, Span *pool, Err *err);
 /* The same of a column that must be there, with this name, type and width. */
 MUST_USE ErrCode columns_typed(Columns *c, const ColumnDef *want, Span *values, Span *pool, Err *err);
+/* Values of documents [first, first + n) of column i as they lie in the file, without a look at its sum: for who can check them himself. Any
+ * number of threads. */
+MUST_USE ErrCode columns_peek(const Columns *c, uint32_t i, uint64_t first, uint64_t n, uint8_t *out, Err *err);
 /* One string of a string column of `c`, which the message names; p == NULL when absent. Bounds are checked: ERR_DATA. */
 MUST_USE ErrCode column_string(const Columns *c, Span values, Span pool, uint64_t index, Span *out, Err *err);
 

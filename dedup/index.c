@@ -349,6 +349,13 @@ ErrCode index_publish_removed(Index *ix, Err *err)
 
 /* --- questions */
 
+void index_add_repair(const Index *ix, Err *err)
+{
+    const Err was = *err;
+
+    (void)err_set(err, was.code, "%s; %s", was.msg, ix->repair);
+}
+
 bool index_is_removed(const Index *ix, DocId ref)
 {
     size_t lo = 0, hi = ix->n_removed;

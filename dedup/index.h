@@ -8,7 +8,7 @@
  *                                  level, key, n_docs, exact_partitions, band_partitions, datasets: [N…]}], next_run, removed: {file, n}}
  *   docs/DDDDD-PPPPPP.cols         survivors of part P of dataset D (core/columns.h), a row each in order: record (u32, in the root part),
  *                                  exact (2 u64), id (string), url and host (u64, XXH3-64 of url_key() and url_host(), core/url.h), and unless only exact duplicates are looked
- *                                  for band (u64 a band) and sketch (128 u8)
+ *                                  for band (u64 a band), sketch (128 u8) and check (u32, the low half of XXH3-64 of record and sketch)
  *   runs/NNNNNN/exact, bands       sorted entries of some datasets' survivors (core/results.h): 16 bytes of text key, or 8 of a band's
  *                                  key, then 8 of reference; all big-endian
  *   runs/NNNNNN/filter             lines of a Bloom filter of the bands' keys, in their order: of n lines the one that `head` begins, the first key
@@ -101,6 +101,8 @@ bool index_is_removed(const Index *ix, DocId ref);
 Hash128 index_state(const Index *ix);
 /* Hashes what is to be deduplicated; where a dataset of these inputs is in the index, lookups see those before it. *held: it is. */
 MUST_USE ErrCode index_find_inputs(Index *ix, const DatasetSet *in, Hash128 *inputs, bool *held, Err *err);
+/* Adds to a message what to do. */
+void index_add_repair(const Index *ix, Err *err);
 /* Fills run->path[]. */
 MUST_USE ErrCode index_name_run(Index *ix, IndexRun *run, Err *err);
 MUST_USE ErrCode index_path(char out[], size_t size, const char *dir, const char *rest, Err *err);
@@ -110,7 +112,7 @@ typedef struct {
     Columns *cols;
     DocId first; /* reference of record 0 */
     uint32_t n;
-    Span record, exact, band, sketch, url, host, id, id_pool;
+    Span record, exact, band, sketch, check, url, host, id, id_pool;
 } IndexDocs;
 /* What is read of the columns: beside `record` all, or what a lookup compares or names. */
 typedef enum { DOCS_ALL, DOCS_SKETCHES, DOCS_IDS } IndexDocsUse;
@@ -120,6 +122,8 @@ typedef struct {
     bool open;
     uint32_t row;
     IndexDocs docs;
+    uint32_t first_row; /* of sketches */
+    Buf sketches;
 } IndexDocsCursor;
 MUST_USE ErrCode indexdocs_open(IndexDocs *d, const Index *ix, uint32_t dataset, uint32_t part, IndexDocsUse use,
                                 Err *err);
@@ -129,6 +133,8 @@ bool indexdocs_row(const IndexDocs *d, DocId ref, uint32_t *row);
 /* Opens the file of a reference, any number, and finds c->row. *found false: it has none. */
 MUST_USE ErrCode indexdocs_seek(IndexDocsCursor *c, const Index *ix, DocId ref, bool *found, Err *err);
 void indexdocs_leave(IndexDocsCursor *c);
+/* The sketch of c->row, for DOCS_SKETCHES. Of a file a few rows are read, which "check" vouches for. Valid until the cursor moves. */
+MUST_USE ErrCode indexdocs_sketch(IndexDocsCursor *c, const Index *ix, const uint8_t **sketch, Err *err);
 MUST_USE ErrCode indexdocs_id(const IndexDocs *d, uint32_t row, Span *id, Err *err);
 /* Writes all files of a dataset from its view, but for what was removed. n_docs: of all ranks. Collective. `damaged_only`: those
  * that can be read stay. */

@@ -10,7 +10,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { DOCS_RECORD, DOCS_EXACT, DOCS_ID, DOCS_URL, DOCS_HOST, DOCS_BAND, DOCS_SKETCH, N_DOCS_COLUMNS };
+enum { DOCS_RECORD, DOCS_EXACT, DOCS_ID, DOCS_URL, DOCS_HOST, DOCS_BAND, DOCS_SKETCH, DOCS_CHECK, N_DOCS_COLUMNS };
+enum { SKETCH_ROWS = 16 /* read at a time: candidates are few or side by side */ };
 
 static void make_columns(const Index *ix, ColumnDef def[N_DOCS_COLUMNS], uint32_t *n)
 {
@@ -21,6 +22,7 @@ static void make_columns(const Index *ix, ColumnDef def[N_DOCS_COLUMNS], uint32_
     def[DOCS_HOST] = (ColumnDef){"host", COL_U64, 1, 0};
     def[DOCS_BAND] = (ColumnDef){"band", COL_U64, (uint16_t)ix->bands, 0};
     def[DOCS_SKETCH] = (ColumnDef){"sketch", COL_U8, SKETCH_BINS, 0};
+    def[DOCS_CHECK] = (ColumnDef){"check", COL_U32, 1, 0};
     *n = ix->bands ? N_DOCS_COLUMNS : DOCS_BAND;
 }
 
@@ -65,12 +67,12 @@ static ErrCode read_column(Columns *c, const char *path, const ColumnDef *def, S
 
 static bool is_used(uint32_t column, IndexDocsUse use)
 {
-    return use == DOCS_ALL || column == DOCS_RECORD || column == (use == DOCS_IDS ? DOCS_ID : DOCS_SKETCH);
+    return use == DOCS_ALL || column == DOCS_RECORD || column == (use == DOCS_IDS ? DOCS_ID : DOCS_CHECK);
 }
 
 ErrCode indexdocs_open(IndexDocs *d, const Index *ix, uint32_t dataset, uint32_t part, IndexDocsUse use, Err *err)
 {
-    Span *to[N_DOCS_COLUMNS] = {&d->record, &d->exact, &d->id, &d->url, &d->host, &d->band, &d->sketch};
+    Span *to[N_DOCS_COLUMNS] = {&d->record, &d->exact, &d->id, &d->url, &d->host, &d->band, &d->sketch, &d->check};
     ColumnDef def[N_DOCS_COLUMNS];
     char path[PATH_MAX];
     uint32_t n;
@@ -118,8 +120,11 @@ ErrCode indexdocs_seek(IndexDocsCursor *c, const Index *ix, DocId ref, bool *fou
         return err_set(err, ERR_DATA, "%s: does not have part %u of dataset %u", ix->dir, docid_part(ref),
                        docid_dataset(ref));
     if (!c->open || c->docs.first != first) {
-        indexdocs_leave(c);
+        if (c->open) indexdocs_close(&c->docs);
+        c->open = false;
+        buf_reset(&c->sketches);
         rc = indexdocs_open(&c->docs, ix, docid_dataset(ref), docid_part(ref), c->use, err);
+        if (rc == ERR_DATA) index_add_repair(ix, err);
         if (rc) return rc;
         c->open = true;
     }
@@ -130,7 +135,47 @@ ErrCode indexdocs_seek(IndexDocsCursor *c, const Index *ix, DocId ref, bool *fou
 void indexdocs_leave(IndexDocsCursor *c)
 {
     if (c->open) indexdocs_close(&c->docs);
+    buf_clear(&c->sketches);
     c->open = false;
+}
+
+/* XXH3-64 of record and sketch, the low half. */
+static void check_of(uint8_t out[4], const uint8_t record[4], const uint8_t sketch[SKETCH_BINS])
+{
+    uint8_t both[4 + SKETCH_BINS];
+
+    memcpy(both, record, 4);
+    memcpy(both + 4, sketch, SKETCH_BINS);
+    le32_put(out, (uint32_t)hash64(span(both, sizeof both)));
+}
+
+ErrCode indexdocs_sketch(IndexDocsCursor *c, const Index *ix, const uint8_t **sketch, Err *err)
+{
+    const IndexDocs *d = &c->docs;
+    const size_t row = c->row;
+    uint8_t check[4];
+    ErrCode rc = ERR_OK;
+
+    if (c->sketches.n == 0 || row < c->first_row || row - c->first_row >= c->sketches.n / SKETCH_BINS) {
+        const size_t n = d->n - row < SKETCH_ROWS ? d->n - row : SKETCH_ROWS;
+        const int column = columns_find(d->cols, "sketch");
+        buf_reset(&c->sketches);
+        if (!buf_reserve(&c->sketches, SKETCH_ROWS * SKETCH_BINS)) return err_nomem(err, "sketches");
+        if (column < 0 || columns_def(d->cols, (uint32_t)column)->type != COL_U8 ||
+            columns_def(d->cols, (uint32_t)column)->width != SKETCH_BINS)
+            rc = err_set(err, ERR_DATA, "%s: a file of docs has no column sketch of the right type", ix->dir);
+        else
+            rc = columns_peek(d->cols, (uint32_t)column, row, n, c->sketches.p, err);
+        if (rc) return rc;
+        c->first_row = (uint32_t)row;
+        c->sketches.n = n * SKETCH_BINS;
+    }
+    *sketch = c->sketches.p + (row - c->first_row) * SKETCH_BINS;
+    check_of(check, d->record.p + 4 * row, *sketch);
+    if (memcmp(check, d->check.p + 4 * row, 4) != 0)
+        rc = err_set(err, ERR_DATA, "%s: the file of part %u of dataset %u is damaged at row %zu; %s", ix->dir,
+                     docid_part(d->first), docid_dataset(d->first), row, ix->repair);
+    return rc;
 }
 
 ErrCode indexdocs_id(const IndexDocs *d, uint32_t row, Span *id, Err *err)
@@ -162,6 +207,15 @@ static void put_id(Rows *r, Span id)
     le32_put(bytes, (uint32_t)id.n);
     buf_put(&r->pool, bytes, 4);
     buf_put_span(&r->pool, id);
+}
+
+static void put_sketch(Rows *r, const uint8_t record[4], const uint8_t *sketch)
+{
+    uint8_t check[4];
+
+    check_of(check, record, sketch);
+    buf_put(&r->values[DOCS_SKETCH], sketch, SKETCH_BINS);
+    buf_put(&r->values[DOCS_CHECK], check, sizeof check);
 }
 
 static ErrCode write_rows(const Index *ix, DocId first, const Rows *r, Err *err)
@@ -243,7 +297,7 @@ static ErrCode put_row(Rows *r, const Index *ix, const Source *s, uint32_t i, Er
     buf_put(&r->values[DOCS_URL], s->url.p + 8 * (size_t)i, 8);
     buf_put(&r->values[DOCS_HOST], s->host.p + 8 * (size_t)i, 8);
     for (uint32_t b = 0; b < ix->bands; b++) buf_put(&r->values[DOCS_BAND], s->band[b].p + 8 * (size_t)i, 8);
-    if (ix->bands) buf_put(&r->values[DOCS_SKETCH], s->sketch.p + SKETCH_BINS * (size_t)i, SKETCH_BINS);
+    if (ix->bands) put_sketch(r, record, s->sketch.p + SKETCH_BINS * (size_t)i);
     r->n++;
     return ERR_OK;
 }
@@ -328,7 +382,7 @@ ErrCode indexdocs_purge(const Index *ix, const IndexDocs *d, Err *err)
         buf_put(&r.values[DOCS_URL], d->url.p + 8 * (size_t)i, 8);
         buf_put(&r.values[DOCS_HOST], d->host.p + 8 * (size_t)i, 8);
         if (ix->bands) buf_put(&r.values[DOCS_BAND], d->band.p + 8 * (size_t)ix->bands * i, 8 * (size_t)ix->bands);
-        if (ix->bands) buf_put(&r.values[DOCS_SKETCH], d->sketch.p + SKETCH_BINS * (size_t)i, SKETCH_BINS);
+        if (ix->bands) put_sketch(&r, d->record.p + 4 * (size_t)i, d->sketch.p + SKETCH_BINS * (size_t)i);
         r.n++;
     }
     if (rc == ERR_OK) rc = write_rows(ix, d->first, &r, err);

@@ -387,6 +387,7 @@ static ErrCode compare_sketches(void *ctx, int thread, uint32_t partition, Excha
     const Step *s = ctx;
     uint8_t key[EXCHANGE_KEY];
     IndexDocsCursor c = {.use = DOCS_SKETCHES};
+    const uint8_t *sketch = NULL;
     Span value;
     bool found, end;
     ErrCode rc;
@@ -397,8 +398,8 @@ static ErrCode compare_sketches(void *ctx, int thread, uint32_t partition, Excha
         if ((rc = indexdocs_seek(&c, s->ix, ref, &found, err)) == ERR_OK && !found)
             rc = err_set(err, ERR_DATA, "%s: dataset %u, part %u does not know record %u, which a run names",
                          s->ix->dir, docid_dataset(ref), docid_part(ref), docid_record(ref));
+        if (rc == ERR_OK) rc = indexdocs_sketch(&c, s->ix, &sketch, err);
         if (rc) break;
-        const uint8_t *sketch = c.docs.sketch.p + SKETCH_BINS * (size_t)c.row;
         while ((rc = exchange_next_value(g, &value, &end, err)) == ERR_OK && !end)
             if (sketch_near(sketch, value.p + DOC_BYTES, s->micro) &&
                 (rc = put_pair(out, value.p, ref, err)) != ERR_OK)
