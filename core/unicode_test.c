@@ -174,3 +174,39 @@ TEST(unicode_tables_agree_with_python)
     if (n_seen == 0) fprintf(stderr, "no python3: its unicodedata was not compared\n");
     CHECK_INT(0, n_wrong);
 }
+
+/* The 5401 common characters of Taiwan's standard (Big5, level 1) and those of the mainland's (GB 2312), as Python's codecs have them. */
+static const char standards_say[] =
+    "python3 - <<'END' 2>/dev/null\n"
+    "def has(codec, c):\n"
+    "    try: return len(chr(c).encode(codec)) == 2\n"
+    "    except UnicodeEncodeError: return False\n"
+    "for c in range(0x4E00, 0xA000):\n"
+    "    common = has('big5', c) and b'\\xa4\\x40' <= chr(c).encode('big5') <= b'\\xc6\\x7e'\n"
+    "    if common or has('gb2312', c): print('%x %d %d' % (c, common, has('gb2312', c)))\n"
+    "END\n";
+
+/* A common character of Taiwan that the mainland's standard lacks is a traditional one: it folds to one that this has, but for 178 of
+ * 2073 that are written so everywhere and 35 whose simplified form is not common either. */
+TEST(unicode_fold_simplifies_into_the_mainland_standard)
+{
+    static bool mainland[0xA000], taiwan[0xA000];
+    FILE *f = popen(standards_say, "r");
+    unsigned cp, common, gb, n = 0, n_into = 0, n_changed = 0, n_moved = 0;
+
+    if (!f) return;
+    while (fscanf(f, "%x %u %u", &cp, &common, &gb) == 3 && cp < 0xA000) taiwan[cp] = common, mainland[cp] = gb;
+    pclose(f);
+    for (cp = 0x4E00; cp < 0xA000; cp++) {
+        const uint32_t to = simplified(cp);
+        if (taiwan[cp] && !mainland[cp]) n++, n_into += to < 0xA000 && mainland[to], n_moved += to != cp;
+        n_changed += mainland[cp] && !taiwan[cp] && to != cp; /* simplified already */
+    }
+    if (n == 0) {
+        fprintf(stderr, "no python3: the standards of Taiwan and the mainland were not compared\n");
+        return;
+    }
+    CHECK(n > 2000 && 100 * n_moved >= 90 * n); /* the others are rare, and written so everywhere */
+    CHECK(100 * n_into >= 98 * n_moved);
+    CHECK(n_changed <= 5);
+}
