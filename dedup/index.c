@@ -111,7 +111,8 @@ static ErrCode read_run(const Reader *r, const Json *j, IndexRun *run, Err *err)
     for (int i = 0; i < 2; i++) /* a power of two */
         if (rc == ERR_OK && (run->partitions[i] == 0 || run->partitions[i] & (run->partitions[i] - 1)))
             rc = bad(r, "a run of an impossible number of partitions", err);
-    if (rc == ERR_OK && run->n_docs > UINT64_C(1) << 50) rc = bad(r, "a run of too many documents", err);
+    /* so that bytes of filters add up within 64 bits */
+    if (rc == ERR_OK && run->n_docs > UINT64_C(1) << 40) rc = bad(r, "a run of too many documents", err);
     if (rc == ERR_OK && (!sets || sets->type != JSON_ARRAY)) rc = bad(r, "a run without datasets", err);
     if (rc) return rc;
     run->dataset = arena_array(&r->ix->arena, sets->n ? sets->n : 1, sizeof *run->dataset);

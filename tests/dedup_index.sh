@@ -168,6 +168,12 @@ grep -q '"out":"[^"]*/other"' damaged.index/adding.json || fail "the claim of a 
 grep -q '1 docs files and 2 runs were made again' log || fail "rebuild: $(cat log)"
 tamis dedup -q --no-alarm -o other --index damaged.index docs-01 docs-02
 [ "$(content other)" = "$(content whole)" ] || fail "what was made again differs"
+sed 's/"level":0,\("key":"[^"]*","n_docs":\)[0-9]*/"level":0,\12000000000000000/' damaged.index/index.json >a
+cmp -s a damaged.index/index.json && fail "no run of level 0"
+cp damaged.index/index.json b
+cp a damaged.index/index.json
+refused 4 'too many documents' tamis dedup index damaged.index
+cp b damaged.index/index.json
 printf 'damage' | dd of=damaged.index/index.json bs=1 seek=100 conv=notrunc 2>/dev/null
 refused 4 'index.json' tamis dedup index damaged.index
 
