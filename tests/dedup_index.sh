@@ -160,9 +160,11 @@ printf 'page1.test\n/path\n' >bad
 refused 4 'line 2' tamis dedup remove --index usual.index bad
 refused 2 'VIEW' tamis dedup remove --dataset docs-01 bad
 cp -r usual.index damaged.index
+yes damage | dd of="$(echo damaged.index/runs/000007/exact/*.res)" bs=1500 count=1 conv=notrunc 2>/dev/null
+refused 4 'runs/000007/exact/.* at [0-9]*: damaged; tamis dedup index --rebuild damaged.index makes' tamis dedup -q --no-alarm -o other --index damaged.index docs-01 docs-02
 for f in damaged.index/runs/000007/bands/*.res damaged.index/docs/00003-000000.cols; do printf 'damage' | dd of="$f" bs=1 seek=300 conv=notrunc 2>/dev/null; done
 rm -r damaged.index/runs/000009/exact
-refused 4 'damaged.index/runs/000009/exact' tamis dedup -q --no-alarm -o other --index damaged.index docs-01 docs-02
+refused 4 'damaged.index/runs/000009/exact is damaged.*tamis dedup index --rebuild damaged.index makes' tamis dedup -q --no-alarm -o other --index damaged.index docs-01 docs-02
 tamis dedup index --rebuild damaged.index 2>log || fail "rebuild: $(cat log)"
 grep -q '"out":"[^"]*/other"' damaged.index/adding.json || fail "the claim of a job that was cut short"
 grep -q '1 docs files and 2 runs were made again' log || fail "rebuild: $(cat log)"
