@@ -173,6 +173,7 @@ uint32_t partview_n_blocks(const PartView *v) { return partfile_n_frames(v->file
 uint32_t partview_n_records(const PartView *v) { return partfile_first_record(v->file, partfile_n_frames(v->file)); }
 uint32_t partview_first_record(const PartView *v, uint32_t block) { return partfile_first_record(v->file, block); }
 uint64_t partview_block_bytes(const PartView *v, uint32_t block) { return partfile_frame(v->file, block).text_bytes; }
+const char *partview_root_path(const PartView *v) { return partfile_path(v->file); }
 bool partview_shows(const PartView *v, uint32_t record) { return !v->drop.n || v->drop.p[record] == DROP_KEPT; }
 bool partview_rewrites(const PartView *v) { return v->lines.n > 0; }
 ErrCode partview_domain(const PartView *v, uint32_t record, Span *domain, Err *err)

@@ -40,6 +40,20 @@ typedef struct {
     void (*worker_free)(void *worker);
 } StageDef;
 
+/* What another room writes beside each document of a written dataset while its text is at hand: a columns file a part, of a row a
+ * document. */
+typedef struct {
+    const char *name; /* the files are part-%06u.NAME.cols */
+    const ColumnDef *columns;
+    uint32_t n_columns;
+    Span receipt; /* canonical JSON: how they were made. It belongs into the job's params */
+    void *ctx;
+    ErrCode (*worker_new)(void *ctx, void **worker, Err *err);
+    void (*worker_free)(void *worker);
+    /* sink_emit() calls it, for column setters. Adds to the statistics by sink_count() alone. */
+    ErrCode (*put)(void *ctx, void *worker, const Doc *doc, StageSink *sink, Err *err);
+} StageBeside;
+
 /* Judges one document of a dataset. For DATASET_WRITTEN: sink_emit() or sink_drop(), once, under the document's id. For
  * DATASET_VIEW: sink_drop() once, or nothing, which keeps the document; and sink_* column setters. */
 typedef ErrCode (*StageMap)(void *ctx, void *worker, const Doc *doc, DocId id, StageSink *sink, Err *err);
@@ -64,12 +78,14 @@ void sink_in(StageSink *s, Span id, uint64_t bytes);
 MUST_USE ErrCode sink_emit(StageSink *s, const Doc *doc, Err *err);
 /* The input whose id this is leaves with a reason; doc (may be NULL) is what --rejected shows. */
 void sink_drop(StageSink *s, uint32_t reason, Span id, const Doc *doc);
-/* A value of the current document in column c (index into StageDef.columns), element i of its width. */
+/* A value of the current document in column c (index into StageDef.columns, or StageBeside's), element i of its width. */
 void sink_u8(StageSink *s, uint32_t c, uint32_t i, uint8_t v);
 void sink_u32(StageSink *s, uint32_t c, uint32_t i, uint32_t v);
 void sink_u64(StageSink *s, uint32_t c, uint32_t i, uint64_t v);
 void sink_f32(StageSink *s, uint32_t c, uint32_t i, float v);
 void sink_string(StageSink *s, uint32_t c, Span v);
+/* All values of its width at once, as the file has them. */
+void sink_values(StageSink *s, uint32_t c, const void *values);
 /* The current document of a view shows as `doc` from now on: its line goes to column c, of COL_LINE. What doc borrows lives until the map
  * returns. False: the line would be longer than DOC_MAX_LINE; nothing is changed, and the stage drops the document. */
 MUST_USE bool sink_edit(StageSink *s, uint32_t c, const Doc *doc);
@@ -112,6 +128,7 @@ typedef struct {
         judge; /* views: what is asked instead of `map` where it can, unless --rejected wants texts. May be NULL */
     StageCanJudge can_judge;     /* NULL: always */
     const StageSource *source;   /* … or a raw source */
+    const StageBeside *beside;   /* DATASET_WRITTEN; may be NULL */
     const CommonOptions *common; /* threads are taken from `par` */
     int level;                   /* zstd level of written parts; 0: 3 */
 } StageJob;

@@ -84,7 +84,7 @@ static ErrCode fake_map(void *ctx, void *worker, const StageBlock *block, StageS
 }
 
 static const char *const fake_reasons[] = {"never", "unlucky"};
-static const StageDef fake_def = {
+const StageDef made_plain_def = {
     .name = "fake", .version = 1, .kind = DATASET_WRITTEN, .reasons = fake_reasons, .n_reasons = 2};
 const StageSource made_source = {.n_parts = MADE_PARTS,
                                  .part_bytes = made_bytes,
@@ -106,7 +106,7 @@ ErrCode made_from(const StageSource *source, const char *dir, int threads, Commo
                   StageTotals *t, Err *err)
 {
     Par par = par_alone(threads);
-    StageJob job = {.def = &fake_def,
+    StageJob job = {.def = &made_plain_def,
                     .params = span_str(params),
                     .inputs = SPAN_LIT("[]"),
                     .out_dir = dir,

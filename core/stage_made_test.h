@@ -9,6 +9,7 @@ enum { MADE_PARTS = 5, MADE_BLOCKS = 4, MADE_PER_BLOCK = 60 };
 /* Record r as a document; false: it is one that is dropped. */
 bool made_doc(uint32_t r, Doc *doc, char id[32], char text[600]);
 uint64_t made_bytes(void *ctx, uint32_t part);
+extern const StageDef made_plain_def;
 extern const StageSource made_source,
     made_with_more; /* the second: a short document more at the front of each part */
 ErrCode made(const char *dir, int threads, CommonOptions common, const char *params, StageTotals *t, Err *err);

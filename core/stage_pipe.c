@@ -26,7 +26,7 @@ typedef struct {
 } Slot;
 
 typedef struct {
-    void *user; /* worker_new's */
+    void *user, *beside; /* worker_new's, the stage's and that of what is written beside it */
     bool made;
     BlockReader *reader;
     PartCoder *coder;
@@ -172,7 +172,9 @@ static ErrCode start_worker(Worker *w, const StageJob *job, Err *err)
     w->made = true;
     if ((rc = partcoder_new(&w->coder, job->level ? job->level : 3, err)) != ERR_OK) return rc;
     if (job->set && (rc = blockreader_new(&w->reader, err)) != ERR_OK) return rc;
-    return job->def->worker_new ? job->def->worker_new(job->ctx, &w->user, err) : ERR_OK;
+    if (job->def->worker_new && (rc = job->def->worker_new(job->ctx, &w->user, err)) != ERR_OK) return rc;
+    const StageBeside *beside = job->beside;
+    return beside && beside->worker_new ? beside->worker_new(beside->ctx, &w->beside, err) : ERR_OK;
 }
 
 /* No text is read. */
@@ -243,6 +245,7 @@ static void map_slot(Pipe *p, Slot *s)
     blame(p, s->run);
     if (!w->made) s->rc = start_worker(w, job, &s->err);
     if (s->rc != ERR_OK) return;
+    s->sink.beside_worker = w->beside;
     if (job->set) {
         s->rc = map_documents(s, job, w, &s->err);
     } else {
@@ -440,8 +443,7 @@ static ErrCode pipe_init(Pipe *p, int threads, Err *err)
     p->worker = calloc((size_t)threads, sizeof *p->worker);
     if (!p->slot || !p->worker) return err_nomem(err, "a pipeline");
     for (int i = 0; i < p->n_slots; i++)
-        if ((rc = sink_init(&p->slot[i].sink, p->spec->job->def, p->spec->rejected_dir != NULL, err)) != ERR_OK)
-            return rc;
+        if ((rc = sink_init(&p->slot[i].sink, p->spec->job, err)) != ERR_OK) return rc;
     return ERR_OK;
 }
 
@@ -463,6 +465,7 @@ static void pipe_clear(Pipe *p)
         blockreader_free(w->reader);
         partcoder_free(w->coder);
         if (w->user && def->worker_free) def->worker_free(w->user);
+        if (w->beside && p->spec->job->beside->worker_free) p->spec->job->beside->worker_free(w->beside);
     }
     free(p->slot);
     free(p->worker);

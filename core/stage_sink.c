@@ -4,11 +4,19 @@
 #include <math.h>
 #include <stdlib.h>
 
-ErrCode sink_init(StageSink *s, const StageDef *def, bool want_rejected, Err *err)
+ErrCode sink_init(StageSink *s, const StageJob *job, Err *err)
 {
-    *s = (StageSink){.def = def, .want_rejected = want_rejected};
-    assert(def->n_reasons <= DATASET_MAX_REASONS && def->n_columns < COLS_MAX);
-    s->column = calloc(def->n_columns ? def->n_columns : 1, sizeof *s->column);
+    const StageDef *def = job->def;
+    const StageBeside *beside = job->beside;
+
+    *s = (StageSink){.def = def,
+                     .beside = beside,
+                     .columns = beside ? beside->columns : def->columns,
+                     .n_columns = beside ? beside->n_columns : def->n_columns,
+                     .want_rejected = job->common->rejected != NULL};
+    assert(def->n_reasons <= DATASET_MAX_REASONS && s->n_columns < COLS_MAX);
+    assert(!beside || def->kind == DATASET_WRITTEN);
+    s->column = calloc(s->n_columns ? s->n_columns : 1, sizeof *s->column);
     return s->column ? ERR_OK : err_nomem(err, "the columns of a block");
 }
 
@@ -29,7 +37,7 @@ uint64_t sink_held_bytes(StageSink *s)
 
     list_bufs(s, list);
     for (int i = 0; i < SINK_BUFS; i++) n += list[i]->cap;
-    for (uint32_t c = 0; c < s->def->n_columns; c++) n += s->column[c].cap;
+    for (uint32_t c = 0; c < s->n_columns; c++) n += s->column[c].cap;
     return n;
 }
 
@@ -39,7 +47,7 @@ void sink_give_back(StageSink *s)
 
     list_bufs(s, list);
     for (int i = 0; i < SINK_BUFS; i++) buf_clear(list[i]);
-    for (uint32_t c = 0; s->column && c < s->def->n_columns; c++) buf_clear(&s->column[c]);
+    for (uint32_t c = 0; s->column && c < s->n_columns; c++) buf_clear(&s->column[c]);
 }
 
 void sink_clear(StageSink *s)
@@ -50,20 +58,26 @@ void sink_clear(StageSink *s)
     *s = (StageSink){0};
 }
 
-/* Values of records the base does not show: NaN and ~0 mean absent, numbers are 0. */
-static bool fill_absent(Buf *b, const ColumnDef *d, size_t n_values)
+/* What stands for no value, n times: NaN and ~0 mean absent, numbers are 0. */
+static bool add_absent(Buf *b, const ColumnDef *d, size_t n_values)
 {
-    size_t bytes = n_values * coltype_size(d->type);
+    size_t from = b->n, bytes = n_values * coltype_size(d->type);
 
-    buf_reset(b);
     if (!buf_reserve(b, bytes)) return false;
+    b->n += bytes;
     if (d->type == COL_F32) {
-        for (size_t i = 0; i < n_values; i++)
-            le32_put(b->p + 4 * i, 0x7fc00000u); /* the quiet NaN, one bit pattern */
-    } else {
-        memset(b->p, d->type == COL_STRING ? 0xff : 0, bytes);
+        for (; from < b->n; from += 4) le32_put(b->p + from, 0x7fc00000u); /* the quiet NaN, one bit pattern */
+    } else if (bytes) {
+        memset(b->p + from, d->type == COL_STRING ? 0xff : 0, bytes);
     }
-    b->n = bytes;
+    return true;
+}
+
+static bool add_absent_rows(StageSink *s, uint32_t n)
+{
+    for (uint32_t c = 0; c < s->n_columns; c++)
+        if (!add_absent(&s->column[c], &s->columns[c], (size_t)n * s->columns[c].width)) return false;
+    s->n_rows += n;
     return true;
 }
 
@@ -76,16 +90,13 @@ ErrCode sink_begin(StageSink *s, uint32_t first, uint32_t n_rows, Err *err)
     list_bufs(s, list);
     for (int i = 0; i < SINK_BUFS; i++) buf_recycle(list[i]);
     s->first = first;
-    s->n_rows = n_rows;
-    s->row = 0;
+    s->n_rows = s->row = 0;
     s->oom = false;
+    for (uint32_t c = 0; c < s->n_columns; c++) buf_reset(&s->column[c]);
     if (s->def->kind != DATASET_VIEW) return ERR_OK;
-    if (!buf_reserve(&s->drop, n_rows)) return err_nomem(err, "the rows of a block");
+    if (!buf_reserve(&s->drop, n_rows) || !add_absent_rows(s, n_rows)) return err_nomem(err, "the rows of a block");
     if (n_rows) memset(s->drop.p, DROP_ABSENT, n_rows);
     s->drop.n = n_rows;
-    for (uint32_t c = 0; c < s->def->n_columns; c++)
-        if (!fill_absent(&s->column[c], &s->def->columns[c], (size_t)n_rows * s->def->columns[c].width))
-            return err_nomem(err, "the rows of a block");
     return ERR_OK;
 }
 
@@ -139,7 +150,10 @@ ErrCode sink_emit(StageSink *s, const Doc *doc, Err *err)
     if (s->lines.oom) return buf_ok(&s->lines, "a document's line", err);
     StageRow row = row_of(doc);
     count_kept(s, &row, span(s->lines.p + from, s->lines.n - from - 1)); /* without its '\n' */
-    return ERR_OK;
+    if (!s->beside) return ERR_OK;
+    s->row = s->n_rows;
+    if (!add_absent_rows(s, 1)) return err_nomem(err, "the rows of a block");
+    return s->beside->put(s->beside->ctx, s->beside_worker, doc, s, err);
 }
 
 /* The members of `extra` (checked JSON, comma-separated) but one named `key`, each behind a comma. */
@@ -191,9 +205,9 @@ void sink_count(StageSink *s, const char *group, Span name, uint64_t docs, uint6
 
 static uint8_t *cell(StageSink *s, uint32_t c, uint32_t i, ColType type)
 {
-    const ColumnDef *d = &s->def->columns[c];
+    const ColumnDef *d = &s->columns[c];
 
-    assert(s->def->kind == DATASET_VIEW && c < s->def->n_columns && d->type == type && i < d->width);
+    assert(c < s->n_columns && s->row < s->n_rows && d->type == type && i < d->width);
     (void)type;
     return s->column[c].p + ((size_t)s->row * d->width + i) * coltype_size(d->type);
 }
@@ -220,12 +234,20 @@ void sink_string(StageSink *s, uint32_t c, Span v)
     buf_put_span(&s->pool, v);
 }
 
+void sink_values(StageSink *s, uint32_t c, const void *values)
+{
+    const size_t bytes = s->columns[c].width * coltype_size(s->columns[c].type);
+
+    assert(c < s->n_columns && s->columns[c].type != COL_STRING);
+    memcpy(s->column[c].p + s->row * bytes, values, bytes);
+}
+
 bool sink_edit(StageSink *s, uint32_t c, const Doc *doc)
 {
     size_t at = s->pool.n;
     uint8_t length[4] = {0};
 
-    assert(s->def->columns[c].flags & COL_LINE);
+    assert(s->columns[c].flags & COL_LINE);
     buf_put(&s->pool, length, sizeof length);
     doc_write(&s->pool, doc);
     if (s->pool.oom) return true;                  /* said at the end of the block */
@@ -287,8 +309,8 @@ static void put_row(StageSink *s, StageRow *row)
 
     le32_put(number, s->first + s->row);
     buf_put(b, number, sizeof number);
-    for (uint32_t c = 0; c < s->def->n_columns; c++) {
-        const ColumnDef *d = &s->def->columns[c];
+    for (uint32_t c = 0; c < s->n_columns; c++) {
+        const ColumnDef *d = &s->columns[c];
         size_t bytes = d->width * coltype_size(d->type);
         if (!joins(d)) continue;
         if (d->type != COL_STRING) {
@@ -308,9 +330,9 @@ static uint32_t count_signals(const StageSink *s, const Doc *doc)
 {
     uint32_t n = doc->n_signals;
 
-    for (uint32_t c = 0; c < s->def->n_columns; c++) {
-        Span name = span_str(s->def->columns[c].name);
-        bool own = !(s->def->columns[c].flags & COL_SIGNAL);
+    for (uint32_t c = 0; c < s->n_columns; c++) {
+        Span name = span_str(s->columns[c].name);
+        bool own = !(s->columns[c].flags & COL_SIGNAL);
         for (uint32_t i = 0; i < doc->n_signals && !own; i++) own = span_eq(doc->signals[i].name, name);
         n += !own;
     }
@@ -338,7 +360,7 @@ ErrCode sink_judged(StageSink *s, const Doc *doc, Err *err)
     StageRow row = row_of(shown);
     ErrCode rc = ERR_OK;
 
-    if (!s->dropped_now && doc->n_signals + s->def->n_columns > DOC_MAX_SIGNALS)
+    if (!s->dropped_now && doc->n_signals + s->n_columns > DOC_MAX_SIGNALS)
         rc = check_signals(shown, count_signals(s, shown), err);
     return rc ? rc : sink_judged_row(s, row, err);
 }

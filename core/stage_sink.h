@@ -14,15 +14,19 @@ typedef struct {
 
 struct StageSink {
     const StageDef *def;
+    const StageBeside *beside; /* NULL: none */
+    void *beside_worker;       /* of the thread that maps the block */
+    const ColumnDef *columns;  /* the stage's, or those beside */
+    uint32_t n_columns;
     bool want_rejected;
     SinkSums sums;
     Counters counters;
-    Buf lines;    /* what the content is the hash of: kept documents' lines, which are written, or what a view says of them */
+    Buf lines; /* what the content is the hash of: kept documents' lines, which are written, or what a view says of them */
     Buf rejected; /* lines of --rejected */
-    /* views: rows of the block's records in root order */
+    /* rows of the block's records in root order (views), or of the documents that were emitted */
     uint32_t first, n_rows, row; /* `first`: record of row 0 */
-    Buf drop;    /* u8 a row */
-    Buf *column; /* def->n_columns; strings as u64 offset into pool */
+    Buf drop;                    /* u8 a row of a view */
+    Buf *column;                 /* n_columns; strings as u64 offset into pool */
     Buf pool;
     bool dropped_now; /* sink_drop() was called for the current document */
     bool edited;      /* sink_edit() was, and it shows as: */
@@ -32,7 +36,7 @@ struct StageSink {
     Buf stored, frames, rejected_stored, rejected_frames;
 };
 
-MUST_USE ErrCode sink_init(StageSink *s, const StageDef *def, bool want_rejected, Err *err);
+MUST_USE ErrCode sink_init(StageSink *s, const StageJob *job, Err *err);
 void sink_clear(StageSink *s);
 uint64_t sink_held_bytes(StageSink *s); /* memory of its buffers */
 void sink_give_back(StageSink *s);      /* frees its buffers; what a block yielded is gone */

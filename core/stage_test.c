@@ -253,6 +253,90 @@ TEST(force_spares_what_the_input_looks_at)
     CHECK(t.up_to_date);
 }
 
+/* What lies beside a document: its bytes, its id, and where it is in English something more. */
+static ErrCode beside_put(void *ctx, void *worker, const Doc *doc, StageSink *sink, Err *err)
+{
+    (void)ctx, (void)worker, (void)err;
+    sink_u32(sink, 0, 0, (uint32_t)doc->text.n);
+    sink_string(sink, 1, doc->id);
+    if (span_is(doc->lang, "en")) sink_values(sink, 2, "abc"), sink_string(sink, 3, doc->lang);
+    return ERR_OK;
+}
+
+static void check_beside(const char *dir, uint32_t part, Hash128 content)
+{
+    static const ColumnDef defs[] = {
+        {"bytes", COL_U32, 1, 0}, {"id", COL_STRING, 1, 0}, {"more", COL_U8, 3, 0}, {"lang", COL_STRING, 1, 0}};
+    Span values[4], pool[4], s;
+    char path[500], id[32], text[600];
+    uint32_t n = 0;
+    Columns *cols;
+    Doc doc;
+    Err err = {.code = ERR_OK};
+
+    snprintf(path, sizeof path, "%s/part-%06u.side.cols", dir, (unsigned)part);
+    CHECK_OK(columns_open(&cols, path, &err), &err);
+    CHECK(hash128_eq(content, columns_part(cols)));
+    CHECK_SPAN(SPAN_LIT("{\"how\":1}"), columns_receipt(cols));
+    for (int c = 0; c < 4; c++) CHECK_OK(columns_typed(cols, &defs[c], &values[c], &pool[c], &err), &err);
+    for (uint32_t r = 0; part != 3 && r < MADE_BLOCKS * MADE_PER_BLOCK; r++) {
+        if (!made_doc(part * 100000 + r, &doc, id, text)) continue;
+        bool en = span_is(doc.lang, "en");
+        CHECK_INT(doc.text.n, le32_get(values[0].p + 4 * (size_t)n));
+        CHECK_OK(column_string(cols, values[1], pool[1], n, &s, &err), &err);
+        CHECK_SPAN(doc.id, s);
+        CHECK(memcmp(values[2].p + 3 * (size_t)n, en ? "abc" : "\0\0", 3) == 0);
+        CHECK_OK(column_string(cols, values[3], pool[3], n, &s, &err), &err);
+        CHECK_INT(en, s.p != NULL);
+        n++;
+    }
+    CHECK_INT(n, columns_n_docs(cols));
+    columns_close(cols);
+}
+
+TEST(columns_beside_documents_have_a_row_for_each)
+{
+    static const ColumnDef defs[] = {
+        {"bytes", COL_U32, 1, 0}, {"id", COL_STRING, 1, 0}, {"more", COL_U8, 3, 0}, {"lang", COL_STRING, 1, 0}};
+    const StageBeside beside = {
+        .name = "side", .columns = defs, .n_columns = 4, .receipt = SPAN_LIT("{\"how\":1}"), .put = beside_put};
+    const char *dir = check_tmpdir();
+    char plain[400], out[400], name[16], path[500];
+    StageTotals t;
+    Err err = {.code = ERR_OK};
+
+    CHECK_OK(made(in_dir(plain, dir, "plain"), 1, (CommonOptions){0}, "{}", &t, &err), &err);
+    for (int threads = 1; threads < 8; threads += 3) {
+        const CommonOptions common = {.memory = threads == 4 ? 1 : 0};
+        snprintf(name, sizeof name, "t%d", threads);
+        in_dir(out, dir, name);
+        for (int again = 0; again < 2; again++) {
+            Par par = par_alone(threads);
+            StageJob job = {.def = &made_plain_def,
+                            .params = SPAN_LIT("{}"),
+                            .inputs = SPAN_LIT("[]"),
+                            .out_dir = out,
+                            .source = &made_source,
+                            .beside = &beside,
+                            .common = &common};
+            CHECK_OK(stage_run(&job, &par, &t, &err), &err);
+            CHECK_INT(again ? 1 : MADE_PARTS, t.n_parts_done);
+            CHECK(hash128_eq(content_of(plain), content_of(out)));
+            for (uint32_t p = 0; p < MADE_PARTS; p++) {
+                uint64_t n_docs = 0;
+                check_beside(out, p, made_slow_part(p, &n_docs));
+            }
+            /* a part that is lost comes back with what lies beside it */
+            snprintf(path, sizeof path, "%s/manifest.json", out);
+            CHECK_INT(0, unlink(path));
+            snprintf(path, sizeof path, "%s/part-000001.jsonl.zst", out);
+            CHECK_INT(0, unlink(path));
+            snprintf(path, sizeof path, "%s/part-000001.side.cols", out);
+            CHECK_INT(0, truncate(path, 100));
+        }
+    }
+}
+
 /* Two documents in one block, which have a member `reason` of their own: spelled plainly, and with an escape. */
 static ErrCode reason_map(void *ctx, void *worker, const StageBlock *block, StageSink *sink, Err *err)
 {

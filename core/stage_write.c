@@ -23,13 +23,17 @@ static ErrCode open_rejected(PartRun *r, const WriteSpec *spec, Err *err)
 static ErrCode open_columns(PartRun *r, const WriteSpec *spec, Err *err)
 {
     const StageDef *def = spec->job->def;
+    const StageBeside *beside = spec->job->beside;
     const char *scratch = spec->job->common->scratch;
     const uint64_t memory = spec->memory / COLUMNS_SHARE;
+    const ColumnDef *own = beside ? beside->columns : def->columns;
+    const uint32_t n_own = beside ? beside->n_columns : def->n_columns;
     ColumnDef all[COLS_MAX];
+    uint32_t n = 0;
 
-    all[0] = (ColumnDef){DROP_COLUMN, COL_U8, 1, 0};
-    for (uint32_t c = 0; c < def->n_columns; c++) all[c + 1] = def->columns[c];
-    return columnswriter_new(&r->columns, all, def->n_columns + 1, memory > COLUMNS_LEAST ? memory : COLUMNS_LEAST,
+    if (!beside) all[n++] = (ColumnDef){DROP_COLUMN, COL_U8, 1, 0};
+    for (uint32_t c = 0; c < n_own; c++) all[n++] = own[c];
+    return columnswriter_new(&r->columns, all, n, memory > COLUMNS_LEAST ? memory : COLUMNS_LEAST,
                              scratch ? scratch : spec->job->out_dir, err);
 }
 
@@ -64,28 +68,30 @@ ErrCode partrun_begin(PartRun *r, const WriteSpec *spec, Err *err)
         if ((rc = dataset_part_path(path, spec->job->out_dir, def->kind, def->name, r->part, err)) != ERR_OK)
             return rc;
         if ((rc = partwriter_open(&r->writer, path, err)) != ERR_OK) return rc;
+        if (spec->job->beside && (rc = open_columns(r, spec, err)) != ERR_OK) return rc;
     } else if ((rc = begin_view(r, spec, err)) != ERR_OK) {
         return rc;
     }
     return spec->rejected_dir ? open_rejected(r, spec, err) : ERR_OK;
 }
 
-static ErrCode add_rows(PartRun *r, const StageDef *def, StageSink *sink, Err *err)
+static ErrCode add_rows(PartRun *r, StageSink *sink, Err *err)
 {
-    ErrCode rc = columnswriter_values(r->columns, 0, buf_span(&sink->drop), err);
+    const uint32_t first = sink->def->kind == DATASET_VIEW; /* behind `drop` */
+    ErrCode rc = first ? columnswriter_values(r->columns, 0, buf_span(&sink->drop), err) : ERR_OK;
 
-    r->n_rows += sink->drop.n;
-    for (uint32_t c = 0; c < def->n_columns && rc == ERR_OK; c++) {
+    r->n_rows += sink->n_rows;
+    for (uint32_t c = 0; c < sink->n_columns && rc == ERR_OK; c++) {
         const Span values = buf_span(&sink->column[c]);
-        if (def->columns[c].type != COL_STRING) {
-            rc = columnswriter_values(r->columns, c + 1, values, err);
+        if (sink->columns[c].type != COL_STRING) {
+            rc = columnswriter_values(r->columns, first + c, values, err);
             continue;
         }
         for (size_t i = 0; i < values.n && rc == ERR_OK; i += 8) {
             const uint64_t at = le64_get(values.p + i);
             Span string = {NULL, 0};
             if (at != UINT64_MAX) string = span(sink->pool.p + at + 4, le32_get(sink->pool.p + at));
-            rc = columnswriter_string(r->columns, c + 1, string, err);
+            rc = columnswriter_string(r->columns, first + c, string, err);
         }
     }
     return rc;
@@ -101,9 +107,8 @@ ErrCode partrun_block(PartRun *r, const WriteSpec *spec, StageSink *sink, Err *e
         rc = partwriter_put(r->writer, buf_span(&sink->stored), (const PartFrame *)(const void *)sink->frames.p,
                             sink->frames.n / sizeof(PartFrame), err);
         r->receipt.stored_bytes += sink->stored.n;
-    } else {
-        rc = add_rows(r, spec->job->def, sink, err);
     }
+    if (rc == ERR_OK && r->columns) rc = add_rows(r, sink, err);
     if (rc == ERR_OK && r->rejected)
         rc = partwriter_put(r->rejected, buf_span(&sink->rejected_stored),
                             (const PartFrame *)(const void *)sink->rejected_frames.p,
@@ -124,14 +129,23 @@ ErrCode partrun_block(PartRun *r, const WriteSpec *spec, StageSink *sink, Err *e
     return r->receipt.counters.oom ? err_nomem(err, "statistics") : ERR_OK;
 }
 
-static ErrCode write_columns(PartRun *r, const WriteSpec *spec, Span receipt, Err *err)
+static ErrCode write_columns(PartRun *r, const WriteSpec *spec, const char *name, Hash128 root, Span receipt,
+                             Err *err)
 {
-    const StageDef *def = spec->job->def;
     char path[PATH_MAX];
-    ErrCode rc = dataset_part_path(path, spec->job->out_dir, def->kind, def->name, r->part, err);
+    ErrCode rc = dataset_part_path(path, spec->job->out_dir, DATASET_VIEW, name, r->part, err);
 
-    if (rc != ERR_OK) return rc;
-    return columnswriter_commit(r->columns, path, r->n_rows, partview_root_content(r->view), receipt, err);
+    return rc ? rc : columnswriter_commit(r->columns, path, r->n_rows, root, receipt, err);
+}
+
+/* What lies beside the part first: where the part is, it is. */
+static ErrCode write_part(PartRun *r, const WriteSpec *spec, Span receipt, Err *err)
+{
+    const StageBeside *beside = spec->job->beside;
+    ErrCode rc = ERR_OK;
+
+    if (beside) rc = write_columns(r, spec, beside->name, r->receipt.info.content, beside->receipt, err);
+    return rc ? rc : partwriter_commit(&r->writer, receipt, err);
 }
 
 static void log_part(const PartRun *r, const WriteSpec *spec)
@@ -242,9 +256,9 @@ ErrCode partrun_end(PartRun *r, const WriteSpec *spec, Err *err)
     if ((rc = buf_ok(&receipt, "a receipt", err)) != ERR_OK) goto out;
     if (r->rejected && (rc = partwriter_commit(&r->rejected, SPAN_LIT("{}"), err)) != ERR_OK) goto out;
     if (def->kind == DATASET_WRITTEN)
-        rc = partwriter_commit(&r->writer, buf_span(&receipt), err);
+        rc = write_part(r, spec, buf_span(&receipt), err);
     else
-        rc = write_columns(r, spec, buf_span(&receipt), err);
+        rc = write_columns(r, spec, def->name, partview_root_content(r->view), buf_span(&receipt), err);
     if (rc == ERR_OK) log_part(r, spec);
 out:
     buf_clear(&receipt);

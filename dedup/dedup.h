@@ -96,6 +96,11 @@ MUST_USE ErrCode dedup_run(const DedupParams *params, const DatasetSet *in, cons
                            const CommonOptions *common, const Par *par, StageTotals *totals, DedupTotals *dedup,
                            Err *err);
 
+/* Signatures for runs with these params, to be written beside documents while their texts are at hand (StageJob.beside): such a run
+ * reads no text but of pairs in doubt. Owned by the caller, freed with dedup_beside_free(). */
+MUST_USE ErrCode dedup_beside_new(const DedupParams *params, StageBeside **out, Err *err);
+void dedup_beside_free(StageBeside *beside);
+
 /* `tamis dedup`, and the same with its other words (`tamis dedup rates` …). */
 int dedup_verb(int argc, char **argv);
 int dedup_words(int argc, char **argv);

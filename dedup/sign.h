@@ -6,11 +6,15 @@
  *   host      u64      XXH3-64 of the URL's host (core/url.h), 0 when unknown
  *   id_hash   u64      XXH3-64 of the id           lang, domain   strings: what judging counts a document by, without its text
  *   url       2 x u64  XXH3-128 of url_key() (core/url.h), 0 without one: only where URLs are compared
+ *   dump_name string   the dump: only beside documents
  *   id, address        the document's id, XXH3-64 of its URL's url_key(), 0 without one: only where an index is kept (dedup/index.h)
  *   keep      n x u64  words of the keep order that are stored (dedup/keep.h), where there are any
  * and unless only exact duplicates are asked for
  *   band_000 … u64     keys of the bands; 0 in documents of fewer tokens than a shingle
  *   sketch    128 x u8 dedup/minhash.h
+ * Where the documents were written with signatures beside them (dedup_beside_new(): part-%06u.sign.cols, with a receipt {unicode, version,
+ * bands, rows, shingle, seed}, and url, id, address and dump_name in any case), these are taken and no text is read, unless the keep
+ * order asks for words, a view shows other texts, or they are of other parameters.
  * One column a band: a pass over one band reads no other. Documents are counted by dump in the statistics (dedup/dumpnames.h). */
 #ifndef TAMIS_DEDUP_SIGN_H
 #define TAMIS_DEDUP_SIGN_H
@@ -28,6 +32,7 @@ typedef enum {
     SIGN_ID_HASH,
     SIGN_LANG,
     SIGN_DOMAIN,
+    SIGN_DUMP_NAME,
     SIGN_URL,
     SIGN_KEEP_WORDS,
     SIGN_ID,
@@ -35,6 +40,7 @@ typedef enum {
     SIGN_SKETCH,
     SIGN_BANDS
 } SignColumn;
+#define SIGN_BESIDE "sign"
 extern const char *const sign_column_names[SIGN_BANDS];
 /* The signatures of part `part` in `dir`. */
 MUST_USE ErrCode sign_open(Columns **cols, const char *dir, uint32_t part, Err *err);

@@ -1,8 +1,10 @@
 #include "dedup/sign.h"
 
+#include "dedup/made_test.h"
 #include "tests/check.h"
 
 #include <stdlib.h>
+#include <unistd.h>
 
 static void make(Signature *s, const DedupParams *p, const char *text)
 {
@@ -90,4 +92,141 @@ TEST(signature_bands_differ)
     for (uint32_t i = 1; i < p.bands; i++)
         for (uint32_t k = 0; k < i; k++) CHECK(a.band[i] != a.band[k]);
     signature_clear(&a);
+}
+
+/* --- signatures beside documents */
+
+static ErrCode copy_map(void *ctx, void *worker, const Doc *doc, DocId id, StageSink *s, Err *err)
+{
+    (void)ctx, (void)worker, (void)id;
+    return sink_emit(s, doc, err);
+}
+
+static void copy_signed(const char *in, const char *out, const DedupParams *params)
+{
+    static const StageDef def = {.name = "copy", .version = 1, .kind = DATASET_WRITTEN};
+    const CommonOptions common = {0};
+    StageBeside *beside = NULL;
+    DatasetSet *set;
+    Par par = par_alone(3);
+    Err err;
+
+    CHECK_OK(datasetset_open(&set, &in, 1, &err), &err);
+    CHECK_OK(dedup_beside_new(params, &beside, &err), &err);
+    StageJob job = {.def = &def,
+                    .params = SPAN_LIT("{}"),
+                    .out_dir = out,
+                    .set = set,
+                    .map = copy_map,
+                    .beside = beside,
+                    .common = &common};
+    CHECK_OK(stage_run(&job, &par, NULL, &err), &err);
+    dedup_beside_free(beside);
+    datasetset_close(set);
+}
+
+static ErrCode sign(const char *in, const char *out, const DedupParams *params, Err *err)
+{
+    const CommonOptions common = {0};
+    DatasetSet *set;
+    Par par = par_alone(2);
+    ErrCode rc = datasetset_open(&set, &in, 1, err);
+
+    if (rc) return rc;
+    rc = sign_run(params, set, out, &common, &par, NULL, err);
+    datasetset_close(set);
+    return rc;
+}
+
+static void check_same_part(const char *a_dir, const char *b_dir, uint32_t part)
+{
+    Columns *a, *b;
+    Err err;
+
+    CHECK_OK(sign_open(&a, a_dir, part, &err), &err);
+    CHECK_OK(sign_open(&b, b_dir, part, &err), &err);
+    CHECK_INT(columns_count(a), columns_count(b));
+    CHECK(hash128_eq(columns_part(a), columns_part(b)));
+    for (uint32_t c = 0; c < columns_count(a); c++) {
+        Span values[2], pool[2];
+        CHECK_OK(columns_typed(a, columns_def(b, c), &values[0], &pool[0], &err), &err);
+        CHECK_OK(columns_values(b, c, &values[1], &pool[1], &err), &err);
+        CHECK_SPAN(values[0], values[1]);
+        CHECK_SPAN(pool[0], pool[1]);
+    }
+    columns_close(a);
+    columns_close(b);
+}
+
+static void spoil_texts(const char *dir, uint32_t n_parts)
+{
+    for (uint32_t p = 0; p < n_parts; p++) {
+        char path[500];
+        snprintf(path, sizeof path, "%s/part-%06u.jsonl.zst", dir, (unsigned)p);
+        FILE *f = fopen(path, "r+");
+        CHECK(f != NULL && fseek(f, 40, SEEK_SET) == 0 && fputs("not what was written", f) >= 0 && fclose(f) == 0);
+    }
+}
+
+/* What is made of the texts, and what lay beside them, is the same in all columns; and where it lies there, texts are not even looked at. */
+TEST(signatures_beside_documents_are_those_of_their_texts)
+{
+    enum { N_PARTS = 4 };
+    static const struct {
+        DedupParams params;
+        bool beside;
+    } cases[] = {{DEDUP_PARAMS_DEFAULT, true},
+                 {{.bands = 14, .rows = 8, .shingle = 5, .seed = 1, .keep = "longest,latest", .url = true}, true},
+                 {{.bands = 14, .rows = 8, .shingle = 5, .seed = 1, .index = "some", .window = 2}, true},
+                 {{.shingle = 5, .seed = 1, .exact_only = true, .url = true}, true},
+                 {{.bands = 14, .rows = 8, .shingle = 5, .seed = 2}, false},
+                 {{.bands = 20, .rows = 8, .shingle = 5, .seed = 1}, false},
+                 {{.bands = 14, .rows = 8, .shingle = 5, .seed = 1, .keep = "signal:quality"}, false}};
+    const char *dir = check_tmpdir();
+    char docs[400], copy[400], want[400], got[400];
+    Corpus c = corpus_of_dumps(900, N_PARTS);
+
+    snprintf(docs, sizeof docs, "%s/docs", dir);
+    snprintf(copy, sizeof copy, "%s/copy", dir);
+    write_corpus(&c, docs);
+    copy_signed(docs, copy, &cases[0].params);
+    spoil_texts(copy, N_PARTS);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        Err err = {.code = ERR_OK};
+        snprintf(want, sizeof want, "%s/want%zu", dir, i);
+        snprintf(got, sizeof got, "%s/got%zu", dir, i);
+        CHECK_OK(sign(docs, want, &cases[i].params, &err), &err);
+        ErrCode rc = sign(copy, got, &cases[i].params, &err);
+        CHECK_INT(cases[i].beside ? ERR_OK : ERR_DATA, rc);
+        for (uint32_t p = 0; p < N_PARTS && cases[i].beside; p++) check_same_part(want, got, p);
+    }
+    corpus_clear(&c);
+}
+
+/* Cut files are named; what belongs to other documents is passed over. */
+TEST(damaged_and_foreign_signatures_beside_documents)
+{
+    const DedupParams params = DEDUP_PARAMS_DEFAULT;
+    const char *dir = check_tmpdir();
+    char docs[400], copy[400], other[400], view[400], path[500], second[500];
+    Corpus c = corpus_of_dumps(200, 2);
+    Err err = {.code = ERR_OK};
+
+    snprintf(docs, sizeof docs, "%s/docs", dir);
+    snprintf(copy, sizeof copy, "%s/copy", dir);
+    snprintf(other, sizeof other, "%s/other", dir);
+    write_corpus(&c, docs);
+    copy_signed(docs, copy, &params);
+    snprintf(path, sizeof path, "%s/part-000000.sign.cols", copy);
+    snprintf(second, sizeof second, "%s/part-000001.sign.cols", copy);
+    CHECK_INT(0, rename(second, path)); /* of the other part; the second has none */
+    snprintf(view, sizeof view, "%s/view", dir);
+    CHECK_OK(sign(docs, other, &params, &err), &err);
+    CHECK_OK(sign(copy, view, &params, &err), &err);
+    for (uint32_t p = 0; p < 2; p++) check_same_part(other, view, p);
+    CHECK_INT(0, truncate(path, 1000));
+    snprintf(view, sizeof view, "%s/view2", dir);
+    CHECK_INT(ERR_DATA, sign(copy, view, &params, &err));
+    CHECK(strstr(err.msg, "part-000000.sign.cols") != NULL);
+    corpus_clear(&c);
 }

@@ -59,6 +59,7 @@ typedef struct {
     const char *keep_lang;    /* comma-separated: en zh zh-Hans zh-Hant code other; NULL: all */
     uint32_t inputs_per_part; /* 0: as many as part_bytes hold */
     uint64_t part_bytes;      /* stored bytes a part; a larger archive is cut */
+    const StageBeside *beside; /* written beside the documents; NULL: nothing. Borrowed */
 
     /* How remote inputs come; decides nothing of the output. */
     const char *stage_dir; /* NULL: $TMPDIR, else /tmp */
@@ -81,7 +82,12 @@ MUST_USE ErrCode ingest_check(const IngestParams *params, Err *err);
 MUST_USE ErrCode ingest_run(const IngestParams *params, const char *const *operands, size_t n, const char *out_dir,
                             const CommonOptions *common, const Par *par, StageTotals *totals, Err *err);
 
+/* What --signatures writes beside the documents is another room's: made by `make`, given back to `free`. */
+typedef struct {
+    ErrCode (*make)(StageBeside **out, Err *err);
+    void (*free)(StageBeside *beside);
+} IngestBeside;
 /* `tamis ingest`; returns the exit status. */
-int ingest_verb(int argc, char **argv);
+int ingest_verb(int argc, char **argv, const IngestBeside *signatures);
 
 #endif

@@ -197,6 +197,10 @@ static void put_params(Buf *b, const IngestParams *p, const bool keep[LANG_N])
     }
     buf_puts(b, "],\"part_bytes\":");
     buf_put_u64(b, p->inputs_per_part ? 0 : p->part_bytes); /* it decides nothing when files are counted */
+    if (p->beside) {
+        buf_printf(b, ",\"%s\":", p->beside->name);
+        buf_put_span(b, p->beside->receipt);
+    }
     buf_puts(b, ",\"source\":");
     if (p->source)
         json_put_cstr(b, p->source);
@@ -324,6 +328,7 @@ ErrCode ingest_run(const IngestParams *params, const char *const *operands, size
                     .inputs = buf_span(&inputs),
                     .out_dir = out_dir,
                     .source = &source,
+                    .beside = params->beside,
                     .common = common};
     if (!totals) totals = &own;
     if ((rc = stage_run(&job, par, totals, err)) != ERR_OK) goto out;

@@ -13,11 +13,13 @@ static const char after[] =
 
 static ErrCode settle(void *params, Err *err) { return ingest_check(params, err); }
 
-int ingest_verb(int argc, char **argv)
+int ingest_verb(int argc, char **argv, const IngestBeside *signatures)
 {
     IngestParams params = INGEST_PARAMS_DEFAULT;
     CommonOptions common = {0};
+    StageBeside *beside = NULL;
     const char *out = NULL;
+    bool sign = false;
     const OptSpec specs[] = {
         OPT_NEED('o', "out", &out, "DIR", "the dataset goes here (created)"),
         OPT_STR(0, "dump", &params.dump, "NAME", "the crawl of all inputs; else CC-MAIN-… of the path, else local"),
@@ -26,6 +28,7 @@ int ingest_verb(int argc, char **argv)
         OPT_STR(0, "source", &params.source, "NAME", "what kind of place it is from; else web, for lines their own"),
         OPT_U32(0, "inputs-per-part", &params.inputs_per_part, "K", "consecutive inputs a part; 0: by bytes"),
         OPT_SIZE(0, "part-bytes", &params.part_bytes, "SIZE", "stored bytes of input a part"),
+        OPT_FLAG(0, "signatures", &sign, "write what dedup compares beside the documents, so that it reads no text"),
         OPT_STR(0, "stage-dir", &params.stage_dir, "DIR",
                 "remote inputs come to this disk first; else $TMPDIR or /tmp"),
         OPT_U32(0, "stage-depth", &params.stage_depth, "N", "remote inputs fetched ahead of the one being read"),
@@ -49,11 +52,14 @@ int ingest_verb(int argc, char **argv)
     if (rc == ERR_NO) return verb_exit(ERR_OK, &err);
     if (rc != ERR_OK) goto out;
     StageTotals totals = {0};
+    if (sign && (rc = signatures->make(&beside, &err)) != ERR_OK) goto out;
+    params.beside = beside;
     rc = ingest_run(&params, (const char *const *)argv + first, (size_t)(argc - first), out, &common, &par, &totals,
                     &err);
     if (rc == ERR_OK && totals.complete && !totals.up_to_date && par.rank == 0 && !common.quiet)
         rc = stage_summary(out, &err);
 out:
+    signatures->free(beside);
     par_stop(&par);
     return verb_exit(rc, &err);
 }

@@ -19,8 +19,20 @@ typedef struct {
     const char *what;
 } Verb;
 
+static ErrCode make_signatures(StageBeside **out, Err *err)
+{
+    const DedupParams params = DEDUP_PARAMS_DEFAULT;
+
+    return dedup_beside_new(&params, out, err);
+}
+
+static int ingest(int argc, char **argv)
+{
+    return ingest_verb(argc, argv, &(IngestBeside){make_signatures, dedup_beside_free});
+}
+
 static const Verb verbs[] = {
-    {"ingest", ingest_verb, "crawl records (WARC, WET, JSON Lines) into documents"},
+    {"ingest", ingest, "crawl records (WARC, WET, JSON Lines) into documents"},
     {"dedup", dedup_words, "drop exact and near duplicates"},
     {"filter", filter_verb, "drop what quality rules reject"},
     {"remix", remix_verb, "mixture domains and their weights"},
