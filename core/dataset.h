@@ -80,7 +80,7 @@ uint32_t partview_n_blocks(const PartView *v);                     /* frames of 
 uint32_t partview_n_records(const PartView *v);                    /* of the root part */
 uint32_t partview_first_record(const PartView *v, uint32_t block); /* block == n_blocks gives n_records */
 uint64_t partview_block_bytes(const PartView *v, uint32_t block);  /* bytes of the block's lines, before reading */
-const char *partview_root_path(const PartView *v); /* of its file */
+const char *partview_root_path(const PartView *v);                 /* of its file */
 bool partview_shows(const PartView *v, uint32_t record);
 bool partview_rewrites(const PartView *v); /* some view of the chain shows other texts than the root part has */
 /* The domain that a view gives the record; p NULL: none does. Lives until close. */

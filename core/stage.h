@@ -86,8 +86,8 @@ void sink_f32(StageSink *s, uint32_t c, uint32_t i, float v);
 void sink_string(StageSink *s, uint32_t c, Span v);
 /* All values of its width at once, as the file has them. */
 void sink_values(StageSink *s, uint32_t c, const void *values);
-/* The current document of a view shows as `doc` from now on: its line goes to column c, of COL_LINE. What doc borrows lives until the map
- * returns. False: the line would be longer than DOC_MAX_LINE; nothing is changed, and the stage drops the document. */
+/* The current document of a view shows as `doc` from now on: its line goes to column c, of COL_LINE. What doc borrows lives until the next
+ * document. False: the line would be longer than DOC_MAX_LINE; nothing is changed, and the stage drops the document. */
 MUST_USE bool sink_edit(StageSink *s, uint32_t c, const Doc *doc);
 /* Adds to the statistics of the part: counter `name` of group `group` (short static strings or text), for example
  * ("charset", "gbk"). Merged over parts into stats.json; at most 4096 names a group, the rest counted as "…". */

@@ -12,7 +12,7 @@
 
 typedef struct {
     Signer signer;
-    Buf beside;         /* the receipt that signatures beside documents must have */
+    Buf beside;       /* the receipt that signatures beside documents must have */
     atomic_bool told; /* that a part had signatures of others */
 } SignContext;
 

@@ -54,11 +54,11 @@ extern const char *const ingest_reasons[INGEST_N_REASONS];
 enum { INGEST_VERSION = 2 };
 
 typedef struct {
-    const char *dump;         /* NULL: the CC-MAIN-YYYY-WW of the path, else "local" */
-    const char *source;       /* NULL: "web" for archives; a line's own source, else "local", for lines */
-    const char *keep_lang;    /* comma-separated: en zh zh-Hans zh-Hant code other; NULL: all */
-    uint32_t inputs_per_part; /* 0: as many as part_bytes hold */
-    uint64_t part_bytes;      /* stored bytes a part; a larger archive is cut */
+    const char *dump;          /* NULL: the CC-MAIN-YYYY-WW of the path, else "local" */
+    const char *source;        /* NULL: "web" for archives; a line's own source, else "local", for lines */
+    const char *keep_lang;     /* comma-separated: en zh zh-Hans zh-Hant code other; NULL: all */
+    uint32_t inputs_per_part;  /* 0: as many as part_bytes hold */
+    uint64_t part_bytes;       /* stored bytes a part; a larger archive is cut */
     const StageBeside *beside; /* written beside the documents; NULL: nothing. Borrowed */
 
     /* How remote inputs come; decides nothing of the output. */
