@@ -1,6 +1,7 @@
 #include "core/log.h"
 
 #include "core/events.h"
+#include "core/utf8.h"
 
 #include <inttypes.h>
 #include <pthread.h>
@@ -35,6 +36,7 @@ static void say(const char *prefix, const char *fmt, va_list ap)
 
     n += vsnprintf(line + n, sizeof line - (size_t)n, fmt, ap);
     if (n > (int)sizeof line - 2) n = (int)sizeof line - 2;
+    utf8_disarm((uint8_t *)line, (size_t)n); /* names and texts of others may be in it */
     line[n++] = '\n';
     if (write(STDERR_FILENO, line, (size_t)n) < 0) return; /* nowhere left to complain to */
 }

@@ -22,6 +22,7 @@ static void phase_says(int rank, LogLevel level, Buf *out)
         progress_tick(p);
         progress_stop(p);
         log_info("and more");
+        log_info("%s", "a \033[2J\xc2\x9b name");
         log_error("a failure");
     }
     log_setup(LOG_QUIET, 0);
@@ -40,7 +41,7 @@ TEST(rank_0_reports_in_units_of_ten_the_others_speak_of_errors)
 
     phase_says(0, LOG_NORMAL, &said);
     CHECK(span_starts(buf_span(&said), span_str(begins)));
-    CHECK(strstr(buf_cstr(&said), "\ntamis: and more\ntamis: a failure\n") != NULL);
+    CHECK(strstr(buf_cstr(&said), "\ntamis: and more\ntamis: a  [2J   name\ntamis: a failure\n") != NULL);
     phase_says(2, LOG_NORMAL, &said);
     CHECK_STR("tamis[2]: a failure\n", buf_cstr(&said));
     phase_says(0, LOG_QUIET, &said);

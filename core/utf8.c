@@ -73,6 +73,19 @@ void utf8_append(Buf *b, uint32_t cp)
     buf_put(b, bytes, n);
 }
 
+void utf8_disarm(uint8_t *p, size_t n)
+{
+    for (size_t i = 0; i < n;) {
+        uint32_t cp;
+        unsigned len = utf8_next(p + i, n - i, &cp);
+        if (cp == UTF8_BAD)
+            memset(p + i, '?', len);
+        else if (utf8_is_control(cp))
+            memset(p + i, ' ', len);
+        i += len;
+    }
+}
+
 /* From `at`, a boundary of code points, to the first fault or the end. */
 static size_t valid_plain(const uint8_t *p, size_t n, size_t at)
 {

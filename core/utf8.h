@@ -28,6 +28,14 @@ size_t utf8_repair(Buf *out, Span s);
 /* The largest k <= limit such that s[0..k) does not cut a code point of well-formed text. */
 size_t utf8_floor(Span s, size_t limit);
 
+/* Whether a terminal obeys it, or it changes how the text around it is read: C0, DEL, C1, marks and overrides of direction, line and
+ * paragraph separators, the byte order mark (Unicode 15.0, sections 23.1 to 23.2; UAX 9). */
+static inline bool utf8_is_control(uint32_t cp);
+
+/* Text from outside that goes to a terminal as one line: every byte of such code points becomes a space, every byte of ill-formed
+ * sequences a question mark. */
+void utf8_disarm(uint8_t *p, size_t n);
+
 /* The slow path of utf8_next: lead byte >= 0x80. */
 unsigned utf8_next_multi(const uint8_t *p, size_t n, uint32_t *cp);
 static inline unsigned utf8_next(const uint8_t *p, size_t n, uint32_t *cp)
@@ -37,6 +45,12 @@ static inline unsigned utf8_next(const uint8_t *p, size_t n, uint32_t *cp)
         return 1;
     }
     return utf8_next_multi(p, n, cp);
+}
+
+static inline bool utf8_is_control(uint32_t cp)
+{
+    return cp < 0x20 || (cp >= 0x7f && cp < 0xa0) || cp == 0x061c || (cp >= 0x200e && cp <= 0x200f) ||
+           (cp >= 0x2028 && cp <= 0x202e) || (cp >= 0x2066 && cp <= 0x2069) || cp == 0xfeff;
 }
 
 #endif

@@ -233,3 +233,33 @@ TEST(utf8_repair_replaces_maximal_subparts)
     CHECK_INT(0, out.n);
     buf_clear(&out);
 }
+
+static void disarmed(const char *want, const char *text)
+{
+    char got[64];
+    size_t n = strlen(text);
+
+    memcpy(got, text, n + 1);
+    utf8_disarm((uint8_t *)got, n);
+    CHECK_STR(want, got);
+}
+
+/* The list is written out here by code point, from the Unicode 15.0 charts. */
+TEST(utf8_disarm_leaves_nothing_that_a_terminal_obeys)
+{
+    static const uint32_t marks[] = {0x61c,  0x200e, 0x200f, 0x2028, 0x2029, 0x202a, 0x202b, 0x202c,
+                                     0x202d, 0x202e, 0x2066, 0x2067, 0x2068, 0x2069, 0xfeff};
+    size_t at = 0;
+
+    for (uint32_t cp = 0; cp < 0x11000; cp++) {
+        bool mark = at < sizeof marks / sizeof *marks && marks[at] == cp;
+        at += mark;
+        CHECK_INT(mark || cp < ' ' || cp == 127 || (cp >= 128 && cp < 160), utf8_is_control(cp));
+    }
+    disarmed("", "");
+    disarmed("plain \xe4\xbd\xa0 \xf0\x9f\x98\x80 caf\xc3\xa9", "plain \xe4\xbd\xa0 \xf0\x9f\x98\x80 caf\xc3\xa9");
+    disarmed(" [31mred   x  ", "\033[31mred\a\n\tx\r\177");
+    disarmed("  31m   x", "\xc2\x9b"
+                          "31m\xe2\x80\xaex");
+    disarmed("?x ??x?", "\x9bx\x01\xe2\x80x\xff");
+}

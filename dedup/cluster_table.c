@@ -473,12 +473,8 @@ static ErrCode write_largest(Table *t, Err *err)
 
 enum { TELL_BYTES = 80 }; /* of a text, an id, a URL */
 
-/* The beginning of what a crawl wrote: one line, nothing that a terminal obeys. */
-static void put_beginning(Buf *b, Span s)
-{
-    s.n = utf8_floor(s, TELL_BYTES);
-    for (size_t i = 0; i < s.n; i++) buf_putc(b, s.p[i] < ' ' || s.p[i] == 0x7f ? ' ' : s.p[i]);
-}
+/* The beginning of what a crawl wrote. */
+static void put_beginning(Buf *b, Span s) { buf_put_span(b, span(s.p, utf8_floor(s, TELL_BYTES))); }
 
 static ErrCode tell_document(Table *t, DocLook *look, DocId id, const char *what, Err *err)
 {

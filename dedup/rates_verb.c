@@ -1,5 +1,6 @@
 /* `tamis dedup rates`. */
 #include "core/json.h"
+#include "core/utf8.h"
 #include "dedup/dedup_words.h"
 #include "dedup/rates.h"
 
@@ -76,6 +77,7 @@ static void put_name(Buf *b, Span name)
         buf_put_span(b, name);
     else
         buf_puts(b, "(none)");
+    utf8_disarm(b->p, b->n);
 }
 
 /* A bar of BAR cells: what is dropped as exact and as near duplicates. */

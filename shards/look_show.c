@@ -5,19 +5,12 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-/* C0, DEL, C1, and what turns the direction of text: they can rewrite what a person sees. */
-static bool is_dangerous(uint32_t cp)
-{
-    return cp < 0x20 || (cp >= 0x7f && cp < 0xa0) || cp == 0x061c || (cp >= 0x200e && cp <= 0x200f) ||
-           (cp >= 0x2028 && cp <= 0x202e) || (cp >= 0x2066 && cp <= 0x2069) || cp == 0xfeff;
-}
-
 void look_put_text(Buf *out, Span text, bool lines)
 {
     while (text.n) {
         uint32_t cp;
         unsigned n = utf8_next(text.p, text.n, &cp);
-        bool plain = cp != UTF8_BAD && (!is_dangerous(cp) || (lines && (cp == '\n' || cp == '\t')));
+        bool plain = cp != UTF8_BAD && (!utf8_is_control(cp) || (lines && (cp == '\n' || cp == '\t')));
         if (plain)
             buf_put(out, text.p, n);
         else if (!lines && cp == '\n')

@@ -18,7 +18,7 @@ void docs_put_shown(Span s, bool one_line)
         const bool blank = cp == '\n' || cp == '\t';
         if (blank && one_line)
             putchar(' ');
-        else if ((cp < 0x20 && !blank) || (cp >= 0x7f && cp < 0xa0) || cp == UTF8_BAD)
+        else if (cp == UTF8_BAD || (utf8_is_control(cp) && !blank))
             fputs("\xc2\xb7", stdout);
         else
             put(span(s.p + i, n));
