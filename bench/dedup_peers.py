@@ -264,7 +264,8 @@ def judged(docs, pairs, kept):
 
 
 def differing(ours, theirs):
-    mine, others = (sorted(os.path.relpath(os.path.join(d, f), top) for d, _, files in os.walk(top) for f in files) for top in (ours, theirs))
+    mine, others = (sorted(os.path.relpath(os.path.join(d, f), top) for d, _, files in os.walk(top) for f in files if f.endswith(".sig"))
+                    for top in (ours, theirs))
     if mine != others:
         return [f"{len(mine)} files, theirs {len(others)}"], 0
     bad, size = [], 0

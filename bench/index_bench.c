@@ -66,9 +66,9 @@ static void made_clear(Made *m)
 }
 
 /* A view of one part and its signatures, as tamis dedup leaves them. */
-static ErrCode write_view(const Bench *b, const Made *m, uint64_t n, const char *out, Err *err)
+static ErrCode write_view(const Bench *b, const Made *m, uint64_t n, Hash128 key, const char *out, Err *err)
 {
-    char sign[PATH_MAX], path[PATH_MAX], names[DEDUP_MAX_BANDS][COL_NAME_MAX + 1];
+    char sign[PATH_MAX], path[PATH_MAX], names[DEDUP_MAX_BANDS][COL_NAME_MAX + 1], hex[HASH128_HEX], receipt[100];
     ColumnData c[16 + DEDUP_MAX_BANDS] = {{{"drop", COL_U8, 1, 0}, buf_span(&m->drop), {0}},
                                           {{"exact", COL_U64, 2, 0}, buf_span(&m->exact), {0}},
                                           {{"tokens", COL_U32, 1, 0}, buf_span(&m->tokens), {0}},
@@ -79,13 +79,15 @@ static ErrCode write_view(const Bench *b, const Made *m, uint64_t n, const char 
     uint32_t n_cols = 7;
     ErrCode rc = index_path(sign, sizeof sign, out, "sign", err);
 
+    hash128_hex(hex, key);
+    snprintf(receipt, sizeof receipt, "{\"part\":{\"key\":\"%s\"}}", hex);
     for (uint32_t i = 0; i < b->params.bands; i++) {
         sign_band_name(names[i], i);
         c[n_cols++] = (ColumnData){{names[i], COL_U64, 1, 0}, buf_span(&m->band[i]), {0}};
     }
     if (rc == ERR_OK) rc = store_mkdirs(sign, err);
     if (rc == ERR_OK) rc = index_path(path, sizeof path, out, "part-000000.dedup.cols", err);
-    if (rc == ERR_OK) rc = columns_write(path, n, (Hash128){0, 0}, c, 1, SPAN_LIT("{}"), err);
+    if (rc == ERR_OK) rc = columns_write(path, n, (Hash128){0, 0}, c, 1, span_str(receipt), err);
     if (rc == ERR_OK) rc = index_path(path, sizeof path, sign, "part-000000.sign.cols", err);
     return rc ? rc : columns_write(path, n, (Hash128){0, 0}, c, n_cols, SPAN_LIT("{}"), err);
 }
@@ -102,7 +104,7 @@ static ErrCode add_dumps(const Bench *b, Index *ix, const char *index_dir, const
             put_doc(&m, b, (uint64_t)d << 32 | i, (uint64_t)d << 32 | i, (uint64_t)d << 32 | i, 0);
         snprintf(name, sizeof name, "dump-%u", d);
         rc = index_path(out, sizeof out, b->dir, name, err);
-        if (rc == ERR_OK) rc = write_view(b, &m, b->kept, out, err);
+        if (rc == ERR_OK) rc = write_view(b, &m, b->kept, (Hash128){d, 2}, out, err);
         made_clear(&m);
         index_clear(ix);
         if (rc == ERR_OK) rc = index_load(ix, index_dir, &b->params, par, err);
@@ -129,7 +131,7 @@ static ErrCode make_new(const Bench *b, const char *out, Err *err)
         else
             put_doc(&m, b, doc, doc, doc, 0);
     }
-    rc = write_view(b, &m, b->fresh, out, err);
+    rc = write_view(b, &m, b->fresh, (Hash128){0, 0}, out, err);
     made_clear(&m);
     return rc;
 }

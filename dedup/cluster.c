@@ -57,6 +57,7 @@ static void put_key(Buf *b, Hash128 key)
 typedef struct {
     const DocTable *t;
     const char *dir;
+    Hash128 key; /* of the result */
     const Results *verdicts, *sizes, *spread;
     const Results *indexed[2]; /* as index_find() has them */
     bool has_index;
@@ -199,7 +200,7 @@ static ErrCode write_part(void *ctx, SignPart *p, int lane, Err *err)
     if (rc == ERR_OK) rc = put_alone(w, p, &r, err);
     if (rc == ERR_OK) rc = put_found(w, p, &r, err);
     if (rc == ERR_OK && w->has_index) rc = put_indexed(w, p, &r, err);
-    put_key(&receipt, w->t->key);
+    put_key(&receipt, w->key);
     buf_putc(&receipt, '}');
     if (rc == ERR_OK) rc = buf_ok(&receipt, "a receipt", err);
     if (rc == ERR_OK)
@@ -250,21 +251,21 @@ static ErrCode write_result(Writer *w, Pass **written, Err *err)
     ErrCode rc = doctable_step(w->t, &spec, written, err);
 
     if (rc || pass_is_done(*written)) return rc;
-    if (w->t->par->rank == 0) rc = start_dir(w->dir, w->t->key, err);
+    if (w->t->par->rank == 0) rc = start_dir(w->dir, w->key, err);
     if ((rc = par_agree(w->t->par, rc, err)) != ERR_OK) return rc;
     return pass_run(*written, write_parts, list_by_doc, w, err);
 }
 
-static ErrCode write_totals(const Results *written, const char *dir, const DocTable *t, Err *err)
+static ErrCode write_totals(const Results *written, const ClusterSpec *spec, const DocTable *t, Err *err)
 {
     DedupTotals n = {0};
     char path[PATH_MAX];
     Buf b = {0}, record = {0};
-    ErrCode rc = json_path(path, dir, err);
+    ErrCode rc = json_path(path, spec->dir, err);
 
     if (rc == ERR_OK) rc = results_range(written, 0, 1, &record, err);
     if (rc == ERR_OK && record.n) n = totals_get(record.p + DOC_BYTES); /* no parts, no record */
-    put_key(&b, t->key);
+    put_key(&b, spec->key);
     totals_put_json(&b, &n, &t->dumps);
     if (rc == ERR_OK) rc = buf_ok(&b, "the totals of clusters", err);
     if (rc == ERR_OK) rc = store_write(path, buf_span(&b), err);
@@ -295,7 +296,7 @@ static void steps_clear(Steps *s)
 
 static ErrCode run_steps(DocTable *t, const DatasetSet *in, const ClusterSpec *spec, Steps *s, Err *err)
 {
-    Writer w = {.t = t, .dir = spec->dir, .has_index = spec->index != NULL};
+    Writer w = {.t = t, .dir = spec->dir, .key = spec->key, .has_index = spec->index != NULL};
     ErrCode rc = spec->index ? index_find(t, spec->index, s->indexed, err) : ERR_OK;
 
     if (rc == ERR_OK) rc = exact_find(t, &s->exact, err);
@@ -315,11 +316,11 @@ static ErrCode run_steps(DocTable *t, const DatasetSet *in, const ClusterSpec *s
     return write_result(&w, &s->written, err);
 }
 
-static ErrCode finish(const DocTable *t, const char *dir, const Steps *s, Err *err)
+static ErrCode finish(const DocTable *t, const ClusterSpec *spec, const Steps *s, Err *err)
 {
     ErrCode rc = ERR_OK;
 
-    if (t->par->rank == 0) rc = write_totals(pass_results(s->written), dir, t, err);
+    if (t->par->rank == 0) rc = write_totals(pass_results(s->written), spec, t, err);
     return par_agree(t->par, rc, err);
 }
 
@@ -333,7 +334,7 @@ ErrCode cluster_run(const DedupParams *params, const DatasetSet *in, const Clust
 
     if (rc) return rc;
     rc = run_steps(&t, in, spec, &s, err);
-    if (rc == ERR_OK) rc = finish(&t, spec->dir, &s, err);
+    if (rc == ERR_OK) rc = finish(&t, spec, &s, err);
     if (rc == ERR_OK)
         log_info("dedup: %" PRIu64 " documents clustered in %.1f s, peak %.0f MB", t.n, clock_seconds() - began,
                  (double)peak_memory_bytes() / 1e6);

@@ -67,6 +67,7 @@ MUST_USE ErrCode spread_count(const DocTable *t, const Pass *verdicts, const Pas
 typedef struct Index Index; /* dedup/index.h */
 typedef struct {
     const char *dir; /* of the result */
+    Hash128 key;     /* of the result; the table's is that of steps */
     DocTableSpec table;
     Index *index; /* what is in it is left out of the steps above; NULL: none */
 } ClusterSpec;

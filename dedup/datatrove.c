@@ -1,6 +1,7 @@
 #include "dedup/datatrove.h"
 
 #include "core/docscan.h"
+#include "core/json.h"
 #include "core/store.h"
 #include "core/unicode.h"
 #include "core/utf8.h"
@@ -11,6 +12,7 @@
 #include <stdlib.h>
 #include <xxhash.h>
 
+enum { TROVE_MAX_CLAIM = 1 << 20 };
 #define MERSENNE_61 ((UINT64_C(1) << 61) - 1)
 
 /* --- the family: MT19937 (Matsumoto & Nishimura 1998) as NumPy seeds and reads it */
@@ -300,6 +302,68 @@ static ErrCode run_part(const DedupParams *params, const TroveFamily *family, co
     return rc;
 }
 
+/* --- the directory: of one run, since its stages read all that lies there */
+
+static ErrCode put_claim(Buf *b, const DedupParams *params, const DatasetSet *in, Err *err)
+{
+    buf_printf(b,
+               "{\"format\":\"tamis-signatures\",\"bands\":%" PRIu32 ",\"rows\":%" PRIu32 ",\"shingle\":%" PRIu32
+               ",\"seed\":\"%" PRIu64 "\",\"inputs\":[",
+               params->bands, params->rows, params->shingle, params->seed);
+    for (size_t i = 0; i < datasetset_count(in); i++) {
+        if (i) buf_putc(b, ',');
+        json_put_hash(b, dataset_content(datasetset_at(in, i)));
+    }
+    buf_puts(b, "]}\n");
+    return buf_ok(b, "a claim", err);
+}
+
+static ErrCode check_claim(const char *path, const char *dir, Span want, Err *err)
+{
+    Buf have = {0};
+    ErrCode rc = store_read(path, TROVE_MAX_CLAIM, &have, err);
+
+    if (rc == ERR_LIMIT || (rc == ERR_OK && !span_eq(buf_span(&have), want)))
+        rc = err_set(err, ERR_DATA,
+                     "%s holds signatures of another run (other parameters or inputs): choose another directory, or "
+                     "delete it",
+                     dir);
+    buf_clear(&have);
+    return rc;
+}
+
+static ErrCode refuse_buckets(const char *dir, Err *err)
+{
+    StoreList list = {0};
+    ErrCode rc = store_list(dir, &list, err);
+
+    for (size_t i = 0; i < list.n && rc == ERR_OK; i++)
+        if (span_starts(span_str(list.name[i]), SPAN_LIT("bucket_")))
+            rc = err_set(err, ERR_DATA, "%s holds %s of something else: choose another directory, or delete it", dir,
+                         list.name[i]);
+    storelist_clear(&list);
+    return rc;
+}
+
+/* Rank 0: makes the directory this run's, or says that it is another's. */
+static ErrCode claim_dir(const DedupParams *params, const DatasetSet *in, const char *dir, Err *err)
+{
+    char path[PATH_MAX];
+    Buf text = {0};
+    bool created = false;
+    int n = snprintf(path, sizeof path, "%s/signatures.json", dir);
+    ErrCode rc = n < 0 || n >= PATH_MAX ? err_set(err, ERR_LIMIT, "%s: the path is too long", dir)
+                                        : put_claim(&text, params, in, err);
+
+    if (rc == ERR_OK) rc = store_mkdirs(dir, err);
+    if (rc == ERR_OK) rc = store_exists(path, &created, err);
+    if (rc == ERR_OK && !created) rc = refuse_buckets(dir, err);
+    if (rc == ERR_OK) rc = store_create(path, buf_span(&text), &created, err);
+    if (rc == ERR_OK && !created) rc = check_claim(path, dir, buf_span(&text), err);
+    buf_clear(&text);
+    return rc;
+}
+
 static ErrCode make_dirs(const char *dir, uint32_t bands, Err *err)
 {
     char path[PATH_MAX];
@@ -315,8 +379,9 @@ ErrCode trove_run(const DedupParams *params, const DatasetSet *in, const char *d
 {
     TroveFamily family;
     uint32_t begin, end, failed = UINT32_MAX; /* the lowest part that failed tells why */
-    ErrCode rc = make_dirs(dir, params->bands, err);
+    ErrCode rc = par_agree(par, par->rank ? ERR_OK : claim_dir(params, in, dir, err), err);
 
+    if (rc == ERR_OK) rc = make_dirs(dir, params->bands, err);
     *totals = (TroveTotals){0};
     if (rc != ERR_OK) return rc;
     if ((rc = trovefamily_init(&family, params->bands * params->rows, params->seed, err)) == ERR_OK) {

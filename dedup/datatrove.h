@@ -8,7 +8,8 @@
  * numpy.random.RandomState(seed).randint. Documents of fewer words than a shingle have no signature.
  *
  * A file bucket_BBB/RRRRR.minhash.sig holds a record a document: `rows` values u64 and the document's number in its part u32, all
- * little-endian, sorted as numbers. */
+ * little-endian, sorted as numbers. signatures.json says what they were made of and with, and is there first: a directory of another run is
+ * refused, since who reads the files takes all that lie there. */
 #ifndef TAMIS_DEDUP_DATATROVE_H
 #define TAMIS_DEDUP_DATATROVE_H
 
@@ -40,7 +41,7 @@ bool trove_sign(const TroveWords *w, const TroveFamily *family, uint32_t len, ui
 typedef struct {
     uint64_t n_docs, n_signed;
 } TroveTotals;
-/* Writes the files of this rank's parts of `in` below dir; of params bands, rows, shingle and seed count. Each thread holds the
+/* Collective. Writes the files of this rank's parts of `in` below dir, which ERR_DATA says is another run's; of params bands, rows, shingle and seed count. Each thread holds the
  * signatures of the part it is at: bands * (8 rows + 4) bytes a document. */
 MUST_USE ErrCode trove_run(const DedupParams *params, const DatasetSet *in, const char *dir, const Par *par,
                            Progress *progress, TroveTotals *totals, Err *err);

@@ -237,12 +237,14 @@ static void drop_steps(const Paths *paths, const Par *par)
 static ErrCode make_clusters(const DedupParams *params, const StageJob *job, const Paths *paths, Hash128 key,
                              const Par *par, Err *err)
 {
+    Index *index = ((const JudgeContext *)job->ctx)->index;
     const ClusterSpec spec = {.dir = paths->clusters,
-                              .index = ((const JudgeContext *)job->ctx)->index,
+                              .key = key,
+                              .index = index,
                               .table = {.sign_dir = paths->sign,
                                         .passes_dir = paths->passes,
                                         .scratch = job->common->scratch ? job->common->scratch : job->out_dir,
-                                        .key = key,
+                                        .key = index ? index_steps_key(index, key) : key,
                                         .task = job->common->task,
                                         .memory = common_memory(job->common, par)}};
     Leases *at_work = NULL; /* so that --force of another sees us, and `tamis status` */
@@ -406,6 +408,7 @@ ErrCode dedup_run(const DedupParams *params, const DatasetSet *in, const char *o
         ctx.sign_dir = paths->sign;
         rc = stage_claim(&job, par, &ctx.key, err);
         begun = rc == ERR_OK;
+        if (begun) indexclaim_begin(&claim);
         if (rc == ERR_OK) rc = par_agree(par, indexclaim_check(&claim, err), err);
         if (rc == ERR_OK) rc = run_patiently(params, &job, paths, ctx.key, par, &own, err);
         if (rc == ERR_OK && own.complete && ctx.index)

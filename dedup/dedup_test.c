@@ -758,6 +758,7 @@ static ErrCode sign_and_cluster(void *ctx, Err *err)
     const Hash128 key = {1, 2};
     const ClusterSpec spec = {
         .dir = at->clusters,
+        .key = key,
         .table = {.sign_dir = at->sign, .passes_dir = at->passes, .key = key, .memory = (uint64_t)1 << 30}};
     Par par = par_alone(1);
     DedupTotals totals;

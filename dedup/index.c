@@ -385,6 +385,16 @@ Hash128 index_state(const Index *ix)
     return h;
 }
 
+Hash128 index_steps_key(const Index *ix, Hash128 key)
+{
+    uint8_t bytes[32];
+
+    if (ix->n_removed == 0) return key;
+    hash128_put(bytes, key);
+    hash128_put(bytes + 16, hash128(span(ix->removed, ix->n_removed * sizeof *ix->removed)));
+    return hash128(span(bytes, sizeof bytes));
+}
+
 ErrCode index_find_inputs(Index *ix, const DatasetSet *in, Hash128 *inputs, bool *held, Err *err)
 {
     Buf b = {0};

@@ -99,6 +99,8 @@ MUST_USE ErrCode index_publish_removed(Index *ix, Err *err);
 bool index_is_removed(const Index *ix, DocId ref);
 /* Stands for the datasets that lookups see. */
 Hash128 index_state(const Index *ix);
+/* `key` of a job for what it finds on its way: another one once other documents are removed, of which lookups say nothing. */
+Hash128 index_steps_key(const Index *ix, Hash128 key);
 /* Hashes what is to be deduplicated; where a dataset of these inputs is in the index, lookups see those before it. *held: it is. */
 MUST_USE ErrCode index_find_inputs(Index *ix, const DatasetSet *in, Hash128 *inputs, bool *held, Err *err);
 /* Adds to a message what to do. */
@@ -114,8 +116,8 @@ typedef struct {
     uint32_t n;
     Span record, exact, band, sketch, check, url, host, id, id_pool;
 } IndexDocs;
-/* What is read of the columns: beside `record` all, or what a lookup compares or names. */
-typedef enum { DOCS_ALL, DOCS_SKETCHES, DOCS_IDS } IndexDocsUse;
+/* What is read of the columns: beside `record` all, or what a lookup compares or names, or what a document is known by. */
+typedef enum { DOCS_ALL, DOCS_SKETCHES, DOCS_IDS, DOCS_NAMES } IndexDocsUse;
 /* The file that was last asked for stays open. */
 typedef struct {
     IndexDocsUse use;
@@ -127,6 +129,8 @@ typedef struct {
 } IndexDocsCursor;
 MUST_USE ErrCode indexdocs_open(IndexDocs *d, const Index *ix, uint32_t dataset, uint32_t part, IndexDocsUse use,
                                 Err *err);
+/* By its number, of ix->n_files; says what to do about damage. */
+MUST_USE ErrCode indexdocs_open_file(IndexDocs *d, const Index *ix, uint32_t file, IndexDocsUse use, Err *err);
 void indexdocs_close(IndexDocs *d);
 /* The row of a reference's record; false: it is not there. */
 bool indexdocs_row(const IndexDocs *d, DocId ref, uint32_t *row);
@@ -147,7 +151,7 @@ MUST_USE ErrCode indexdocs_purge(const Index *ix, const IndexDocs *d, Err *err);
 typedef struct {
     const char *dir; /* borrowed */
     Buf text;        /* of DIR/adding.json; empty: nothing is claimed */
-    Buf aside;       /* of another's, which comes back at the end */
+    Buf aside; /* of another's, or of an earlier call's, which comes back at the end unless indexclaim_begin() was called */
 } IndexClaim;
 typedef struct {
     const char *what, *host, *out; /* out: "" but for a dedup, whose view it is */
@@ -157,6 +161,8 @@ typedef struct {
 /* ERR_DATA naming who else is at work. `out` NULL: the claim ends with this process. One rank. */
 MUST_USE ErrCode indexclaim_take(IndexClaim *claim, const Index *ix, const char *what, const char *out,
                                  Hash128 inputs, Err *err);
+/* What an earlier call for the same directory claimed is gone on with now. */
+void indexclaim_begin(IndexClaim *claim);
 /* Whether it still is ours; ERR_DATA. */
 MUST_USE ErrCode indexclaim_check(const IndexClaim *claim, Err *err);
 /* over: nobody needs to go on with what was claimed. */

@@ -103,8 +103,8 @@ static ErrCode put_claim(Buf *b, const char *what, const char *out, Hash128 inpu
     return buf_ok(b, "a claim", err);
 }
 
-/* Of the claim that is there: *ours, an earlier call's for the same directory; else gone when it is over, or set aside, where a dedup was
- * cut short and this is none; else ERR_DATA. */
+/* Of the claim that is there: *ours, an earlier call's for the same directory, set aside; else gone when it is over, or set aside, where a
+ * dedup was cut short and this is none; else ERR_DATA. */
 static ErrCode look_at_other(IndexClaim *claim, const Index *ix, const char *path, const char *out, bool *ours,
                              Err *err)
 {
@@ -115,17 +115,14 @@ static ErrCode look_at_other(IndexClaim *claim, const Index *ix, const char *pat
     ErrCode rc = read_claim(path, &arena, &text, &c, &there, err);
 
     if (rc == ERR_OK && there) {
-        Buf *keep = NULL;
-        *ours = *out && strcmp(c.out, out) == 0;
+        bool aside = *ours = *out && strcmp(c.out, out) == 0;
         if (!*ours) rc = is_over(ix, &c, &over, err);
-        if (*ours)
-            keep = &claim->text;
-        else if (rc == ERR_OK && !over && *c.out && !*out && process_is_gone(&c))
-            keep = &claim->aside;
-        else if (rc == ERR_OK && !over)
-            rc = refuse(ix, path, &c, err);
-        if (keep) buf_reset(keep), buf_put_span(keep, buf_span(&text));
-        if (rc == ERR_OK && keep) rc = buf_ok(keep, "a claim", err);
+        if (rc == ERR_OK && !*ours && !over) {
+            aside = *c.out && !*out && process_is_gone(&c);
+            if (!aside) rc = refuse(ix, path, &c, err);
+        }
+        if (aside) buf_reset(&claim->aside), buf_put_span(&claim->aside, buf_span(&text));
+        if (rc == ERR_OK) rc = buf_ok(&claim->aside, "a claim", err);
         if (rc == ERR_OK && !*ours) rc = store_delete(path, err);
     }
     buf_clear(&text);
@@ -149,7 +146,10 @@ ErrCode indexclaim_take(IndexClaim *claim, const Index *ix, const char *what, co
     if (rc == ERR_OK) rc = store_mkdirs(ix->dir, err);
     for (int i = 0; i < TRIES && rc == ERR_OK && !ours; i++) {
         rc = store_create(path, buf_span(&claim->text), &ours, err);
-        if (rc == ERR_OK && !ours) rc = look_at_other(claim, ix, path, real, &ours, err);
+        if (rc || ours) break;
+        rc = look_at_other(claim, ix, path, real, &ours, err);
+        if (rc == ERR_OK && ours)
+            rc = store_write(path, buf_span(&claim->text), err); /* with the process that lives */
     }
     if (rc == ERR_OK && !ours) rc = err_set(err, ERR_DATA, "%s: others are taking it, too", path);
     if (rc) {
@@ -159,6 +159,8 @@ ErrCode indexclaim_take(IndexClaim *claim, const Index *ix, const char *what, co
     arena_clear(&arena);
     return rc;
 }
+
+void indexclaim_begin(IndexClaim *claim) { buf_reset(&claim->aside); }
 
 ErrCode indexclaim_check(const IndexClaim *claim, Err *err)
 {

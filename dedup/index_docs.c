@@ -67,7 +67,12 @@ static ErrCode read_column(Columns *c, const char *path, const ColumnDef *def, S
 
 static bool is_used(uint32_t column, IndexDocsUse use)
 {
-    return use == DOCS_ALL || column == DOCS_RECORD || column == (use == DOCS_IDS ? DOCS_ID : DOCS_CHECK);
+    static const uint32_t used[] = {[DOCS_ALL] = UINT32_MAX,
+                                    [DOCS_SKETCHES] = 1 << DOCS_RECORD | 1 << DOCS_CHECK,
+                                    [DOCS_IDS] = 1 << DOCS_RECORD | 1 << DOCS_ID,
+                                    [DOCS_NAMES] = 1 << DOCS_RECORD | 1 << DOCS_ID | 1 << DOCS_URL | 1 << DOCS_HOST};
+
+    return used[use] >> column & 1;
 }
 
 ErrCode indexdocs_open(IndexDocs *d, const Index *ix, uint32_t dataset, uint32_t part, IndexDocsUse use, Err *err)
@@ -86,6 +91,22 @@ ErrCode indexdocs_open(IndexDocs *d, const Index *ix, uint32_t dataset, uint32_t
     for (uint32_t i = 0; i < n && rc == ERR_OK; i++)
         if (is_used(i, use)) rc = read_column(d->cols, path, &def[i], to[i], i == DOCS_ID ? &d->id_pool : NULL, err);
     if (rc) indexdocs_close(d);
+    return rc;
+}
+
+ErrCode indexdocs_open_file(IndexDocs *d, const Index *ix, uint32_t file, IndexDocsUse use, Err *err)
+{
+    uint32_t lo = 0, hi = ix->n_datasets; /* the last dataset whose first file is not behind it */
+
+    while (hi - lo > 1) {
+        const uint32_t mid = lo + (hi - lo) / 2;
+        if (ix->dataset[mid].first_file <= file)
+            lo = mid;
+        else
+            hi = mid;
+    }
+    const ErrCode rc = indexdocs_open(d, ix, lo, file - ix->dataset[lo].first_file, use, err);
+    if (rc == ERR_DATA) index_add_repair(ix, err);
     return rc;
 }
 
@@ -255,8 +276,25 @@ static void source_close(Source *s)
     columns_close(s->view);
 }
 
-static ErrCode source_open(Source *s, const Index *ix, const char *out, uint32_t part, Err *err)
+/* A view may have been made anew since, in the same place. */
+static ErrCode check_view(const Columns *view, const char *path, Hash128 key, Err *err)
 {
+    Arena arena = {0};
+    Json *j = NULL;
+    const char *text = NULL;
+    Hash128 have;
+    ErrCode rc = json_parse(&arena, columns_receipt(view), path, &j, err);
+
+    if (rc == ERR_OK) rc = json_get_str(json_get(j, "part"), "key", path, &text, err);
+    if (rc == ERR_OK && (!text || !hash128_parse(span_str(text), &have) || !hash128_eq(have, key)))
+        rc = err_set(err, ERR_DATA, "%s is of another run than the one that was added to the index", path);
+    arena_clear(&arena);
+    return rc;
+}
+
+static ErrCode source_open(Source *s, const Index *ix, uint32_t dataset, uint32_t part, Err *err)
+{
+    const char *out = ix->dataset[dataset].out;
     char path[PATH_MAX], rest[64], name[COL_NAME_MAX + 1];
     ErrCode rc;
 
@@ -264,11 +302,13 @@ static ErrCode source_open(Source *s, const Index *ix, const char *out, uint32_t
     snprintf(rest, sizeof rest, "part-%06" PRIu32 ".dedup.cols", part);
     if ((rc = index_path(path, sizeof path, out, rest, err)) != ERR_OK) return rc;
     if ((rc = columns_open(&s->view, path, err)) != ERR_OK) return rc;
-    rc = read_column(s->view, path, &(ColumnDef){DROP_COLUMN, COL_U8, 1, 0}, &s->drop, NULL, err);
+    rc = check_view(s->view, path, ix->dataset[dataset].key, err);
+    if (rc == ERR_OK) rc = read_column(s->view, path, &(ColumnDef){DROP_COLUMN, COL_U8, 1, 0}, &s->drop, NULL, err);
     snprintf(rest, sizeof rest, "sign/part-%06" PRIu32 ".sign.cols", part);
     if (rc == ERR_OK) rc = index_path(path, sizeof path, out, rest, err);
     if (rc == ERR_OK) rc = columns_open(&s->sign, path, err);
-    if (rc == ERR_OK && columns_n_docs(s->sign) != s->drop.n)
+    if (rc == ERR_OK &&
+        (columns_n_docs(s->sign) != s->drop.n || !hash128_eq(columns_part(s->sign), columns_part(s->view))))
         rc = err_set(err, ERR_DATA, "%s: not the signatures of %s", path, out);
     if (rc == ERR_OK) rc = read_column(s->sign, path, &(ColumnDef){"exact", COL_U64, 2, 0}, &s->exact, NULL, err);
     if (rc == ERR_OK) rc = read_column(s->sign, path, &(ColumnDef){"id", COL_STRING, 1, 0}, &s->id, &s->id_pool, err);
@@ -307,7 +347,7 @@ static ErrCode write_part(const Index *ix, uint32_t dataset, uint32_t part, uint
     DocId first = docid(dataset, part, 0);
     Source s;
     Rows r = {0};
-    ErrCode rc = source_open(&s, ix, ix->dataset[dataset].out, part, err);
+    ErrCode rc = source_open(&s, ix, dataset, part, err);
 
     for (uint32_t i = 0; rc == ERR_OK && i < s.drop.n; i++)
         if (s.drop.p[i] == DROP_KEPT && !index_is_removed(ix, first + i)) rc = put_row(&r, ix, &s, i, err);

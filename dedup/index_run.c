@@ -65,13 +65,14 @@ static ErrCode send_files(void *ctx, Pass *p, Err *err)
 
     b->p = p;
     for (uint32_t i = 0; i < b->run->n_datasets && rc == ERR_OK; i++) {
-        uint32_t dataset = b->run->dataset[i], n_parts = b->ix->dataset[dataset].n_parts;
+        uint32_t dataset = b->run->dataset[i], n_parts = b->ix->dataset[dataset].n_parts, failed = UINT32_MAX;
 #pragma omp parallel for schedule(dynamic, 1) num_threads(b->par->threads)
         for (uint32_t part = rank; part < n_parts; part += ranks) {
             Err own;
             ErrCode mine = send_file(b, dataset, part, &own);
 #pragma omp critical(index_run)
-            if (mine && rc == ERR_OK) {
+            if (mine && part < failed) {
+                failed = part;
                 rc = mine;
                 *err = own;
             }
@@ -200,6 +201,13 @@ void indexruns_close(Index *ix)
 
 /* --- adding */
 
+/* Collective. */
+static ErrCode check_claim(const IndexWork *work, Err *err)
+{
+    return par_agree(work->par, work->par->rank == 0 && work->claim ? indexclaim_check(work->claim, err) : ERR_OK,
+                     err);
+}
+
 static uint32_t n_partitions(uint64_t entries)
 {
     uint32_t n = 64;
@@ -263,6 +271,21 @@ static ErrCode plan_run(Index *ix, IndexRun *run, Err *err)
     return rc;
 }
 
+/* Whether a directory's name is that of a run, which the manifest does not name. */
+static bool is_left_over(const Index *ix, const char *name, uint32_t *number)
+{
+    char usual[32];
+    uint64_t n;
+
+    if (!span_to_u64(span_str(name), &n) || n >= UINT32_MAX) return false;
+    *number = (uint32_t)n;
+    snprintf(usual, sizeof usual, "%06" PRIu32, *number);
+    if (strcmp(name, usual) != 0) return false;
+    for (uint32_t k = 0; k < ix->n_runs; k++)
+        if (ix->run[k].number == *number) return false;
+    return true;
+}
+
 /* Runs that the manifest does not name: merged ones, and what an addition left that was cut short. */
 static void drop_runs(const Index *ix)
 {
@@ -273,11 +296,9 @@ static void drop_runs(const Index *ix)
 
     if (rc == ERR_OK) rc = store_list(dir, &list, &err);
     for (size_t i = 0; rc == ERR_OK && i < list.n; i++) {
-        uint64_t number;
-        bool named = !span_to_u64(span_str(list.name[i]), &number);
+        uint32_t number;
         char path[PATH_MAX];
-        for (uint32_t k = 0; k < ix->n_runs; k++) named |= ix->run[k].number == number;
-        if (!named && (rc = run_dir(path, ix, (uint32_t)number, &err)) == ERR_OK)
+        if (is_left_over(ix, list.name[i], &number) && (rc = run_dir(path, ix, number, &err)) == ERR_OK)
             rc = store_delete_tree(path, 3, &err);
     }
     if (rc) log_debug("%s; the next addition deletes it", err.msg);
@@ -321,7 +342,7 @@ ErrCode index_add(Index *ix, const char *out_dir, uint32_t n_parts, Hash128 inpu
     if (rc == ERR_OK) rc = indexrun_build(ix, run, work, err);
     if (rc == ERR_OK) {
         ix->n_runs++;
-        if (par->rank == 0 && work->claim) rc = indexclaim_check(work->claim, err);
+        rc = check_claim(work, err);
         if (par->rank == 0 && rc == ERR_OK) rc = index_publish(ix, err);
         rc = par_agree(par, rc, err);
     }
@@ -351,8 +372,9 @@ static ErrCode check_run(const Index *ix, IndexRun *run, const Par *par, Err *er
 static ErrCode rebuild_run(Index *ix, IndexRun *run, const IndexWork *work, Err *err)
 {
     char dir[PATH_MAX];
-    ErrCode rc = run_dir(dir, ix, run->number, err);
+    ErrCode rc = check_claim(work, err);
 
+    if (rc == ERR_OK) rc = run_dir(dir, ix, run->number, err);
     if (rc == ERR_OK && work->par->rank == 0) rc = store_delete_tree(dir, 3, err);
     rc = par_agree(work->par, rc, err);
     return rc ? rc : indexrun_build(ix, run, work, err);
@@ -365,8 +387,8 @@ ErrCode index_rebuild(Index *ix, const IndexWork *work, uint32_t *n_runs, uint64
     *n_runs = 0;
     *n_files = 0;
     for (uint32_t i = 0; i < ix->n_datasets && rc == ERR_OK; i++) {
-        uint64_t n_docs, n;
-        rc = indexdocs_write(ix, i, true, work->par, &n_docs, &n, err);
+        uint64_t n_docs, n = 0;
+        if ((rc = check_claim(work, err)) == ERR_OK) rc = indexdocs_write(ix, i, true, work->par, &n_docs, &n, err);
         *n_files += n;
     }
     for (uint32_t i = 0; i < ix->n_runs && rc == ERR_OK; i++) {

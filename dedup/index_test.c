@@ -63,15 +63,18 @@ static void put_signature(Buf col[], Buf *pool, const Made *m)
 }
 
 /* A view of one part with its signatures. */
-static ErrCode write_view(const char *out, Buf col[], const Buf *pool, uint64_t n, Err *err)
+static ErrCode write_view(const char *out, Buf col[], const Buf *pool, uint64_t n, Hash128 key, Err *err)
 {
     static const ColumnDef def[7] = {{"exact", COL_U64, 2, 0}, {"tokens", COL_U32, 1, 0},
                                      {"id", COL_STRING, 1, 0}, {"address", COL_U64, 1, 0},
                                      {"host", COL_U64, 1, 0},  {"sketch", COL_U8, SKETCH_BINS, 0},
                                      {"drop", COL_U8, 1, 0}};
-    char path[PATH_MAX], names[BANDS][COL_NAME_MAX + 1];
+    char path[PATH_MAX], names[BANDS][COL_NAME_MAX + 1], hex[HASH128_HEX], receipt[100];
     ColumnData data[7 + BANDS];
     ErrCode rc;
+
+    hash128_hex(hex, key);
+    snprintf(receipt, sizeof receipt, "{\"part\":{\"key\":\"%s\"}}", hex);
 
     for (uint32_t i = 0; i < 7 + BANDS; i++) {
         data[i] = (ColumnData){.values = buf_span(&col[i])};
@@ -81,12 +84,12 @@ static ErrCode write_view(const char *out, Buf col[], const Buf *pool, uint64_t 
     data[2].pool = buf_span(pool);
     if ((rc = index_path(path, sizeof path, out, "sign", err)) == ERR_OK) rc = store_mkdirs(path, err);
     if (rc == ERR_OK) rc = index_path(path, sizeof path, out, "part-000000.dedup.cols", err);
-    if (rc == ERR_OK) rc = columns_write(path, n, (Hash128){0, 0}, &data[6], 1, SPAN_LIT("{}"), err);
+    if (rc == ERR_OK) rc = columns_write(path, n, (Hash128){0, 0}, &data[6], 1, span_str(receipt), err);
     if (rc == ERR_OK) rc = index_path(path, sizeof path, out, "sign/part-000000.sign.cols", err);
     return rc ? rc : columns_write(path, n, (Hash128){0, 0}, data, 7 + BANDS, SPAN_LIT("{}"), err);
 }
 
-static ErrCode make_view(const char *out, uint32_t dump, uint64_t n, Err *err)
+static ErrCode make_view(const char *out, uint32_t dump, uint64_t n, Hash128 key, Err *err)
 {
     Buf col[7 + BANDS] = {{0}}, pool = {0};
 
@@ -95,7 +98,7 @@ static ErrCode make_view(const char *out, uint32_t dump, uint64_t n, Err *err)
         Made m = dump == DUMPS ? new_doc(i) : (Made){number, number, number, 0};
         put_signature(col, &pool, &m);
     }
-    ErrCode rc = write_view(out, col, &pool, n, err);
+    ErrCode rc = write_view(out, col, &pool, n, key, err);
     for (int i = 0; i < 7 + BANDS; i++) buf_clear(&col[i]);
     buf_clear(&pool);
     return rc;
@@ -109,8 +112,12 @@ static void make_index(Index *ix, const char *dir, const char *base, const Par *
     char out[PATH_MAX];
 
     for (uint32_t d = 0; d < DUMPS; d++) {
+        if (d == 1) { /* no run's directory: 2^32 + 0 */
+            CHECK_OK(index_path(out, sizeof out, dir, "runs/4294967296", err), err);
+            CHECK_OK(store_mkdirs(out, err), err);
+        }
         snprintf(out, sizeof out, "%s/dump-%u", base, d);
-        CHECK_OK(make_view(out, d, KEPT, err), err);
+        CHECK_OK(make_view(out, d, KEPT, (Hash128){d, 2}, err), err);
         CHECK_OK(index_load(ix, dir, &params, par, err), err);
         CHECK_OK(index_add(ix, out, 1, (Hash128){d, 1}, (Hash128){d, 2}, &work, err), err);
         index_clear(ix);
@@ -192,7 +199,7 @@ static void finds_what_is_there(Index *ix, const char *out)
     bool exact[NEW];
     Err err;
 
-    CHECK_OK(make_view(out, DUMPS, NEW, &err), &err);
+    CHECK_OK(make_view(out, DUMPS, NEW, (Hash128){0, 0}, &err), &err);
     for (uint64_t i = 0; i < NEW; i++) {
         want[i] = slow_match(i, &exact[i]);
         n_near += want[i] != UINT64_MAX && !exact[i];
@@ -258,18 +265,57 @@ static void damage_is_named(Index *ix, const char *out)
     buf_clear(&file);
 }
 
+/* From the view that was added and from no other in its place; only while the claim is ours. */
+static void damage_is_mended(Index *ix, const char *base, const Par *par)
+{
+    IndexClaim claim = {0};
+    const IndexWork work = {.par = par, .memory = 8 << 20, .scratch = base, .claim = &claim};
+    char out[PATH_MAX], path[PATH_MAX];
+    Buf taken = {0};
+    uint32_t n_runs;
+    uint64_t n_files;
+    Err err;
+
+    CHECK_OK(indexclaim_take(&claim, ix, "index --rebuild", NULL, (Hash128){0, 0}, &err), &err);
+    snprintf(out, sizeof out, "%s/dump-1", base);
+    CHECK_OK(make_view(out, 1, KEPT, (Hash128){1, 3}, &err), &err);
+    CHECK_INT(ERR_DATA, index_rebuild(ix, &work, &n_runs, &n_files, &err));
+    CHECK(strstr(err.msg, "is of another run than the one that was added"));
+    CHECK_OK(make_view(out, 1, KEPT, (Hash128){1, 2}, &err), &err);
+
+    snprintf(path, sizeof path, "%s/adding.json", ix->dir);
+    CHECK_OK(store_read(path, 1 << 20, &taken, &err), &err);
+    CHECK_OK(store_write(path, SPAN_LIT("{}"), &err), &err);
+    CHECK_INT(ERR_DATA, index_rebuild(ix, &work, &n_runs, &n_files, &err));
+    CHECK(strstr(err.msg, "another job has taken it over"));
+    CHECK_INT(0, n_files);
+    CHECK_OK(store_write(path, buf_span(&taken), &err), &err);
+
+    CHECK_OK(index_rebuild(ix, &work, &n_runs, &n_files, &err), &err);
+    CHECK_INT(1, n_files);
+    CHECK_INT(0, n_runs);
+    indexclaim_end(&claim, true);
+    buf_clear(&taken);
+}
+
 TEST(index_finds_what_a_look_at_all_documents_finds_within_any_memory)
 {
     const Par par = par_alone(2);
+    const char *base = check_tmpdir();
     char dir[PATH_MAX], out[PATH_MAX];
+    bool there;
     Index ix;
     Err err;
 
     snprintf(dir, sizeof dir, "%s/index", check_tmpdir());
     snprintf(out, sizeof out, "%s/new", check_tmpdir());
-    make_index(&ix, dir, check_tmpdir(), &par, &err);
+    make_index(&ix, dir, base, &par, &err);
     finds_what_is_there(&ix, out);
     filters_let_keys_pass(&ix);
     damage_is_named(&ix, out);
+    damage_is_mended(&ix, base, &par);
+    CHECK_OK(index_path(out, sizeof out, dir, "runs/4294967296", &err), &err);
+    CHECK_OK(store_is_dir(out, &there, &err), &err);
+    CHECK(there);
     index_clear(&ix);
 }

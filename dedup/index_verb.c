@@ -86,16 +86,17 @@ static ErrCode show(const Index *ix, Err *err)
 
 static ErrCode rebuild(Index *ix, const CommonOptions *common, const Par *par, Err *err)
 {
-    const IndexWork work = {
-        .par = par, .memory = common_memory(common, par), .scratch = common->scratch ? common->scratch : ix->dir};
+    IndexClaim claim = {0};
+    const IndexWork work = {.par = par,
+                            .memory = common_memory(common, par),
+                            .scratch = common->scratch ? common->scratch : ix->dir,
+                            .claim = &claim};
     uint32_t n_runs;
     uint64_t n_files;
-    IndexClaim claim = {0};
     ErrCode rc = par->rank ? ERR_OK : indexclaim_take(&claim, ix, "index --rebuild", NULL, (Hash128){0, 0}, err);
 
     if ((rc = par_agree(par, rc, err)) == ERR_OK) rc = index_rebuild(ix, &work, &n_runs, &n_files, err);
     indexclaim_end(&claim, true);
-
     if (rc == ERR_OK)
         log_info("index: %s is whole; %" PRIu64 " docs files and %" PRIu32 " runs were made again", ix->dir, n_files,
                  n_runs);

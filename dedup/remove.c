@@ -1,7 +1,5 @@
 #include "dedup/remove.h"
 
-#include "core/lines.h"
-#include "core/store.h"
 #include "core/url.h"
 #include "dedup/sign.h"
 
@@ -10,158 +8,161 @@
 
 /* --- the list */
 
-static int by_value(const void *pa, const void *pb)
+static bool holds(Span s, Span what)
 {
-    uint64_t a = *(const uint64_t *)pa, b = *(const uint64_t *)pb;
-
-    return (a > b) - (a < b);
-}
-
-static bool holds(Span s, const char *what)
-{
-    Span w = span_str(what);
-
-    for (size_t i = 0; i + w.n <= s.n; i++)
-        if (memcmp(s.p + i, w.p, w.n) == 0) return true;
+    for (size_t i = 0; i + what.n <= s.n; i++)
+        if (span_starts(span_from(s, i), what)) return true;
     return false;
 }
 
-/* The kind and hash of an entry; hash 0: it is none. */
+/* The kind and hash of an entry that is not quoted; hash 0: it is none. */
 static uint64_t hash_entry(Span line, Buf *scratch, int *kind)
 {
     uint8_t host[URL_MAX_HOST];
-    Buf url = {0};
 
-    if (holds(line, "://")) {
+    if (holds(line, SPAN_LIT("://"))) {
         *kind = REMOVE_URL;
         return sign_address(scratch, line);
     }
     *kind = span_find(line, '#') < line.n ? REMOVE_ID : REMOVE_HOST;
     if (*kind == REMOVE_ID) return hash64(line);
-    buf_puts(&url, "http://");
-    buf_put_span(&url, line);
-    Span h = url.oom || span_find(line, '/') < line.n ? (Span){0} : url_host(buf_span(&url), host);
-    uint64_t hash = h.n ? hash64(h) : 0;
-    buf_clear(&url);
-    return hash;
+    buf_reset(scratch);
+    buf_puts(scratch, "http://");
+    buf_put_span(scratch, line);
+    const Span h = scratch->oom || span_find(line, '/') < line.n ? (Span){0} : url_host(buf_span(scratch), host);
+    return h.n ? hash64(h) : 0;
 }
 
-static ErrCode take_line(Buf lists[REMOVE_KINDS], Span line, Buf *scratch, const char *path, uint64_t number,
-                         Err *err)
+typedef struct {
+    const char *path;
+    Buf hashes[REMOVE_KINDS], scratch;
+} ListReader;
+
+static ErrCode take_line(void *ctx, Span line, uint64_t number, Err *err)
 {
-    int kind;
-    uint64_t hash;
+    ListReader *r = ctx;
+    int kind = REMOVE_ID;
+    uint64_t hash = 0;
+    Span id;
+    bool bad;
 
-    line = span_trim(line);
-    if (line.n == 0 || line.p[0] == '#') return ERR_OK;
-    if ((hash = hash_entry(line, scratch, &kind)) == 0)
-        return err_set(err, ERR_DATA, "%s: line %" PRIu64 " is no URL, host or id", path, number);
-    buf_put(&lists[kind], &hash, sizeof hash);
-    return ERR_OK;
-}
-
-/* Sorted, each once. */
-static void settle(RemoveList *l, int kind, Buf *list)
-{
-    size_t n = list->n / 8, kept = 0;
-
-    l->hash[kind] = (uint64_t *)(void *)list->p;
-    if (n) qsort(l->hash[kind], n, sizeof(uint64_t), by_value);
-    for (size_t i = 0; i < n; i++)
-        if (i == 0 || l->hash[kind][i] != l->hash[kind][i - 1]) l->hash[kind][kept++] = l->hash[kind][i];
-    l->n[kind] = kept;
+    if (line.p[0] == '#') return ERR_OK;
+    if (id_is_quoted(line, &r->scratch, &id, &bad))
+        hash = hash64(id);
+    else if (!bad)
+        hash = hash_entry(line, &r->scratch, &kind);
+    if (r->scratch.oom) return err_nomem(err, "a list");
+    if (hash == 0) return err_set(err, ERR_DATA, "%s: line %" PRIu64 " is no URL, host or id", r->path, number);
+    buf_put(&r->hashes[kind], &hash, sizeof hash);
+    return buf_ok(&r->hashes[kind], "a list", err);
 }
 
 ErrCode removelist_read(RemoveList *l, const char *path, Err *err)
 {
-    Buf text = {0}, lists[REMOVE_KINDS] = {{0}}, scratch = {0}, all = {0};
-    uint64_t number = 0;
-    ErrCode rc = store_read(path, REMOVE_MAX_LIST, &text, err);
+    ListReader r = {.path = path};
+    Buf all = {0};
+    ErrCode rc = list_each(path, take_line, &r, err);
 
-    *l = (RemoveList){0};
-    for (Span rest = buf_span(&text); rc == ERR_OK && rest.n;)
-        rc = take_line(lists, line_take(&rest), &scratch, path, ++number, err);
     for (int kind = 0; kind < REMOVE_KINDS; kind++) {
-        if (rc == ERR_OK) rc = buf_ok(&lists[kind], "a list", err);
-        settle(l, kind, &lists[kind]);
-        buf_printf(&all, "%zu:", l->n[kind]);
-        for (size_t i = 0; i < l->n[kind]; i++) buf_printf(&all, "%016" PRIx64, l->hash[kind][i]);
+        hashset_take(&l->set[kind], &r.hashes[kind]);
+        buf_printf(&all, "%zu:", l->set[kind].n);
+        for (size_t i = 0; i < l->set[kind].n; i++) buf_printf(&all, "%016" PRIx64, l->set[kind].hash[i]);
     }
     if (rc == ERR_OK) rc = buf_ok(&all, "a list", err);
     if (rc == ERR_OK) l->content = hash128(buf_span(&all));
     if (rc) removelist_clear(l);
-    buf_clear(&text);
-    buf_clear(&scratch);
+    buf_clear(&r.scratch);
     buf_clear(&all);
     return rc;
 }
 
 void removelist_clear(RemoveList *l)
 {
-    for (int kind = 0; kind < REMOVE_KINDS; kind++) free(l->hash[kind]);
+    for (int kind = 0; kind < REMOVE_KINDS; kind++) hashset_clear(&l->set[kind]);
     *l = (RemoveList){0};
-}
-
-bool removelist_has(const RemoveList *l, int kind, uint64_t hash)
-{
-    return hash && l->n[kind] && bsearch(&hash, l->hash[kind], l->n[kind], sizeof hash, by_value) != NULL;
 }
 
 /* --- an index */
 
-typedef ErrCode (*FileFn)(void *ctx, const IndexDocs *d, Err *err);
-
-static ErrCode each_file(const Index *ix, FileFn fn, void *ctx, Err *err)
+static bool is_listed(const RemoveList *l, const IndexDocs *d, uint32_t row, Span id)
 {
-    ErrCode rc = ERR_OK;
-
-    for (uint32_t i = 0; i < ix->n_datasets; i++)
-        for (uint32_t part = 0; part < ix->dataset[i].n_parts && rc == ERR_OK; part++) {
-            IndexDocs d;
-            if (interrupt_seen()) return err_set(err, ERR_INTR, "interrupted");
-            if ((rc = indexdocs_open(&d, ix, i, part, DOCS_ALL, err)) != ERR_OK) return rc;
-            rc = fn(ctx, &d, err);
-            indexdocs_close(&d);
-        }
-    return rc;
+    return hashset_has(&l->set[REMOVE_URL], le64_get(d->url.p + 8 * (size_t)row)) ||
+           hashset_has(&l->set[REMOVE_HOST], le64_get(d->host.p + 8 * (size_t)row)) ||
+           hashset_has(&l->set[REMOVE_ID], hash64(id));
 }
 
-typedef struct {
-    Index *ix;
-    const RemoveList *list;
-    Buf *ids, refs;
-    uint64_t n;
-} Removal;
-
-static ErrCode find_rows(void *ctx, const IndexDocs *d, Err *err)
+static ErrCode find_rows(const Index *ix, const RemoveList *l, uint32_t file, RemoveFound *f, Err *err)
 {
-    Removal *r = ctx;
-    ErrCode rc = ERR_OK;
+    bool touched = false;
+    IndexDocs d;
+    Span id;
+    ErrCode rc = interrupt_seen() ? err_set(err, ERR_INTR, "interrupted") : ERR_OK;
 
-    for (uint32_t i = 0; i < d->n && rc == ERR_OK; i++) {
-        uint64_t ref = d->first + le32_get(d->record.p + 4 * (size_t)i);
-        Span id;
-        if ((rc = indexdocs_id(d, i, &id, err)) != ERR_OK) break;
-        if (!removelist_has(r->list, REMOVE_URL, le64_get(d->url.p + 8 * (size_t)i)) &&
-            !removelist_has(r->list, REMOVE_HOST, le64_get(d->host.p + 8 * (size_t)i)) &&
-            !removelist_has(r->list, REMOVE_ID, hash64(id)))
-            continue;
-        buf_put_span(r->ids, id);
-        buf_putc(r->ids, '\n');
-        r->n++;
-        if (!index_is_removed(r->ix, ref)) buf_put(&r->refs, &ref, sizeof ref);
+    if (rc || (rc = indexdocs_open_file(&d, ix, file, DOCS_NAMES, err)) != ERR_OK) return rc;
+    for (uint32_t i = 0; i < d.n && (rc = indexdocs_id(&d, i, &id, err)) == ERR_OK; i++) {
+        const uint64_t ref = d.first + le32_get(d.record.p + 4 * (size_t)i);
+        const bool listed = is_listed(l, &d, i, id), removed = index_is_removed(ix, ref);
+        touched |= listed || removed;
+        if (!listed) continue;
+        id_put_line(&f->ids, id);
+        f->n++;
+        if (!removed) buf_put(&f->refs, &ref, sizeof ref);
     }
+    if (touched) buf_put(&f->files, &file, sizeof file);
+    indexdocs_close(&d);
     return rc;
 }
 
-static ErrCode purge_rows(void *ctx, const IndexDocs *d, Err *err)
+static void add_found(RemoveFound *all, const RemoveFound *f)
 {
-    const Removal *r = ctx;
+    buf_put_span(&all->ids, buf_span(&f->ids));
+    buf_put_span(&all->refs, buf_span(&f->refs));
+    buf_put_span(&all->files, buf_span(&f->files));
+    all->n += f->n;
+    all->ids.oom |= f->ids.oom || f->refs.oom || f->files.oom;
+}
 
-    for (uint32_t i = 0; i < d->n; i++)
-        if (index_is_removed(r->ix, d->first + le32_get(d->record.p + 4 * (size_t)i)))
-            return indexdocs_purge(r->ix, d, err);
-    return ERR_OK;
+ErrCode remove_find(const Index *ix, const RemoveList *l, int threads, RemoveFound *f, Err *err)
+{
+    ErrCode rc = ERR_OK;
+
+    *f = (RemoveFound){0};
+    (void)threads; /* where there is no OpenMP */
+#pragma omp parallel for ordered schedule(dynamic, 1) num_threads(threads)
+    for (uint32_t file = 0; file < ix->n_files; file++) {
+        RemoveFound own = {0};
+        Err failure;
+        const ErrCode mine = find_rows(ix, l, file, &own, &failure);
+#pragma omp ordered
+        {
+            if (rc == ERR_OK && mine) {
+                rc = mine;
+                *err = failure;
+            }
+            if (rc == ERR_OK) add_found(f, &own);
+        }
+        removefound_clear(&own);
+    }
+    if (rc == ERR_OK) rc = buf_ok(&f->ids, "ids", err);
+    if (rc == ERR_OK) rc = buf_ok(&f->refs, "what is removed", err);
+    if (rc == ERR_OK) rc = buf_ok(&f->files, "files", err);
+    if (rc) removefound_clear(f);
+    return rc;
+}
+
+void removefound_clear(RemoveFound *f)
+{
+    buf_clear(&f->ids);
+    buf_clear(&f->refs);
+    buf_clear(&f->files);
+    *f = (RemoveFound){0};
+}
+
+static int by_value(const void *pa, const void *pb)
+{
+    uint64_t a = *(const uint64_t *)pa, b = *(const uint64_t *)pb;
+
+    return (a > b) - (a < b);
 }
 
 static ErrCode add_removed(Index *ix, const Buf *refs, Err *err)
@@ -177,18 +178,40 @@ static ErrCode add_removed(Index *ix, const Buf *refs, Err *err)
     return index_publish_removed(ix, err);
 }
 
-/* The list of what is removed first, so that nobody finds a document again that is half gone; then the files. */
-ErrCode remove_from_index(Index *ix, const RemoveList *l, Buf *ids, uint64_t *n_docs, Err *err)
+static ErrCode purge(const Index *ix, uint32_t file, Err *err)
 {
-    Removal r = {.ix = ix, .list = l, .ids = ids};
-    ErrCode rc = each_file(ix, find_rows, &r, err);
+    IndexDocs d;
+    ErrCode rc = interrupt_seen() ? err_set(err, ERR_INTR, "interrupted") : ERR_OK;
 
-    if (rc == ERR_OK) rc = buf_ok(ids, "ids", err);
-    if (rc == ERR_OK) rc = buf_ok(&r.refs, "what is removed", err);
-    if (rc == ERR_OK && r.refs.n) rc = add_removed(ix, &r.refs, err);
-    if (rc == ERR_OK) rc = each_file(ix, purge_rows, &r, err);
-    *n_docs = r.n;
-    buf_clear(&r.refs);
+    if (rc || (rc = indexdocs_open_file(&d, ix, file, DOCS_ALL, err)) != ERR_OK) return rc;
+    rc = indexdocs_purge(ix, &d, err);
+    indexdocs_close(&d);
+    return rc;
+}
+
+/* The list of what is removed first, so that nobody finds a document again that is half gone; then the files. */
+ErrCode remove_take_out(Index *ix, const IndexClaim *claim, const RemoveFound *f, int threads, Err *err)
+{
+    const uint32_t *file = (const uint32_t *)(const void *)f->files.p;
+    const size_t n = f->files.n / sizeof *file;
+    size_t failed = n;
+    ErrCode rc = indexclaim_check(claim, err);
+
+    (void)threads;
+    if (rc == ERR_OK && f->refs.n) rc = add_removed(ix, &f->refs, err);
+    if (rc) return rc;
+#pragma omp parallel for schedule(dynamic, 1) num_threads(threads)
+    for (size_t i = 0; i < n; i++) {
+        Err own;
+        const ErrCode mine = purge(ix, file[i], &own);
+        if (mine == ERR_OK) continue;
+#pragma omp critical(remove_purge)
+        if (i < failed) {
+            failed = i;
+            rc = mine;
+            *err = own;
+        }
+    }
     return rc;
 }
 
@@ -214,8 +237,8 @@ static ErrCode remove_map(void *ctx, void *worker, const Doc *doc, DocId id, Sta
     Span h = url_host(doc->url, host);
 
     (void)id, (void)err;
-    if (removelist_has(l, REMOVE_ID, hash64(doc->id)) || (h.n && removelist_has(l, REMOVE_HOST, hash64(h))) ||
-        removelist_has(l, REMOVE_URL, sign_address(worker, doc->url)))
+    if (hashset_has(&l->set[REMOVE_ID], hash64(doc->id)) || (h.n && hashset_has(&l->set[REMOVE_HOST], hash64(h))) ||
+        hashset_has(&l->set[REMOVE_URL], sign_address(worker, doc->url)))
         sink_drop(sink, 0, doc->id, doc);
     return ERR_OK;
 }

@@ -6,14 +6,17 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-static const char after[] = "LIST: a line an entry, which is a URL (has \"://\"), an id (has '#') or a host. The ids "
-                            "of what was taken out of the index\n"
-                            "are printed. Views that stand on a dataset still show its documents, and shards hold "
-                            "their tokens: make these anew.";
+static const char after[] =
+    "LIST: a line an entry, which is an id (in double quotes, or has '#'), a URL (has \"://\") "
+    "or a host. The ids of\n"
+    "what was taken out of the index are printed. Views that stand on a dataset still show its documents, and shards "
+    "hold "
+    "their tokens: make these anew.";
 
 typedef struct {
     const char *index, *out;
     OptList dataset;
+    const CommonOptions *common;
 } Options;
 
 static ErrCode settle(void *options, Err *err)
@@ -24,6 +27,16 @@ static ErrCode settle(void *options, Err *err)
         return err_set(err, ERR_USAGE, "dedup remove: --index DIR, --dataset DIR or both");
     if ((o->dataset.n > 0) != (o->out != NULL))
         return err_set(err, ERR_USAGE, "dedup remove: --dataset needs -o VIEW, and only that does");
+    if (o->index && o->common->task.count)
+        return err_set(err, ERR_USAGE, "dedup remove: --index does not go with --task");
+    return ERR_OK;
+}
+
+/* Before anything is deleted: afterwards nobody knows the ids. */
+static ErrCode print_ids(const Buf *ids, Err *err)
+{
+    if (fwrite(ids->p, 1, ids->n, stdout) != ids->n || fflush(stdout) != 0)
+        return err_sys(err, "cannot write to standard output");
     return ERR_OK;
 }
 
@@ -32,20 +45,20 @@ static ErrCode from_index(const char *dir, const RemoveList *l, const Par *par, 
     const Par alone = par_alone(par->threads);
     Index ix;
     IndexClaim claim = {0};
-    Buf ids = {0};
-    uint64_t n_docs;
+    RemoveFound found = {0};
     ErrCode rc = index_load(&ix, dir, NULL, &alone, err);
 
     if (rc) return rc;
     rc = indexclaim_take(&claim, &ix, "remove", NULL, (Hash128){0, 0}, err);
     index_clear(&ix); /* another may have added to it just now */
     if (rc == ERR_OK) rc = index_load(&ix, dir, NULL, &alone, err);
-    if (rc == ERR_OK) rc = remove_from_index(&ix, l, &ids, &n_docs, err);
+    if (rc == ERR_OK) rc = remove_find(&ix, l, par->threads, &found, err);
+    if (rc == ERR_OK && found.ids.n) rc = print_ids(&found.ids, err);
+    if (rc == ERR_OK) rc = remove_take_out(&ix, &claim, &found, par->threads, err);
     indexclaim_end(&claim, true);
-    if (rc == ERR_OK && ids.n) fwrite(ids.p, 1, ids.n, stdout);
-    if (rc == ERR_OK) log_info("remove: %" PRIu64 " documents taken out of %s", n_docs, dir);
+    if (rc == ERR_OK) log_info("remove: %" PRIu64 " documents taken out of %s", found.n, dir);
     index_clear(&ix);
-    buf_clear(&ids);
+    removefound_clear(&found);
     return rc;
 }
 
@@ -65,8 +78,8 @@ static ErrCode from_datasets(const Options *o, const RemoveList *l, const Common
 
 int remove_verb(int argc, char **argv)
 {
-    Options o = {0};
     CommonOptions common = {0};
+    Options o = {.common = &common};
     const OptSpec specs[] = {
         OPT_STR(0, "index", &o.index, "DIR", "take them out of this index"),
         OPT_LIST(0, "dataset", &o.dataset, "DIR", "make a view of this dataset without them; repeatable"),

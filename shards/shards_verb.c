@@ -89,26 +89,26 @@ static ErrCode verify(const Look *l, const LookOptions *o, Err *err)
 /* find: ERR_NO when none is there. */
 static ErrCode find(const Look *l, const LookOptions *o, Err *err)
 {
-    IdList list;
+    HashSet list;
     uint64_t n = 0;
-    ErrCode rc = idlist_read(&list, o->list, err);
+    ErrCode rc = takedown_read(&list, o->list, err);
 
     if (rc == ERR_OK) rc = takedown_find(l, o->stream, &list, &n, err);
-    idlist_clear(&list);
+    hashset_clear(&list);
     return rc == ERR_OK && n == 0 ? err_set(err, ERR_NO, "%s has none of these documents", l->path) : rc;
 }
 
 static ErrCode take_out(const char *dir, const LookOptions *o, Err *err)
 {
-    IdList list;
+    HashSet list;
     uint64_t n_docs = 0, n_shards = 0;
-    ErrCode rc = idlist_read(&list, o->list, err);
+    ErrCode rc = takedown_read(&list, o->list, err);
 
     if (rc == ERR_OK) rc = takedown_remove(dir, &list, &n_docs, &n_shards, err);
     if (rc == ERR_OK)
         log_info("shards: %" PRIu64 " documents taken out of %s, %" PRIu64 " shards written anew", n_docs, dir,
                  n_shards);
-    idlist_clear(&list);
+    hashset_clear(&list);
     return rc;
 }
 
@@ -135,14 +135,18 @@ static ErrCode run(const char *what, const char *path, const LookOptions *o, Err
     return rc;
 }
 
-/* Every path of the command line; damage in one does not keep verify from the next. The worst of them is the status. */
+/* Every path of the command line. Damage in one does not keep verify from the next, and the worst of them is the status; find goes on where
+ * a path has none of the documents, and says so if none has. */
 static ErrCode run_all(const char *what, char **path, int n, const LookOptions *o, Err *err)
 {
+    const bool finds = strcmp(what, "find") == 0;
     ErrCode worst = ERR_OK;
+    int n_without = 0;
 
     for (int i = 0; i < n; i++) {
         ErrCode rc = run(what, path[i], o, err);
         if (rc == ERR_OK) continue;
+        if (finds && rc == ERR_NO && ++n_without < n) continue;
         if (strcmp(what, "verify") != 0 || rc == ERR_USAGE || rc == ERR_NOMEM || rc == ERR_INTR) return rc;
         log_error("%s", err->msg);
         if (worst == ERR_OK || worst == ERR_NO) worst = rc;
@@ -221,6 +225,10 @@ int shards_verb(int argc, char **argv)
     if (rc == ERR_OK && o.ids && o.json) rc = err_set(&err, ERR_USAGE, "shards cat: --ids or --json, not both");
     if (rc == ERR_OK && (strcmp(argv[first], "find") == 0 || strcmp(argv[first], "remove") == 0) != (o.list != NULL))
         rc = err_set(&err, ERR_USAGE, "shards: find and remove need --list FILE, and only these");
+    if (rc == ERR_OK && strcmp(argv[first], "remove") == 0 && o.stream)
+        rc = err_set(&err, ERR_USAGE, "shards remove: --stream does not go with it: it is of a whole directory");
+    if (rc == ERR_OK && o.list && doc)
+        rc = err_set(&err, ERR_USAGE, "shards %s: --doc does not go with --list", argv[first]);
     if (rc == ERR_OK) rc = settle(&o, doc, color, &err);
     if (rc == ERR_OK) log_setup(common.quiet ? LOG_QUIET : common.verbose ? LOG_VERBOSE : LOG_NORMAL, 0);
     if (rc == ERR_OK) rc = run_all(argv[first], argv + first + 1, argc - first - 1, &o, &err);

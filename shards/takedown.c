@@ -1,6 +1,5 @@
 #include "shards/takedown.h"
 
-#include "core/lines.h"
 #include "core/store.h"
 #include "shards/shard_format.h"
 #include "shards/tokens_format.h"
@@ -11,54 +10,42 @@
 
 /* --- the list */
 
-static int by_hash(const void *pa, const void *pb)
-{
-    const Hash128 *a = pa, *b = pb;
+typedef struct {
+    const char *path;
+    Buf hashes, scratch;
+} ListReader;
 
-    if (a->hi != b->hi) return a->hi < b->hi ? -1 : 1;
-    return (a->lo > b->lo) - (a->lo < b->lo);
+static ErrCode take_line(void *ctx, Span line, uint64_t number, Err *err)
+{
+    ListReader *r = ctx;
+    Span id;
+    bool bad;
+
+    (void)id_is_quoted(line, &r->scratch, &id, &bad); /* else it is the line */
+    if (r->scratch.oom) return err_nomem(err, "a list");
+    if (bad) return err_set(err, ERR_DATA, "%s: line %" PRIu64 " is no id: its quotes are wrong", r->path, number);
+    const uint64_t hash = hash64(id);
+    buf_put(&r->hashes, &hash, sizeof hash);
+    return buf_ok(&r->hashes, "a list", err);
 }
 
-ErrCode idlist_read(IdList *l, const char *path, Err *err)
+ErrCode takedown_read(HashSet *list, const char *path, Err *err)
 {
-    Buf text = {0}, ids = {0};
-    ErrCode rc = store_read(path, TAKEDOWN_MAX_LIST, &text, err);
+    ListReader r = {.path = path};
+    const ErrCode rc = list_each(path, take_line, &r, err);
 
-    *l = (IdList){0};
-    for (Span rest = buf_span(&text); rc == ERR_OK && rest.n;) {
-        const Span id = span_trim(line_take(&rest));
-        const Hash128 hash = hash128(id);
-        if (id.n) buf_put(&ids, &hash, sizeof hash);
-    }
-    buf_clear(&text);
-    if (rc == ERR_OK) rc = buf_ok(&ids, "a list", err);
-    if (rc) {
-        buf_clear(&ids);
-        return rc;
-    }
-    l->id = (Hash128 *)(void *)ids.p;
-    l->n = ids.n / sizeof *l->id;
-    if (l->n) qsort(l->id, l->n, sizeof *l->id, by_hash);
-    return ERR_OK;
+    hashset_take(list, &r.hashes);
+    if (rc) hashset_clear(list);
+    buf_clear(&r.scratch);
+    return rc;
 }
 
-void idlist_clear(IdList *l)
-{
-    free(l->id);
-    *l = (IdList){0};
-}
-
-static bool is_listed(const IdList *l, Span id)
-{
-    const Hash128 hash = hash128(id);
-
-    return id.n && l->n && bsearch(&hash, l->id, l->n, sizeof hash, by_hash) != NULL;
-}
+static bool is_listed(const HashSet *list, Span id) { return id.n && hashset_has(list, hash64(id)); }
 
 /* --- finding */
 
 typedef struct {
-    const IdList *list;
+    const HashSet *list;
     uint64_t n;
     Buf line;
 } Finding;
@@ -83,7 +70,7 @@ static ErrCode show_place(void *ctx, const Shard *s, uint64_t number, const Shar
     return rc;
 }
 
-ErrCode takedown_find(const Look *l, const char *stream, const IdList *list, uint64_t *n_docs, Err *err)
+ErrCode takedown_find(const Look *l, const char *stream, const HashSet *list, uint64_t *n_docs, Err *err)
 {
     Finding f = {.list = list};
     uint32_t begin, end;
@@ -97,7 +84,7 @@ ErrCode takedown_find(const Look *l, const char *stream, const IdList *list, uin
 
 /* --- removing */
 
-static ErrCode count_listed(const Shard *s, const IdList *list, uint64_t *n, Err *err)
+static ErrCode count_listed(const Shard *s, const HashSet *list, uint64_t *n, Err *err)
 {
     ErrCode rc = ERR_OK;
 
@@ -111,7 +98,7 @@ static ErrCode count_listed(const Shard *s, const IdList *list, uint64_t *n, Err
     return rc;
 }
 
-static ErrCode copy_doc(ShardWriter *w, const Shard *s, uint64_t d, const IdList *list, Buf *tokens, Err *err)
+static ErrCode copy_doc(ShardWriter *w, const Shard *s, uint64_t d, const HashSet *list, Buf *tokens, Err *err)
 {
     uint64_t begin, end;
     ShardDoc doc;
@@ -132,7 +119,7 @@ static ErrCode copy_doc(ShardWriter *w, const Shard *s, uint64_t d, const IdList
     return rc ? rc : shardwriter_add(w, &doc, token, n, err);
 }
 
-static ErrCode rewrite_shard(const Shard *s, const char *path, const IdList *list, Err *err)
+static ErrCode rewrite_shard(const Shard *s, const char *path, const HashSet *list, Err *err)
 {
     ShardWriter *w = NULL;
     Buf tokens = {0};
@@ -206,7 +193,8 @@ static ErrCode commit_again(const TokensDir *t, const char *dir, Err *err)
 }
 
 /* Shards are taken as they are, whether the manifest knows them already or an earlier call was cut short before it did. */
-static ErrCode remove_from_shard(const char *path, const IdList *list, uint64_t *n_docs, uint64_t *n_shards, Err *err)
+static ErrCode remove_from_shard(const char *path, const HashSet *list, uint64_t *n_docs, uint64_t *n_shards,
+                                 Err *err)
 {
     uint64_t n;
     Shard *s = NULL;
@@ -222,7 +210,7 @@ static ErrCode remove_from_shard(const char *path, const IdList *list, uint64_t 
     return rc;
 }
 
-ErrCode takedown_remove(const char *dir, const IdList *list, uint64_t *n_docs, uint64_t *n_shards, Err *err)
+ErrCode takedown_remove(const char *dir, const HashSet *list, uint64_t *n_docs, uint64_t *n_shards, Err *err)
 {
     TokensDir *t = NULL;
     Arena arena = {0};

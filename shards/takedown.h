@@ -5,22 +5,17 @@
 #ifndef TAMIS_SHARDS_TAKEDOWN_H
 #define TAMIS_SHARDS_TAKEDOWN_H
 
+#include "core/idlist.h"
 #include "shards/look.h"
 
-enum { TAKEDOWN_MAX_LIST = 1 << 30 /* bytes of a list, which is read whole */ };
-
-typedef struct {
-    Hash128 *id; /* sorted */
-    size_t n;
-} IdList;
-/* A line an id, as `tamis dedup remove` prints them; blank lines are passed over. */
-MUST_USE ErrCode idlist_read(IdList *l, const char *path, Err *err);
-void idlist_clear(IdList *l);
+/* A line an id, as it is or as a JSON string, as `tamis dedup remove` prints them; blank lines are passed over. Ids are told by 64-bit hashes. */
+MUST_USE ErrCode takedown_read(HashSet *list, const char *path, Err *err);
 
 /* A line of JSON on stdout for each document of the list: {"shard":FILE,"doc":number in its stream,"begin":B,"end":E,"id":ID}, tokens [B, E) of the
  * shard, eos included. */
-MUST_USE ErrCode takedown_find(const Look *l, const char *stream, const IdList *list, uint64_t *n_docs, Err *err);
+MUST_USE ErrCode takedown_find(const Look *l, const char *stream, const HashSet *list, uint64_t *n_docs, Err *err);
 /* Writes the shards that hold documents of the list anew without them, and the manifest. Run again after a cut-off it ends the same. */
-MUST_USE ErrCode takedown_remove(const char *dir, const IdList *list, uint64_t *n_docs, uint64_t *n_shards, Err *err);
+MUST_USE ErrCode takedown_remove(const char *dir, const HashSet *list, uint64_t *n_docs, uint64_t *n_shards,
+                                 Err *err);
 
 #endif

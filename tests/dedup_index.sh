@@ -126,7 +126,16 @@ id=$(ids usual-by-01 | sed -n 3p)
 printf '# a list\nhttps://page%s.test/?utm_source=x#top\npage%s.TEST.\n\n%s\n' $(sed 's/.*page\([0-9]*\).*/\1/' kept.jsonl | sort -u | head -n 2) "$id" >list
 pages=$(sed 's/.*page\([0-9]*\).*/\1/' kept.jsonl | sort -u | head -n 2)
 { for p in $pages; do grep -F "http://page$p.test/" kept.jsonl; done; grep -F "{\"id\":\"$id\"" kept.jsonl; } | sed 's/^{"id":"\([^"]*\)".*/\1/' | sort -u >want
+# Ids are printed before anything is gone: where they cannot be, nothing is. Files that a cut-off left as they were are mended by the next call.
+status=0
+tamis dedup remove -q --index gone.index list >/dev/full 2>err || status=$?
+[ $status -eq 3 ] && [ "$(last_field gone.index/index.json n)" = 0 ] || fail "a full output: status $status, $(cat err)"
+cp -r gone.index/docs docs.before
 tamis dedup remove -q --index gone.index list | sort >gone
+rm -r gone.index/docs
+mv docs.before gone.index/docs
+sed "s|^$id\$|\"&\"|" list >quoted
+tamis dedup remove -q -j 1 --index gone.index quoted | sort | cmp - gone || fail "a call after a cut-off"
 cmp want gone || fail "removed: $(diff want gone)"
 n=$(wc -l <gone)
 tamis dedup index gone.index | grep -q "^holds  *$((kept - n)) documents .* $n removed on request" || fail "what is left: $(tamis dedup index gone.index)"
@@ -158,7 +167,29 @@ refused 2 'task' tamis dedup -o other --task 0/2 --index usual.index docs-01
 refused 4 'not an index' tamis dedup index docs-01
 printf 'page1.test\n/path\n' >bad
 refused 4 'line 2' tamis dedup remove --index usual.index bad
+refused 2 'task' tamis dedup remove --index usual.index --dataset docs-01 -o view-2 --task 0/2 list
 refused 2 'VIEW' tamis dedup remove --dataset docs-01 bad
+
+# Cut short between two steps (files of the index are away), then documents are removed, then it is run again: as if they had been removed
+# before. The claim names the process that goes on with it, and another command for the same view does not take it away.
+cp -r usual.index cut.index
+mv cut.index/docs cut.docs
+refused 3 'cut.index/docs/' tamis dedup -o cut --no-alarm --index cut.index docs-01 docs-02
+[ -e cut/passes/index-pairs ] && [ ! -e cut/clusters/clusters.json ] || fail "the cut is not between two steps"
+# shellcheck disable=SC2016 # of that shell
+refused 3 'cut.index/docs/' sh -c 'echo $$ >pid; exec tamis dedup -o cut --no-alarm --index cut.index docs-01 docs-02'
+[ "$(field cut.index/adding.json pid)" = "$(cat pid)" ] || fail "the claim is of process $(field cut.index/adding.json pid), not of $(cat pid)"
+cp cut.index/adding.json claim
+refused 4 'another run' tamis dedup -o cut --no-alarm --index cut.index docs-03
+cmp claim cut.index/adding.json || fail "a command that was refused has changed the claim"
+mv cut.docs cut.index/docs
+tamis dedup remove -q --index cut.index list | sort | cmp - gone || fail "removed in between"
+cmp claim cut.index/adding.json || fail "the claim has not come back"
+tamis dedup -q --no-alarm -o cut --index cut.index docs-01 docs-02 || fail "run again after a removal"
+[ "$(content cut)" = "$(content after)" ] || fail "a removal in between makes a difference"
+sed 's/"out":"[^"]*"//' cut.index/index.json >a
+sed 's/"out":"[^"]*"//' gone.index/index.json | cmp - a || fail "the index after a removal in between"
+
 cp -r usual.index damaged.index
 yes damage | dd of="$(echo damaged.index/runs/000007/exact/*.res)" bs=1500 count=1 conv=notrunc 2>/dev/null
 refused 4 'runs/000007/exact/.* at [0-9]*: damaged; tamis dedup index --rebuild damaged.index makes' tamis dedup -q --no-alarm -o other --index damaged.index docs-01 docs-02

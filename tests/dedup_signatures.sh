@@ -13,7 +13,7 @@ tokens=$(echo "$quick" | sed 's/[a-z]*/"&"/g; s/ /,/g')
 printf '{"id":"a","text":"%s"}\n{"id":"b","text":"too few words"}\n{"id":"c","text":"another","tokens":[%s]}\n' "$quick" "$tokens" >known.jsonl
 tamis ingest -q --no-alarm -o known known.jsonl
 tamis dedup signatures -q -o known.sig known
-[ "$(find known.sig -type f | wc -l)" -eq 14 ] || fail "not one file a band"
+[ "$(find known.sig -name '*.minhash.sig' | wc -l)" -eq 14 ] || fail "not one file a band"
 bytes() { od -An -v -tx1 -j "$2" -N "$3" "$1" | tr -d ' \n'; }
 first=known.sig/bucket_000/00000.minhash.sig
 [ "$(wc -c <$first)" -eq 136 ] || fail "not two records"
@@ -33,12 +33,26 @@ if tamis --version | grep -q 'MPI [0-9]' && command -v mpirun >/dev/null 2>&1; t
     ASAN_OPTIONS=detect_leaks=0 mpirun -n 2 tamis dedup signatures -q -j 1 -o ranks docs
     diff -r one ranks || fail "two ranks write other files"
 fi
-[ "$(find one -type f | wc -l)" -gt 28 ] || fail "one part only"
+[ "$(find one -name '*.minhash.sig' | wc -l)" -gt 28 ] || fail "one part only"
 for f in one/bucket_0*/00000.minhash.sig; do # a line a record: words of 64 bits, big-endian, so that lines sort as numbers
     od -An -v -tx4 -w4 "$f" | awk '{sub(/ /, ""); w[NR % 17] = $1} NR % 17 == 0 {
         line = ""; for (i = 1; i < 17; i += 2) line = line w[i + 1] w[i]; print line w[0]}' >records
     [ "$(wc -l <records)" -gt 10 ] || fail "$f has too few records"
     sort -c records || fail "$f is not sorted"
+done
+
+# The same again is fine; files of two runs never lie side by side.
+cp -r one before
+tamis dedup signatures -q -o one docs
+diff -r one before || fail "another time other files"
+for other in "-s 2 -o one docs" "-b 10 -o one docs" "-o one known" "-o bare docs"; do
+    [ -d bare ] || cp -r one bare
+    rm -f bare/signatures.json
+    status=0
+    # shellcheck disable=SC2086 # words
+    tamis dedup signatures -q $other 2>err || status=$?
+    [ $status -eq 4 ] && grep -q 'holds .* of \(another run\|something else\)' err || fail "signatures $other: status $status, $(cat err)"
+    diff -r one before || fail "signatures $other has written"
 done
 
 status=0

@@ -46,6 +46,14 @@ done
 [ "$(tamis shards find --list ids tokens/"$stream"/shard-000001.tok 2>/dev/null | sed 's/"doc":[0-9]*,//')" = \
     "$(grep shard-000001 found | sed 's/"doc":[0-9]*,//')" ] || fail "one shard"
 
+# Ids as JSON strings are the same; of several paths each is looked at, and one that has any is enough.
+sed 's/.*/"&"/' ids >quoted-ids
+tamis shards find --list quoted-ids tokens | cmp - found || fail "quoted ids"
+echo '{"text":"a page of another crawl, in other words"}' >other.jsonl
+tamis ingest -q --no-alarm -o others-docs other.jsonl
+tamis tokenize -q -o others -t t.json others-docs
+tamis shards find --list ids others tokens others | cmp - found || fail "the second of three directories"
+
 # Taken out: ids and texts are nowhere, gaps are of eos, every other document is where it was and what it was.
 tamis shards remove -q --list ids tokens
 tamis shards verify -q tokens >/dev/null || fail "verify"
@@ -73,6 +81,10 @@ tamis shards remove -q --list ids tokens
 cmp tokens/manifest.json done.json || fail "another manifest"
 tamis shards verify -q tokens >/dev/null || fail "verify after a cut-off"
 
+status=0
+tamis shards find --list ids tokens others >nothing 2>&1 || status=$?
+[ $status -eq 1 ] && grep -q 'others has none' nothing || fail "found nowhere: status $status, $(cat nothing)"
+
 # Damage gets no sum of its own; what is no list, and no directory of tokens, is refused.
 refused() { # STATUS PATTERN COMMAND...
     want=$1 pattern=$2 status=0
@@ -87,5 +99,9 @@ refused 4 "before/$shard" tamis shards remove --list ids before
 cmp damaged.tok "before/$shard" || fail "a damaged shard was written anew"
 refused 2 'need --list' tamis shards remove tokens
 refused 2 'need --list' tamis shards cat --list ids tokens
+refused 2 'stream' tamis shards remove --list ids --stream "$stream" tokens
+refused 2 'doc' tamis shards find --list ids --doc 0 tokens
+printf '\n"a' >bad
+refused 4 'bad: line 2' tamis shards find --list bad tokens
 refused 3 'nowhere' tamis shards find --list nowhere tokens
 refused 4 'docs' tamis shards remove --list ids docs
