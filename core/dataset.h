@@ -102,6 +102,8 @@ MUST_USE ErrCode blockreader_open(BlockReader *r, PartView *v, uint32_t block, E
 /* The next document of the block that the view shows. *end when there is none; then *doc is unset. The document is valid
  * until the next call. *record is its index in the root part. Signals and domain are joined already. */
 MUST_USE ErrCode blockreader_next(BlockReader *r, Doc *doc, uint32_t *record, bool *end, Err *err);
+/* Passes over the block's records before `record`, whose lines are not looked into. */
+void blockreader_skip_to(BlockReader *r, uint32_t record);
 
 /* --- all documents of a set in order, for small readers (docs verbs, tests). One thread. */
 typedef struct DocCursor DocCursor;

@@ -351,6 +351,11 @@ ErrCode blockreader_next(BlockReader *r, Doc *doc, uint32_t *record, bool *end, 
     return ERR_OK;
 }
 
+void blockreader_skip_to(BlockReader *r, uint32_t record)
+{
+    for (; r->rest.n && r->record < record; r->record++) r->rest = span_from(r->rest, span_find(r->rest, '\n') + 1);
+}
+
 /* --- a cursor over everything */
 
 struct DocCursor {

@@ -277,7 +277,7 @@ static ErrCode write_totals(const Results *written, const ClusterSpec *spec, con
 /* --- all of it */
 
 typedef struct {
-    Pass *indexed[2], *exact, *url, *components, *near, *verdicts, *sizes, *spread, *written;
+    Pass *indexed[2], *exact, *url, *components, *near[NEAR_LISTS], *verdicts, *sizes, *spread, *written;
 } Steps;
 
 static void steps_clear(Steps *s)
@@ -287,7 +287,7 @@ static void steps_clear(Steps *s)
     pass_close(s->exact);
     pass_close(s->url);
     pass_close(s->components);
-    pass_close(s->near);
+    for (int i = 0; i < NEAR_LISTS; i++) pass_close(s->near[i]);
     pass_close(s->verdicts);
     pass_close(s->sizes);
     pass_close(s->spread);
@@ -303,7 +303,7 @@ static ErrCode run_steps(DocTable *t, const DatasetSet *in, const ClusterSpec *s
     if (rc == ERR_OK && t->params->url) rc = url_find(t, &s->url, err);
     if (rc == ERR_OK && !t->params->exact_only) {
         rc = bands_join(t, &s->components, err);
-        if (rc == ERR_OK) rc = near_find(t, in, s->components, &s->near, err);
+        if (rc == ERR_OK) rc = near_find(t, in, s->components, s->near, err);
     }
     if (rc == ERR_OK) rc = verdicts_find(t, s->exact, s->url, s->near, &s->verdicts, err);
     if (rc == ERR_OK) rc = sizes_count(t, s->verdicts, &s->sizes, err);

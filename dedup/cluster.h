@@ -4,8 +4,10 @@
  *   exact        text key -> verdicts                    exact-docs   the same by duplicate
  *   url          URL key -> verdicts                     url-docs     the same by duplicate
  *   band_NNN     band key -> edges                       components   (document, label) by document
- *   verify       label -> verdicts                       borderline   (document, pair, side) by document
- *   settled      pair -> verdicts                        resolve_N    verdicts with their keepers after later steps
+ *   verify       label -> verdicts                       borderline   (document, keeper) by document
+ *   settled      keeper -> verdicts                      again        by document: who is compared once more
+ *   verify_2, borderline_2, settled_2                    likewise
+ *   resolve_N    verdicts with their keepers after later steps
  *   verdicts     the last of these by duplicate          sizes        (keeper, others) by keeper
  *   places       keeper's dumps and hosts                spread       the same by keeper
  *   written      the totals, when all files of the result are there
@@ -34,7 +36,13 @@ enum { CLUSTERS_JSON_MAX = 4 << 20 };                /* names of dumps are most 
 enum {
     PAIR_BYTES = 2 * DOC_BYTES,        /* two documents */
     VERDICT_BYTES = 2 * REF_BYTES + 1, /* a duplicate, its keeper, why: CLUSTER_EXACT … */
-    LINK_BORDERLINE = 0x40,            /* added to why: the sketch cannot tell */
+    /* In place of why, in the first round of near duplicates, what that leaves to be compared once more: a document of which the shingles
+     * said that it is not near the keeper; and one kept, its own keeper, for which others were dropped, or of which the list at hand knows
+     * none. */
+    AGAIN_REFUTED = 0x10,
+    AGAIN_TAKEN,
+    AGAIN_FREE,
+    LINK_BORDERLINE = 0x40,     /* added to why: the sketch cannot tell */
     LINK_SAME_DUMP = 0x80,      /* added to why: the keeper is the first of the duplicate's dump, kept or not */
     SIZE_BYTES = DOC_BYTES + 4, /* a keeper, how many others it stands for */
     SPREAD_BYTES = DOC_BYTES + 4 + 4 + 2 + 2 /* a keeper of several: distinct dumps, hosts, first and last dump */
@@ -47,19 +55,21 @@ MUST_USE ErrCode exact_find(DocTable *t, Pass **out, Err *err);
 MUST_USE ErrCode url_find(DocTable *t, Pass **out, Err *err);
 /* Documents that share a band are joined, band by band: (document, label) of all in components of several. */
 MUST_USE ErrCode bands_join(const DocTable *t, Pass **out, Err *err);
-/* Near duplicates, in two rounds of two steps. Verify goes through every component in keep order: a document is near one kept before it, or may
- * be (LINK_BORDERLINE). Then the texts are read again where the sketch cannot tell, and the Jaccard similarity of all shingles decides.
- * Documents it keeps so are listed as CLUSTER_KEPT, and are compared among themselves in the second round: `settled`, `before` are
- * the first round's end, NULL in the first. The second's end is all near duplicates. */
-MUST_USE ErrCode verify_components(const DocTable *t, const Pass *components, const Pass *settled, Pass **out,
+/* Near duplicates, in two rounds. Verify goes through every component in keep order: a document is near one kept before it, or may
+ * be (LINK_BORDERLINE). Then the texts are read again where the sketch cannot tell, and the Jaccard similarity of all shingles decides. What
+ * it refutes is gone through once more (`again`, NULL in the first round), with the kept documents of its component, which it may come
+ * before: of these it may keep itself what no other was dropped for. Found are all verdicts of CLUSTER_NEAR in the lists of both rounds. */
+enum { NEAR_LISTS = 4 };
+MUST_USE ErrCode verify_components(const DocTable *t, const Pass *components, const Pass *again, Pass **out,
                                    Err *err);
-MUST_USE ErrCode borderline_settle(const DocTable *t, const DatasetSet *in, const Pass *found, const Pass *before,
+MUST_USE ErrCode borderline_settle(const DocTable *t, const DatasetSet *in, const Pass *found, bool second,
                                    Pass **out, Err *err);
-/* Both rounds. */
-MUST_USE ErrCode near_find(const DocTable *t, const DatasetSet *in, const Pass *components, Pass **out, Err *err);
+/* Both rounds. `lists` is zero at first, and closed even after a failure. */
+MUST_USE ErrCode near_find(const DocTable *t, const DatasetSet *in, const Pass *components, Pass *lists[NEAR_LISTS],
+                           Err *err);
 /* All dropped documents, by number. Of the steps url and near may be NULL: not taken. */
-MUST_USE ErrCode verdicts_find(const DocTable *t, const Pass *exact, const Pass *url, const Pass *near, Pass **out,
-                               Err *err);
+MUST_USE ErrCode verdicts_find(const DocTable *t, const Pass *exact, const Pass *url, Pass *const near[NEAR_LISTS],
+                               Pass **out, Err *err);
 /* How many documents each keeper stands for beside itself, and on how many dumps and hosts all of them lie. */
 MUST_USE ErrCode sizes_count(const DocTable *t, const Pass *verdicts, Pass **out, Err *err);
 MUST_USE ErrCode spread_count(const DocTable *t, const Pass *verdicts, const Pass *sizes, Pass **out, Err *err);

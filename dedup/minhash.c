@@ -170,7 +170,7 @@ int32_t sketch_estimate(const uint8_t a[SKETCH_BINS], const uint8_t b[SKETCH_BIN
 
     *margin = 0;
     if (n == 0) return -1;
-    *margin = (uint32_t)(3 * sqrt((double)micro * (double)(1000000 - micro) / n));
+    *margin = micro < 1000000 ? (uint32_t)(3 * sqrt((double)micro * (double)(1000000 - micro) / n)) : 1;
     return 255 * m < n ? 0 : (int32_t)((255 * (uint64_t)m - n) * 1000000 / (254 * (uint64_t)n));
 }
 

@@ -38,7 +38,8 @@ uint32_t sketch_matches(const uint8_t a[SKETCH_BINS], const uint8_t b[SKETCH_BIN
 /* Whether the estimate reaches micro / 1e6. False for two empty sketches. */
 bool sketch_near(const uint8_t a[SKETCH_BINS], const uint8_t b[SKETCH_BINS], uint32_t micro);
 /* The estimate in millionths, rounded down, 0 where it is below; *margin is three standard deviations of it where the truth is
- * micro: sqrt(J (1 - J) / n) is one. -1 for two empty sketches. */
+ * micro: sqrt(J (1 - J) / n) is one. Where micro is a million it is 1, beyond every estimate: sets whose sketches are equal may still
+ * differ. -1 for two empty sketches. */
 int32_t sketch_estimate(const uint8_t a[SKETCH_BINS], const uint8_t b[SKETCH_BINS], uint32_t micro, uint32_t *margin);
 
 #endif

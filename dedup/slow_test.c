@@ -4,6 +4,7 @@
 #include "dedup/sign.h"
 #include "tests/check.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 /* One entry of a list of what decides: below 0 when a comes first, 0 when it leaves that open. */
@@ -152,56 +153,109 @@ static double slow_jaccard(const Signature *a, const Signature *b)
     return common / all;
 }
 
-/* Each against those kept before it in its component; some are kept without being compared with. */
-static void slow_round(Slow *s, bool *left)
+/* What the first round leaves to the second. */
+typedef struct {
+    bool *takes_part;
+    bool *leader;      /* kept, and compared with */
+    bool *taken;       /* a leader that others may have been dropped for */
+    uint32_t *refuted; /* whom the document was refuted for; itself: none */
+} Round;
+
+static bool slow_compared(const Round *before, uint32_t doc, uint32_t other)
 {
-    bool *leader = calloc(s->c->n + 1, 1), *unsure = calloc(s->c->n + 1, 1);
+    return before && (before->refuted[doc] != doc ? before->refuted[doc] == other : before->refuted[other] == other);
+}
+
+/* The one that `doc`, which stands at `at` in the keep order, is dropped for by the sketch; itself: none. */
+static uint32_t slow_likely(Slow *s, const Round *before, const Round *r, uint32_t at, bool *sure,
+                            uint32_t *n_leaders)
+{
     const uint32_t micro = (uint32_t)(s->p->verify * 1e6 + 0.5);
+    uint32_t doc = s->order[at], likely = doc, margin;
+    int32_t best = -1;
+
+    for (uint32_t k = 0; k < at; k++) {
+        uint32_t other = s->order[k];
+        if (!r->leader[other] || s->label[other] != s->label[doc]) continue;
+        if (!before || before->refuted[other] != other) *n_leaders += s->p->window < 2 || one_dump(s->c, doc, other);
+        if (!slow_in_reach(s->c, s->p, doc, other) || slow_compared(before, doc, other)) continue;
+        int32_t e = sketch_estimate(s->sign[other].sketch, s->sign[doc].sketch, micro, &margin);
+        if (e < (int32_t)micro - (int32_t)margin) continue;
+        *sure = e >= (int32_t)(micro + margin);
+        if (*sure) return other;
+        if (e <= best) continue;
+        best = e;
+        likely = other;
+    }
+    return likely;
+}
+
+/* Each against those kept before it in its component; some are kept without being compared with. */
+static void slow_round(Slow *s, const Round *before, Round *r)
+{
+    const double least = round(s->p->verify * 1e6) / 1e6;
+    bool *unsure = calloc(s->c->n + 1, 1);
 
     for (uint32_t i = 0; i < s->c->n; i++) {
-        uint32_t doc = s->order[i], n_leaders = 0, margin;
-        int32_t best = -1;
-        if (!left[doc]) continue;
-        for (uint32_t k = 0; k < i && !s->why[doc]; k++) {
-            uint32_t other = s->order[k];
-            if (!leader[other] || s->label[other] != s->label[doc]) continue;
-            n_leaders += s->p->window < 2 || one_dump(s->c, doc, other);
-            if (!slow_in_reach(s->c, s->p, doc, other)) continue;
-            int32_t e = sketch_estimate(s->sign[other].sketch, s->sign[doc].sketch, micro, &margin);
-            if (e < (int32_t)micro - (int32_t)margin) continue;
-            bool sure = e >= (int32_t)(micro + margin);
-            if (!sure && e <= best) continue;
-            best = e;
-            s->link[doc] = other;
-            s->why[doc] = sure ? CLUSTER_NEAR : 0;
+        uint32_t doc = s->order[i], n_leaders = 0;
+        bool sure = false, old = before && before->leader[doc];
+        r->refuted[doc] = doc;
+        if (!r->takes_part[doc]) continue;
+        uint32_t other = old && before->taken[doc] ? doc : slow_likely(s, before, r, i, &sure, &n_leaders);
+        s->link[doc] = other;
+        if (other != doc) {
+            s->why[doc] = CLUSTER_NEAR;
+            r->taken[other] |= sure;
             unsure[doc] = !sure;
+        } else {
+            r->leader[doc] = old || n_leaders < DEDUP_MAX_LEADERS;
         }
-        if (unsure[doc]) s->why[doc] = CLUSTER_NEAR;
-        leader[doc] = !s->why[doc] && n_leaders < DEDUP_MAX_LEADERS;
         if (n_leaders > s->n.most_leaders) s->n.most_leaders = n_leaders;
     }
     for (uint32_t i = 0; i < s->c->n; i++) {
-        left[i] = false;
         if (!unsure[i]) continue;
         s->n.n_unsure++;
-        if (slow_jaccard(&s->sign[i], &s->sign[s->link[i]]) >= (double)micro / 1e6) continue;
+        if (slow_jaccard(&s->sign[i], &s->sign[s->link[i]]) >= least) {
+            r->taken[s->link[i]] = true;
+            continue;
+        }
         s->why[i] = 0;
+        r->refuted[i] = s->link[i];
         s->link[i] = i;
-        left[i] = true;
         s->n.n_refuted++;
     }
-    free(leader);
+    for (uint32_t i = 0; before && i < s->c->n; i++) {
+        if (!r->takes_part[i] || !s->why[i]) continue;
+        s->n.n_again += before->refuted[i] != i;
+        s->n.n_freed += before->leader[i];
+    }
     free(unsure);
 }
 
+static Round round_new(uint32_t n)
+{
+    return (Round){calloc(n + 1, 1), calloc(n + 1, 1), calloc(n + 1, 1), calloc(n + 1, sizeof(uint32_t))};
+}
+
+static void round_clear(Round *r)
+{
+    free(r->takes_part);
+    free(r->leader);
+    free(r->taken);
+    free(r->refuted);
+}
+
+/* In the second round those that were refuted meet the leaders of the first. */
 static void slow_near(Slow *s)
 {
-    bool *left = calloc(s->c->n + 1, 1);
+    Round first = round_new(s->c->n), second = round_new(s->c->n);
 
-    for (uint32_t i = 0; i < s->c->n; i++) left[i] = takes_part(s, i);
-    slow_round(s, left);
-    slow_round(s, left); /* those that were kept on a second look, among themselves */
-    free(left);
+    for (uint32_t i = 0; i < s->c->n; i++) first.takes_part[i] = takes_part(s, i);
+    slow_round(s, NULL, &first);
+    for (uint32_t i = 0; i < s->c->n; i++) second.takes_part[i] = first.leader[i] || first.refuted[i] != i;
+    slow_round(s, &first, &second);
+    round_clear(&first);
+    round_clear(&second);
 }
 
 static uint32_t slow_keeper(const Slow *s, uint32_t doc)

@@ -13,8 +13,9 @@ enum { VALUE_BYTES = 1 + REF_BYTES + 1 + 2 };
 typedef struct {
     const DocTable *t;
     Pass *p;
-    const Results *before, *after; /* after NULL: there is nothing */
-    uint8_t flag;                  /* links of `before` with or without LINK_SAME_DUMP */
+    const Results *before;
+    const Results *const *after; /* NEAR_LISTS, some NULL */
+    uint8_t flag;                /* links of `before` with or without LINK_SAME_DUMP */
 } Step;
 
 static ErrCode put_value(const Step *s, int lane, const uint8_t *at, uint8_t when, const uint8_t *other, uint8_t why,
@@ -52,7 +53,8 @@ static ErrCode send_after(void *ctx, int lane, uint32_t partition, Span verdicts
     (void)partition;
     for (size_t at = 0; at < verdicts.n && rc == ERR_OK; at += VERDICT_BYTES) {
         const uint8_t *v = verdicts.p + at;
-        rc = put_value(ctx, lane, v, AFTER, v + REF_BYTES, v[2 * REF_BYTES], err);
+        if (v[2 * REF_BYTES] < CLUSTER_N) /* else no verdict yet */
+            rc = put_value(ctx, lane, v, AFTER, v + REF_BYTES, v[2 * REF_BYTES], err);
     }
     return rc;
 }
@@ -64,7 +66,9 @@ static ErrCode send_links(void *ctx, Pass *p, Err *err)
 
     s->p = p;
     rc = results_each(s->before, send_before, s, err);
-    return rc || !s->after ? rc : results_each(s->after, send_after, s, err);
+    for (int i = 0; i < NEAR_LISTS && rc == ERR_OK; i++)
+        if (s->after[i]) rc = results_each(s->after[i], send_after, s, err);
+    return rc;
 }
 
 static ErrCode put_verdict(ResultsOut *out, const uint8_t *doc, const uint8_t *keeper, uint8_t why, Err *err)
@@ -116,8 +120,8 @@ static ErrCode resolve_links(void *ctx, int thread, uint32_t partition, Exchange
 
 /* What is found so far. */
 typedef struct {
-    const Pass *last; /* NULL: nothing */
-    Pass *own;        /* the same, where it was made here */
+    const Results *found[NEAR_LISTS]; /* some NULL */
+    Pass *own;                        /* the first of these, where it was made here */
     uint32_t n;
 } Chain;
 
@@ -125,7 +129,7 @@ static ErrCode resolve(const DocTable *t, const Pass *before, uint8_t flag, Chai
 {
     char name[32];
     const StepSpec spec = {.name = name, .value_bytes = VALUE_BYTES, .result_bytes = VERDICT_BYTES};
-    Step s = {.t = t, .before = pass_results(before), .after = c->last ? pass_results(c->last) : NULL, .flag = flag};
+    Step s = {.t = t, .before = pass_results(before), .after = c->found, .flag = flag};
     Pass *found;
     ErrCode rc;
 
@@ -134,7 +138,9 @@ static ErrCode resolve(const DocTable *t, const Pass *before, uint8_t flag, Chai
     if (rc) return rc;
     rc = pass_run(found, send_links, resolve_links, &s, err);
     pass_close(c->own);
-    c->last = c->own = found;
+    c->own = found;
+    memset(c->found, 0, sizeof c->found);
+    c->found[0] = pass_results(found);
     return rc;
 }
 
@@ -145,17 +151,19 @@ static ErrCode resolve_step(const DocTable *t, const Pass *step, Chain *c, Err *
     return rc || t->window == 0 ? rc : resolve(t, step, LINK_SAME_DUMP, c, err);
 }
 
-ErrCode verdicts_find(const DocTable *t, const Pass *exact, const Pass *url, const Pass *near, Pass **out, Err *err)
+ErrCode verdicts_find(const DocTable *t, const Pass *exact, const Pass *url, Pass *const near[NEAR_LISTS], Pass **out,
+                      Err *err)
 {
     const StepSpec sort = {
         .name = "verdicts", .value_bytes = VERDICT_BYTES - DOC_BYTES, .result_bytes = VERDICT_BYTES};
-    Chain c = {.last = near};
+    Chain c = {.n = 0};
     ErrCode rc = doctable_step(t, &sort, out, err);
 
     if (rc || pass_is_done(*out)) return rc;
+    for (int i = 0; i < NEAR_LISTS; i++) c.found[i] = near[i] ? pass_results(near[i]) : NULL;
     if (url) rc = resolve_step(t, url, &c, err);
     if (rc == ERR_OK) rc = resolve_step(t, exact, &c, err);
-    if (rc == ERR_OK) rc = sort_by_doc(t, pass_results(c.last), VERDICT_BYTES, list_by_doc, *out, err);
+    if (rc == ERR_OK) rc = sort_by_doc(t, c.found[0], VERDICT_BYTES, list_by_doc, *out, err);
     pass_close(c.own);
     return rc;
 }

@@ -6,19 +6,23 @@
 #include <math.h>
 #include <stdlib.h>
 
+/* A member: its place in the keep order; in the second round what is known of it, AGAIN_…, and the document it was refuted for; its sketch. */
+enum { AGAIN_BYTES = 1 + DOC_BYTES };
+
 typedef struct {
     const DocTable *t;
     const Results *labels;
-    const Results *settled; /* of the round before; NULL: there was none */
+    const Results *again; /* NULL: the first round */
     Pass *p;
+    uint32_t sketch_at; /* in a member */
     uint32_t micro;
 } Step;
 
-/* Whether `doc` is one that the round before had doubts about and kept; moves through `settled`, sorted by document as well. */
-static bool was_refuted(Span *settled, uint64_t doc)
+/* What the first round says of `doc`, NULL: it is done with; moves through `again`, sorted by document as well. */
+static const uint8_t *find_again(Span *again, uint64_t doc)
 {
-    while (settled->n && doc_get(settled->p) < doc) *settled = span_from(*settled, VERDICT_BYTES);
-    return settled->n && doc_get(settled->p) == doc && settled->p[2 * REF_BYTES] == CLUSTER_KEPT;
+    while (again->n && doc_get(again->p) < doc) *again = span_from(*again, VERDICT_BYTES);
+    return again->n && doc_get(again->p) == doc ? again->p : NULL;
 }
 
 /* Members of a component meet under its label, in keep order. */
@@ -26,23 +30,27 @@ static ErrCode send_part(void *ctx, SignPart *p, int lane, Err *err)
 {
     const Step *s = ctx;
     OrderColumns order;
-    Span sketch, labels, settled = {NULL, 0};
+    Span sketch, labels, again = {NULL, 0};
     ErrCode rc;
 
+    if (s->again && ((rc = signpart_slice(p, s->again, 1, &again, err)) != ERR_OK || again.n == 0)) return rc;
     if ((rc = signpart_slice(p, s->labels, 0, &labels, err)) != ERR_OK || labels.n == 0) return rc;
-    if (s->settled && (rc = signpart_slice(p, s->settled, 1, &settled, err)) != ERR_OK) return rc;
-    if (s->settled && settled.n == 0) return ERR_OK;
     if ((rc = order_columns(s->t, p, &order, err)) != ERR_OK) return rc;
     rc = signpart_column(p, sign_column_names[SIGN_SKETCH], COL_U8, SKETCH_BINS, &sketch, err);
     for (size_t at = 0; at < labels.n && rc == ERR_OK; at += PAIR_BYTES) {
-        uint8_t key[EXCHANGE_KEY], member[ORDER_MAX + SKETCH_BINS];
+        uint8_t key[EXCHANGE_KEY], member[ORDER_MAX + AGAIN_BYTES + SKETCH_BINS];
         uint64_t doc = doc_get(labels.p + at), label = doc_get(labels.p + at + DOC_BYTES);
         size_t i = (size_t)(doc - p->first);
-        if (s->settled && !was_refuted(&settled, doc)) continue;
+        const uint8_t *known = s->again ? find_again(&again, doc) : NULL;
+        if (s->again && !known) continue;
         exchange_key_u64(key, mix64(label), label);
         order_put(member, s->t, &order, p, i);
-        memcpy(member + s->t->order_bytes, sketch.p + SKETCH_BINS * i, SKETCH_BINS);
-        rc = pass_put(s->p, lane, key, member, s->t->order_bytes + SKETCH_BINS, err);
+        if (known) {
+            member[s->t->order_bytes] = known[2 * REF_BYTES];
+            memcpy(member + s->t->order_bytes + 1, known + REF_BYTES, DOC_BYTES);
+        }
+        memcpy(member + s->sketch_at, sketch.p + SKETCH_BINS * i, SKETCH_BINS);
+        rc = pass_put(s->p, lane, key, member, s->sketch_at + SKETCH_BINS, err);
     }
     return rc;
 }
@@ -55,60 +63,103 @@ static ErrCode send_members(void *ctx, Pass *p, Err *err)
     return doctable_each_part(s->t, send_part, s, err);
 }
 
+/* A kept document of a component. */
 typedef struct {
     uint8_t ref[REF_BYTES], sketch[SKETCH_BINS];
+    bool before; /* kept in the first round, and this is the second */
+    bool taken;  /* another was dropped for it, by the sketch alone */
 } Leader;
 
-/* The kept documents of a component: as many as are compared with, in a window of so many for each dump. */
+/* As many as are compared with, in a window of so many for each dump; those of the first round beside these. */
 typedef struct {
     Leader *v;
     size_t n, cap;
+    bool unsure; /* some member's verdict is left to the texts */
 } Leaders;
 
-static ErrCode add_leader(Leaders *l, const uint8_t *ref, const uint8_t *sketch, Err *err)
+typedef struct {
+    const uint8_t *ref, *sketch, *refuted; /* refuted: the document it is known not to be near, NULL: none */
+    uint8_t again;                         /* 0: this is the first round */
+} Member;
+
+static Member member_at(const Step *s, Span v)
+{
+    const uint8_t *known = v.p + s->t->order_bytes;
+    Member m = {.ref = order_ref(s->t, v.p), .sketch = v.p + s->sketch_at, .again = s->again ? *known : 0};
+
+    if (m.again == AGAIN_REFUTED) m.refuted = known + 1;
+    return m;
+}
+
+static ErrCode add_leader(Leaders *l, const Member *m, Err *err)
 {
     Leader *room = array_grow(l->v, l->n, &l->cap, sizeof *room);
 
     if (!room) return err_nomem(err, "the kept documents of a component");
     l->v = room;
-    memcpy(l->v[l->n].ref, ref, REF_BYTES);
-    memcpy(l->v[l->n++].sketch, sketch, SKETCH_BINS);
+    room += l->n++;
+    *room = (Leader){.before = m->again && !m->refuted};
+    memcpy(room->ref, m->ref, REF_BYTES);
+    memcpy(room->sketch, m->sketch, SKETCH_BINS);
     return ERR_OK;
 }
 
-static ErrCode put_near(ResultsOut *out, const uint8_t *ref, const Leader *l, uint8_t flag, Err *err)
+static ErrCode put_verdict(ResultsOut *out, const uint8_t *ref, const uint8_t *keeper, uint8_t why, Err *err)
 {
     uint8_t verdict[VERDICT_BYTES];
 
     memcpy(verdict, ref, REF_BYTES);
-    memcpy(verdict + REF_BYTES, l->ref, REF_BYTES);
-    verdict[2 * REF_BYTES] = CLUSTER_NEAR | flag;
+    memcpy(verdict + REF_BYTES, keeper, REF_BYTES);
+    verdict[2 * REF_BYTES] = why;
     return resultsout_put(out, verdict, err);
+}
+
+/* Whether it is known already that the two are not near, or which of them is. */
+static bool compared_before(const Member *m, const Leader *l)
+{
+    if (m->refuted) return memcmp(m->refuted, l->ref, DOC_BYTES) == 0;
+    return m->again && l->before;
 }
 
 /* A leader that it surely is like, the first of them; or else the one it is most like of those it may be like, which the texts
  * decide. */
-static ErrCode judge_member(const Step *s, Leaders *leaders, Span member, ResultsOut *out, Err *err)
+static ErrCode judge_member(const Step *s, Leaders *leaders, const Member *m, ResultsOut *out, Err *err)
 {
-    const uint8_t *ref = order_ref(s->t, member.p), *sketch = member.p + s->t->order_bytes;
-    uint16_t dump = ref_dump(ref);
+    const uint16_t dump = ref_dump(m->ref);
     uint32_t n_alike = 0; /* leaders that share one limit with it */
     const Leader *likely = NULL;
     int32_t best = -1;
 
-    for (size_t i = 0; i < leaders->n; i++) {
-        const Leader *l = &leaders->v[i];
+    for (size_t i = 0; i < leaders->n && m->again != AGAIN_TAKEN; i++) {
+        Leader *l = &leaders->v[i];
         uint32_t margin;
-        n_alike += s->t->window == 0 || ref_dump(l->ref) == dump;
-        if (!in_window(s->t, ref_dump(l->ref), dump)) continue;
-        int64_t estimate = sketch_estimate(l->sketch, sketch, s->micro, &margin);
-        if (estimate >= (int64_t)s->micro + margin) return put_near(out, ref, l, 0, err);
+        n_alike += !l->before && (s->t->window == 0 || ref_dump(l->ref) == dump);
+        if (!in_window(s->t, ref_dump(l->ref), dump) || compared_before(m, l)) continue;
+        int64_t estimate = sketch_estimate(l->sketch, m->sketch, s->micro, &margin);
+        if (estimate >= (int64_t)s->micro + margin) {
+            l->taken = true;
+            return put_verdict(out, m->ref, l->ref, CLUSTER_NEAR, err);
+        }
         if (estimate <= best || estimate < (int64_t)s->micro - margin) continue;
         best = (int32_t)estimate;
         likely = l;
     }
-    if (likely) return put_near(out, ref, likely, LINK_BORDERLINE, err);
-    return n_alike < DEDUP_MAX_LEADERS ? add_leader(leaders, ref, sketch, err) : ERR_OK;
+    if (likely) {
+        leaders->unsure = true;
+        return put_verdict(out, m->ref, likely->ref, CLUSTER_NEAR | LINK_BORDERLINE, err);
+    }
+    if (n_alike >= DEDUP_MAX_LEADERS && (m->refuted || !m->again)) return ERR_OK;
+    return add_leader(leaders, m, err);
+}
+
+/* What the second round compares with, should there be one. */
+static ErrCode put_leaders(const Leaders *l, ResultsOut *out, Err *err)
+{
+    ErrCode rc = ERR_OK;
+
+    for (size_t i = 0; i < l->n && rc == ERR_OK; i++)
+        rc = put_verdict(out, l->v[i].ref, l->v[i].ref, l->v[i].taken ? AGAIN_TAKEN : AGAIN_FREE, err);
+    return rc;
 }
 
 static ErrCode judge_components(void *ctx, int thread, uint32_t partition, ExchangeGroups *g, ResultsOut *out,
@@ -117,30 +168,92 @@ static ErrCode judge_components(void *ctx, int thread, uint32_t partition, Excha
     const Step *s = ctx;
     uint8_t key[EXCHANGE_KEY];
     Leaders leaders = {0};
-    Span member;
+    Span v;
     bool end;
     ErrCode rc = ERR_OK;
 
     (void)thread, (void)partition;
     while (rc == ERR_OK && (rc = exchange_next_group(g, key, &end, err)) == ERR_OK && !end) {
         leaders.n = 0;
-        while (rc == ERR_OK && (rc = exchange_next_value(g, &member, &end, err)) == ERR_OK && !end)
-            rc = judge_member(s, &leaders, member, out, err);
+        leaders.unsure = false;
+        while (rc == ERR_OK && (rc = exchange_next_value(g, &v, &end, err)) == ERR_OK && !end) {
+            const Member m = member_at(s, v);
+            rc = judge_member(s, &leaders, &m, out, err);
+        }
+        if (rc == ERR_OK && !s->again && leaders.unsure) rc = put_leaders(&leaders, out, err);
     }
     free(leaders.v);
     return rc;
 }
 
-ErrCode verify_components(const DocTable *t, const Pass *components, const Pass *settled, Pass **out, Err *err)
+ErrCode verify_components(const DocTable *t, const Pass *components, const Pass *again, Pass **out, Err *err)
 {
-    const StepSpec spec = {.name = settled ? "verify_2" : "verify",
-                           .value_bytes = t->order_bytes + SKETCH_BINS,
-                           .result_bytes = VERDICT_BYTES};
+    const uint32_t sketch_at = t->order_bytes + (again ? AGAIN_BYTES : 0);
+    const StepSpec spec = {
+        .name = again ? "verify_2" : "verify", .value_bytes = sketch_at + SKETCH_BINS, .result_bytes = VERDICT_BYTES};
     Step s = {.t = t,
               .labels = pass_results(components),
-              .settled = settled ? pass_results(settled) : NULL,
+              .again = again ? pass_results(again) : NULL,
+              .sketch_at = sketch_at,
               .micro = (uint32_t)lround(t->params->verify * 1e6)};
     ErrCode rc = doctable_step(t, &spec, out, err);
 
     return rc ? rc : pass_run(*out, send_members, judge_components, &s, err);
+}
+
+/* --- both rounds */
+
+typedef struct {
+    const DocTable *t;
+    const Results *from[2];
+    Pass *p;
+} Again;
+
+static ErrCode send_again(void *ctx, int lane, uint32_t partition, Span verdicts, Err *err)
+{
+    const Again *a = ctx;
+    uint8_t key[EXCHANGE_KEY];
+    ErrCode rc = ERR_OK;
+
+    (void)partition;
+    for (size_t at = 0; at < verdicts.n && rc == ERR_OK; at += VERDICT_BYTES) {
+        const uint8_t *v = verdicts.p + at, why = v[2 * REF_BYTES];
+        if (why != AGAIN_REFUTED && why != AGAIN_TAKEN && why != AGAIN_FREE) continue;
+        doc_key(a->t, doc_get(v), key);
+        rc = pass_put(a->p, lane, key, v + DOC_BYTES, VERDICT_BYTES - DOC_BYTES, err);
+    }
+    return rc;
+}
+
+static ErrCode send_all_again(void *ctx, Pass *p, Err *err)
+{
+    Again *a = ctx;
+    ErrCode rc;
+
+    a->p = p;
+    rc = results_each(a->from[0], send_again, a, err);
+    return rc ? rc : results_each(a->from[1], send_again, a, err);
+}
+
+/* Of a keeper that both lists have, AGAIN_TAKEN comes before AGAIN_FREE. */
+static ErrCode list_again(const DocTable *t, const Pass *found, const Pass *settled, Pass **out, Err *err)
+{
+    const StepSpec spec = {.name = "again", .value_bytes = VERDICT_BYTES - DOC_BYTES, .result_bytes = VERDICT_BYTES};
+    Again a = {.t = t, .from = {pass_results(found), pass_results(settled)}};
+    ErrCode rc = doctable_step(t, &spec, out, err);
+
+    return rc ? rc : pass_run(*out, send_all_again, list_by_doc, &a, err);
+}
+
+ErrCode near_find(const DocTable *t, const DatasetSet *in, const Pass *components, Pass *lists[NEAR_LISTS], Err *err)
+{
+    Pass *again = NULL;
+    ErrCode rc = verify_components(t, components, NULL, &lists[0], err);
+
+    if (rc == ERR_OK) rc = borderline_settle(t, in, lists[0], false, &lists[1], err);
+    if (rc == ERR_OK) rc = list_again(t, lists[0], lists[1], &again, err);
+    if (rc == ERR_OK) rc = verify_components(t, components, again, &lists[2], err);
+    if (rc == ERR_OK) rc = borderline_settle(t, in, lists[2], true, &lists[3], err);
+    pass_close(again);
+    return rc;
 }
