@@ -383,16 +383,18 @@ ErrCode stage_run(const StageJob *job, const Par *par, StageTotals *totals, Err 
     return rc;
 }
 
-ErrCode stage_begin(const OptVerb *verb, int argc, char **argv, const CommonOptions *common, Par *par,
-                    DatasetSet **set, Err *err)
+bool stage_begin(const OptVerb *verb, int argc, char **argv, const CommonOptions *common, Par *par, DatasetSet **set,
+                 ErrCode *rc, Err *err)
 {
     int first = 0;
-    ErrCode rc = verb_begin(verb, argc, argv, common, par, &first, err);
+    const ErrCode begun = verb_begin(verb, argc, argv, common, par, &first, err);
 
     *set = NULL;
-    if (rc) return rc;
-    rc = datasetset_open(set, (const char *const *)argv + first, (size_t)(argc - first), err);
-    return par_agree(par, rc, err); /* a rank may not see what the others see */
+    *rc = begun == ERR_NO ? ERR_OK : begun;
+    if (begun != ERR_OK) return false;
+    *rc = datasetset_open(set, (const char *const *)argv + first, (size_t)(argc - first), err);
+    *rc = par_agree(par, *rc, err); /* a rank may not see what the others see */
+    return *rc == ERR_OK;
 }
 
 ErrCode stage_summary(const char *dir, Err *err)

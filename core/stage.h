@@ -155,10 +155,10 @@ MUST_USE ErrCode stage_is_complete(const char *dir, const Par *par, bool *yes, E
 /* XXH3-128 of canonical {stage, stage_version, params, inputs}; a dataset among the inputs is its content. */
 MUST_USE ErrCode stage_key(const StageDef *def, Span params, Span inputs_content, Hash128 *key, Err *err);
 
-/* verb_begin() (core/options.h), and its operands opened as datasets: what one rank cannot open none has. ERR_NO as there; *set is NULL
- * or to be closed. */
-MUST_USE ErrCode stage_begin(const OptVerb *verb, int argc, char **argv, const CommonOptions *common, Par *par,
-                             DatasetSet **set, Err *err);
+/* verb_begin() (core/options.h), and its operands opened as datasets: what one rank cannot open none has. Whether there is work: false
+ * after --help (*rc ERR_OK) and where it failed; an ERR_NO of the work itself, an alarm, thereby stays one. *set is NULL or to be closed. */
+MUST_USE bool stage_begin(const OptVerb *verb, int argc, char **argv, const CommonOptions *common, Par *par,
+                          DatasetSet **set, ErrCode *rc, Err *err);
 /* The closing lines of a verb on stderr: in, out, dropped by reason (read from DIR's manifest). */
 MUST_USE ErrCode stage_summary(const char *dir, Err *err);
 

@@ -121,9 +121,9 @@ int dedup_verb(int argc, char **argv)
     StageTotals totals = {0};
     DedupTotals dedup = {0};
     Err err = {0};
+    ErrCode rc;
 
-    ErrCode rc = stage_begin(&verb, argc, argv, &common, &par, &set, &err);
-    if (rc != ERR_OK) goto out;
+    if (!stage_begin(&verb, argc, argv, &common, &par, &set, &rc, &err)) goto out;
     if ((rc = dedup_run(&o.params, set, out, &common, &par, &totals, &dedup, &err)) != ERR_OK) goto out;
     if (totals.complete && !totals.up_to_date && par.rank == 0 && !common.quiet) {
         rc = stage_summary(out, &err);
@@ -133,5 +133,5 @@ int dedup_verb(int argc, char **argv)
 out:
     datasetset_close(set);
     par_stop(&par);
-    return verb_exit(rc == ERR_NO ? ERR_OK : rc, &err);
+    return verb_exit(rc, &err);
 }

@@ -195,14 +195,14 @@ int rates_verb(int argc, char **argv)
     DatasetSet *set = NULL;
     Rates rates = {0};
     Err err = {0};
+    ErrCode rc;
 
-    ErrCode rc = stage_begin(&verb, argc, argv, &common, &par, &set, &err);
-    if (rc != ERR_OK) goto out;
+    if (!stage_begin(&verb, argc, argv, &common, &par, &set, &rc, &err)) goto out;
     rc = rates_run(&o.params, set, out, o.oldest, &common, &par, &rates, &err);
     if (rc == ERR_OK && par.rank == 0) rc = print_rates(&o, &rates, &err);
 out:
     rates_clear(&rates);
     datasetset_close(set);
     par_stop(&par);
-    return verb_exit(rc == ERR_NO ? ERR_OK : rc, &err);
+    return verb_exit(rc, &err);
 }

@@ -49,9 +49,9 @@ int signatures_verb(int argc, char **argv)
     Progress *progress = NULL;
     TroveTotals totals = {0};
     Err err = {0};
+    ErrCode rc;
 
-    ErrCode rc = stage_begin(&verb, argc, argv, &common, &par, &set, &err);
-    if (rc != ERR_OK) goto out;
+    if (!stage_begin(&verb, argc, argv, &common, &par, &set, &rc, &err)) goto out;
     rc = progress_start(&progress, "signing", 0, &err);
     if (rc == ERR_OK) rc = trove_run(&params, set, out, &par, progress, &totals, &err);
     rc = par_agree(&par, rc, &err);
@@ -64,5 +64,5 @@ int signatures_verb(int argc, char **argv)
 out:
     datasetset_close(set);
     par_stop(&par);
-    return verb_exit(rc == ERR_NO ? ERR_OK : rc, &err);
+    return verb_exit(rc, &err);
 }

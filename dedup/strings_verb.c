@@ -16,9 +16,9 @@ static int run_verb(const OptVerb *verb, int argc, char **argv, const CommonOpti
     StageTotals totals = {0};
     CutTotals cut = {0};
     Err err = {0};
+    ErrCode rc;
 
-    ErrCode rc = stage_begin(verb, argc, argv, common, &par, &set, &err);
-    if (rc != ERR_OK) goto out;
+    if (!stage_begin(verb, argc, argv, common, &par, &set, &rc, &err)) goto out;
     if ((rc = run(params, set, *out, common, &par, &totals, &cut, &err)) != ERR_OK) goto out;
     if (totals.complete && !totals.up_to_date && par.rank == 0 && !common->quiet) {
         rc = stage_summary(*out, &err);
@@ -28,7 +28,7 @@ static int run_verb(const OptVerb *verb, int argc, char **argv, const CommonOpti
 out:
     datasetset_close(set);
     par_stop(&par);
-    return verb_exit(rc == ERR_NO ? ERR_OK : rc, &err);
+    return verb_exit(rc, &err);
 }
 
 /* --- tamis dedup lines */

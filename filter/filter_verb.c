@@ -50,9 +50,9 @@ int filter_verb(int argc, char **argv)
     Par par = {0};
     DatasetSet *set = NULL;
     Err err = {0};
+    ErrCode rc;
 
-    ErrCode rc = stage_begin(&verb, argc, argv, &common, &par, &set, &err);
-    if (rc != ERR_OK) goto out;
+    if (!stage_begin(&verb, argc, argv, &common, &par, &set, &rc, &err)) goto out;
     StageTotals totals = {0};
     if ((rc = filter_run(&o.params, set, out, &common, &par, &totals, &err)) != ERR_OK) goto out;
     if (totals.complete && !totals.up_to_date && par.rank == 0 && !common.quiet) rc = stage_summary(out, &err);
@@ -60,5 +60,5 @@ out:
     datasetset_close(set);
     par_stop(&par);
     optlist_clear(&o.limits);
-    return verb_exit(rc == ERR_NO ? ERR_OK : rc, &err);
+    return verb_exit(rc, &err);
 }

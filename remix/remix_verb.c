@@ -43,14 +43,14 @@ int remix_verb(int argc, char **argv)
     DatasetSet *set = NULL;
     StageTotals totals = {0};
     Err err = {0};
+    ErrCode rc;
 
-    ErrCode rc = stage_begin(&verb, argc, argv, &common, &par, &set, &err);
-    if (rc != ERR_OK) goto out;
+    if (!stage_begin(&verb, argc, argv, &common, &par, &set, &rc, &err)) goto out;
     if ((rc = remix_run(o.recipe, set, out, &common, &par, &totals, &err)) != ERR_OK) goto out;
     if (totals.complete && !totals.up_to_date && par.rank == 0 && !common.quiet) rc = stage_summary(out, &err);
 out:
     datasetset_close(set);
     remix_recipe_free(o.recipe);
     par_stop(&par);
-    return verb_exit(rc == ERR_NO ? ERR_OK : rc, &err);
+    return verb_exit(rc, &err);
 }
