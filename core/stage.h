@@ -116,7 +116,11 @@ typedef struct {
 } StageSource;
 
 /* --- a run. */
-typedef struct {
+typedef struct StageJob StageJob;
+/* Appends the path of the i-th file (or directory) that the part is made from beside its input; false: there are fewer. A part that was
+ * found damaged is tried again when one of these changes, too. */
+typedef bool (*StageOwnFile)(const StageJob *job, uint32_t part, uint32_t i, Buf *path);
+struct StageJob {
     const StageDef *def;
     void *ctx;   /* given to worker_new and map */
     Span params; /* canonical JSON object of everything that decides the output */
@@ -127,11 +131,12 @@ typedef struct {
     StageJudge
         judge; /* views: what is asked instead of `map` where it can, unless --rejected wants texts. May be NULL */
     StageCanJudge can_judge;     /* NULL: always */
+    StageOwnFile own_file;       /* NULL: none */
     const StageSource *source;   /* … or a raw source */
     const StageBeside *beside;   /* DATASET_WRITTEN; may be NULL */
     const CommonOptions *common; /* threads are taken from `par` */
     int level;                   /* zstd level of written parts; 0: 3 */
-} StageJob;
+};
 
 typedef struct {
     bool complete;                                  /* the manifest is there; false after one task of several */

@@ -10,16 +10,27 @@ static bool part_file(const StageJob *job, uint32_t part, uint32_t i, Buf *path)
     return job->source->part_file && job->source->part_file(job->source->ctx, part, i, path);
 }
 
+static bool own_file(const StageJob *job, uint32_t part, uint32_t i, Buf *path)
+{
+    return job->own_file && job->own_file(job, part, i, path);
+}
+
+static uint64_t add_file(uint64_t stamp, Buf *path)
+{
+    const char *file = buf_cstr(path);
+
+    stamp = mix64(stamp ^ (file ? store_stamp(file) : 0));
+    buf_reset(path);
+    return stamp;
+}
+
 uint64_t stage_input_stamp(const StageJob *job, uint32_t part)
 {
     Buf path = {0};
     uint64_t stamp = 0;
 
-    for (uint32_t i = 0; part_file(job, part, i, &path); i++) {
-        const char *file = buf_cstr(&path);
-        stamp = mix64(stamp ^ (file ? store_stamp(file) : 0));
-        buf_reset(&path);
-    }
+    for (uint32_t i = 0; part_file(job, part, i, &path); i++) stamp = add_file(stamp, &path);
+    for (uint32_t i = 0; own_file(job, part, i, &path); i++) stamp = add_file(stamp, &path);
     buf_clear(&path);
     return stamp;
 }

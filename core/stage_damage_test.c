@@ -119,7 +119,7 @@ TEST(an_error_of_no_part_ends_the_run)
     }
 }
 
-/* The file that the part is read from; another's does not matter, and a record that cannot be read is none. */
+/* The file that the part is read from, or one beside it; another's does not matter, and a record that cannot be read is none. */
 TEST(a_part_whose_input_has_changed_is_tried_again)
 {
     const char *dir = check_tmpdir();
@@ -143,6 +143,15 @@ TEST(a_part_whose_input_has_changed_is_tried_again)
         CHECK_INT(i + 1, n_tries(tries));
         if (i == 0) CHECK_OK(store_write(record, SPAN_LIT("0123456789abcde x\ny\n"), &err), &err);
     }
+    CHECK_OK(store_write(in_dir(file, dir, "own-9"), SPAN_LIT("1"), &err), &err);
+    for (int i = 0; i < 2; i++) {
+        CHECK_INT(ERR_DATA, fake_run(path, &bad, (CommonOptions){0}, 1, &t, &err));
+        CHECK_INT(3, n_tries(tries));
+    }
+    CHECK_OK(store_delete(file, &err), &err);
+    CHECK_INT(ERR_DATA, fake_run(path, &bad, (CommonOptions){0}, 1, &t, &err));
+    CHECK_INT(4, n_tries(tries));
+    nap_ms(20);
     CHECK_OK(store_write(in_dir(file, dir, "input-9"), SPAN_LIT("new"), &err), &err); /* of the same size */
     err.code = ERR_OK;
     CHECK_OK(fake_run(path, &mended, (CommonOptions){0}, 1, &t, &err), &err);

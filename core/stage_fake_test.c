@@ -35,6 +35,15 @@ static bool some_file(void *ctx, uint32_t part, uint32_t i, Buf *path)
     return true;
 }
 
+static bool some_own_file(const StageJob *job, uint32_t part, uint32_t i, Buf *path)
+{
+    const FakeWork *w = job->source->ctx;
+
+    if (!w->input || i) return false;
+    buf_printf(path, "%s/own-%" PRIu32, w->input, part);
+    return true;
+}
+
 /* What fails says so in a file that all processes share. */
 static ErrCode fail(const FakeWork *w, const char *what, uint32_t part, Err *err)
 {
@@ -127,6 +136,7 @@ ErrCode fake_run(const char *dir, const FakeWork *w, CommonOptions common, int t
                     .params = common.rejected ? SPAN_LIT("{\"other\":1}") : SPAN_LIT("{}"),
                     .inputs = SPAN_LIT("[]"),
                     .out_dir = dir,
+                    .own_file = some_own_file,
                     .source = &source,
                     .common = &common};
 

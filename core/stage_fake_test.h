@@ -17,7 +17,7 @@ typedef struct {
     int64_t slow_at; /* a part each block of which takes slow_ms; the others take block_ms */
     int slow_ms, block_ms;
     const char *tries; /* a file that grows by a byte with each failure; NULL: none */
-    const char *input; /* directory of a file "input-N" for every part; NULL: there are none */
+    const char *input; /* directory of the files "input-N" and "own-N" of every part; NULL: there are none */
 } FakeWork;
 extern const FakeWork fake_easy;
 

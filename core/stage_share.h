@@ -46,7 +46,7 @@ Leases *share_leases(Share *s);
 /* ERR_DATA naming the parts that are damaged or were set aside and that this process would have had to do. */
 MUST_USE ErrCode share_verdict(Share *s, Err *err);
 
-/* What changes when an input file of the part does (store_stamp()). */
+/* What changes when an input file of the part does (store_stamp()), or one that the stage reads beside it. */
 uint64_t stage_input_stamp(const StageJob *job, uint32_t part);
 /* Damaged parts of the job's n_parts whose input has changed since are damaged no more. */
 MUST_USE ErrCode stage_forget_repaired(const StageJob *job, uint32_t n_parts, Err *err);

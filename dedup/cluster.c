@@ -32,7 +32,7 @@ static const ColumnDef result_columns[N_RESULT] = {
     {"dup_last", COL_U32, 1, 0},
 };
 
-static ErrCode result_path(char out[PATH_MAX], const char *dir, DocId id, Err *err)
+ErrCode clusters_path(char out[PATH_MAX], const char *dir, DocId id, Err *err)
 {
     int n = snprintf(out, PATH_MAX, "%s/%05" PRIu32 "-%06" PRIu32 ".cols", dir, docid_dataset(id), docid_part(id));
 
@@ -194,7 +194,7 @@ static ErrCode write_part(void *ctx, SignPart *p, int lane, Err *err)
     char path[PATH_MAX];
     PartResult r = {0};
     Buf receipt = {0};
-    ErrCode rc = result_path(path, w->dir, w->t->docid[p->part], err);
+    ErrCode rc = clusters_path(path, w->dir, w->t->docid[p->part], err);
 
     if (rc == ERR_OK) rc = partresult_new(&r, p->n, err);
     if (rc == ERR_OK) rc = put_alone(w, p, &r, err);
@@ -396,7 +396,7 @@ ErrCode clusterpart_open(ClusterPart *p, const char *dir, Hash128 key, DocId id,
     if (p->cols && p->docid == first) return ERR_OK;
     clusterpart_close(p);
     p->docid = first;
-    if ((rc = result_path(path, dir, id, err)) != ERR_OK) return rc;
+    if ((rc = clusters_path(path, dir, id, err)) != ERR_OK) return rc;
     if ((rc = columns_open(&p->cols, path, err)) != ERR_OK) return rc;
     rc = check_receipt(p->cols, path, key, err);
     for (uint32_t c = 0; rc == ERR_OK && c < N_RESULT; c++)

@@ -27,6 +27,8 @@
 
 #include "dedup/doctable.h"
 
+#include <limits.h>
+
 #define CLUSTER_INDEXED UINT64_MAX /* `cluster` of what an index held */
 enum { CLUSTER_KEPT, CLUSTER_EXACT, CLUSTER_NEAR, CLUSTER_URL, CLUSTER_N, CLUSTER_NOT_SHOWN = 255 };
 extern const char *const cluster_reasons[CLUSTER_N]; /* of those that drop */
@@ -95,6 +97,7 @@ typedef struct {
     Span verdict, cluster, dup_docs, dup_dumps, dup_hosts, dup_first, dup_last;
     Span match; /* p NULL: no index was asked */
 } ClusterPart;
+MUST_USE ErrCode clusters_path(char out[PATH_MAX], const char *dir, DocId id, Err *err);
 /* The file of the root part that `id` lies in; *p is zeroed at first, and stays as it is where it is that file. */
 MUST_USE ErrCode clusterpart_open(ClusterPart *p, const char *dir, Hash128 key, DocId id, Err *err);
 void clusterpart_close(ClusterPart *p);

@@ -148,6 +148,17 @@ static ErrCode cut_map(void *ctx, void *worker, const Doc *doc, DocId id, StageS
     return rc ? rc : edit_doc(c->stage, w, doc, sink, err);
 }
 
+/* Where the last step of each kind of cut left what it found. */
+static bool own_file(const StageJob *job, uint32_t part, uint32_t i, Buf *path)
+{
+    static const char *const last[] = {"units", "windows"};
+
+    (void)part;
+    if (i >= sizeof last / sizeof *last) return false;
+    buf_printf(path, "%s/passes/%s", job->out_dir, last[i]);
+    return true;
+}
+
 /* --- the run */
 
 /* Finds what repeats, unless all of it is done. Somebody must be seen at work meanwhile, for --force of another and `tamis status`. */
@@ -290,7 +301,13 @@ ErrCode cut_run(const CutStage *stage, Span params, const DatasetSet *in, const 
                           .n_columns = N_COLUMNS,
                           .worker_new = worker_new,
                           .worker_free = worker_free};
-    StageJob job = {.def = &def, .params = params, .out_dir = out_dir, .set = in, .map = cut_map, .common = common};
+    StageJob job = {.def = &def,
+                    .params = params,
+                    .out_dir = out_dir,
+                    .set = in,
+                    .map = cut_map,
+                    .own_file = own_file,
+                    .common = common};
     StageTotals own = {.n_parts = datasetset_n_parts(in)};
     ErrCode rc = run_phases(stage, &job, par, &own, err);
 

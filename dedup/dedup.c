@@ -119,6 +119,20 @@ static ErrCode judge_row(void *ctx, void *worker, PartView *view, uint32_t part,
     return rc ? rc : judge(c, &w->clusters, partview_docid(view, record), NULL, sink, err);
 }
 
+/* Clusters and signatures. */
+static bool own_file(const StageJob *job, uint32_t part, uint32_t i, Buf *path)
+{
+    const JudgeContext *c = job->ctx;
+    char file[PATH_MAX];
+    Err none;
+    bool there = false;
+
+    if (i == 0) there = clusters_path(file, c->dir, datasetset_docid(job->set, part), &none) == ERR_OK;
+    if (i == 1) there = sign_path(file, sizeof file, c->sign_dir, part);
+    if (there) buf_puts(path, file);
+    return there;
+}
+
 static const ColumnDef columns[N_COLUMNS] = {
     [COLUMN_CLUSTER] = {"cluster", COL_U64, 1, 0},           [COLUMN_DOCS] = {"dup_docs", COL_U32, 1, COL_SIGNAL},
     [COLUMN_DUMPS] = {"dup_dumps", COL_U32, 1, COL_SIGNAL},  [COLUMN_HOSTS] = {"dup_hosts", COL_U32, 1, COL_SIGNAL},
@@ -403,6 +417,7 @@ ErrCode dedup_run(const DedupParams *params, const DatasetSet *in, const char *o
                         .set = in,
                         .map = judge_map,
                         .judge = judge_row,
+                        .own_file = own_file,
                         .common = common};
         ctx.dir = paths->clusters;
         ctx.sign_dir = paths->sign;

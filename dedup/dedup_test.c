@@ -70,28 +70,58 @@ static void read_view(const Corpus *c, const char *dir, Result *r)
     datasetset_close(set);
 }
 
-static Result dedup(const Corpus *c, const DedupParams *params, const char *in, int threads, uint64_t memory)
+static Result result_of(const Corpus *c, const char *dir)
 {
-    const char *out = check_tmpdir();
-    CommonOptions common = {.memory = memory};
-    Par par = par_alone(threads);
-    size_t n = c->n ? c->n : 1;
+    const size_t n = c->n ? c->n : 1;
     Result r = {.keeper = calloc(n, 4),
                 .docs = calloc(n, 4),
                 .dumps = calloc(n, 4),
                 .hosts = calloc(n, 4),
                 .verdict = calloc(n, 1)};
+
+    read_view(c, dir, &r);
+    return r;
+}
+
+/* `content` is that of the documents that are kept. */
+static void check_same(const Corpus *c, const Result *want, const Result *got)
+{
+    CHECK(hash128_eq(want->content, got->content));
+    for (uint32_t i = 0; i < c->n; i++) {
+        CHECK_INT(want->verdict[i], got->verdict[i]);
+        CHECK_INT(want->keeper[i], got->keeper[i]);
+        CHECK_INT(want->docs[i], got->docs[i]);
+        CHECK_INT(want->dumps[i], got->dumps[i]);
+        CHECK_INT(want->hosts[i], got->hosts[i]);
+    }
+}
+
+static void check_same_in(const Corpus *c, const Result *want, const char *dir)
+{
+    Result got = result_of(c, dir);
+
+    check_same(c, want, &got);
+    result_clear(&got);
+}
+
+static Result dedup(const Corpus *c, const DedupParams *params, const char *in, int threads, uint64_t memory)
+{
+    const char *out = check_tmpdir();
+    CommonOptions common = {.memory = memory};
+    Par par = par_alone(threads);
     DatasetSet *set;
+    DedupTotals n = {0};
     StageTotals totals;
     Err err;
 
     CHECK_OK(datasetset_open(&set, &in, 1, &err), &err);
-    CHECK_OK(dedup_run(params, set, out, &common, &par, &totals, &r.totals, &err), &err);
+    CHECK_OK(dedup_run(params, set, out, &common, &par, &totals, &n, &err), &err);
     CHECK(totals.complete);
     CHECK_INT(c->n, totals.n_in);
-    CHECK_INT(totals.n_dropped, r.totals.n_exact + r.totals.n_url + r.totals.n_near);
+    CHECK_INT(totals.n_dropped, n.n_exact + n.n_url + n.n_near);
     datasetset_close(set);
-    read_view(c, out, &r);
+    Result r = result_of(c, out);
+    r.totals = n;
     return r;
 }
 
@@ -368,15 +398,16 @@ TEST(dedup_is_the_same_for_any_threads_and_memory)
     Corpus c = mixed_corpus(300, 7);
     const char *in = check_tmpdir();
     DedupParams p = DEDUP_PARAMS_DEFAULT;
-    Hash128 first = {0, 0};
+    Result first = {.keeper = NULL};
 
     write_corpus(&c, in);
     for (int t = 0; t < 3; t++) {
         Result r = dedup(&c, &p, in, threads[t], t ? (uint64_t)128 << 20 : (uint64_t)4 << 30);
-        if (t == 0) first = r.content;
-        CHECK(hash128_eq(first, r.content));
-        result_clear(&r);
+        if (t == 0) first = r;
+        check_same(&c, &first, &r);
+        if (t > 0) result_clear(&r);
     }
+    result_clear(&first);
     corpus_clear(&c);
 }
 
@@ -564,6 +595,7 @@ TEST(dedup_resumes_and_refuses_other_runs)
     CHECK_INT(ERR_DATA, run_in(in, out, &p, false, &t, &err));
     CHECK_OK(run_in(in, out, &p, true, &t, &err), &err);
     CHECK(t.complete && !t.up_to_date);
+    Result want = result_of(&c, out);
     snprintf(path, sizeof path, "%s/manifest.json", out); /* as after a crash in the last phase */
     CHECK_OK(store_delete(path, &err), &err);
     snprintf(path, sizeof path, "%s/part-000001.dedup.cols", out);
@@ -582,6 +614,8 @@ TEST(dedup_resumes_and_refuses_other_runs)
     CHECK_OK(run_in(in, out, &p, false, &t, &err), &err);
     CHECK(t.complete);
     CHECK_INT(1, t.n_parts_done);
+    check_same_in(&c, &want, out);
+    result_clear(&want);
     corpus_clear(&c);
 }
 
@@ -617,15 +651,8 @@ TEST(dedup_by_tasks_that_never_meet)
         for (uint32_t i = TASKS; i-- > 0;) CHECK_OK(run_task(in, out, &p, (OptTask){i, TASKS}, &t, &err), &err);
     CHECK(t.complete);
     CHECK(sweeps > 4); /* they did share the steps */
-    Result got = {.keeper = calloc(c.n, 4),
-                  .docs = calloc(c.n, 4),
-                  .dumps = calloc(c.n, 4),
-                  .hosts = calloc(c.n, 4),
-                  .verdict = calloc(c.n, 1)};
-    read_view(&c, out, &got);
-    CHECK(hash128_eq(want.content, got.content));
+    check_same_in(&c, &want, out);
     result_clear(&want);
-    result_clear(&got);
     corpus_clear(&c);
 }
 
@@ -645,6 +672,7 @@ TEST(dedup_by_tasks_that_wait)
     p.wait_seconds = 60;
     p.bands = 2;
     write_corpus(&c, in);
+    Result want = dedup(&c, &p, in, 2, 1 << 30);
     CHECK_OK(datasetset_open(&set, &in, 1, &err), &err);
     for (int round = 0; round < ROUNDS; round++) {
         const char *out = check_tmpdir();
@@ -659,7 +687,9 @@ TEST(dedup_by_tasks_that_wait)
         }
         CHECK_OK(run_in(in, out, &p, false, &t, &err), &err);
         CHECK(t.complete && t.n_parts_done == 0);
+        check_same_in(&c, &want, out);
     }
+    result_clear(&want);
     datasetset_close(set);
     corpus_clear(&c);
 }
@@ -689,6 +719,7 @@ TEST(dedup_by_two_jobs_at_once)
         }
         CHECK_OK(run_in(in, out, &p, false, &t, &err), &err);
         CHECK(t.up_to_date && t.n_docs == want.totals.n_docs - want.totals.n_exact - want.totals.n_near);
+        check_same_in(&c, &want, out);
     }
     result_clear(&want);
     corpus_clear(&c);
@@ -718,6 +749,7 @@ TEST(dedup_says_what_is_wrong)
     CHECK_INT(ERR_USAGE, run_in(in, check_tmpdir(), &p, false, &t, &err));
     p.verify = 0.7;
     CHECK_OK(run_in(in, out, &p, false, &t, &err), &err); /* signed before, so this run goes on */
+    Result want = result_of(&c, out);
     snprintf(path, sizeof path, "%s/manifest.json", out);
     CHECK_OK(store_delete(path, &err), &err);
     snprintf(path, sizeof path, "%s/part-000000.dedup.cols", out);
@@ -726,6 +758,13 @@ TEST(dedup_says_what_is_wrong)
     CHECK_OK(store_write(path, SPAN_LIT("not a columns file"), &err), &err);
     CHECK_INT(ERR_DATA, run_in(in, out, &p, false, &t, &err));
     CHECK(strstr(err.msg, "00000-000000.cols") != NULL);
+    CHECK_INT(ERR_DATA, run_in(in, out, &p, false, &t, &err));
+    snprintf(path, sizeof path, "%s/clusters", out); /* found again, and the part of which it was is judged */
+    CHECK_OK(store_delete_tree(path, 1, &err), &err);
+    CHECK_OK(run_in(in, out, &p, false, &t, &err), &err);
+    CHECK(t.complete && t.n_parts_done == 1);
+    check_same_in(&c, &want, out);
+    result_clear(&want);
     corpus_clear(&c);
 }
 

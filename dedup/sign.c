@@ -19,13 +19,19 @@ void sign_band_name(char out[COL_NAME_MAX + 1], uint32_t band)
     snprintf(out, COL_NAME_MAX + 1, "band_%03" PRIu32, band);
 }
 
+bool sign_path(char path[], size_t size, const char *dir, uint32_t part)
+{
+    int n = snprintf(path, size, "%s/part-%06" PRIu32 ".sign.cols", dir, part);
+
+    return n > 0 && (size_t)n < size;
+}
+
 ErrCode sign_open(Columns **cols, const char *dir, uint32_t part, Err *err)
 {
     char path[PATH_MAX];
-    int n = snprintf(path, sizeof path, "%s/part-%06" PRIu32 ".sign.cols", dir, part);
 
     *cols = NULL;
-    if (n < 0 || n >= PATH_MAX) return err_set(err, ERR_LIMIT, "%s: the path is too long", dir);
+    if (!sign_path(path, sizeof path, dir, part)) return err_set(err, ERR_LIMIT, "%s: the path is too long", dir);
     return columns_open(cols, path, err);
 }
 

@@ -42,7 +42,9 @@ typedef enum {
 } SignColumn;
 #define SIGN_BESIDE "sign"
 extern const char *const sign_column_names[SIGN_BANDS];
-/* The signatures of part `part` in `dir`. */
+/* The file of part `part` in `dir`; false: the path is too long. */
+bool sign_path(char path[], size_t size, const char *dir, uint32_t part);
+/* The signatures in it. */
 MUST_USE ErrCode sign_open(Columns **cols, const char *dir, uint32_t part, Err *err);
 void sign_band_name(char out[COL_NAME_MAX + 1], uint32_t band);
 

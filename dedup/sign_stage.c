@@ -53,16 +53,33 @@ static ErrCode sign_map(void *ctx, void *worker, const Doc *doc, DocId id, Stage
 
 /* --- signatures that are there */
 
-/* The file beside the root part; *there false: none. */
-static ErrCode beside_path(const PartView *view, char path[PATH_MAX], bool *there, Err *err)
+/* The file beside the root part `part`. */
+static bool beside_path(char path[PATH_MAX], Span part)
 {
-    Span part = span_str(partview_root_path(view)), end = SPAN_LIT(".jsonl.zst");
+    const Span end = SPAN_LIT(".jsonl.zst");
     int n;
 
-    *there = false;
-    if (part.n < end.n) return ERR_OK;
+    if (part.n < end.n) return false;
     n = snprintf(path, PATH_MAX, "%.*s.%s.cols", (int)(part.n - end.n), (const char *)part.p, SIGN_BESIDE);
-    return n < 0 || n >= PATH_MAX ? ERR_OK : store_exists(path, there, err);
+    return n > 0 && n < PATH_MAX;
+}
+
+/* The last file of a part is the root part's. */
+static bool beside_file(const StageJob *job, uint32_t part, uint32_t i, Buf *path)
+{
+    char beside[PATH_MAX];
+    Buf root = {0};
+    bool there = false;
+
+    for (uint32_t k = 0; i == 0 && datasetset_part_file(job->set, part, k, path); k++) {
+        buf_reset(&root);
+        buf_put_span(&root, buf_span(path));
+        buf_reset(path);
+    }
+    there = i == 0 && !root.oom && beside_path(beside, buf_span(&root));
+    if (there) buf_puts(path, beside);
+    buf_clear(&root);
+    return there;
 }
 
 /* Whether the file that is open was made as we would make it, over these documents. An --exact-only run asks for no bands. */
@@ -73,7 +90,9 @@ static bool is_of_use(const SignContext *c, const Columns *cols, const PartView 
     if (!hash128_eq(columns_part(cols), partview_root_content(view)) ||
         columns_n_docs(cols) != partview_n_records(view))
         return false;
-    return c->signer.near ? span_eq(have, want) : span_starts(have, span(want.p, want.n - 1));
+    if (c->signer.near || span_eq(have, want)) return span_eq(have, want);
+    return span_starts(have, span(want.p, want.n - 1)) &&
+           have.p[want.n - 1] == ','; /* with bands behind the version */
 }
 
 static ErrCode open_ready(SignContext *c, SignWorker *w, const PartView *view, Err *err)
@@ -85,7 +104,8 @@ static ErrCode open_ready(SignContext *c, SignWorker *w, const PartView *view, E
     columns_close(w->ready);
     w->ready = NULL;
     if (c->signer.keep.n_stored || partview_rewrites(view)) return ERR_OK;
-    if ((rc = beside_path(view, path, &there, err)) != ERR_OK || !there) return rc;
+    if (!beside_path(path, span_str(partview_root_path(view)))) return ERR_OK;
+    if ((rc = store_exists(path, &there, err)) != ERR_OK || !there) return rc;
     if ((rc = columns_open(&w->ready, path, err)) != ERR_OK) return rc;
     if (!is_of_use(c, w->ready, view)) {
         if (!atomic_exchange(&c->told, true))
@@ -157,12 +177,11 @@ static ErrCode sign_row(void *ctx, void *worker, PartView *view, uint32_t part, 
 
 static ErrCode beside_receipt(Buf *b, const DedupParams *params, Err *err)
 {
-    DedupParams near = *params;
     Signer *s = malloc(sizeof *s);
     ErrCode rc;
 
     if (!s) return err_nomem(err, "signatures");
-    if ((rc = signer_init(s, &near, true, err)) == ERR_OK) signer_put_params(b, s);
+    if ((rc = signer_init(s, params, true, err)) == ERR_OK) signer_put_params(b, s);
     signer_clear(s);
     free(s);
     return rc ? rc : buf_ok(b, "parameters", err);
@@ -197,6 +216,7 @@ ErrCode sign_run(const DedupParams *params, const DatasetSet *in, const char *ou
                         .map = sign_map,
                         .judge = sign_row,
                         .can_judge = is_ready,
+                        .own_file = beside_file,
                         .common = &quiet_drop};
         rc = stage_run(&job, par, totals, err);
     }

@@ -102,7 +102,8 @@ static ErrCode copy_map(void *ctx, void *worker, const Doc *doc, DocId id, Stage
     return sink_emit(s, doc, err);
 }
 
-static void copy_signed(const char *in, const char *out, const DedupParams *params)
+/* later: as a version would write it whose number begins with ours */
+static void copy_signed(const char *in, const char *out, const DedupParams *params, bool later)
 {
     static const StageDef def = {.name = "copy", .version = 1, .kind = DATASET_WRITTEN};
     const CommonOptions common = {0};
@@ -113,6 +114,14 @@ static void copy_signed(const char *in, const char *out, const DedupParams *para
 
     CHECK_OK(datasetset_open(&set, &in, 1, &err), &err);
     CHECK_OK(dedup_beside_new(params, &beside, &err), &err);
+    char receipt[400], version[40];
+    int n = snprintf(version, sizeof version, ",\"version\":%d", DEDUP_VERSION);
+    const char *at = strstr((const char *)beside->receipt.p, version);
+    CHECK(at != NULL);
+    n += (int)(at - (const char *)beside->receipt.p);
+    snprintf(receipt, sizeof receipt, "%.*s0%s", n, (const char *)beside->receipt.p,
+             (const char *)beside->receipt.p + n);
+    if (later) beside->receipt = span_str(receipt);
     StageJob job = {.def = &def,
                     .params = SPAN_LIT("{}"),
                     .out_dir = out,
@@ -189,7 +198,7 @@ TEST(signatures_beside_documents_are_those_of_their_texts)
     snprintf(docs, sizeof docs, "%s/docs", dir);
     snprintf(copy, sizeof copy, "%s/copy", dir);
     write_corpus(&c, docs);
-    copy_signed(docs, copy, &cases[0].params);
+    copy_signed(docs, copy, &cases[0].params, false);
     spoil_texts(copy, N_PARTS);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         Err err = {.code = ERR_OK};
@@ -199,6 +208,28 @@ TEST(signatures_beside_documents_are_those_of_their_texts)
         ErrCode rc = sign(copy, got, &cases[i].params, &err);
         CHECK_INT(cases[i].beside ? ERR_OK : ERR_DATA, rc);
         for (uint32_t p = 0; p < N_PARTS && cases[i].beside; p++) check_same_part(want, got, p);
+    }
+    corpus_clear(&c);
+}
+
+TEST(signatures_of_another_version_are_made_anew)
+{
+    DedupParams params = DEDUP_PARAMS_DEFAULT;
+    const char *dir = check_tmpdir();
+    char docs[400], copy[400], out[400];
+    Corpus c = corpus_of_dumps(100, 1);
+
+    snprintf(docs, sizeof docs, "%s/docs", dir);
+    write_corpus(&c, docs);
+    for (int i = 0; i < 4; i++) {
+        Err err = {.code = ERR_OK};
+        bool later = i % 2;
+        params.exact_only = i > 1; /* asks for less than there is */
+        snprintf(copy, sizeof copy, "%s/copy%d", dir, i);
+        snprintf(out, sizeof out, "%s/out%d", dir, i);
+        copy_signed(docs, copy, &(DedupParams)DEDUP_PARAMS_DEFAULT, later);
+        spoil_texts(copy, 1);
+        CHECK_INT(later ? ERR_DATA : ERR_OK, sign(copy, out, &params, &err));
     }
     corpus_clear(&c);
 }
@@ -216,7 +247,7 @@ TEST(damaged_and_foreign_signatures_beside_documents)
     snprintf(copy, sizeof copy, "%s/copy", dir);
     snprintf(other, sizeof other, "%s/other", dir);
     write_corpus(&c, docs);
-    copy_signed(docs, copy, &params);
+    copy_signed(docs, copy, &params, false);
     snprintf(path, sizeof path, "%s/part-000000.sign.cols", copy);
     snprintf(second, sizeof second, "%s/part-000001.sign.cols", copy);
     CHECK_INT(0, rename(second, path)); /* of the other part; the second has none */
@@ -228,5 +259,9 @@ TEST(damaged_and_foreign_signatures_beside_documents)
     snprintf(view, sizeof view, "%s/view2", dir);
     CHECK_INT(ERR_DATA, sign(copy, view, &params, &err));
     CHECK(strstr(err.msg, "part-000000.sign.cols") != NULL);
+    CHECK_INT(ERR_DATA, sign(copy, view, &params, &err)); /* it is damaged still */
+    CHECK_INT(0, unlink(path));
+    CHECK_OK(sign(copy, view, &params, &err), &err);
+    for (uint32_t p = 0; p < 2; p++) check_same_part(other, view, p);
     corpus_clear(&c);
 }

@@ -61,7 +61,6 @@ over_hosts() {
         --mca btl_tcp_if_include "$net.0/24" --mca oob_tcp_if_include "$net.0/24" \
         --mca oob_tcp_keepalive_time 2 --mca oob_tcp_keepalive_intvl 1 --mca oob_tcp_keepalive_probes 2 --mca mpi_yield_when_idle 1 --host "$net.1,$net.2,$net.3" -x PATH -x LC_ALL "$@"
 }
-content() { last_field "$1/manifest.json" content; }
 
 over_hosts -n 3 hostname >names 2>said || skip "mpirun does not reach the hosts: $(tail -n 3 said)"
 [ "$(sort -u names | wc -l)" -eq 3 ] || fail "not three hosts: $(cat names)"
@@ -84,7 +83,7 @@ dedup() { over_hosts -n 3 "$BIN/tamis" dedup -q -j 1 --memory 100M --aggressive 
 begin=$(now)
 dedup three || fail "dedup over hosts: status $?, $(cat said)"
 whole=$(echo "$(now) $begin" | awk '{print $1 - $2}')
-[ "$(content three)" = "$(content alone)" ] || fail "dedup over hosts: another content"
+[ "$(verdicts three)" = "$(verdicts alone)" ] || fail "dedup over hosts: another content"
 echo "hosts: exchange and dedup over three hosts, the same content"
 
 # --- a host vanishes while dedup clusters, each time a little earlier should it have been too late
@@ -122,5 +121,5 @@ for _ in $(seq 20); do # until the hosts know one another again
     sleep 0.5
 done
 dedup cut || fail "dedup again after a host vanished: status $?, $(cat said)"
-[ "$(content cut)" = "$(content alone)" ] || fail "dedup again after a host vanished: another content"
+[ "$(verdicts cut)" = "$(verdicts alone)" ] || fail "dedup again after a host vanished: another content"
 echo "hosts: one cut off while dedup clusters: status $status after $took s, nothing left running; again: the same content"

@@ -21,6 +21,18 @@ field() { grep -o "\"$2\": *\"\{0,1\}[^\",}]*" "$1" | head -n 1 | sed 's/^[^:]*:
 # The same, its last occurrence: `content` ends a manifest, behind those of its inputs and parts.
 last_field() { grep -o "\"$2\": *\"\{0,1\}[^\",}]*" "$1" | tail -n 1 | sed 's/^[^:]*: *"\{0,1\}//'; }
 
+# Directory and values of a columns file (core/columns.h), without the receipt behind them, which tells times, and its sums.
+columns_of() { # FILE
+    bytes=$((48 * $(od -An -tu4 -j12 -N4 "$1")))
+    tail -c +65 "$1" | head -c $bytes
+    tail -c +$((bytes + 73)) "$1" | head -c $(($(od -An -tu8 -j40 -N8 "$1") - bytes - 72))
+}
+# What a dedup says of all documents, not only of those that it shows; a line a file.
+verdicts() { # DIR
+    last_field "$1/manifest.json" content
+    (cd "$1" && ls part-*.cols clusters/*.cols && for f in part-*.cols clusters/*.cols; do columns_of "$f" | cksum; done)
+}
+
 # Every stage accounts for all it read.
 check_sums() { # DIR
     for stage in docs unique clean mixed; do
