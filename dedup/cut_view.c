@@ -56,9 +56,9 @@ static Cut cut_text(CutScratch *w, Span text)
     for (size_t i = 0; i < w->ranges.n; i += sizeof(UnitRange)) {
         UnitRange r, bytes;
         memcpy(&r, w->ranges.p + i, sizeof r);
+        bytes = units_cut(&w->units, text, &r);
         for (; unit < r.begin; unit++) c.left |= w->units.unit[unit].n_tok != 0;
         unit = r.end;
-        bytes = units_cut(&w->units, text, r);
         if (bytes.begin == bytes.end) continue;
         put_length(&w->lengths, bytes.begin - at);
         put_length(&w->lengths, bytes.end - bytes.begin);

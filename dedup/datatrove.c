@@ -206,9 +206,9 @@ static ErrCode sign_doc(void *ctx, int thread, const Doc *doc, const DocPlace *p
     PartSigner *p = ctx;
     ErrCode rc = trovewords_read(&p->words, doc, err);
 
-    (void)thread;
+    (void)thread, (void)place;
     if (rc) return rc;
-    p->n_docs++;
+    const uint64_t number = p->n_docs++;
     if (!trove_sign(&p->words, p->family, p->params->shingle, p->values)) return ERR_OK;
     p->n_signed++;
     for (uint32_t b = 0; b < p->params->bands; b++) {
@@ -217,7 +217,7 @@ static ErrCode sign_doc(void *ctx, int thread, const Doc *doc, const DocPlace *p
             le64_put(word, p->values[b * p->params->rows + r]);
             buf_put(&p->bucket[b], word, 8);
         }
-        le32_put(word, place->record);
+        le32_put(word, (uint32_t)number);
         buf_put(&p->bucket[b], word, 4);
         if (p->bucket[b].oom) return err_nomem(err, "a part's signatures");
     }

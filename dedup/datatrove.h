@@ -7,8 +7,8 @@
  * joined by spaces. Value i is min over the shingles x of ((x a_i + b_i) mod 2^64) mod (2^61 - 1); a and b come from
  * numpy.random.RandomState(seed).randint. Documents of fewer words than a shingle have no signature.
  *
- * A file bucket_BBB/RRRRR.minhash.sig holds a record a document: `rows` values u64 and the document's number in its part u32, all
- * little-endian, sorted as numbers. signatures.json says what they were made of and with, and is there first: a directory of another run is
+ * A file bucket_BBB/RRRRR.minhash.sig holds a record a document: `rows` values u64 and the document's number u32 among those its part
+ * shows, all little-endian, sorted as numbers. signatures.json says what they were made of and with, and is there first: a directory of another run is
  * refused, since who reads the files takes all that lie there. */
 #ifndef TAMIS_DEDUP_DATATROVE_H
 #define TAMIS_DEDUP_DATATROVE_H

@@ -15,7 +15,7 @@ typedef struct {
 
 /* The columns of one part. */
 typedef struct {
-    Span key, dump;
+    Span key;
     OrderColumns order;
 } KeyColumns;
 
@@ -23,7 +23,6 @@ static ErrCode open_columns(const Step *s, const SignPart *p, KeyColumns *c, Err
 {
     ErrCode rc = signpart_column(p, sign_column_names[s->column], COL_U64, 2, &c->key, err);
 
-    if (rc == ERR_OK) rc = signpart_column(p, sign_column_names[SIGN_DUMP], COL_U64, 1, &c->dump, err);
     return rc ? rc : order_columns(s->t, p, &c->order, err);
 }
 
@@ -40,7 +39,7 @@ static ErrCode send_part(void *ctx, SignPart *p, int lane, Err *err)
         uint64_t lo = le64_get(c.key.p + 16 * (size_t)i), hi = le64_get(c.key.p + 16 * (size_t)i + 8);
         if ((p->state[i] & (DOC_SHOWN | DOC_FOUND)) != DOC_SHOWN) continue;
         if (s->column == SIGN_URL && (lo | hi) == 0) continue;
-        if (t->params->window == 1) hi ^= mix64(le64_get(c.dump.p + 8 * (size_t)i));
+        if (t->params->window == 1) hi ^= mix64(le64_get(c.order.dump.p + 8 * (size_t)i));
         exchange_key_u64(key, hi, lo);
         order_put(order, t, &c.order, p, i);
         rc = pass_put(s->p, lane, key, order, t->order_bytes, err);

@@ -53,6 +53,18 @@ static void count(uint64_t *counter)
     ++*counter;
 }
 
+static ErrCode count_part(void *ctx, SignPart *p, int lane, Err *err)
+{
+    const Run *r = ctx;
+    Span dump;
+    ErrCode rc = signpart_column(p, sign_column_names[SIGN_DUMP], COL_U64, 1, &dump, err);
+
+    (void)lane;
+    for (uint32_t i = 0; i < p->n && rc == ERR_OK; i++)
+        if (p->state[i] & DOC_SHOWN) count(&r->rates->dump[dump_rank(r, le64_get(dump.p + 8 * (size_t)i))].n_docs);
+    return rc;
+}
+
 /* --- exact duplicates */
 
 static ErrCode send_part(void *ctx, SignPart *p, int lane, Err *err)
@@ -66,10 +78,8 @@ static ErrCode send_part(void *ctx, SignPart *p, int lane, Err *err)
     for (uint32_t i = 0; i < p->n && rc == ERR_OK; i++) {
         uint8_t key[EXCHANGE_KEY], place[PLACE_BYTES];
         if (!(p->state[i] & DOC_SHOWN)) continue;
-        uint32_t rank = dump_rank(r, le64_get(dump.p + 8 * (size_t)i));
-        count(&r->rates->dump[rank].n_docs);
         exchange_key_u64(key, le64_get(exact.p + 16 * (size_t)i + 8), le64_get(exact.p + 16 * (size_t)i));
-        place_put(place, rank, p->first + i);
+        place_put(place, dump_rank(r, le64_get(dump.p + 8 * (size_t)i)), p->first + i);
         rc = pass_put(r->p, lane, key, place, sizeof place, err);
     }
     return rc;
@@ -291,6 +301,7 @@ static ErrCode run_steps(Run *r, Err *err)
 {
     ErrCode rc = par_agree(r->t.par, list_dumps(r, err), err);
 
+    if (rc == ERR_OK) rc = par_agree(r->t.par, doctable_each_part(&r->t, count_part, r, err), err);
     if (rc == ERR_OK) rc = count_exact(r, err);
     if (rc == ERR_OK && !r->t.params->exact_only) rc = count_near(r, err);
     if (rc == ERR_OK) rc = sum_over_ranks(r, err);
@@ -316,12 +327,6 @@ static ErrCode make_key(const char *sign_dir, const DedupParams *p, bool oldest_
     return rc;
 }
 
-/* Counts are made where records are sent, so steps of an earlier call do not serve. */
-static ErrCode start_steps(const char *passes, const Par *par, Err *err)
-{
-    return par_agree(par, par->rank == 0 ? store_delete_tree(passes, 2, err) : ERR_OK, err);
-}
-
 ErrCode rates_run(const DedupParams *params, const DatasetSet *in, const char *dir, bool oldest_first,
                   const CommonOptions *common, const Par *par, Rates *out, Err *err)
 {
@@ -342,13 +347,12 @@ ErrCode rates_run(const DedupParams *params, const DatasetSet *in, const char *d
         rc = err_set(err, ERR_LIMIT, "%s: the path is too long", dir);
     if ((rc = par_agree(par, rc, err)) == ERR_OK) rc = sign_run(&global, in, sign, common, par, &totals, err);
     if (rc == ERR_OK) rc = par_agree(par, make_key(sign, &global, oldest_first, &spec.key, err), err);
-    if (rc == ERR_OK) rc = start_steps(passes, par, err);
     if (rc == ERR_OK) rc = doctable_open(&r.t, &global, in, &spec, par, err);
     if (rc == ERR_OK) {
         rc = run_steps(&r, err);
         doctable_clear(&r.t);
     }
-    if (rc == ERR_OK) rc = start_steps(passes, par, err);
+    if (rc == ERR_OK) rc = par_agree(par, par->rank == 0 ? store_delete_tree(passes, 2, err) : ERR_OK, err);
     if (rc) rates_clear(out);
     return rc;
 }

@@ -243,10 +243,12 @@ static bool shares_character(const UnitText *u, uint32_t at)
     return at > 0 && at < u->n && u->unit[at].begin < u->unit[at - 1].end;
 }
 
-UnitRange units_cut(const UnitText *u, Span text, UnitRange r)
+UnitRange units_cut(const UnitText *u, Span text, UnitRange *range)
 {
-    while (r.begin < r.end && shares_character(u, r.begin)) r.begin++; /* what stays in part stays */
-    while (r.begin < r.end && shares_character(u, r.end)) r.end--;
+    while (range->begin < range->end && shares_character(u, range->begin))
+        range->begin++; /* what stays in part stays */
+    while (range->begin < range->end && shares_character(u, range->end)) range->end--;
+    const UnitRange r = *range;
     if (r.begin == r.end) return (UnitRange){0, 0};
     const bool first = r.begin == 0, last = r.end == u->n;
     const size_t left = first ? 0 : u->unit[r.begin - 1].end, right = last ? text.n : u->unit[r.end].begin;

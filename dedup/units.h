@@ -40,10 +40,11 @@ size_t units_words(const UnitText *u, size_t tok, size_t n);
 typedef struct {
     uint32_t begin, end; /* units [begin, end), or bytes */
 } UnitRange;
-/* The bytes that go when units [r.begin, r.end), r.begin < r.end, go: these units and one of the separators beside them. Of the two the one with
+/* The bytes that go when units [range->begin, range->end), at least one, go: these units and one of the separators beside them. Of the two the one with
  * more line ends stays, or the one that parts words, so that a cut makes no blank line that was not there; a unit that began a line keeps its indentation. What
  * is behind the last unit stays, what is before the first one goes back to the line's beginning. A character that
- * is several tokens goes when all of them go. Cuts of ranges that do not touch do not touch. No two tokens become one: for that the last token of a cut may stay. */
-UnitRange units_cut(const UnitText *u, Span text, UnitRange r);
+ * is several tokens goes when all of them go, and *range is left with the units that do. Cuts of ranges that do not touch do not touch. No two tokens
+ * become one: for that the last token of a cut may stay. */
+UnitRange units_cut(const UnitText *u, Span text, UnitRange *range);
 
 #endif

@@ -39,12 +39,14 @@ static bool same_tokens(const UnitText *a, size_t from_a, const UnitText *b, siz
 /* Of what was cut the first and the last tokens may have stayed. */
 static void check_cut(const UnitText *u, UnitKind kind, Span text, UnitRange r)
 {
-    const UnitRange bytes = units_cut(u, text, r);
+    UnitRange gone = r;
+    const UnitRange bytes = units_cut(u, text, &gone);
     UnitText left = {0};
     Buf b = {0};
     Err err;
 
     must(bytes.begin <= bytes.end && bytes.end <= text.n);
+    must(r.begin <= gone.begin && gone.begin <= gone.end && gone.end <= r.end);
     buf_put(&b, text.p, bytes.begin);
     buf_put_span(&b, span_from(text, bytes.end));
     if (units_split(&left, kind, buf_span(&b), &err) != ERR_OK) abort();

@@ -61,7 +61,8 @@ static void leaves(UnitKind kind, const char *text, uint32_t begin, uint32_t end
     Buf b = {0};
 
     split(kind, text);
-    const UnitRange r = units_cut(&scratch, span_str(text), (UnitRange){begin, end});
+    UnitRange range = {begin, end};
+    const UnitRange r = units_cut(&scratch, span_str(text), &range);
     CHECK(r.begin <= r.end && r.end <= strlen(text));
     buf_put(&b, text, r.begin);
     buf_puts(&b, text + r.end);

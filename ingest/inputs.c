@@ -130,26 +130,23 @@ static ErrCode add_list(Inputs *in, const char *path, const char *dump, Err *err
 
 static int by_dump_and_name(const void *a, const void *b)
 {
-    const Input *x = *(const Input *const *)a, *y = *(const Input *const *)b;
+    const Input *x = a, *y = b;
     int c = strcmp(x->dump, y->dump);
 
     return c ? c : strcmp(x->name, y->name);
 }
 
-static ErrCode check_names(const Inputs *in, Err *err)
+/* The order in which they were named says nothing: the same files make the same parts. */
+static ErrCode sort_inputs(Inputs *in, Err *err)
 {
-    const Input **order = calloc(in->n, sizeof *order);
-    ErrCode rc = ERR_OK;
-
-    if (!order) return err_nomem(err, "the list of inputs");
-    for (size_t i = 0; i < in->n; i++) order[i] = &in->input[i];
-    qsort(order, in->n, sizeof *order, by_dump_and_name);
-    for (size_t i = 1; i < in->n && rc == ERR_OK; i++)
-        if (by_dump_and_name(&order[i - 1], &order[i]) == 0)
-            rc = err_set(err, ERR_USAGE, "%s and %s: two inputs named %s in dump %s would share ids",
-                         order[i - 1]->path, order[i]->path, order[i]->name, order[i]->dump);
-    free(order);
-    return rc;
+    qsort(in->input, in->n, sizeof *in->input, by_dump_and_name);
+    for (size_t i = 1; i < in->n; i++) {
+        const Input *a = &in->input[i - 1], *b = &in->input[i];
+        if (by_dump_and_name(a, b) == 0)
+            return err_set(err, ERR_USAGE, "%s and %s: two inputs named %s in dump %s would share ids", a->path,
+                           b->path, b->name, b->dump);
+    }
+    return ERR_OK;
 }
 
 ErrCode inputs_gather(Inputs *in, const char *const *operands, size_t n, const char *dump, Err *err)
@@ -170,7 +167,7 @@ ErrCode inputs_gather(Inputs *in, const char *const *operands, size_t n, const c
     if (rc != ERR_OK) return rc;
     if (in->n == 0) return err_set(err, ERR_USAGE, "no input: name archives, directories of archives, or @LIST");
     if (in->n > UINT32_MAX) return err_set(err, ERR_LIMIT, "%zu inputs are more than one run numbers", in->n);
-    return check_names(in, err);
+    return sort_inputs(in, err);
 }
 
 ErrCode inputs_measure(Inputs *in, const Par *par, Err *err)

@@ -23,6 +23,15 @@ for doc in 0 2; do
     [ "$(bytes $first $((at + 64)) 4)" = 0${doc}000000 ] || fail "another document: $(bytes $first $((at + 64)) 4)"
 done
 
+# Of a view the documents it shows are counted: without the second of three the third is 1, not 2.
+printf '{"id":"a","text":"%s"}\n{"id":"b","text":"%s"}\n{"id":"c","text":"another","tokens":[%s]}\n' "$quick" "$quick" "$tokens" >twice.jsonl
+tamis ingest -q --no-alarm -o twice twice.jsonl
+tamis dedup -q --exact-only -o shown twice
+tamis dedup signatures -q -o shown.sig shown
+first=shown.sig/bucket_000/00000.minhash.sig
+[ "$(wc -c <$first)" -eq 136 ] || fail "not two records of a view"
+for doc in 0 1; do [ "$(bytes $first $((doc * 34 * 2 + 64)) 4)" = 0${doc}000000 ] || fail "a view's document $doc is another"; done
+
 mkdir crawl
 mkcrawl -n 400 -f 5 -b crawl >/dev/null
 tamis ingest -q --no-alarm --inputs-per-part 2 -o docs crawl/*.warc.gz 2>warnings

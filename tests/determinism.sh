@@ -26,6 +26,11 @@ for threads in 1 2 7; do
 done
 [ "$(wc -l <want)" -ge 6 ] || fail "too few contents to compare"
 
+# The files in another order.
+# shellcheck disable=SC2046 # words
+tamis ingest -q --keep-lang=en,zh --inputs-per-part=1 -o shuffled $(find crawl -type f | sort -r)
+[ "$(last_field shuffled/manifest.json content)" = "$(last_field t1/docs/manifest.json content)" ] || fail "order of files: another content"
+
 chain() { # DIR COMMAND...: all stages, each through the command given
     dir=$1
     shift
