@@ -11,9 +11,9 @@ enum {
 }; /* 160 values, in the way of DeepSeek LLM's "aggressive deduplication" */
 
 static const char after[] =
-    "A pair of similarity s meets with chance 1-(1-s^rows)^bands: 14 x 8 gives 0.57 at 0.7, 0.77 at 0.75, 0.92 at "
+    "A pair of similarity s meets with chance 1-(1-s^rows)^bands: 14 x 8 gives 0.56 at 0.7, 0.77 at 0.75, 0.92 at "
     "0.8,\n"
-    "0.99 at 0.85; 20 x 8 gives 0.70, 0.88, 0.98, 1.00. What met is compared again by an independent sketch "
+    "0.99 at 0.85; 20 x 8 gives 0.70, 0.88, 0.97, 1.00. What met is compared again by an independent sketch "
     "(--verify).\n"
     "Shingles are runs of words; each Chinese, Japanese or Korean character counts as a word. Case, width, "
     "punctuation,\n"
