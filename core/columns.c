@@ -3,6 +3,7 @@
 #include "core/store.h"
 
 #include <inttypes.h>
+#include <pthread.h>
 #include <stdlib.h>
 
 enum { COLS_SHORT = 256 }; /* read of a string on its own, at first */
@@ -49,7 +50,8 @@ typedef struct {
     uint64_t offset, sum;
     size_t values_bytes, pool_bytes;
     Buf values, pool;
-    bool checked, has_pool; /* the values are here; the pool is, too */
+    bool checked; /* its sum is right, and of it are here: */
+    bool has_values, has_pool;
 } Column;
 
 struct Columns {
@@ -59,6 +61,7 @@ struct Columns {
     uint32_t n;
     Column *col;
     Buf receipt;
+    pthread_mutex_t lock; /* of checks by columns_range() */
 };
 
 static ErrCode bad_cols(const Columns *c, Err *err, const char *why)
@@ -159,6 +162,7 @@ ErrCode columns_open(Columns **out, const char *path, Err *err)
 
     *out = NULL;
     if (!c) return err_nomem(err, path);
+    pthread_mutex_init(&c->lock, NULL);
     rc = infile_open(&c->file, path, err);
     if (rc == ERR_OK) rc = read_head(c, &head, err);
     if (rc == ERR_OK) rc = parse_head(c, &head, err);
@@ -177,6 +181,7 @@ void columns_close(Columns *c)
     for (uint32_t i = 0; c->col && i < c->n; i++) buf_clear(&c->col[i].values), buf_clear(&c->col[i].pool);
     free(c->col);
     buf_clear(&c->receipt);
+    pthread_mutex_destroy(&c->lock);
     free(c);
 }
 
@@ -193,36 +198,43 @@ int columns_find(const Columns *c, const char *name)
     return -1;
 }
 
-/* n bytes of the file from `at` on are what *b holds, and go on with the sum. */
-static ErrCode read_summed(Columns *c, uint64_t at, size_t n, Buf *b, HashStream *sum, Err *err)
+/* n bytes of the file from `at` on go on with the sum, and are what *b holds in the end if they are to be kept. */
+static ErrCode read_summed(Columns *c, uint64_t at, size_t n, bool keep, Buf *b, HashStream *sum, Err *err)
 {
-    buf_reset(b);
-    if (!buf_reserve(b, n ? n : 1)) return err_nomem(err, infile_path(c->file));
-    ErrCode rc = infile_read(c->file, at, b->p, n, err);
-    if (rc != ERR_OK) return rc;
-    b->n = n;
-    hashstream_add(sum, buf_span(b));
-    return ERR_OK;
+    const size_t step = keep || n < COLS_WINDOW ? n : COLS_WINDOW;
+    ErrCode rc = buf_reserve(b, step ? step : 1) ? ERR_OK : err_nomem(err, infile_path(c->file));
+
+    for (size_t piece; n && rc == ERR_OK; n -= piece, at += piece) {
+        piece = n < step ? n : step;
+        rc = infile_read(c->file, at, b->p, piece, err);
+        b->n = rc == ERR_OK ? piece : 0;
+        hashstream_add(sum, buf_span(b));
+    }
+    return rc;
 }
 
-/* Reads all of the column and checks it; a pool that is not to be kept passes through a window. */
-static ErrCode load_column(Columns *c, Column *col, bool keep_pool, Err *err)
+/* What stays in memory of a column that is read and checked. */
+typedef enum { KEEP_NOTHING, KEEP_VALUES, KEEP_ALL } Keep;
+
+/* A pool of less than COLS_WINDOW stays in any case. */
+static ErrCode load_column(Columns *c, Column *col, Keep keep, Err *err)
 {
-    const uint64_t pool_at = col->offset + col->values_bytes;
-    const size_t step = keep_pool || col->pool_bytes < COLS_WINDOW ? col->pool_bytes : COLS_WINDOW;
+    const bool values = keep >= KEEP_VALUES, pool = keep == KEEP_ALL || col->pool_bytes < COLS_WINDOW;
     HashStream *sum = NULL;
     ErrCode rc = hashstream_new(&sum, err);
 
-    if (rc == ERR_OK) rc = read_summed(c, col->offset, col->values_bytes, &col->values, sum, err);
-    for (size_t at = 0, n; at < col->pool_bytes && rc == ERR_OK; at += n) {
-        n = col->pool_bytes - at < step ? col->pool_bytes - at : step;
-        rc = read_summed(c, pool_at + at, n, &col->pool, sum, err);
-    }
+    buf_reset(&col->values);
+    buf_reset(&col->pool);
+    if (rc == ERR_OK) rc = read_summed(c, col->offset, col->values_bytes, values, &col->values, sum, err);
+    if (rc == ERR_OK)
+        rc = read_summed(c, col->offset + col->values_bytes, col->pool_bytes, pool, &col->pool, sum, err);
     if (rc == ERR_OK && hashstream_digest64(sum) != col->sum)
         rc = err_set(err, ERR_DATA, "%s: column %s has a wrong sum", infile_path(c->file), col->name);
     hashstream_free(sum);
     col->checked = rc == ERR_OK;
-    col->has_pool = rc == ERR_OK && step == col->pool_bytes;
+    col->has_values = values && rc == ERR_OK;
+    col->has_pool = pool && rc == ERR_OK;
+    if (!col->has_values) buf_clear(&col->values);
     if (!col->has_pool) buf_clear(&col->pool);
     return rc;
 }
@@ -230,7 +242,7 @@ static ErrCode load_column(Columns *c, Column *col, bool keep_pool, Err *err)
 ErrCode columns_values(Columns *c, uint32_t i, Span *values, Span *pool, Err *err)
 {
     Column *col = &c->col[i];
-    ErrCode rc = col->has_pool ? ERR_OK : load_column(c, col, true, err);
+    ErrCode rc = col->has_values && col->has_pool ? ERR_OK : load_column(c, col, KEEP_ALL, err);
 
     if (rc) return rc;
     *values = buf_span(&col->values);
@@ -240,18 +252,41 @@ ErrCode columns_values(Columns *c, uint32_t i, Span *values, Span *pool, Err *er
 
 ErrCode columns_strings(Columns *c, uint32_t i, Err *err)
 {
-    return c->col[i].checked ? ERR_OK : load_column(c, &c->col[i], false, err);
+    return c->col[i].has_values ? ERR_OK : load_column(c, &c->col[i], KEEP_VALUES, err);
+}
+
+static ErrCode check_range(const Columns *c, uint64_t first, uint64_t n, Err *err)
+{
+    if (first <= c->n_docs && n <= c->n_docs - first) return ERR_OK;
+    return err_set(err, ERR_LIMIT, "%s has %" PRIu64 " documents, not %" PRIu64, infile_path(c->file), c->n_docs,
+                   first + n);
+}
+
+ErrCode columns_range(Columns *c, uint32_t i, uint64_t first, uint64_t n, Buf *out, Err *err)
+{
+    Column *col = &c->col[i];
+    const size_t bytes = (size_t)n * coltype_size(col->def.type) * col->def.width;
+    ErrCode rc = check_range(c, first, n, err);
+
+    if (rc) return rc;
+    pthread_mutex_lock(&c->lock);
+    if (!col->checked) rc = load_column(c, col, KEEP_NOTHING, err);
+    pthread_mutex_unlock(&c->lock);
+    if (rc) return rc;
+    buf_reset(out);
+    if (!buf_reserve(out, bytes ? bytes : 1)) return err_nomem(err, infile_path(c->file));
+    rc = columns_peek(c, i, first, n, out->p, err);
+    out->n = rc == ERR_OK ? bytes : 0;
+    return rc;
 }
 
 ErrCode columns_peek(const Columns *c, uint32_t i, uint64_t first, uint64_t n, uint8_t *out, Err *err)
 {
     const Column *col = &c->col[i];
     const uint64_t each = (uint64_t)coltype_size(col->def.type) * col->def.width;
+    ErrCode rc = check_range(c, first, n, err);
 
-    if (first > c->n_docs || n > c->n_docs - first)
-        return err_set(err, ERR_LIMIT, "%s has %" PRIu64 " documents, not %" PRIu64, infile_path(c->file), c->n_docs,
-                       first + n);
-    return infile_read(c->file, col->offset + first * each, out, (size_t)(n * each), err);
+    return rc ? rc : infile_read(c->file, col->offset + first * each, out, (size_t)(n * each), err);
 }
 
 static ErrCode bad_string(const Columns *c, uint64_t index, const char *why, Err *err)
@@ -259,13 +294,32 @@ static ErrCode bad_string(const Columns *c, uint64_t index, const char *why, Err
     return err_set(err, ERR_DATA, "%s: string %" PRIu64 " %s", infile_path(c->file), index, why);
 }
 
-ErrCode columns_typed(Columns *c, const ColumnDef *want, Span *values, Span *pool, Err *err)
+ErrCode columns_require(const Columns *c, const ColumnDef *want, uint32_t *out, Err *err)
 {
     int i = columns_find(c, want->name);
 
     if (i < 0 || c->col[i].def.type != want->type || c->col[i].def.width != want->width)
         return err_set(err, ERR_DATA, "%s has no column %s of the right type", infile_path(c->file), want->name);
-    return columns_values(c, (uint32_t)i, values, pool, err);
+    *out = (uint32_t)i;
+    return ERR_OK;
+}
+
+ErrCode columns_typed(Columns *c, const ColumnDef *want, Span *values, Span *pool, Err *err)
+{
+    uint32_t i = 0;
+    ErrCode rc = columns_require(c, want, &i, err);
+
+    return rc ? rc : columns_values(c, i, values, pool, err);
+}
+
+/* The string at `at` of a pool that is in memory. */
+static ErrCode pool_string(const Columns *c, Span pool, uint64_t at, uint64_t index, Span *out, Err *err)
+{
+    if (at > pool.n || pool.n - at < 4) return bad_string(c, index, "lies outside its pool", err);
+    uint32_t n = le32_get(pool.p + at);
+    if (n > pool.n - at - 4) return bad_string(c, index, "is cut by the end of its pool", err);
+    *out = span(pool.p + at + 4, n);
+    return ERR_OK;
 }
 
 ErrCode column_string(const Columns *c, Span values, Span pool, uint64_t index, Span *out, Err *err)
@@ -273,12 +327,7 @@ ErrCode column_string(const Columns *c, Span values, Span pool, uint64_t index, 
     *out = (Span){NULL, 0};
     if (index >= values.n / 8) return bad_string(c, index, "lies behind its column", err);
     uint64_t at = le64_get(values.p + 8 * index);
-    if (at == UINT64_MAX) return ERR_OK;
-    if (at > pool.n || pool.n - at < 4) return bad_string(c, index, "lies outside its pool", err);
-    uint32_t n = le32_get(pool.p + at);
-    if (n > pool.n - at - 4) return bad_string(c, index, "is cut by the end of its pool", err);
-    *out = span(pool.p + at + 4, n);
-    return ERR_OK;
+    return at == UINT64_MAX ? ERR_OK : pool_string(c, pool, at, index, out, err);
 }
 
 /* --- strings out of the file */
@@ -312,19 +361,19 @@ static ErrCode range_cover(const Columns *c, const Column *col, PoolRange *r, ui
     return rc;
 }
 
-ErrCode columns_read_string(const Columns *c, uint32_t i, uint64_t index, StringWindow *w, Span *out, Err *err)
+ErrCode columns_string_at(const Columns *c, uint32_t i, Span values, uint64_t first, uint64_t index, StringWindow *w,
+                          Span *out, Err *err)
 {
     const Column *col = &c->col[i];
-    const Span values = buf_span(&col->values);
     PoolRange *r = &w->ahead;
     size_t least = COLS_WINDOW;
     ErrCode rc;
 
-    if (col->has_pool) return column_string(c, values, buf_span(&col->pool), index, out, err);
     *out = (Span){NULL, 0};
-    if (index >= values.n / 8) return bad_string(c, index, "lies behind its column", err);
-    uint64_t at = le64_get(values.p + 8 * index);
+    if (index < first || index - first >= values.n / 8) return bad_string(c, index, "lies behind its column", err);
+    uint64_t at = le64_get(values.p + 8 * (index - first));
     if (at == UINT64_MAX) return ERR_OK;
+    if (col->has_pool) return pool_string(c, buf_span(&col->pool), at, index, out, err);
     if (at > col->pool_bytes || col->pool_bytes - at < 4) return bad_string(c, index, "lies outside its pool", err);
     /* Strings mostly follow one another. One that lies before the window, as those that recur do, is read beside it. */
     if (r->bytes.n && at < r->at) r = &w->back, least = COLS_SHORT;
@@ -335,4 +384,9 @@ ErrCode columns_read_string(const Columns *c, uint32_t i, uint64_t index, String
     if ((rc = range_cover(c, col, r, at, 4 + (size_t)n, least, err)) != ERR_OK) return rc;
     *out = span(r->bytes.p + (at - r->at) + 4, n);
     return ERR_OK;
+}
+
+ErrCode columns_read_string(const Columns *c, uint32_t i, uint64_t index, StringWindow *w, Span *out, Err *err)
+{
+    return columns_string_at(c, i, buf_span(&c->col[i].values), 0, index, w, out, err);
 }

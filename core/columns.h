@@ -78,8 +78,13 @@ int columns_find(const Columns *c, const char *name);
 /* The column's values, read and checked on first use and kept until close. Not for several threads at once on one
  * column's first use. *pool may be NULL. */
 MUST_USE ErrCode columns_values(Columns *c, uint32_t i, Span *values, Span *pool, Err *err);
-/* The same of a column that must be there, with this name, type and width. */
+/* Index of a column that must be there, with this name, type and width: else ERR_DATA. */
+MUST_USE ErrCode columns_require(const Columns *c, const ColumnDef *want, uint32_t *i, Err *err);
+/* columns_values() of such a one. */
 MUST_USE ErrCode columns_typed(Columns *c, const ColumnDef *want, Span *values, Span *pool, Err *err);
+/* Values of documents [first, first + n) of column i, alone in *out: for parts of any size in bounded memory. The column is checked before the
+ * first of them, so that it is read twice. Any number of threads, which share what is open. */
+MUST_USE ErrCode columns_range(Columns *c, uint32_t i, uint64_t first, uint64_t n, Buf *out, Err *err);
 /* Values of documents [first, first + n) of column i as they lie in the file, without a look at its sum: for who can check them himself. Any
  * number of threads. */
 MUST_USE ErrCode columns_peek(const Columns *c, uint32_t i, uint64_t first, uint64_t n, uint8_t *out, Err *err);
@@ -104,5 +109,8 @@ void stringwindow_clear(StringWindow *w); /* frees */
  * when the string is longer than DOC_MAX_LINE. *out is valid until the next call with the window. */
 MUST_USE ErrCode columns_read_string(const Columns *c, uint32_t i, uint64_t index, StringWindow *w, Span *out,
                                      Err *err);
+/* The same where columns_range() gave the values, of documents from `first` on. */
+MUST_USE ErrCode columns_string_at(const Columns *c, uint32_t i, Span values, uint64_t first, uint64_t index,
+                                   StringWindow *w, Span *out, Err *err);
 
 #endif

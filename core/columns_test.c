@@ -65,6 +65,47 @@ static void check_sample(Columns *c, const Sample *s)
     CHECK_INT(-1, columns_find(c, "absent"));
 }
 
+/* The same values, some documents at a time; the pool may have been left in the file. */
+static void check_ranges(Columns *c, const Sample *s)
+{
+    StringWindow w = {.ahead = {.at = 0}};
+    Buf got = {0};
+    Span string, all;
+    Err err;
+
+    for (uint32_t i = 0; i < 5; i++) {
+        const size_t each = s->col[i].values.n / N;
+        for (uint64_t first = 0; first <= N; first += 3) {
+            const uint64_t n = first + 10 < N ? 10 : N - first;
+            CHECK_OK(columns_range(c, i, first, n, &got, &err), &err);
+            CHECK_SPAN(span(s->col[i].values.p + first * each, n * each), buf_span(&got));
+            for (uint64_t k = first; i == 4 && k < first + n; k++) {
+                CHECK_OK(columns_string_at(c, i, buf_span(&got), first, k, &w, &string, &err), &err);
+                CHECK_OK(column_string(c, s->col[i].values, s->col[i].pool, k, &all, &err), &err);
+                CHECK_SPAN(all, string);
+            }
+            if (i == 4)
+                CHECK_INT(ERR_DATA, columns_string_at(c, i, buf_span(&got), first, first + n, &w, &string, &err));
+        }
+        CHECK_INT(ERR_LIMIT, columns_range(c, i, N - 2, 3, &got, &err));
+    }
+    stringwindow_clear(&w);
+    buf_clear(&got);
+}
+
+static ErrCode reads_ranges(const char *path)
+{
+    Buf got = {0};
+    Columns *c;
+    Err err;
+    ErrCode rc = columns_open(&c, path, &err);
+
+    for (uint32_t i = 0; rc == ERR_OK && i < columns_count(c); i++) rc = columns_range(c, i, 0, 1, &got, &err);
+    columns_close(c);
+    buf_clear(&got);
+    return rc;
+}
+
 /* True when the file opens and every column reads; else every refusal is ERR_DATA and names the file. */
 static bool reads(const char *path, const Sample *s)
 {
@@ -74,6 +115,7 @@ static bool reads(const char *path, const Sample *s)
     ErrCode rc = columns_open(&c, path, &err);
 
     for (uint32_t i = 0; rc == ERR_OK && i < columns_count(c); i++) rc = columns_values(c, i, &v, NULL, &err);
+    CHECK_INT(rc, reads_ranges(path));
     if (rc == ERR_OK)
         check_sample(c, s);
     else
@@ -99,10 +141,51 @@ TEST(columns_round_trip)
     sample_path(path);
     CHECK_OK(columns_write(path, N, some_part, s.col, 5, SPAN_LIT("{\"n\":37}"), &err), &err);
     CHECK_OK(columns_open(&c, path, &err), &err);
+    check_ranges(c, &s);
     check_sample(c, &s);
+    check_ranges(c, &s);
     check_sample(c, &s); /* a second reading is from memory */
     columns_close(c);
     buf_clear(&s.pool);
+}
+
+/* Of which memory holds a window while they are checked: a flipped bit is found wherever it lies, and the rest of the file is as it was. */
+TEST(columns_of_several_windows_read_by_ranges)
+{
+    enum { MANY = 300000, FLIPS = 5 };
+    uint8_t *values = malloc(8 * MANY), *want = malloc(8 * MANY);
+    char path[512];
+    Buf got = {0}, file = {0};
+    Columns *c;
+    Err err;
+
+    for (uint64_t i = 0; i < MANY; i++) le64_put(values + 8 * i, mix64(i));
+    memcpy(want, values, 8 * MANY);
+    const ColumnData col = {{"wide", COL_U64, 2, 0}, span(values, 8 * MANY), {0}};
+    sample_path(path);
+    CHECK_OK(columns_write(path, MANY / 2, some_part, &col, 1, SPAN_LIT("{}"), &err), &err);
+    CHECK_OK(columns_open(&c, path, &err), &err);
+    for (uint64_t first = 0; first < MANY / 2; first += 9973) {
+        const uint64_t n = first + 4096 < MANY / 2 ? 4096 : MANY / 2 - first;
+        CHECK_OK(columns_range(c, 0, first, n, &got, &err), &err);
+        CHECK_SPAN(span(want + 16 * first, 16 * n), buf_span(&got));
+        CHECK(got.cap < 1 << 17);
+    }
+    columns_close(c);
+    CHECK_OK(store_read(path, 1 << 24, &file, &err), &err);
+    for (size_t i = 0; i < FLIPS; i++) {
+        const size_t at = 200 + (8 * MANY - 200) / FLIPS * i;
+        file.p[at] ^= 4;
+        CHECK_OK(store_write(path, buf_span(&file), &err), &err);
+        file.p[at] ^= 4;
+        CHECK_OK(columns_open(&c, path, &err), &err);
+        CHECK_INT(ERR_DATA, columns_range(c, 0, 0, 1, &got, &err));
+        columns_close(c);
+    }
+    buf_clear(&got);
+    buf_clear(&file);
+    free(values);
+    free(want);
 }
 
 TEST(columns_strings)

@@ -82,7 +82,8 @@ uint32_t partview_first_record(const PartView *v, uint32_t block); /* block == n
 uint64_t partview_block_bytes(const PartView *v, uint32_t block);  /* bytes of the block's lines, before reading */
 const char *partview_root_path(const PartView *v);                 /* of its file */
 bool partview_shows(const PartView *v, uint32_t record);
-bool partview_rewrites(const PartView *v); /* some view of the chain shows other texts than the root part has */
+uint32_t partview_n_signals(const PartView *v); /* columns of signals in the chain, those of one name each */
+bool partview_rewrites(const PartView *v);      /* some view of the chain shows other texts than the root part has */
 /* The domain that a view gives the record; p NULL: none does. Lives until close. */
 MUST_USE ErrCode partview_domain(const PartView *v, uint32_t record, Span *domain, Err *err);
 /* The root part's content: what columns beside it must name. */

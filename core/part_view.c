@@ -13,7 +13,7 @@ typedef struct {
     Span name;
     ColType type;
     int level; /* 0: the newest */
-    Span values;
+    uint32_t column;
 } SignalColumn;
 
 /* The string columns of one meaning, newest first. Those of lines stay in their files: they are whole texts. */
@@ -94,14 +94,16 @@ static ErrCode gather_level(PartView *v, Err *err)
             have_line = true;
             continue;
         }
-        if ((rc = columns_values(c, i, &values, &pool, err)) != ERR_OK) return rc;
-        if (drop) v->drop = values;
-        if (domain) add_strings(&v->domain, c, values, pool);
-        if (!signal) continue;
+        if (!signal) {
+            if ((rc = columns_values(c, i, &values, &pool, err)) != ERR_OK) return rc;
+            if (drop) v->drop = values;
+            if (domain) add_strings(&v->domain, c, values, pool);
+            continue;
+        }
         SignalColumn *more = realloc(v->signals, (v->n_signals + 1) * sizeof *more);
         if (!more) return err_nomem(err, "signal columns");
         v->signals = more;
-        v->signals[v->n_signals++] = (SignalColumn){name, d->type, v->n_levels - 1, values};
+        v->signals[v->n_signals++] = (SignalColumn){name, d->type, v->n_levels - 1, i};
     }
     return ERR_OK;
 }
@@ -115,49 +117,64 @@ static ErrCode check_level(const PartView *v, const Columns *c, const char *path
     return ERR_OK;
 }
 
+/* The written part below all views. */
+static ErrCode open_root(PartView *v, const Dataset *ds, uint32_t local, Err *err)
+{
+    char path[PATH_MAX];
+    const Dataset *root;
+    ErrCode rc;
+
+    dataset_root_of(ds, local, &root, &v->root_part);
+    v->dataset = root->number;
+    v->root_content = root->parts[v->root_part].content;
+    rc = dataset_part_path(path, root->dir, DATASET_WRITTEN, root->stage, v->root_part, err);
+    if (rc == ERR_OK) rc = partfile_open(&v->file, path, err);
+    if (rc == ERR_OK && partview_n_records(v) != root->parts[v->root_part].n_docs)
+        rc = err_set(err, ERR_DATA, "%s: %" PRIu32 " records, but its dataset says %" PRIu64, path,
+                     partview_n_records(v), root->parts[v->root_part].n_docs);
+    return rc;
+}
+
+/* The next older view. */
+static ErrCode open_level(PartView *v, const Dataset *ds, uint32_t local, Err *err)
+{
+    Columns **c = &v->level[v->n_levels];
+    char path[PATH_MAX];
+    ErrCode rc = dataset_part_path(path, ds->dir, DATASET_VIEW, ds->stage, local, err);
+
+    if (rc == ERR_OK) rc = columns_open(c, path, err);
+    if (rc) return rc;
+    v->n_levels++;
+    if ((rc = check_level(v, *c, path, err)) != ERR_OK || (rc = gather_level(v, err)) != ERR_OK) return rc;
+    if (v->n_levels == 1 && v->drop.n != partview_n_records(v))
+        rc = err_set(err, ERR_DATA, "%s has no column " DROP_COLUMN, path);
+    return rc;
+}
+
 ErrCode partview_open(PartView **out, const DatasetSet *set, uint32_t part, Err *err)
 {
     PartView *v = calloc(1, sizeof *v);
     uint32_t which, local;
-    char path[PATH_MAX];
-    const Dataset *root;
     ErrCode rc;
 
     *out = NULL;
     if (!v) return err_nomem(err, "a part");
     datasetset_locate(set, part, &which, &local);
     const Dataset *ds = set->ds[which];
-    dataset_root_of(ds, local, &root, &v->root_part);
-    v->dataset = root->number;
-    v->root_content = root->parts[v->root_part].content;
-    if ((rc = dataset_part_path(path, root->dir, DATASET_WRITTEN, root->stage, v->root_part, err)) != ERR_OK)
-        goto fail;
-    if ((rc = partfile_open(&v->file, path, err)) != ERR_OK) goto fail;
-    if (partview_n_records(v) != root->parts[v->root_part].n_docs) {
-        rc = err_set(err, ERR_DATA, "%s: %" PRIu32 " records, but its dataset says %" PRIu64, path,
-                     partview_n_records(v), root->parts[v->root_part].n_docs);
-        goto fail;
-    }
-    while (ds->n_bases) {
+    rc = open_root(v, ds, local, err);
+    while (rc == ERR_OK && ds->n_bases) {
         const PartInfo *p = &ds->parts[local];
-        if ((rc = dataset_part_path(path, ds->dir, DATASET_VIEW, ds->stage, local, err)) != ERR_OK) goto fail;
-        if ((rc = columns_open(&v->level[v->n_levels], path, err)) != ERR_OK) goto fail;
-        v->n_levels++;
-        if ((rc = check_level(v, v->level[v->n_levels - 1], path, err)) != ERR_OK) goto fail;
-        if ((rc = gather_level(v, err)) != ERR_OK) goto fail;
-        if (v->n_levels == 1 && v->drop.n != partview_n_records(v)) {
-            rc = err_set(err, ERR_DATA, "%s has no column " DROP_COLUMN, path);
-            goto fail;
-        }
+        rc = open_level(v, ds, local, err);
         ds = ds->base[p->base];
         local = p->base_part;
+    }
+    if (rc) {
+        partview_close(v);
+        return rc;
     }
     if (v->n_signals) qsort(v->signals, v->n_signals, sizeof *v->signals, compare_signals);
     *out = v;
     return ERR_OK;
-fail:
-    partview_close(v);
-    return rc;
 }
 
 void partview_close(PartView *v)
@@ -175,6 +192,7 @@ uint32_t partview_first_record(const PartView *v, uint32_t block) { return partf
 uint64_t partview_block_bytes(const PartView *v, uint32_t block) { return partfile_frame(v->file, block).text_bytes; }
 const char *partview_root_path(const PartView *v) { return partfile_path(v->file); }
 bool partview_shows(const PartView *v, uint32_t record) { return !v->drop.n || v->drop.p[record] == DROP_KEPT; }
+uint32_t partview_n_signals(const PartView *v) { return v->n_signals; }
 bool partview_rewrites(const PartView *v) { return v->lines.n > 0; }
 ErrCode partview_domain(const PartView *v, uint32_t record, Span *domain, Err *err)
 {
@@ -205,6 +223,9 @@ struct BlockReader {
     uint32_t record; /* of the next line */
     DocScratch scratch;
     StringWindow line[DATASET_MAX_DEPTH + 1]; /* of each of the view's line columns */
+    uint32_t first;                           /* record of the block */
+    Buf *values;                              /* of its documents, of each signal column of the view */
+    uint32_t cap_values;
     Signal *joined;
     uint32_t cap_joined;
 };
@@ -231,8 +252,28 @@ void blockreader_free(BlockReader *r)
     buf_clear(&r->text);
     for (int i = 0; i <= DATASET_MAX_DEPTH; i++) stringwindow_clear(&r->line[i]);
     docscratch_clear(&r->scratch);
+    for (uint32_t i = 0; i < r->cap_values; i++) buf_clear(&r->values[i]);
+    free(r->values);
     free(r->joined);
     free(r);
+}
+
+/* The signals that views give the block's documents. */
+static ErrCode read_signals(BlockReader *r, uint32_t n_docs, Err *err)
+{
+    const PartView *v = r->view;
+    ErrCode rc = ERR_OK;
+
+    if (v->n_signals > r->cap_values) {
+        Buf *more = realloc(r->values, v->n_signals * sizeof *more);
+        if (!more) return err_nomem(err, "signals");
+        memset(more + r->cap_values, 0, (v->n_signals - r->cap_values) * sizeof *more);
+        r->values = more;
+        r->cap_values = v->n_signals;
+    }
+    for (uint32_t i = 0; i < v->n_signals && rc == ERR_OK; i++)
+        rc = columns_range(v->level[v->signals[i].level], v->signals[i].column, r->first, n_docs, &r->values[i], err);
+    return rc;
 }
 
 ErrCode blockreader_open(BlockReader *r, PartView *v, uint32_t block, Err *err)
@@ -241,19 +282,21 @@ ErrCode blockreader_open(BlockReader *r, PartView *v, uint32_t block, Err *err)
 
     for (int i = 0; i <= DATASET_MAX_DEPTH; i++) stringwindow_reset(&r->line[i]); /* it may be another view's */
     r->view = v;
+    r->record = r->first = partfile_first_record(v->file, block);
+    if (rc == ERR_OK) rc = read_signals(r, partfile_first_record(v->file, block + 1) - r->first, err);
     r->rest = rc == ERR_OK ? buf_span(&r->text) : span(NULL, 0);
-    r->record = partfile_first_record(v->file, block);
     return rc;
 }
 
-/* The value of a signal column, false when it is absent there. */
-static bool signal_value(const SignalColumn *c, uint32_t record, double *out)
+/* The value of a record in signal column `i`, false when it is absent there. */
+static bool signal_value(const BlockReader *r, uint32_t i, uint32_t record, double *out)
 {
-    const uint8_t *p = c->values.p + (size_t)record * coltype_size(c->type);
+    const ColType type = r->view->signals[i].type;
+    const uint8_t *p = r->values[i].p + (size_t)(record - r->first) * coltype_size(type);
     uint32_t bits;
     float f;
 
-    switch (c->type) {
+    switch (type) {
     case COL_U8: *out = *p; return true;
     case COL_U32: *out = le32_get(p); return true;
     case COL_U64: *out = (double)le64_get(p); return true;
@@ -301,7 +344,7 @@ static ErrCode join_signals(BlockReader *r, Doc *doc, uint32_t record, Err *err)
             r->joined[n++] = doc->signals[a++];
             continue;
         }
-        if (signal_value(&v->signals[b], record, &value)) {
+        if (signal_value(r, b, record, &value)) {
             Span name = v->signals[b].name;
             r->joined[n++] = (Signal){name, value};
             a += order == 0;

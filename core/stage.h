@@ -11,8 +11,9 @@
  *
  * Memory: a block holds what was read and what it yields. No further block is read while the blocks under way hold more than half
  * of --memory, so that few are under way where documents are large: one always is, however large. The other half is for what does
- * not wait in blocks: per thread the text of one document with the stage's scratch, and 1 MiB for each view below that rewrote texts;
- * per open part lists of frames and the columns of the views below but for their replacement lines; an eighth for the columns of the
+ * not wait in blocks: per thread the text of one document with the stage's scratch, the signals that views give the block's documents, and
+ * 1 MiB for each view below that rewrote texts; per open part lists of frames, a byte a record where a view is below, and the domains
+ * that views give; an eighth for the columns of the
  * part that a view writes, what is beyond lies in --scratch, else in the output's directory, until the part is whole. A single document of up to DOC_MAX_LINE costs some four times its size and is not refused for it.
  *
  * Every document (or record) that enters is counted in, and leaves as a document or with a reason; the engine checks
@@ -62,14 +63,26 @@ typedef ErrCode (*StageMap)(void *ctx, void *worker, const Doc *doc, DocId id, S
 typedef struct {
     uint64_t id_hash; /* XXH3-64 of the id */
     uint64_t bytes;   /* of text */
+    uint32_t
+        n_signals; /* that the document has but for those of views, or an upper bound: where they may be too many it is read */
     Span lang, domain;
 } StageRow;
-/* Judges one document of a DATASET_VIEW's input by what other files say of it, so that no text is read: fills *row, whose Spans live
- * until the next call, and sets columns. sink_drop() is told no id. `part` is the job's, `view` shows it. */
-typedef ErrCode (*StageJudge)(void *ctx, void *worker, PartView *view, uint32_t part, uint32_t record, StageRow *row,
-                              StageSink *sink, Err *err);
-/* Whether all documents of a part can be judged so; asked in every block. */
-typedef ErrCode (*StageCanJudge)(void *ctx, void *worker, PartView *view, uint32_t part, bool *yes, Err *err);
+
+/* Judges documents of a DATASET_VIEW's input by what other files say of them, so that no text is read. The files of a part are opened once
+ * for all threads. */
+typedef struct {
+    /* *said: the part's files, which threads share. NULL: there are none; then its texts are read. `part` is the job's, `view` shows it.
+     * One thread at a time. */
+    ErrCode (*open)(void *ctx, const PartView *view, uint32_t part, void **said, Err *err);
+    void (*close)(void *said);
+    /* Brings up, for this worker, what is said of records [first, first + n), at most STAGE_ROWS. Comes before a document of them is judged,
+     * by `row` or by the job's `map`. */
+    ErrCode (*rows)(void *ctx, void *worker, void *said, uint32_t first, uint32_t n, Err *err);
+    /* Fills *row, whose Spans live until the next call, and sets columns. sink_drop() is told no id. */
+    ErrCode (*row)(void *ctx, void *worker, void *said, PartView *view, uint32_t record, StageRow *row,
+                   StageSink *sink, Err *err);
+} StageJudge;
+enum { STAGE_ROWS = 4096 };
 
 /* --- sink: belongs to one block in one thread. */
 /* One document or record came in. The dataset adapter calls it; raw sources call it themselves. */
@@ -128,9 +141,8 @@ struct StageJob {
     const char *out_dir;
     const DatasetSet *set; /* either a set and `map` … */
     StageMap map;
-    StageJudge
-        judge; /* views: what is asked instead of `map` where it can, unless --rejected wants texts. May be NULL */
-    StageCanJudge can_judge;     /* NULL: always */
+    const StageJudge
+        *judge; /* views: what is asked instead of `map` where it can, unless --rejected wants texts. May be NULL */
     StageOwnFile own_file;       /* NULL: none */
     const StageSource *source;   /* … or a raw source */
     const StageBeside *beside;   /* DATASET_WRITTEN; may be NULL */

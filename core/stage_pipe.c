@@ -28,6 +28,7 @@ typedef struct {
 typedef struct {
     void *user, *beside; /* worker_new's, the stage's and that of what is written beside it */
     bool made;
+    uint32_t rows_end; /* of the block at hand: records before it were brought up by StageJudge.rows() */
     BlockReader *reader;
     PartCoder *coder;
 } Worker;
@@ -97,7 +98,10 @@ static ErrCode open_input(Pipe *p, PartRun *r, Err *err)
     const StageJob *job = p->spec->job;
 
     r->stamp = stage_input_stamp(job, r->part);
-    if (job->set) return partview_open(&r->view, job->set, r->part, err);
+    if (job->set) {
+        ErrCode rc = partview_open(&r->view, job->set, r->part, err);
+        return rc || !job->judge ? rc : job->judge->open(job->ctx, r->view, r->part, &r->said, err);
+    }
     if (job->source->ahead) {
         size_t n;
         const uint32_t *parts = share_ahead(p->spec->share, &n);
@@ -110,6 +114,12 @@ static void close_cursor(const StageJob *job, PartRun *r)
 {
     if (r->cursor) job->source->close(r->cursor);
     r->cursor = NULL;
+}
+
+static void close_said(const StageJob *job, PartRun *r)
+{
+    if (r->said) job->judge->close(r->said);
+    r->said = NULL;
 }
 
 /* The next block of the part, *end when there is none. */
@@ -177,8 +187,19 @@ static ErrCode start_worker(Worker *w, const StageJob *job, Err *err)
     return beside && beside->worker_new ? beside->worker_new(beside->ctx, &w->beside, err) : ERR_OK;
 }
 
-/* No text is read. */
-static ErrCode judge_records(Slot *s, const StageJob *job, Worker *w, uint32_t first, uint32_t n, Err *err)
+/* What is said of the block's records from this one on, unless it is at hand. */
+static ErrCode bring_rows(const Slot *s, const StageJob *job, Worker *w, uint32_t record, uint32_t end, Err *err)
+{
+    const uint32_t n = end - record < STAGE_ROWS ? end - record : STAGE_ROWS;
+
+    if (!s->run->said || record < w->rows_end) return ERR_OK;
+    w->rows_end = record + n;
+    return job->judge->rows(job->ctx, w->user, s->run->said, record, n, err);
+}
+
+/* No text is read. *crowded: a document may have more signals than anybody reads; then the block's texts say. */
+static ErrCode judge_records(Slot *s, const StageJob *job, Worker *w, uint32_t first, uint32_t n, bool *crowded,
+                             Err *err)
 {
     PartView *v = s->run->view;
     ErrCode rc = ERR_OK;
@@ -186,42 +207,55 @@ static ErrCode judge_records(Slot *s, const StageJob *job, Worker *w, uint32_t f
     for (uint32_t i = 0; i < n && rc == ERR_OK; i++) {
         StageRow row = {.id_hash = 0};
         if (!partview_shows(v, first + i)) continue;
+        if ((rc = bring_rows(s, job, w, first + i, first + n, err)) != ERR_OK) return rc;
         sink_row(&s->sink, i);
-        rc = job->judge(job->ctx, w->user, v, s->run->part, first + i, &row, &s->sink, err);
+        rc = job->judge->row(job->ctx, w->user, s->run->said, v, first + i, &row, &s->sink, err);
         if (rc) return rc;
+        *crowded = sink_is_crowded(&s->sink, row.n_signals + partview_n_signals(v));
+        if (*crowded) return ERR_OK;
         sink_in_row(&s->sink, &row);
         rc = sink_judged_row(&s->sink, row, err);
     }
     return rc;
 }
 
-static ErrCode can_judge(Slot *s, const StageJob *job, Worker *w, bool *yes, Err *err)
+static ErrCode read_records(Slot *s, const StageJob *job, Worker *w, uint32_t first, uint32_t n, Err *err)
 {
-    *yes = job->judge && !s->sink.want_rejected;
-    if (!*yes || !job->can_judge) return ERR_OK;
-    return job->can_judge(job->ctx, w->user, s->run->view, s->run->part, yes, err);
-}
-
-static ErrCode map_documents(Slot *s, const StageJob *job, Worker *w, Err *err)
-{
+    const bool view = job->def->kind == DATASET_VIEW;
     PartView *v = s->run->view;
-    uint32_t first = partview_first_record(v, s->view_block), n = partview_first_record(v, s->view_block + 1) - first;
-    bool view = job->def->kind == DATASET_VIEW, end, judged;
     uint32_t record;
     Doc doc;
+    bool end;
     ErrCode rc;
 
-    if ((rc = sink_begin(&s->sink, first, view ? n : 0, err)) != ERR_OK) return rc;
-    if ((rc = can_judge(s, job, w, &judged, err)) != ERR_OK) return rc;
-    if (judged) return judge_records(s, job, w, first, n, err);
     if ((rc = blockreader_open(w->reader, v, s->view_block, err)) != ERR_OK) return rc;
     for (;;) {
         if ((rc = blockreader_next(w->reader, &doc, &record, &end, err)) != ERR_OK || end) return rc;
+        if ((rc = bring_rows(s, job, w, record, first + n, err)) != ERR_OK) return rc;
         sink_in(&s->sink, doc.id, doc.text.n);
         if (view) sink_row(&s->sink, record - first);
         if ((rc = job->map(job->ctx, w->user, &doc, partview_docid(v, record), &s->sink, err)) != ERR_OK) return rc;
         if (view && (rc = sink_judged(&s->sink, &doc, err)) != ERR_OK) return rc;
     }
+}
+
+static ErrCode map_documents(Slot *s, const StageJob *job, Worker *w, Err *err)
+{
+    const PartView *v = s->run->view;
+    const uint32_t first = partview_first_record(v, s->view_block),
+                   n = partview_first_record(v, s->view_block + 1) - first,
+                   rows = job->def->kind == DATASET_VIEW ? n : 0;
+    bool crowded = true;
+    ErrCode rc = sink_begin(&s->sink, first, rows, err);
+
+    w->rows_end = 0;
+    if (rc == ERR_OK && s->run->said && !s->sink.want_rejected) {
+        rc = judge_records(s, job, w, first, n, &crowded, err);
+        if (rc || !crowded) return rc;
+        rc = sink_begin(&s->sink, first, rows, err);
+        w->rows_end = 0;
+    }
+    return rc ? rc : read_records(s, job, w, first, n, err);
 }
 
 static ErrCode compress(Slot *s, const StageJob *job, Worker *w, Err *err)
@@ -269,6 +303,7 @@ static void forget_run(Pipe *p, PartRun *r, bool done)
         p->open = r->older;
     if (r->older) r->older->newer = r->newer;
     pthread_mutex_unlock(&p->lock);
+    close_said(p->spec->job, r);
     partrun_clear(r);
     free(r);
 }

@@ -339,6 +339,15 @@ static uint32_t count_signals(const StageSink *s, const Doc *doc)
     return n;
 }
 
+bool sink_is_crowded(const StageSink *s, uint32_t n_signals)
+{
+    uint32_t own = 0;
+
+    if (s->dropped_now || n_signals + s->n_columns <= DOC_MAX_SIGNALS) return false;
+    for (uint32_t c = 0; c < s->n_columns; c++) own += (s->columns[c].flags & COL_SIGNAL) != 0;
+    return own && n_signals + own > DOC_MAX_SIGNALS;
+}
+
 ErrCode sink_judged_row(StageSink *s, StageRow row, Err *err)
 {
     size_t from = s->lines.n;

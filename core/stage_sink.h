@@ -45,6 +45,9 @@ MUST_USE ErrCode sink_begin(StageSink *s, uint32_t first, uint32_t n_rows, Err *
 /* Views: the document of row `row` is about to be judged; afterwards one of these counts it and writes down the verdict. */
 void sink_row(StageSink *s, uint32_t row);
 MUST_USE ErrCode sink_judged(StageSink *s, const Doc *doc, Err *err);
+/* Whether a document of so many signals might have too many with those of this view, were none of them its own already: then it must be
+ * read, and sink_judged() told. */
+bool sink_is_crowded(const StageSink *s, uint32_t n_signals);
 void sink_in_row(StageSink *s, const StageRow *row);
 MUST_USE ErrCode sink_judged_row(StageSink *s, StageRow row, Err *err);
 /* What a view's content begins with: that of its input's part, and the columns that join documents. */

@@ -4,6 +4,7 @@
 #include "core/store.h"
 #include "tests/check.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 
 /* What docs/formats.md says of the view that made_judge_map() makes of a part: `*input`, its content, becomes that of the view. `twice`: of a
@@ -157,7 +158,9 @@ TEST(a_view_over_other_records_is_another_input)
 
 /* What made_judge_map() says, by numbers that were written down before. */
 typedef struct {
-    uint32_t least, text_part, n_texts; /* parts below text_part are mapped; n_texts documents were */
+    uint32_t least, text_part, n_open; /* parts below text_part are mapped; n_open others were opened */
+    atomic_uint n_texts;               /* documents that were mapped */
+    uint32_t n_signals;                /* that each may have */
     uint32_t n[MADE_PARTS];
     StageRow row[MADE_PARTS][MADE_BLOCKS * MADE_PER_BLOCK];
 } Facts;
@@ -167,7 +170,9 @@ static void facts_make(Facts *f, uint32_t least, uint32_t text_part)
     char id[32], text[600];
     Doc doc;
 
-    *f = (Facts){.least = least, .text_part = text_part};
+    memset(f, 0, sizeof *f);
+    f->least = least;
+    f->text_part = text_part;
     for (uint32_t p = 0; p < MADE_PARTS; p++)
         for (uint32_t r = 0; p != 3 && r < MADE_BLOCKS * MADE_PER_BLOCK; r++)
             if (made_doc(p * 100000 + r, &doc, id, text))
@@ -177,14 +182,37 @@ static void facts_make(Facts *f, uint32_t least, uint32_t text_part)
                                .lang = span_is(doc.lang, "en") ? SPAN_LIT("en") : SPAN_LIT("zh-Hans")};
 }
 
-static ErrCode facts_judge(void *ctx, void *worker, PartView *view, uint32_t part, uint32_t record, StageRow *row,
-                           StageSink *s, Err *err)
+/* One thread's: what is said of the rows that were brought up. */
+typedef struct {
+    uint32_t part, first, end;
+} FactsWorker;
+
+static ErrCode facts_worker_new(void *ctx, void **worker, Err *err)
+{
+    (void)ctx, (void)err;
+    *worker = calloc(1, sizeof(FactsWorker));
+    return *worker ? ERR_OK : err_nomem(err, "facts");
+}
+
+static ErrCode facts_rows(void *ctx, void *worker, void *said, uint32_t first, uint32_t n, Err *err)
+{
+    (void)ctx, (void)err;
+    CHECK(n > 0 && n <= STAGE_ROWS);
+    *(FactsWorker *)worker = (FactsWorker){*(const uint32_t *)said, first, first + n};
+    return ERR_OK;
+}
+
+static ErrCode facts_row(void *ctx, void *worker, void *said, PartView *view, uint32_t record, StageRow *row,
+                         StageSink *s, Err *err)
 {
     const Facts *f = ctx;
+    const FactsWorker *w = worker;
+    const uint32_t part = *(const uint32_t *)said;
 
-    (void)worker, (void)err;
-    CHECK(record < f->n[part]);
+    (void)err;
+    CHECK(record < f->n[part] && part == w->part && record >= w->first && record < w->end);
     *row = f->row[part][record];
+    row->n_signals = f->n_signals;
     sink_u32(s, 0, 0, (uint32_t)row->bytes);
     if (row->bytes % 2 == 0) sink_f32(s, 1, 0, (float)row->bytes / 2);
     sink_string(s, 2, row->bytes % 3 ? SPAN_LIT("a") : row->lang);
@@ -201,34 +229,44 @@ static ErrCode facts_map(void *ctx, void *worker, const Doc *doc, DocId id, Stag
     return made_judge_map(&f->least, worker, doc, id, s, err);
 }
 
-static ErrCode facts_can(void *ctx, void *worker, PartView *view, uint32_t part, bool *yes, Err *err)
+static ErrCode facts_open(void *ctx, const PartView *view, uint32_t part, void **said, Err *err)
 {
-    (void)worker, (void)view, (void)err;
-    *yes = part >= ((const Facts *)ctx)->text_part;
+    Facts *f = ctx;
+    uint32_t *own = part < f->text_part ? NULL : malloc(sizeof *own);
+
+    (void)view, (void)err;
+    if (own) *own = part;
+    f->n_open += own != NULL;
+    *said = own;
     return ERR_OK;
 }
 
-static void judge_by_facts(Facts *f, const char *in, const char *out, StageCanJudge can, const CommonOptions *common)
+static const StageJudge by_facts = {.open = facts_open, .close = free, .rows = facts_rows, .row = facts_row};
+
+static void judge_by_facts(Facts *f, const char *in, const char *out, const CommonOptions *common)
 {
+    StageDef def = made_judge_def;
     char params[64];
-    Par par = par_alone(1);
+    Par par = par_alone(3);
     DatasetSet *set;
     StageTotals t;
     Err err = {.code = ERR_OK};
 
     snprintf(params, sizeof params, "{\"least\":%u}", f->least);
     CHECK_OK(datasetset_open(&set, &in, 1, &err), &err);
-    StageJob job = {.def = &made_judge_def,
+    def.worker_new = facts_worker_new;
+    def.worker_free = free;
+    StageJob job = {.def = &def,
                     .ctx = f,
                     .params = span_str(params),
                     .out_dir = out,
                     .set = set,
                     .map = facts_map,
-                    .judge = facts_judge,
-                    .can_judge = can,
+                    .judge = &by_facts,
                     .common = common};
     CHECK_OK(stage_run(&job, &par, &t, &err), &err);
     CHECK(t.complete && !t.up_to_date);
+    CHECK_INT(MADE_PARTS - f->text_part, f->n_open); /* each once, whatever the threads */
     datasetset_close(set);
 }
 
@@ -282,14 +320,15 @@ TEST(a_view_judged_without_texts_is_the_same)
     CHECK_OK(made(in_dir(docs, dir, "docs"), 2, common, "{}", &t, &err), &err);
     CHECK_OK(made_judge(docs, in_dir(first, dir, "first"), 2, 60, &t, &err), &err);
     CHECK_OK(made_judge(first, in_dir(want, dir, "want"), 2, 100, &t, &err), &err);
-    for (uint32_t i = 0; i < 4; i++) {
+    for (uint32_t i = 0; i < 5; i++) {
         char rejected[400];
         const uint32_t n_shown = (uint32_t)t.n_in;
         snprintf(name, sizeof name, "got%u", i);
         common.rejected = i == 3 ? in_dir(rejected, dir, "rejected") : NULL;
         facts_make(&f, 100, i == 1 ? 2 : 0);
-        judge_by_facts(&f, first, in_dir(got, dir, name), i == 0 ? NULL : facts_can, &common);
-        CHECK(i == 3 ? f.n_texts == n_shown : i == 1 ? f.n_texts > 0 && f.n_texts < n_shown : f.n_texts == 0);
+        f.n_signals = i == 4 ? DOC_MAX_SIGNALS : 0; /* they might be too many: all are read, and they are not */
+        judge_by_facts(&f, first, in_dir(got, dir, name), &common);
+        CHECK(i >= 3 ? f.n_texts == n_shown : i == 1 ? f.n_texts > 0 && f.n_texts < n_shown : f.n_texts == 0);
         CHECK(same_file(want, got, "parts.jsonl"));
         CHECK(hash128_eq(content_of(want), content_of(got)));
         for (uint32_t p = 0; p < MADE_PARTS; p++) {
@@ -383,6 +422,53 @@ static ErrCode copy_of(const char *in, const char *out, StageTotals *t, Err *err
     return rc;
 }
 
+static ErrCode many_open(void *ctx, const PartView *view, uint32_t part, void **said, Err *err)
+{
+    (void)view, (void)part, (void)err;
+    *said = ctx;
+    return ERR_OK;
+}
+
+static void many_close(void *said) { (void)said; }
+
+static ErrCode many_rows(void *ctx, void *worker, void *said, uint32_t first, uint32_t n, Err *err)
+{
+    (void)ctx, (void)worker, (void)said, (void)first, (void)n, (void)err;
+    return ERR_OK;
+}
+
+static ErrCode many_row(void *ctx, void *worker, void *said, PartView *view, uint32_t record, StageRow *row,
+                        StageSink *s, Err *err)
+{
+    (void)ctx, (void)worker, (void)said, (void)view, (void)record, (void)s, (void)err;
+    *row = (StageRow){.bytes = 4, .n_signals = DOC_MAX_SIGNALS - 1};
+    return ERR_OK;
+}
+
+/* By what was written down of the documents, without a look at them. */
+static ErrCode judge_many(const char *in, const char *out, StageTotals *t, Err *err)
+{
+    static const StageJudge judge = {many_open, many_close, many_rows, many_row};
+    const CommonOptions common = {0};
+    uint32_t least = 0;
+    Par par = par_alone(1);
+    DatasetSet *set;
+    ErrCode rc = datasetset_open(&set, &in, 1, err);
+
+    if (rc != ERR_OK) return rc;
+    StageJob job = {.def = &made_judge_def,
+                    .ctx = &least,
+                    .params = SPAN_LIT("{}"),
+                    .out_dir = out,
+                    .set = set,
+                    .map = made_judge_map,
+                    .judge = &judge,
+                    .common = &common};
+    rc = stage_run(&job, &par, t, err);
+    datasetset_close(set);
+    return rc;
+}
+
 TEST(signals_that_no_line_could_hold_are_refused_when_they_are_joined)
 {
     for (uint32_t n = DOC_MAX_SIGNALS - 2; n < DOC_MAX_SIGNALS; n++) {
@@ -399,6 +485,9 @@ TEST(signals_that_no_line_could_hold_are_refused_when_they_are_joined)
         if (n + 2 > DOC_MAX_SIGNALS) {
             CHECK_INT(ERR_DATA, rc); /* all parts are damaged */
             CHECK(strstr(err.msg, "local/many#") != NULL);
+            err = (Err){.code = ERR_OK};
+            CHECK_INT(ERR_DATA, judge_many(docs, in_dir(view, dir, "unread"), &t, &err));
+            CHECK(strstr(err.msg, "local/many#") != NULL && strstr(err.msg, "signals") != NULL);
             continue;
         }
         CHECK_OK(rc, &err);

@@ -12,6 +12,7 @@ typedef struct PartRun PartRun;
 struct PartRun {
     uint32_t part;  /* number of input and output */
     PartView *view; /* dataset input */
+    void *said;     /* of StageJudge.open() */
     void *cursor;   /* raw input */
     uint32_t next_block;
     PartWriter *writer, *rejected;

@@ -91,15 +91,60 @@ MUST_USE ErrCode cluster_run(const DedupParams *params, const DatasetSet *in, co
 /* *found: DIR/clusters is complete and made with this key. *totals as clusters.json has them. */
 MUST_USE ErrCode clusters_load(const char *dir, Hash128 key, bool *found, DedupTotals *totals, Err *err);
 
+/* Its columns; the last where an index was asked. */
+typedef enum {
+    RESULT_VERDICT,
+    RESULT_CLUSTER,
+    RESULT_DOCS,
+    RESULT_DUMPS,
+    RESULT_HOSTS,
+    RESULT_FIRST,
+    RESULT_LAST,
+    N_RESULT,
+    RESULT_MATCH = N_RESULT
+} ResultColumn;
+extern const ColumnDef cluster_columns[N_RESULT + 1];
+/* The file of the root part that `id` lies in, and clusters.json. */
+MUST_USE ErrCode clusters_path(char out[PATH_MAX], const char *dir, DocId id, Err *err);
+MUST_USE ErrCode clusters_json_path(char out[PATH_MAX], const char *dir, Err *err);
+void clusters_put_key(Buf *b, Hash128 key); /* begins its object, and that of the receipts */
+
+/* What is known of a document. */
+typedef struct {
+    uint8_t verdict;
+    DocId keeper;
+    uint64_t match;                           /* UINT64_MAX: none */
+    uint32_t docs, dumps, hosts, first, last; /* of a kept one */
+} ClusterRow;
+
+/* A part's file, for any number of threads, and some rows of one for one thread. Begin zeroed. */
 typedef struct {
     Columns *cols;
-    DocId docid; /* of the part's first record */
-    Span verdict, cluster, dup_docs, dup_dumps, dup_hosts, dup_first, dup_last;
-    Span match; /* p NULL: no index was asked */
-} ClusterPart;
-MUST_USE ErrCode clusters_path(char out[PATH_MAX], const char *dir, DocId id, Err *err);
-/* The file of the root part that `id` lies in; *p is zeroed at first, and stays as it is where it is that file. */
-MUST_USE ErrCode clusterpart_open(ClusterPart *p, const char *dir, Hash128 key, DocId id, Err *err);
-void clusterpart_close(ClusterPart *p);
+    uint32_t column[N_RESULT + 1], n_columns; /* N_RESULT: no index was asked */
+} ClusterFile;
+typedef struct {
+    uint32_t first, n;
+    Buf column[N_RESULT + 1];
+    bool has_match;
+} ClusterRows;
+MUST_USE ErrCode clusterfile_open(ClusterFile *f, const char *dir, Hash128 key, DocId id, Err *err);
+void clusterfile_close(ClusterFile *f);
+/* Records [first, first + n). */
+MUST_USE ErrCode clusterrows_load(ClusterRows *r, const ClusterFile *f, uint32_t first, uint32_t n, Err *err);
+void clusterrows_clear(ClusterRows *r);
+ClusterRow clusterrows_at(const ClusterRows *r, uint32_t record); /* one of them */
+
+/* One thread's look at whatever document, a few rows of whose file are in memory. Zero but for dir and key at first. */
+typedef struct {
+    const char *dir;
+    Hash128 key;
+    DocId part; /* of the first record of the file at hand */
+    ClusterFile file;
+    ClusterRows rows;
+} ClusterLook;
+MUST_USE ErrCode clusterlook_at(ClusterLook *l, DocId id, ClusterRow *row, Err *err);
+/* The file that `id` lies in becomes the one at hand; *n: its records. */
+MUST_USE ErrCode clusterlook_part(ClusterLook *l, DocId id, uint32_t *n, Err *err);
+void clusterlook_clear(ClusterLook *l);
 
 #endif

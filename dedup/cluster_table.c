@@ -22,7 +22,7 @@ typedef struct {
     const char **base; /* directories that the view looks at */
     size_t n_bases;
     DatasetSet *inputs; /* these */
-    ClusterPart part;
+    ClusterLook look;
     Index index; /* where its directory is given */
     IndexDocsCursor match;
     FILE *out;
@@ -81,6 +81,8 @@ static ErrCode read_names(Table *t, Err *err)
     return rc;
 }
 
+static ClusterLook look_of(const Table *t) { return (ClusterLook){.dir = t->clusters, .key = t->key}; }
+
 static ErrCode open_table(Table *t, Err *err)
 {
     DedupTotals totals;
@@ -97,50 +99,18 @@ static ErrCode open_table(Table *t, Err *err)
         const Par par = par_alone(1);
         rc = index_load(&t->index, t->query->index, NULL, &par, err);
     }
+    t->look = look_of(t);
     return rc ? rc : read_names(t, err);
 }
 
 static void close_table(Table *t)
 {
-    clusterpart_close(&t->part);
+    clusterlook_clear(&t->look);
     indexdocs_leave(&t->match);
     index_clear(&t->index);
     datasetset_close(t->inputs);
     buf_clear(&t->line);
     arena_clear(&t->arena);
-}
-
-/* --- what is known of documents */
-
-typedef struct {
-    uint8_t verdict;
-    DocId keeper;
-    uint64_t match;                           /* of one that an index held: the reference there */
-    uint32_t docs, dumps, hosts, first, last; /* of a kept one */
-} Known;
-
-static Known known_at(const ClusterPart *p, size_t i)
-{
-    return (Known){.verdict = p->verdict.p[i],
-                   .keeper = le64_get(p->cluster.p + 8 * i),
-                   .match = p->match.p ? le64_get(p->match.p + 8 * i) : UINT64_MAX,
-                   .docs = le32_get(p->dup_docs.p + 4 * i),
-                   .dumps = le32_get(p->dup_dumps.p + 4 * i),
-                   .hosts = le32_get(p->dup_hosts.p + 4 * i),
-                   .first = le32_get(p->dup_first.p + 4 * i),
-                   .last = le32_get(p->dup_last.p + 4 * i)};
-}
-
-/* *p: the file of clusters at hand. */
-static ErrCode know(const Table *t, ClusterPart *p, DocId id, Known *k, Err *err)
-{
-    ErrCode rc = clusterpart_open(p, t->clusters, t->key, id, err);
-
-    if (rc) return rc;
-    if (docid_record(id) >= p->verdict.n)
-        return err_set(err, ERR_DATA, "%s does not know all documents of its inputs", t->clusters);
-    *k = known_at(p, docid_record(id));
-    return ERR_OK;
 }
 
 /* --- lines */
@@ -152,7 +122,7 @@ static void put_member(Buf *b, const char *name, Span value)
     json_put_string(b, value);
 }
 
-static void put_counts(Table *t, const Known *k)
+static void put_counts(Table *t, const ClusterRow *k)
 {
     buf_printf(&t->line, ",\"docs\":%" PRIu32 ",\"dumps\":%" PRIu32 ",\"hosts\":%" PRIu32, k->docs, k->dumps,
                k->hosts);
@@ -185,7 +155,7 @@ static ErrCode end_line(Table *t, Err *err)
 enum { MEMBER_HEAD = 1 + 5 * 4 };
 
 typedef struct {
-    ClusterPart part;
+    ClusterLook look;
     Buf value;
 } Sender; /* of one thread */
 
@@ -196,7 +166,7 @@ typedef struct {
 } Sending;
 
 /* A kept one without duplicates has no line that its cluster is too small for. */
-static bool is_wanted(const ClusterQuery *q, const Known *k)
+static bool is_wanted(const ClusterQuery *q, const ClusterRow *k)
 {
     if (k->verdict != CLUSTER_KEPT) return q->members;
     return k->docs >= q->least || (q->members && k->docs > 1);
@@ -207,8 +177,8 @@ static ErrCode send_member(void *ctx, int thread, const Doc *doc, const DocPlace
     const Sending *s = ctx;
     Sender *own = &s->sender[thread];
     uint8_t key[EXCHANGE_KEY], head[MEMBER_HEAD];
-    Known k = {0};
-    ErrCode rc = know(s->table, &own->part, at->id, &k, err);
+    ClusterRow k = {0};
+    ErrCode rc = clusterlook_at(&own->look, at->id, &k, err);
 
     if (rc || !is_wanted(s->table->query, &k)) return rc;
     const uint32_t counts[5] = {k.docs, k.dumps, k.hosts, k.first, k.last};
@@ -235,10 +205,11 @@ static ErrCode send_members(Table *t, Exchange *x, const Par *par, Err *err)
     DatasetSet *view = NULL;
     ErrCode rc = s.sender ? ERR_OK : err_nomem(err, "clusters");
 
+    for (size_t i = 0; s.sender && i < threads; i++) s.sender[i].look = look_of(t);
     if (rc == ERR_OK && !t->query->members) rc = datasetset_open(&view, &t->query->dir, 1, err);
     if (rc == ERR_OK) rc = docscan(view ? view : t->inputs, par, send_member, &s, NULL, err);
     for (size_t i = 0; s.sender && i < threads; i++) {
-        clusterpart_close(&s.sender[i].part);
+        clusterlook_clear(&s.sender[i].look);
         buf_clear(&s.sender[i].value);
     }
     free(s.sender);
@@ -249,8 +220,8 @@ static ErrCode send_members(Table *t, Exchange *x, const Par *par, Err *err)
 typedef struct {
     Table *table;
     DocId keeper;
-    Known known; /* of the keeper */
-    Buf id;      /* its id */
+    ClusterRow known; /* of the keeper */
+    Buf id;           /* its id */
 } Members;
 
 static ErrCode write_member(Members *m, Span value, Err *err)
@@ -276,11 +247,11 @@ static ErrCode take_keeper(Members *m, DocId keeper, Span value, Err *err)
     if (value.p[0] != CLUSTER_KEPT)
         return err_set(err, ERR_DATA, "%s: a document is dropped for one that is not kept", m->table->clusters);
     m->keeper = keeper;
-    m->known = (Known){.docs = le32_get(p),
-                       .dumps = le32_get(p + 4),
-                       .hosts = le32_get(p + 8),
-                       .first = le32_get(p + 12),
-                       .last = le32_get(p + 16)};
+    m->known = (ClusterRow){.docs = le32_get(p),
+                            .dumps = le32_get(p + 4),
+                            .hosts = le32_get(p + 8),
+                            .first = le32_get(p + 12),
+                            .last = le32_get(p + 16)};
     buf_reset(&m->id);
     buf_put(&m->id, value.p + MEMBER_HEAD, value.n - MEMBER_HEAD);
     return buf_ok(&m->id, "an id", err);
@@ -351,13 +322,23 @@ static ErrCode write_group(void *ctx, int thread, uint32_t partition, ExchangeGr
     return rc;
 }
 
+/* What the process has before it works, and the texts that each thread reads, come out of the budget: of texts never more than half. */
+static uint64_t exchange_memory(const ClusterQuery *q)
+{
+    enum { PROCESS_BYTES = 28 << 20 };
+    const uint64_t all = q->memory > 2 * (uint64_t)PROCESS_BYTES ? q->memory - PROCESS_BYTES : q->memory / 2,
+                   texts = (uint64_t)q->threads << 24;
+
+    return all - (texts < all / 2 ? texts : all / 2);
+}
+
 static ErrCode write_members(Table *t, Err *err)
 {
     const Par par = par_alone(t->query->threads);
     const ExchangeSpec spec = {.name = "members",
                                .partitions = 1, /* in one order */
                                .value_bytes = UINT32_MAX,
-                               .memory = t->query->memory,
+                               .memory = exchange_memory(t->query),
                                .scratch = t->query->scratch ? t->query->scratch : t->query->dir};
     Members m = {.table = t};
     Exchange *x = NULL;
@@ -375,7 +356,7 @@ static ErrCode write_members(Table *t, Err *err)
 
 typedef struct {
     DocId keeper;
-    Known known;
+    ClusterRow known;
     uint32_t n_samples;
     DocId sample[CLUSTER_TABLE_SAMPLES];
     uint8_t why[CLUSTER_TABLE_SAMPLES];
@@ -386,7 +367,7 @@ typedef struct {
     uint32_t n, cap;
 } Larges;
 
-static void add_large(Larges *l, const Known *k)
+static void add_large(Larges *l, const ClusterRow *k)
 {
     uint32_t at = l->n;
 
@@ -397,7 +378,7 @@ static void add_large(Larges *l, const Known *k)
     l->v[at] = (Large){.keeper = k->keeper, .known = *k};
 }
 
-static void add_sample(Larges *l, const Known *k, DocId id)
+static void add_sample(Larges *l, const ClusterRow *k, DocId id)
 {
     uint32_t at = 0;
 
@@ -410,15 +391,17 @@ static void add_sample(Larges *l, const Known *k, DocId id)
 /* Goes over what is known of all documents: first for the largest, then for what they stand for. */
 static ErrCode scan_known(Table *t, Larges *l, bool samples, Err *err)
 {
-    uint32_t n = datasetset_n_parts(t->inputs);
+    const uint32_t n_parts = datasetset_n_parts(t->inputs);
+    uint32_t n;
     ErrCode rc = ERR_OK;
 
-    for (uint32_t part = 0; part < n && rc == ERR_OK; part++) {
+    for (uint32_t part = 0; part < n_parts && rc == ERR_OK; part++) {
         DocId id = datasetset_docid(t->inputs, part);
         if (interrupt_seen()) return err_set(err, ERR_INTR, "interrupted");
-        if ((rc = clusterpart_open(&t->part, t->clusters, t->key, id, err)) != ERR_OK) return rc;
-        for (size_t i = 0; i < t->part.verdict.n; i++) {
-            Known k = known_at(&t->part, i);
+        rc = clusterlook_part(&t->look, id, &n, err);
+        for (uint32_t i = 0; rc == ERR_OK && i < n; i++) {
+            ClusterRow k;
+            if ((rc = clusterlook_at(&t->look, id + i, &k, err)) != ERR_OK) return rc;
             bool kept = k.verdict == CLUSTER_KEPT;
             if (!samples && kept && k.docs >= t->query->least) add_large(l, &k);
             if (samples && !kept && k.verdict < CLUSTER_N) add_sample(l, &k, id + i);
@@ -494,19 +477,30 @@ static ErrCode tell_document(Table *t, DocLook *look, DocId id, const char *what
 }
 
 /* Samples are of the keeper's part, so that not all parts are read. */
+static ErrCode find_samples(Table *t, Larges *l, DocId keeper, Err *err)
+{
+    const DocId part = keeper - docid_record(keeper);
+    uint32_t n;
+    ErrCode rc = clusterlook_part(&t->look, keeper, &n, err);
+
+    for (uint32_t i = 0; rc == ERR_OK && i < n && l->v->n_samples < CLUSTER_TABLE_SAMPLES; i++) {
+        ClusterRow k;
+        rc = clusterlook_at(&t->look, part + i, &k, err);
+        if (rc == ERR_OK && k.verdict != CLUSTER_KEPT && k.verdict < CLUSTER_N) add_sample(l, &k, part + i);
+    }
+    return rc;
+}
+
 static ErrCode tell_large(Table *t, DocLook *look, DocId keeper, Err *err)
 {
     Large large = {.keeper = keeper};
     Larges one = {&large, 1, 1};
-    ErrCode rc = know(t, &t->part, keeper, &large.known, err);
+    ErrCode rc = clusterlook_at(&t->look, keeper, &large.known, err);
 
+    if (rc == ERR_OK) rc = find_samples(t, &one, keeper, err);
     if (rc) return rc;
     log_info("  %" PRIu32 " documents, %" PRIu32 " dumps, %" PRIu32 " hosts", large.known.docs, large.known.dumps,
              large.known.hosts);
-    for (size_t i = 0; i < t->part.verdict.n && large.n_samples < CLUSTER_TABLE_SAMPLES; i++) {
-        const Known k = known_at(&t->part, i);
-        if (k.verdict != CLUSTER_KEPT && k.verdict < CLUSTER_N) add_sample(&one, &k, t->part.docid + i);
-    }
     rc = tell_document(t, look, keeper, "kept", err);
     for (uint32_t i = 0; i < large.n_samples && rc == ERR_OK; i++)
         rc = tell_document(t, look, large.sample[i], cluster_reasons[large.why[i]], err);

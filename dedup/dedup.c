@@ -29,13 +29,21 @@ typedef struct {
     Index *index; /* NULL: none, and no column match */
 } JudgeContext;
 
-enum { SIGNED_BYTES, SIGNED_ID_HASH, SIGNED_LANG, SIGNED_DOMAIN, N_SIGNED };
+enum { SIGNED_BYTES, SIGNED_ID_HASH, SIGNED_SIGNALS, SIGNED_LANG, SIGNED_DOMAIN, N_SIGNED };
+static const SignColumn signed_columns[N_SIGNED] = {SIGN_BYTES, SIGN_ID_HASH, SIGN_SIGNALS, SIGN_LANG, SIGN_DOMAIN};
+static const ColType signed_types[N_SIGNED] = {COL_U32, COL_U64, COL_U8, COL_STRING, COL_STRING};
+
+/* What is said of one part, for all threads. */
+typedef struct {
+    ClusterFile clusters;
+    Columns *signs;
+    uint32_t column[N_SIGNED];
+} JudgePart;
 
 typedef struct {
-    ClusterPart clusters;
-    Columns *signs; /* of the job's part `part` */
-    uint32_t part;
-    Span values[N_SIGNED], pool[N_SIGNED];
+    ClusterRows clusters; /* those at hand */
+    Buf signs[N_SIGNED];  /* of the same records */
+    StringWindow window[N_SIGNED];
 } JudgeWorker;
 
 static ErrCode worker_new(void *ctx, void **worker, Err *err)
@@ -50,74 +58,113 @@ static void worker_free(void *worker)
     JudgeWorker *w = worker;
 
     if (!w) return;
-    clusterpart_close(&w->clusters);
-    columns_close(w->signs);
+    clusterrows_clear(&w->clusters);
+    for (int i = 0; i < N_SIGNED; i++) {
+        buf_clear(&w->signs[i]);
+        stringwindow_clear(&w->window[i]);
+    }
     free(w);
 }
 
-/* `doc` may be NULL. */
-static ErrCode judge(const JudgeContext *c, ClusterPart *p, DocId id, const Doc *doc, StageSink *sink, Err *err)
+static void judge_close(void *said)
 {
-    size_t i = docid_record(id);
+    JudgePart *p = said;
+
+    clusterfile_close(&p->clusters);
+    columns_close(p->signs);
+    free(p);
+}
+
+static ErrCode open_signs(JudgePart *p, const char *dir, uint32_t part, Hash128 content, Err *err)
+{
+    ErrCode rc = sign_open(&p->signs, dir, part, err);
+
+    if (rc == ERR_OK && !hash128_eq(columns_part(p->signs), content))
+        rc = err_set(err, ERR_DATA, "%s: part %" PRIu32 " has signatures of other documents", dir, part);
+    for (int i = 0; i < N_SIGNED && rc == ERR_OK; i++) {
+        const ColumnDef want = {sign_column_names[signed_columns[i]], signed_types[i], 1, 0};
+        rc = columns_require(p->signs, &want, &p->column[i], err);
+    }
+    return rc;
+}
+
+static ErrCode judge_open(void *ctx, const PartView *view, uint32_t part, void **said, Err *err)
+{
+    const JudgeContext *c = ctx;
+    JudgePart *p = calloc(1, sizeof *p);
     ErrCode rc;
 
-    if ((rc = clusterpart_open(p, c->dir, c->key, id, err)) != ERR_OK) return rc;
-    if (i >= p->verdict.n || p->verdict.p[i] >= CLUSTER_N)
-        return err_set(err, ERR_DATA, "%s does not know record %zu of part %" PRIu32, c->dir, i, docid_part(id));
-    sink_u64(sink, COLUMN_CLUSTER, 0, le64_get(p->cluster.p + 8 * i));
-    sink_u32(sink, COLUMN_DOCS, 0, le32_get(p->dup_docs.p + 4 * i));
-    sink_u32(sink, COLUMN_DUMPS, 0, le32_get(p->dup_dumps.p + 4 * i));
-    sink_u32(sink, COLUMN_HOSTS, 0, le32_get(p->dup_hosts.p + 4 * i));
-    if (p->verdict.p[i] == CLUSTER_KEPT)
-        sink_u8(sink, COLUMN_WEIGHT, 0, weights[totals_size_class(le32_get(p->dup_docs.p + 4 * i))]);
+    if (!p) return err_nomem(err, "a part's clusters");
+    rc = clusterfile_open(&p->clusters, c->dir, c->key, partview_docid(view, 0), err);
+    if (rc == ERR_OK) rc = open_signs(p, c->sign_dir, part, partview_root_content(view), err);
+    if (rc)
+        judge_close(p);
     else
-        sink_drop(sink, p->verdict.p[i] - 1u, doc ? doc->id : (Span){NULL, 0}, doc);
-    if (c->index) sink_u64(sink, COLUMN_MATCH, 0, p->match.p ? le64_get(p->match.p + 8 * i) : UINT64_MAX);
+        *said = p;
+    return rc;
+}
+
+static ErrCode judge_rows(void *ctx, void *worker, void *said, uint32_t first, uint32_t n, Err *err)
+{
+    const JudgePart *p = said;
+    JudgeWorker *w = worker;
+    ErrCode rc = clusterrows_load(&w->clusters, &p->clusters, first, n, err);
+
+    (void)ctx;
+    for (int i = 0; i < N_SIGNED && rc == ERR_OK; i++) {
+        stringwindow_reset(&w->window[i]); /* the rows before may have been another part's */
+        rc = columns_range(p->signs, p->column[i], first, n, &w->signs[i], err);
+    }
+    return rc;
+}
+
+/* `doc` may be NULL. */
+static ErrCode judge(const JudgeContext *c, const JudgeWorker *w, uint32_t record, const Doc *doc, StageSink *sink,
+                     Err *err)
+{
+    const ClusterRow row = clusterrows_at(&w->clusters, record);
+
+    if (row.verdict >= CLUSTER_N) return err_set(err, ERR_DATA, "%s does not know record %" PRIu32, c->dir, record);
+    sink_u64(sink, COLUMN_CLUSTER, 0, row.keeper);
+    sink_u32(sink, COLUMN_DOCS, 0, row.docs);
+    sink_u32(sink, COLUMN_DUMPS, 0, row.dumps);
+    sink_u32(sink, COLUMN_HOSTS, 0, row.hosts);
+    if (row.verdict == CLUSTER_KEPT)
+        sink_u8(sink, COLUMN_WEIGHT, 0, weights[totals_size_class(row.docs)]);
+    else
+        sink_drop(sink, row.verdict - 1u, doc ? doc->id : (Span){NULL, 0}, doc);
+    if (c->index) sink_u64(sink, COLUMN_MATCH, 0, row.match);
     return ERR_OK;
 }
 
 static ErrCode judge_map(void *ctx, void *worker, const Doc *doc, DocId id, StageSink *sink, Err *err)
 {
-    JudgeWorker *w = worker;
-
-    return judge(ctx, &w->clusters, id, doc, sink, err);
+    return judge(ctx, worker, docid_record(id), doc, sink, err);
 }
 
-static ErrCode open_signs(JudgeWorker *w, const char *dir, uint32_t part, Hash128 content, Err *err)
+static ErrCode signed_string(const JudgePart *p, JudgeWorker *w, int column, uint32_t record, Span *out, Err *err)
 {
-    const ColumnDef want[N_SIGNED] = {[SIGNED_BYTES] = {sign_column_names[SIGN_BYTES], COL_U32, 1, 0},
-                                      [SIGNED_ID_HASH] = {sign_column_names[SIGN_ID_HASH], COL_U64, 1, 0},
-                                      [SIGNED_LANG] = {sign_column_names[SIGN_LANG], COL_STRING, 1, 0},
-                                      [SIGNED_DOMAIN] = {sign_column_names[SIGN_DOMAIN], COL_STRING, 1, 0}};
-    ErrCode rc;
-
-    columns_close(w->signs);
-    w->signs = NULL;
-    w->part = part;
-    if ((rc = sign_open(&w->signs, dir, part, err)) != ERR_OK) return rc;
-    if (!hash128_eq(columns_part(w->signs), content))
-        return err_set(err, ERR_DATA, "%s: part %" PRIu32 " has signatures of other documents", dir, part);
-    for (int i = 0; i < N_SIGNED && rc == ERR_OK; i++)
-        rc = columns_typed(w->signs, &want[i], &w->values[i], &w->pool[i], err);
-    return rc;
+    return columns_string_at(p->signs, p->column[column], buf_span(&w->signs[column]), w->clusters.first, record,
+                             &w->window[column], out, err);
 }
 
-static ErrCode judge_row(void *ctx, void *worker, PartView *view, uint32_t part, uint32_t record, StageRow *row,
+static ErrCode judge_row(void *ctx, void *worker, void *said, PartView *view, uint32_t record, StageRow *row,
                          StageSink *sink, Err *err)
 {
-    const JudgeContext *c = ctx;
     JudgeWorker *w = worker;
-    ErrCode rc = ERR_OK;
+    const size_t i = record - w->clusters.first;
+    ErrCode rc;
 
-    if (!w->signs || w->part != part) rc = open_signs(w, c->sign_dir, part, partview_root_content(view), err);
-    if (rc) return rc;
-    row->id_hash = le64_get(w->values[SIGNED_ID_HASH].p + 8 * (size_t)record);
-    row->bytes = le32_get(w->values[SIGNED_BYTES].p + 4 * (size_t)record);
-    rc = column_string(w->signs, w->values[SIGNED_LANG], w->pool[SIGNED_LANG], record, &row->lang, err);
-    if (rc == ERR_OK)
-        rc = column_string(w->signs, w->values[SIGNED_DOMAIN], w->pool[SIGNED_DOMAIN], record, &row->domain, err);
-    return rc ? rc : judge(c, &w->clusters, partview_docid(view, record), NULL, sink, err);
+    (void)view;
+    row->id_hash = le64_get(w->signs[SIGNED_ID_HASH].p + 8 * i);
+    row->bytes = le32_get(w->signs[SIGNED_BYTES].p + 4 * i);
+    row->n_signals = w->signs[SIGNED_SIGNALS].p[i] * (uint32_t)SIGNALS_UNIT;
+    if ((rc = signed_string(said, w, SIGNED_LANG, record, &row->lang, err)) != ERR_OK) return rc;
+    if ((rc = signed_string(said, w, SIGNED_DOMAIN, record, &row->domain, err)) != ERR_OK) return rc;
+    return judge(ctx, w, record, NULL, sink, err);
 }
+
+static const StageJudge judge_files = {judge_open, judge_close, judge_rows, judge_row};
 
 /* Clusters and signatures. */
 static bool own_file(const StageJob *job, uint32_t part, uint32_t i, Buf *path)
@@ -416,7 +463,7 @@ ErrCode dedup_run(const DedupParams *params, const DatasetSet *in, const char *o
                         .out_dir = out_dir,
                         .set = in,
                         .map = judge_map,
-                        .judge = judge_row,
+                        .judge = &judge_files,
                         .own_file = own_file,
                         .common = common};
         ctx.dir = paths->clusters;

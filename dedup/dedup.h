@@ -47,7 +47,7 @@
 #include "core/stage.h"
 
 enum {
-    DEDUP_VERSION = 4,     /* of all three phases: each reuses what the one before it left under the same key */
+    DEDUP_VERSION = 5,     /* of all three phases: each reuses what the one before it left under the same key */
     DEDUP_MAX_BANDS = 200, /* a columns file holds 256 columns */
     DEDUP_MAX_VALUES = 4096,
     DEDUP_MAX_SHINGLE = 64,

@@ -7,13 +7,15 @@
 #include <inttypes.h>
 #include <limits.h>
 #include <omp.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 enum {
-    HELD_BYTES = 13,              /* a record: its state here, its label and its place in a forest of components */
-    PROCESS_BYTES = 28 << 20,     /* libraries, and what signing leaves behind in the allocator: part of every peak */
-    STEP_LEAST = 48 << 20,        /* memory for steps at the least */
+    HELD_BYTES = 13,          /* a record: its state here, its label and its place in a forest of components */
+    PROCESS_BYTES = 28 << 20, /* libraries, and what signing leaves behind in the allocator: part of every peak */
+    THREAD_BYTES = 4 << 20, /* a thread: SIGNPART_RECORDS of the widest columns, with slices and a piece of results */
+    STEP_LEAST = 48 << 20,  /* memory for steps at the least */
     PARTITION_RECORDS = 64 << 10, /* what one thread sorts at a time */
     PARTITIONS_LEAST = 64
 };
@@ -81,12 +83,16 @@ static ErrCode alloc_states(DocTable *t, uint64_t memory, Err *err)
     uint64_t most = own > t->n / ranks + 1 ? own : t->n / ranks + 1;
     uint64_t held =
         PROCESS_BYTES + (t->task.index ? own : HELD_BYTES * most); /* of tasks the first alone finds components */
-    uint64_t least = STEP_LEAST + ((uint64_t)t->par->threads << 22);
+    const uint64_t least = held + STEP_LEAST + THREAD_BYTES;
 
-    if (memory < held || memory - held < least)
+    if (memory < least)
         return err_set(err, ERR_NOMEM, "%" PRIu64 " documents need --memory of at least %" PRIu64 " MiB%s", t->n,
-                       ((held + least) >> 20) + 1, ranks > 1 ? " a rank" : "");
-    t->memory = memory - held;
+                       (least >> 20) + 1, ranks > 1 ? " a rank" : "");
+    t->own = *t->par;
+    if (memory - least < (uint64_t)(t->own.threads - 1) * THREAD_BYTES)
+        t->own.threads = 1 + (int)((memory - least) / THREAD_BYTES);
+    t->par = &t->own;
+    t->memory = memory - held - (uint64_t)t->own.threads * THREAD_BYTES;
     t->state = calloc(own ? (size_t)own : 1, 1);
     return t->state ? ERR_OK : err_nomem(err, "the table of documents");
 }
@@ -191,9 +197,44 @@ DocId doctable_docid(const DocTable *t, uint64_t doc)
 
 /* --- going over the signatures */
 
+/* Signatures of the parts under way, which threads share: what is not used any more stays until another part needs its place. */
+typedef struct {
+    Columns *cols;
+    uint32_t part;
+    int n_users;
+} OpenPart;
+
+/* The way through all records, handed out in order. */
+typedef struct {
+    const DocTable *t;
+    bool whole;
+    PartFn fn;
+    void *ctx;
+    pthread_mutex_t lock;
+    uint32_t part, at; /* not handed out yet */
+    OpenPart *open;    /* a place for every thread */
+    uint64_t failed;   /* number of the first record that failed; ~0: none has */
+    ErrCode rc;
+    Err err;
+} Walk;
+
+struct SignHeld {
+    const DocTable *t;
+    OpenPart *open;
+    Buf column[SIGNPART_COLUMNS];
+    uint32_t n_read; /* columns */
+};
+
 ErrCode signpart_column(const SignPart *p, const char *name, ColType type, uint16_t width, Span *values, Err *err)
 {
-    return columns_typed(p->cols, &(ColumnDef){name, type, width, 0}, values, NULL, err);
+    struct SignHeld *h = p->held;
+    Buf *b = &h->column[h->n_read++ % SIGNPART_COLUMNS];
+    uint32_t column;
+    ErrCode rc = columns_require(h->open->cols, &(ColumnDef){name, type, width, 0}, &column, err);
+
+    if (rc == ERR_OK) rc = columns_range(h->open->cols, column, p->at, p->n, b, err);
+    *values = buf_span(b);
+    return rc;
 }
 
 ErrCode signpart_slice(SignPart *p, const Results *r, int i, Span *records, Err *err)
@@ -206,47 +247,127 @@ ErrCode signpart_slice(SignPart *p, const Results *r, int i, Span *records, Err 
     return rc;
 }
 
-static ErrCode one_part(const DocTable *t, uint32_t part, SignPart *p, PartFn fn, void *ctx, Err *err)
+/* Records [at, at + n) of the part, n at most SIGNPART_RECORDS. */
+static void place_at(SignPart *p, uint32_t at)
 {
-    ErrCode rc;
+    const DocTable *t = p->held->t;
+    const uint32_t left = p->part_records - at;
 
-    if (interrupt_seen()) return err_set(err, ERR_INTR, "interrupted");
-    if ((rc = sign_open(&p->cols, t->sign_dir, part, err)) != ERR_OK) return rc;
-    p->part = part;
-    p->first = t->first[part];
-    p->n = (uint32_t)columns_n_docs(p->cols);
-    p->state = t->state + (t->first[part] - t->first[t->begin]);
-    if (p->n != t->first[part + 1] - t->first[part])
-        rc = err_set(err, ERR_DATA, "%s: part %" PRIu32 " changed while it was read", t->sign_dir, part);
-    else
-        rc = fn(ctx, p, omp_get_thread_num(), err);
-    columns_close(p->cols);
+    p->at = at;
+    p->n = left < SIGNPART_RECORDS ? left : SIGNPART_RECORDS;
+    p->first = t->first[p->part] + at;
+    p->state = t->state + (p->first - t->first[t->begin]);
+    p->held->n_read = 0;
+}
+
+bool signpart_next(SignPart *p)
+{
+    if (p->at + p->n == p->part_records) return false;
+    place_at(p, p->at + p->n);
+    return true;
+}
+
+/* A place for the part, which is opened unless somebody has. */
+static ErrCode take_part(Walk *w, uint32_t part, OpenPart **open, Err *err)
+{
+    OpenPart *o = NULL;
+    ErrCode rc = ERR_OK;
+
+    for (int i = 0; i < w->t->par->threads; i++) {
+        if (w->open[i].cols && w->open[i].part == part) o = &w->open[i];
+        if (!o && w->open[i].n_users == 0) *open = &w->open[i];
+    }
+    if (!o) {
+        o = *open;
+        columns_close(o->cols);
+        o->cols = NULL;
+        o->part = part;
+        rc = sign_open(&o->cols, w->t->sign_dir, part, err);
+        if (rc == ERR_OK && columns_n_docs(o->cols) != w->t->first[part + 1] - w->t->first[part])
+            rc = err_set(err, ERR_DATA, "%s: part %" PRIu32 " changed while it was read", w->t->sign_dir, part);
+    }
+    o->n_users++;
+    *open = o;
     return rc;
+}
+
+/* What a thread does next; false: nothing is left, or something has failed. The lock is held. */
+static bool hand_out(Walk *w, SignPart *p)
+{
+    const DocTable *t = w->t;
+
+    while (w->part < t->end && !w->whole && w->at == t->first[w->part + 1] - t->first[w->part]) w->part++, w->at = 0;
+    if (w->part >= t->end || w->failed != UINT64_MAX) return false;
+    p->part = w->part;
+    p->part_records = (uint32_t)(t->first[w->part + 1] - t->first[w->part]);
+    place_at(p, w->at);
+    if (w->whole) {
+        p->n = 0;
+        w->part++;
+    } else {
+        w->at += p->n;
+    }
+    return true;
+}
+
+/* Those handed out before the first that failed are all gone through, so that it is the first whatever the threads. */
+static void note_failure(Walk *w, uint64_t number, ErrCode rc, const Err *err)
+{
+    if (rc == ERR_OK || number >= w->failed) return;
+    w->failed = number;
+    w->rc = rc;
+    w->err = *err;
+}
+
+static void walk(Walk *w)
+{
+    struct SignHeld held = {.t = w->t};
+    SignPart p = {.held = &held};
+    Err err;
+
+    pthread_mutex_lock(&w->lock);
+    while (hand_out(w, &p)) {
+        const uint64_t number = p.first;
+        ErrCode rc = interrupt_seen() ? err_set(&err, ERR_INTR, "interrupted") : ERR_OK;
+        held.open = NULL;
+        if (rc == ERR_OK && (rc = take_part(w, p.part, &held.open, &err)) == ERR_OK) {
+            p.content = columns_part(held.open->cols);
+            pthread_mutex_unlock(&w->lock);
+            rc = w->fn(w->ctx, &p, omp_get_thread_num(), &err);
+            pthread_mutex_lock(&w->lock);
+        }
+        if (held.open) held.open->n_users--;
+        note_failure(w, number, rc, &err);
+    }
+    pthread_mutex_unlock(&w->lock);
+    for (size_t i = 0; i < sizeof p.slice / sizeof *p.slice; i++) buf_clear(&p.slice[i]);
+    for (int i = 0; i < SIGNPART_COLUMNS; i++) buf_clear(&held.column[i]);
+}
+
+static ErrCode walk_all(const DocTable *t, bool whole, PartFn fn, void *ctx, Err *err)
+{
+    const int threads = t->par->threads;
+    Walk w = {.t = t, .whole = whole, .fn = fn, .ctx = ctx, .part = t->begin, .failed = UINT64_MAX};
+
+    if (!(w.open = calloc((size_t)threads, sizeof *w.open))) return err_nomem(err, "the list of parts");
+    pthread_mutex_init(&w.lock, NULL);
+#pragma omp parallel num_threads(threads)
+    walk(&w);
+    for (int i = 0; i < threads; i++) columns_close(w.open[i].cols);
+    free(w.open);
+    pthread_mutex_destroy(&w.lock);
+    if (w.rc && err) *err = w.err;
+    return w.rc;
 }
 
 ErrCode doctable_each_part(const DocTable *t, PartFn fn, void *ctx, Err *err)
 {
-    uint32_t failed = UINT32_MAX;
-    ErrCode rc = ERR_OK;
+    return walk_all(t, false, fn, ctx, err);
+}
 
-#pragma omp parallel num_threads(t->par->threads)
-    {
-        SignPart p = {0};
-#pragma omp for schedule(dynamic, 1)
-        for (uint32_t part = t->begin; part < t->end; part++) {
-            Err own;
-            ErrCode mine = one_part(t, part, &p, fn, ctx, &own);
-            if (mine == ERR_OK) continue;
-#pragma omp critical(doctable_failure)
-            if (part < failed) {
-                failed = part;
-                rc = mine;
-                if (err) *err = own;
-            }
-        }
-        for (size_t i = 0; i < sizeof p.slice / sizeof *p.slice; i++) buf_clear(&p.slice[i]);
-    }
-    return rc;
+ErrCode doctable_each_whole_part(const DocTable *t, PartFn fn, void *ctx, Err *err)
+{
+    return walk_all(t, true, fn, ctx, err);
 }
 
 /* --- order, keys, steps */

@@ -1,8 +1,8 @@
 /* dedup/doctable.h - the documents that are compared, as numbers: every record of every part has one, in order of input.
  * Private to the room.
  *
- * Each rank (or task of a job array) looks after a contiguous range of parts: it reads their signatures, column by column, and sends what a step
- * (core/pass.h) wants to know; one byte a record of its own is all it holds between steps. What steps find out about
+ * Each rank (or task of a job array) looks after a contiguous range of parts: it reads their signatures, so many records at a time, and sends
+ * what a step (core/pass.h) wants to know; one byte a record of its own is all it holds between steps. What steps find out about
  * documents comes back as results sorted by number, of which a part reads its slice. */
 #ifndef TAMIS_DEDUP_DOCTABLE_H
 #define TAMIS_DEDUP_DOCTABLE_H
@@ -22,7 +22,8 @@ enum {
 
 typedef struct {
     const DedupParams *params;
-    const Par *par;
+    const Par *par; /* `own`, once states are read */
+    Par own;        /* the same with the threads that the memory is enough for */
     const char *sign_dir, *passes_dir;
     Hash128 key;
     uint64_t memory;     /* for steps */
@@ -51,30 +52,38 @@ typedef struct {
  * the same root part. Collective. */
 MUST_USE ErrCode doctable_number(DocTable *t, const DatasetSet *in, const DocTableSpec *spec, const Par *par,
                                  Err *err);
-/* The same, and reads the state of this rank's records from sign_dir, a file for each part of `in`.
- * ERR_NOMEM naming --memory when what is held a record and one step do not fit in spec->memory. Collective. */
+/* The same, and reads the state of this rank's records from sign_dir, a file for each part of `in`. Fewer threads do the work where all of
+ * them would take more than spec->memory. ERR_NOMEM naming --memory when what is held a record and one step do not fit there. Collective.
+ * *t is not to be copied to where it outlives this one. */
 MUST_USE ErrCode doctable_open(DocTable *t, const DedupParams *params, const DatasetSet *in, const DocTableSpec *spec,
                                const Par *par, Err *err);
 void doctable_clear(DocTable *t);
 DocId doctable_docid(const DocTable *t, uint64_t doc);
 
-/* The signatures of one part, for one thread. */
+/* Signatures of some records of a part, for one thread. */
+enum { SIGNPART_RECORDS = 16 << 10, SIGNPART_COLUMNS = 8 };
 typedef struct {
-    Columns *cols;
-    uint32_t part, n;
-    uint64_t first; /* number of its first record */
-    uint8_t *state; /* n */
-    Buf slice[3];   /* for doctable_slice(), kept from part to part */
+    uint32_t part, at, n; /* its records [at, at + n) */
+    uint32_t part_records;
+    Hash128 content;       /* of the root part */
+    uint64_t first;        /* number of record `at` */
+    uint8_t *state;        /* n */
+    Buf slice[3];          /* for signpart_slice(), kept from part to part */
+    struct SignHeld *held; /* private */
 } SignPart;
-/* A column that must have this type and width. Valid until the part is left. */
+/* Values of a column that must have this type and width. Valid until these records are left, of SIGNPART_COLUMNS columns at a time. */
 MUST_USE ErrCode signpart_column(const SignPart *p, const char *name, ColType type, uint16_t width, Span *values,
                                  Err *err);
-/* The part's records of results sorted by document, into p->slice[i]; valid until the next call for i. */
+/* The records' own of results sorted by document, into p->slice[i]; valid until the next call for i. */
 MUST_USE ErrCode signpart_slice(SignPart *p, const Results *r, int i, Span *records, Err *err);
 
-/* Calls fn once for every part of this rank, parts in parallel; lane as exchange_put() wants it. The lowest part's failure wins. */
+/* Calls fn for all records of this rank, some of a part at a time, in parallel; lane as exchange_put() wants it. The failure that comes first
+ * in order of input wins. */
 typedef ErrCode (*PartFn)(void *ctx, SignPart *part, int lane, Err *err);
 MUST_USE ErrCode doctable_each_part(const DocTable *t, PartFn fn, void *ctx, Err *err);
+/* The same, once for every part, parts in parallel: fn begins before the part's first record and takes signpart_next() to go on. */
+MUST_USE ErrCode doctable_each_whole_part(const DocTable *t, PartFn fn, void *ctx, Err *err);
+bool signpart_next(SignPart *p); /* false: the part is over */
 
 /* Documents in records and keys: big-endian, so that byte order is numeric order. */
 enum { DOC_BYTES = 8 };

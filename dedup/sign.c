@@ -11,7 +11,7 @@ const char *const sign_column_names[SIGN_BANDS] = {
     [SIGN_EXACT] = "exact",         [SIGN_TOKENS] = "tokens",   [SIGN_BYTES] = "bytes",     [SIGN_DUMP] = "dump",
     [SIGN_HOST] = "host",           [SIGN_URL] = "url",         [SIGN_KEEP_WORDS] = "keep", [SIGN_SKETCH] = "sketch",
     [SIGN_ID_HASH] = "id_hash",     [SIGN_LANG] = "lang",       [SIGN_DOMAIN] = "domain",   [SIGN_ID] = "id",
-    [SIGN_DUMP_NAME] = "dump_name", [SIGN_ADDRESS] = "address",
+    [SIGN_DUMP_NAME] = "dump_name", [SIGN_ADDRESS] = "address", [SIGN_SIGNALS] = "signals",
 };
 
 void sign_band_name(char out[COL_NAME_MAX + 1], uint32_t band)

@@ -5,6 +5,7 @@
  *   dump      u64      XXH3-64 of the dump, 0 when unknown
  *   host      u64      XXH3-64 of the URL's host (core/url.h), 0 when unknown
  *   id_hash   u64      XXH3-64 of the id           lang, domain   strings: what judging counts a document by, without its text
+ *   signals   u8       how many signals the document shows, in eights, rounded up
  *   url       2 x u64  XXH3-128 of url_key() (core/url.h), 0 without one: only where URLs are compared
  *   dump_name string   the dump: only beside documents
  *   id, address        the document's id, XXH3-64 of its URL's url_key(), 0 without one: only where an index is kept (dedup/index.h)
@@ -23,6 +24,8 @@
 #include "dedup/dedup.h"
 #include "dedup/minhash.h"
 
+#include <assert.h>
+
 typedef enum {
     SIGN_EXACT,
     SIGN_TOKENS,
@@ -30,6 +33,7 @@ typedef enum {
     SIGN_DUMP,
     SIGN_HOST,
     SIGN_ID_HASH,
+    SIGN_SIGNALS,
     SIGN_LANG,
     SIGN_DOMAIN,
     SIGN_DUMP_NAME,
@@ -40,6 +44,8 @@ typedef enum {
     SIGN_SKETCH,
     SIGN_BANDS
 } SignColumn;
+enum { SIGNALS_UNIT = 8 };
+static_assert(DOC_MAX_SIGNALS / SIGNALS_UNIT <= UINT8_MAX, "the column `signals`");
 #define SIGN_BESIDE "sign"
 extern const char *const sign_column_names[SIGN_BANDS];
 /* The file of part `part` in `dir`; false: the path is too long. */

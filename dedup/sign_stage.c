@@ -6,23 +6,22 @@
 #include "dedup/signer.h"
 
 #include <limits.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 typedef struct {
     Signer signer;
-    Buf beside;       /* the receipt that signatures beside documents must have */
-    atomic_bool told; /* that a part had signatures of others */
+    Buf beside; /* the receipt that signatures beside documents must have */
+    bool told;  /* that a part had signatures of others */
 } SignContext;
 
+/* Of one thread. */
 typedef struct {
     SignScratch scratch;
-    bool looked; /* at `part`, whose signatures are … */
-    uint32_t part;
-    Columns *ready;                                                                /* … these; NULL: not there */
-    Span values[SIGN_BANDS + DEDUP_MAX_BANDS], pool[SIGN_BANDS + DEDUP_MAX_BANDS]; /* of the signer's columns */
-    Span dump, dump_pool;
+    /* of rows from `first` on, of the signer's columns and the name of the dump, where they are ready */
+    uint32_t first;
+    Buf values[SIGN_BANDS + DEDUP_MAX_BANDS], dump;
+    StringWindow window[SIGN_BANDS + DEDUP_MAX_BANDS], dump_window;
 } SignWorker;
 
 static ErrCode worker_new(void *ctx, void **worker, Err *err)
@@ -38,7 +37,12 @@ static void worker_free(void *worker)
 
     if (!w) return;
     signscratch_clear(&w->scratch);
-    columns_close(w->ready);
+    for (size_t i = 0; i < sizeof w->values / sizeof *w->values; i++) {
+        buf_clear(&w->values[i]);
+        stringwindow_clear(&w->window[i]);
+    }
+    buf_clear(&w->dump);
+    stringwindow_clear(&w->dump_window);
     free(w);
 }
 
@@ -52,6 +56,13 @@ static ErrCode sign_map(void *ctx, void *worker, const Doc *doc, DocId id, Stage
 }
 
 /* --- signatures that are there */
+
+/* Those of one part, for all threads. */
+typedef struct {
+    Columns *cols;
+    uint32_t column[SIGN_BANDS + DEDUP_MAX_BANDS],
+        dump; /* where the signer's columns lie, and the name of the dump */
+} Ready;
 
 /* The file beside the root part `part`. */
 static bool beside_path(char path[PATH_MAX], Span part)
@@ -95,83 +106,114 @@ static bool is_of_use(const SignContext *c, const Columns *cols, const PartView 
            have.p[want.n - 1] == ','; /* with bands behind the version */
 }
 
-static ErrCode open_ready(SignContext *c, SignWorker *w, const PartView *view, Err *err)
+static void ready_close(void *said)
 {
-    char path[PATH_MAX];
-    bool there;
-    ErrCode rc;
+    Ready *r = said;
 
-    columns_close(w->ready);
-    w->ready = NULL;
+    columns_close(r->cols);
+    free(r);
+}
+
+/* Where the columns lie that the signer would make. */
+static ErrCode find_columns(Ready *r, const Signer *s, Err *err)
+{
+    ErrCode rc =
+        columns_require(r->cols, &(ColumnDef){sign_column_names[SIGN_DUMP_NAME], COL_STRING, 1, 0}, &r->dump, err);
+
+    for (uint32_t i = 0; i < s->n_columns && rc == ERR_OK; i++)
+        rc = columns_require(r->cols, &s->column[i], &r->column[i], err);
+    return rc;
+}
+
+/* *said NULL: there are none, or none of use. */
+static ErrCode ready_open(void *ctx, const PartView *view, uint32_t part, void **said, Err *err)
+{
+    SignContext *c = ctx;
+    char path[PATH_MAX];
+    bool there = false;
+    Ready *r;
+    ErrCode rc = ERR_OK;
+
+    (void)part;
     if (c->signer.keep.n_stored || partview_rewrites(view)) return ERR_OK;
     if (!beside_path(path, span_str(partview_root_path(view)))) return ERR_OK;
     if ((rc = store_exists(path, &there, err)) != ERR_OK || !there) return rc;
-    if ((rc = columns_open(&w->ready, path, err)) != ERR_OK) return rc;
-    if (!is_of_use(c, w->ready, view)) {
-        if (!atomic_exchange(&c->told, true))
-            log_info("dedup: %s has signatures of other parameters or documents: they are made anew", path);
-        columns_close(w->ready);
-        w->ready = NULL;
-        return ERR_OK;
+    if (!(r = calloc(1, sizeof *r))) return err_nomem(err, "signatures");
+    if ((rc = columns_open(&r->cols, path, err)) == ERR_OK && is_of_use(c, r->cols, view)) {
+        rc = find_columns(r, &c->signer, err);
+        if (rc == ERR_OK) *said = r;
+    } else if (rc == ERR_OK && !c->told) {
+        c->told = true;
+        log_info("dedup: %s has signatures of other parameters or documents: they are made anew", path);
     }
-    for (uint32_t i = 0; i < c->signer.n_columns && rc == ERR_OK; i++)
-        rc = columns_typed(w->ready, &c->signer.column[i], &w->values[i], &w->pool[i], err);
-    if (rc == ERR_OK)
-        rc = columns_typed(w->ready, &(ColumnDef){sign_column_names[SIGN_DUMP_NAME], COL_STRING, 1, 0}, &w->dump,
-                           &w->dump_pool, err);
+    if (!*said) ready_close(r);
     return rc;
 }
 
-static ErrCode is_ready(void *ctx, void *worker, PartView *view, uint32_t part, bool *yes, Err *err)
+static ErrCode ready_rows(void *ctx, void *worker, void *said, uint32_t first, uint32_t n, Err *err)
 {
+    const Signer *s = &((SignContext *)ctx)->signer;
+    const Ready *r = said;
     SignWorker *w = worker;
-    ErrCode rc = ERR_OK;
+    ErrCode rc = columns_range(r->cols, r->dump, first, n, &w->dump, err);
 
-    if (!w->looked || w->part != part) {
-        w->looked = false;
-        if ((rc = open_ready(ctx, w, view, err)) != ERR_OK) return rc;
-        w->looked = true;
-        w->part = part;
+    for (uint32_t i = 0; i < s->n_columns && rc == ERR_OK; i++) {
+        rc = columns_range(r->cols, r->column[i], first, n, &w->values[i], err);
+        stringwindow_reset(&w->window[i]); /* the rows before may have been another part's */
     }
-    *yes = w->ready != NULL;
+    stringwindow_reset(&w->dump_window);
+    w->first = first;
     return rc;
 }
 
-static ErrCode ready_string(const SignWorker *w, uint32_t column, uint32_t record, Span *out, Err *err)
+static ErrCode ready_string(const Ready *r, SignWorker *w, uint32_t column, uint32_t record, Span *out, Err *err)
 {
-    return column_string(w->ready, w->values[column], w->pool[column], record, out, err);
+    return columns_string_at(r->cols, r->column[column], buf_span(&w->values[column]), w->first, record,
+                             &w->window[column], out, err);
+}
+
+/* What the engine counts; *dump is the name of the dump. */
+static ErrCode fill_row(const Signer *s, const Ready *r, SignWorker *w, PartView *view, uint32_t record,
+                        StageRow *row, Span *dump, Err *err)
+{
+    const size_t i = record - w->first;
+    Span domain;
+    ErrCode rc;
+
+    row->id_hash = le64_get(w->values[s->at[SIGN_ID_HASH]].p + 8 * i);
+    row->bytes = le32_get(w->values[s->at[SIGN_BYTES]].p + 4 * i);
+    row->n_signals = w->values[s->at[SIGN_SIGNALS]].p[i] * (uint32_t)SIGNALS_UNIT;
+    if ((rc = ready_string(r, w, s->at[SIGN_LANG], record, &row->lang, err)) != ERR_OK) return rc;
+    if ((rc = ready_string(r, w, s->at[SIGN_DOMAIN], record, &row->domain, err)) != ERR_OK) return rc;
+    if ((rc = partview_domain(view, record, &domain, err)) != ERR_OK) return rc;
+    if (domain.p) row->domain = domain;
+    return columns_string_at(r->cols, r->dump, buf_span(&w->dump), w->first, record, &w->dump_window, dump, err);
 }
 
 /* As signer_put() would. */
-static ErrCode sign_row(void *ctx, void *worker, PartView *view, uint32_t part, uint32_t record, StageRow *row,
-                        StageSink *sink, Err *err)
+static ErrCode ready_row(void *ctx, void *worker, void *said, PartView *view, uint32_t record, StageRow *row,
+                         StageSink *sink, Err *err)
 {
     const Signer *s = &((SignContext *)ctx)->signer;
-    const SignWorker *w = worker;
-    Span domain, dump, value;
-    ErrCode rc;
+    SignWorker *w = worker;
+    Span dump, value;
+    ErrCode rc = fill_row(s, said, w, view, record, row, &dump, err);
 
-    (void)part;
-    row->id_hash = le64_get(w->values[s->at[SIGN_ID_HASH]].p + 8 * (size_t)record);
-    row->bytes = le32_get(w->values[s->at[SIGN_BYTES]].p + 4 * (size_t)record);
-    if ((rc = ready_string(w, s->at[SIGN_LANG], record, &row->lang, err)) != ERR_OK) return rc;
-    if ((rc = ready_string(w, s->at[SIGN_DOMAIN], record, &row->domain, err)) != ERR_OK) return rc;
-    if ((rc = partview_domain(view, record, &domain, err)) != ERR_OK) return rc;
-    if (domain.p) row->domain = domain;
     for (uint32_t i = 0; i < s->n_columns && rc == ERR_OK; i++) {
         const size_t bytes = s->column[i].width * coltype_size(s->column[i].type);
         if (s->column[i].type != COL_STRING) {
-            sink_values(sink, i, w->values[i].p + record * bytes);
+            sink_values(sink, i, w->values[i].p + (record - w->first) * bytes);
             continue;
         }
-        value = row->domain;
-        if (i != s->at[SIGN_DOMAIN]) rc = ready_string(w, i, record, &value, err);
+        value = i == s->at[SIGN_DOMAIN] ? row->domain : row->lang;
+        if (i != s->at[SIGN_DOMAIN] && i != s->at[SIGN_LANG]) rc = ready_string(said, w, i, record, &value, err);
         if (rc == ERR_OK && value.p) sink_string(sink, i, value);
     }
-    if (rc == ERR_OK) rc = column_string(w->ready, w->dump, w->dump_pool, record, &dump, err);
     if (rc == ERR_OK && dump.p) sink_count(sink, "dump", dump, 1, row->bytes);
     return rc;
 }
+
+static const StageJudge ready_judge = {ready_open, ready_close, ready_rows, ready_row};
 
 /* --- the stage */
 
@@ -214,8 +256,7 @@ ErrCode sign_run(const DedupParams *params, const DatasetSet *in, const char *ou
                         .out_dir = out_dir,
                         .set = in,
                         .map = sign_map,
-                        .judge = sign_row,
-                        .can_judge = is_ready,
+                        .judge = &ready_judge,
                         .own_file = beside_file,
                         .common = &quiet_drop};
         rc = stage_run(&job, par, totals, err);

@@ -24,6 +24,7 @@ static void list_columns(Signer *s)
     add_column(s, SIGN_DUMP, COL_U64, 1);
     add_column(s, SIGN_HOST, COL_U64, 1);
     add_column(s, SIGN_ID_HASH, COL_U64, 1);
+    add_column(s, SIGN_SIGNALS, COL_U8, 1);
     add_column(s, SIGN_LANG, COL_STRING, 1);
     add_column(s, SIGN_DOMAIN, COL_STRING, 1);
     if (s->beside) add_column(s, SIGN_DUMP_NAME, COL_STRING, 1);
@@ -114,6 +115,7 @@ static ErrCode put_place(const Signer *s, SignScratch *w, const Doc *doc, StageS
     sink_u64(sink, s->at[SIGN_DUMP], 0, dumpnames_hash(doc->dump));
     sink_u64(sink, s->at[SIGN_HOST], 0, hash_or_zero(url_host(doc->url, host)));
     sink_u64(sink, s->at[SIGN_ID_HASH], 0, hash64(doc->id));
+    sink_u8(sink, s->at[SIGN_SIGNALS], 0, (uint8_t)((doc->n_signals + SIGNALS_UNIT - 1) / SIGNALS_UNIT));
     if (doc->lang.p) sink_string(sink, s->at[SIGN_LANG], doc->lang);
     if (doc->domain.p) sink_string(sink, s->at[SIGN_DOMAIN], doc->domain);
     if (dump.p && s->beside) sink_string(sink, s->at[SIGN_DUMP_NAME], dump);
