@@ -279,6 +279,10 @@ void results_close(Results *r)
 bool results_has(const Results *r, uint32_t partition) { return r->done[partition]; }
 uint32_t results_n_done(const Results *r) { return r->n_done; }
 bool results_complete(const Results *r) { return r->n_done == r->spec.partitions; }
+uint64_t results_held_bytes(const Results *r)
+{
+    return r->spec.partitions + (uint64_t)r->names.cap * NAME + (uint64_t)r->pieces.cap * sizeof *r->pieces.p;
+}
 
 /* --- from outside */
 

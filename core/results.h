@@ -40,6 +40,7 @@ MUST_USE ErrCode results_look(Results *r, Err *err);
 bool results_has(const Results *r, uint32_t partition);
 uint32_t results_n_done(const Results *r);
 bool results_complete(const Results *r);
+uint64_t results_held_bytes(const Results *r); /* of its lists: some 50 a piece */
 
 /* --- writing: any thread, a partition by one thread. */
 typedef struct {

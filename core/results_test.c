@@ -73,6 +73,7 @@ TEST(a_cursor_finds_what_a_search_of_all_finds)
                                   .piece = piece};
         CHECK_OK(results_open(&r, &spec, &par, &err), &err);
         CHECK_OK(write_records(r, head), &err);
+        CHECK(results_held_bytes(r) >= UINT64_C(40) * N * WIDTH / piece);
         ResultsCursor all = {.results = r}, c = {.results = r, .brief = piece == 240};
         CHECK_OK(resultscursor_seek(&all, 0, &err), &err);
         for (uint32_t i = 0; i < N; i++) {

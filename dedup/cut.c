@@ -9,6 +9,7 @@
 void cutscratch_clear(CutScratch *w)
 {
     units_clear(&w->units);
+    resultscursor_clear(&w->found);
     buf_clear(&w->slice);
     buf_clear(&w->ranges);
     buf_clear(&w->work);
@@ -52,33 +53,25 @@ ErrCode cut_each_doc(const CutTable *t, CutDocFn fn, void *ctx, Err *err)
     return rc;
 }
 
-/* --- slices of results */
-
-enum { SLICE_DOCS = 4096 }; /* read together */
+/* --- a document of the results */
 
 ErrCode cut_slice(CutScratch *w, const Results *r, uint32_t width, uint64_t number, Span *records, Err *err)
 {
+    const uint8_t *record;
     ErrCode rc;
 
-    if (number < w->slice_from || number >= w->slice_end) {
-        buf_recycle(&w->slice);
-        w->slice_from = w->slice_end = 0;
-        const uint64_t from = number - number % SLICE_DOCS;
-        if ((rc = results_range(r, from, from + SLICE_DOCS, &w->slice, err)) != ERR_OK) return rc;
-        w->slice_from = from;
-        w->slice_end = from + SLICE_DOCS;
+    if (w->found.results != r) {
+        resultscursor_clear(&w->found);
+        w->found = (ResultsCursor){.results = r};
     }
-    size_t lo = 0, hi = w->slice.n / width; /* the first record of the document */
-    while (lo < hi) {
-        size_t mid = lo + (hi - lo) / 2;
-        if (doc_get(w->slice.p + mid * width) < number)
-            lo = mid + 1;
-        else
-            hi = mid;
+    buf_recycle(&w->slice);
+    rc = resultscursor_seek(&w->found, number, err);
+    while (rc == ERR_OK && (record = resultscursor_peek(&w->found)) != NULL && doc_get(record) == number) {
+        buf_put(&w->slice, record, width);
+        rc = resultscursor_next(&w->found, err);
     }
-    for (hi = lo; hi < w->slice.n / width && doc_get(w->slice.p + hi * width) == number;) hi++;
-    *records = lo < hi ? span(w->slice.p + lo * width, (hi - lo) * width) : span(NULL, 0);
-    return ERR_OK;
+    *records = buf_span(&w->slice);
+    return rc ? rc : buf_ok(&w->slice, "what was found in a document", err);
 }
 
 /* --- steps */

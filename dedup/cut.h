@@ -29,9 +29,9 @@ static inline uint32_t at_get(const uint8_t *p)
 /* One thread's scratch. */
 typedef struct {
     UnitText units;
-    int lane;  /* as pass_put() wants it */
-    Buf slice; /* private: records of documents [slice_from, slice_end) */
-    uint64_t slice_from, slice_end;
+    int lane;                 /* as pass_put() wants it */
+    ResultsCursor found;      /* private: its way through results; */
+    Buf slice;                /* a document's records */
     Buf ranges;               /* UnitRange: units that a document loses */
     Buf work;                 /* for who finds them */
     Buf text, edits, lengths; /* private: what is left */
@@ -48,7 +48,8 @@ typedef struct {
 /* Calls fn for every document that this rank (or task) looks after, from all threads (core/docscan.h). */
 typedef ErrCode (*CutDocFn)(void *ctx, CutScratch *w, const Doc *doc, uint64_t number, Err *err);
 MUST_USE ErrCode cut_each_doc(const CutTable *t, CutDocFn fn, void *ctx, Err *err);
-/* The document's records of results that are sorted by document, `width` bytes each. Valid until the next call; one Results a scratch. */
+/* The document's records of results that are sorted by document, `width` bytes each. Valid until the next call. Memory holds them and a piece
+ * of the results, of however many records. Quick where numbers rise. */
 MUST_USE ErrCode cut_slice(CutScratch *w, const Results *r, uint32_t width, uint64_t number, Span *records, Err *err);
 /* Sends the place (number, at) under key. */
 MUST_USE ErrCode cut_put(CutScratch *w, Pass *p, Hash128 key, uint64_t number, uint32_t at, Err *err);

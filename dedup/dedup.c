@@ -430,61 +430,94 @@ static ErrCode add_to_index(Index *ix, const IndexClaim *claim, const DedupParam
     return index_add(ix, job->out_dir, datasetset_n_parts(job->set), inputs, key, &work, err);
 }
 
+/* --- all of it */
+
+typedef struct {
+    const DedupParams *params;
+    Paths paths;
+    JudgeContext ctx;
+    StageDef def;
+    Index index; /* where ctx.index is set */
+    IndexClaim claim;
+    Buf json;   /* of the parameters */
+    bool begun; /* the output directory is this run's */
+} Run;
+
+/* What the key is made of: the parameters, and the state of the index, which nobody else adds to from here on. */
+static ErrCode run_begin(Run *r, const DatasetSet *in, const char *out_dir, const CommonOptions *common,
+                         const Par *par, Err *err)
+{
+    ErrCode rc = dedup_check(r->params, err);
+
+    if (rc == ERR_OK) rc = make_paths(&r->paths, out_dir, err);
+    if (rc == ERR_OK && r->params->index && common->task.count)
+        rc = err_set(err, ERR_USAGE, "dedup: --index does not go with --task");
+    if ((rc = par_agree(par, rc, err)) != ERR_OK) return rc;
+    r->def = judge_def;
+    r->ctx.dir = r->paths.clusters;
+    r->ctx.sign_dir = r->paths.sign;
+    if (r->params->index) {
+        r->ctx.index = &r->index;
+        r->def.n_columns = N_COLUMNS;
+        if ((rc = claim_index(&r->index, &r->claim, r->params, in, out_dir, par, err)) != ERR_OK) return rc;
+    }
+    put_params(&r->json, r->params, r->ctx.index);
+    return par_agree(par, buf_ok(&r->json, "parameters", err), err);
+}
+
+static ErrCode run_job(Run *r, const StageJob *job, const Par *par, StageTotals *totals, Err *err)
+{
+    ErrCode rc = stage_claim(job, par, &r->ctx.key, err);
+
+    if (rc) return rc;
+    r->begun = true;
+    indexclaim_begin(&r->claim);
+    rc = par_agree(par, indexclaim_check(&r->claim, err), err);
+    if (rc == ERR_OK) rc = run_patiently(r->params, job, &r->paths, r->ctx.key, par, totals, err);
+    if (rc == ERR_OK && totals->complete && r->ctx.index)
+        rc = add_to_index(&r->index, &r->claim, r->params, job, r->ctx.key, par, err);
+    return rc;
+}
+
+/* Clusters may have been deleted by their owner: then there is nothing to tell. */
+static ErrCode read_totals(const Run *r, const StageTotals *totals, DedupTotals *dedup, Err *err)
+{
+    bool found;
+    ErrCode rc = clusters_load(r->paths.clusters, r->ctx.key, &found, dedup, err);
+
+    if (rc == ERR_OK && !found) *dedup = (DedupTotals){.n_docs = totals->n_in};
+    return rc;
+}
+
 ErrCode dedup_run(const DedupParams *params, const DatasetSet *in, const char *out_dir, const CommonOptions *common,
                   const Par *par, StageTotals *totals, DedupTotals *dedup, Err *err)
 {
-    JudgeContext ctx = {0};
     StageTotals own = {0};
-    Paths *paths = malloc(sizeof *paths);
-    StageDef def = judge_def;
-    Index index = {0};
-    IndexClaim claim = {0};
-    Buf json = {0};
-    bool found, begun = false;
-    ErrCode rc = paths ? dedup_check(params, err) : err_nomem(err, "paths");
+    Run *r = calloc(1, sizeof *r);
+    ErrCode rc = par_agree(par, r ? ERR_OK : err_nomem(err, "a run"), err);
 
-    if (rc == ERR_OK) rc = make_paths(paths, out_dir, err);
-    if (rc == ERR_OK && params->index && common->task.count)
-        rc = err_set(err, ERR_USAGE, "dedup: --index does not go with --task");
-    rc = par_agree(par, rc, err);
-    if (rc == ERR_OK && params->index) {
-        ctx.index = &index;
-        def.n_columns = N_COLUMNS;
-        rc = claim_index(&index, &claim, params, in, out_dir, par, err);
+    if (rc == ERR_OK) {
+        r->params = params;
+        rc = run_begin(r, in, out_dir, common, par, err);
     }
     if (rc == ERR_OK) {
-        put_params(&json, params, ctx.index);
-        rc = buf_ok(&json, "parameters", err);
+        const StageJob job = {.def = &r->def,
+                              .ctx = &r->ctx,
+                              .params = buf_span(&r->json),
+                              .out_dir = out_dir,
+                              .set = in,
+                              .map = judge_map,
+                              .judge = &judge_files,
+                              .own_file = own_file,
+                              .common = common};
+        rc = run_job(r, &job, par, &own, err);
     }
-    if ((rc = par_agree(par, rc, err)) == ERR_OK) {
-        StageJob job = {.def = &def,
-                        .ctx = &ctx,
-                        .params = buf_span(&json),
-                        .out_dir = out_dir,
-                        .set = in,
-                        .map = judge_map,
-                        .judge = &judge_files,
-                        .own_file = own_file,
-                        .common = common};
-        ctx.dir = paths->clusters;
-        ctx.sign_dir = paths->sign;
-        rc = stage_claim(&job, par, &ctx.key, err);
-        begun = rc == ERR_OK;
-        if (begun) indexclaim_begin(&claim);
-        if (rc == ERR_OK) rc = par_agree(par, indexclaim_check(&claim, err), err);
-        if (rc == ERR_OK) rc = run_patiently(params, &job, paths, ctx.key, par, &own, err);
-        if (rc == ERR_OK && own.complete && ctx.index)
-            rc = add_to_index(&index, &claim, params, &job, ctx.key, par, err);
-    }
-    if (rc == ERR_OK && own.complete && dedup) {
-        rc = clusters_load(paths->clusters, ctx.key, &found, dedup, err);
-        if (rc == ERR_OK && !found)
-            *dedup = (DedupTotals){.n_docs = own.n_in}; /* deleted by its owner: nothing to tell */
-    }
+    if (rc == ERR_OK && own.complete && dedup) rc = read_totals(r, &own, dedup, err);
     if (totals) *totals = own;
-    indexclaim_end(&claim, rc == ERR_OK || !begun); /* else it is held for who goes on with it */
-    if (ctx.index) index_clear(&index);
-    buf_clear(&json);
-    free(paths);
+    if (!r) return rc;
+    indexclaim_end(&r->claim, rc == ERR_OK || !r->begun); /* else it is held for who goes on with it */
+    if (r->ctx.index) index_clear(&r->index);
+    buf_clear(&r->json);
+    free(r);
     return rc;
 }

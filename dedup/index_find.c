@@ -443,18 +443,29 @@ static ErrCode find_near(Step *s, Pass **out, Err *err)
 
 /* --- all of it */
 
-/* What the filters and the cursors take comes out of the steps' memory. */
+static uint64_t lists_bytes(const Index *ix)
+{
+    uint64_t bytes = 0;
+
+    for (uint32_t i = 0; i < ix->n_runs; i++)
+        for (int kind = 0; kind < 2; kind++)
+            if (ix->run[i].results[kind]) bytes += results_held_bytes(ix->run[i].results[kind]);
+    return bytes;
+}
+
+/* What the filters, the runs' lists and the cursors take comes out of the steps' memory. */
 static ErrCode share_memory(DocTable *steps, Index *ix, Err *err)
 {
-    const uint64_t threads = (uint64_t)steps->par->threads, cursors = threads * ix->n_runs * INDEX_PIECE;
+    const uint64_t threads = (uint64_t)steps->par->threads,
+                   runs = threads * ix->n_runs * INDEX_PIECE + lists_bytes(ix);
     uint64_t filters = 0;
     ErrCode rc = ERR_OK;
 
-    if (cursors > steps->memory / 4)
+    if (runs > steps->memory / 3)
         return err_set(err, ERR_NOMEM, "%s: %" PRIu32 " runs need %" PRIu64 " MiB more of --memory, or fewer threads",
-                       ix->dir, ix->n_runs, ((cursors * 4 - steps->memory) >> 20) + 1);
+                       ix->dir, ix->n_runs, ((runs * 3 - steps->memory) >> 20) + 1);
     if (ix->bands) rc = indexfilters_load(ix, steps->memory / 2, &filters, err);
-    steps->memory -= cursors + filters;
+    steps->memory -= runs + filters;
     return rc;
 }
 
