@@ -6,7 +6,7 @@
 #include <stdlib.h>
 
 #if defined(__x86_64__) && defined(__GNUC__)
-#define HAVE_AVX2_KERNEL 1
+#define HAVE_X86_KERNELS 1
 #include <immintrin.h>
 #endif
 
@@ -44,7 +44,7 @@ static void lower_portable(const MinHash *m, const uint32_t *shingles, size_t n,
     }
 }
 
-#ifdef HAVE_AVX2_KERNEL
+#ifdef HAVE_X86_KERNELS
 
 /* Multipliers of eight values, split for 32-bit multiplications: with a = hi * 2^32 + lo the high half of a * x is
  * (lo * x >> 32) + hi * x mod 2^32. The products of even and odd lanes are brought together by one shuffle, which leaves the lanes
@@ -98,41 +98,62 @@ __attribute__((target("avx2"))) static void lower_avx2(const MinHash *m, const u
     }
 }
 
+/* The same with sixteen lanes: both products have their high halves in odd lanes, and one masked shuffle brings those of the even ones
+ * to their places, so that all stays in order. */
+__attribute__((target("avx512f"))) static void lower_avx512(const MinHash *m, const uint32_t *shingles, size_t n,
+                                                            uint32_t *values)
+{
+    for (uint32_t at = 0; at < m->n_padded; at += MINHASH_BLOCK) {
+        uint32_t lo[MINHASH_BLOCK], hi[MINHASH_BLOCK];
+        for (uint32_t i = 0; i < MINHASH_BLOCK; i++) {
+            lo[i] = (uint32_t)m->mul[at + i];
+            hi[i] = (uint32_t)(m->mul[at + i] >> 32);
+        }
+        const __m512i lo_even = _mm512_loadu_si512(lo), lo_odd = _mm512_srli_epi64(lo_even, 32),
+                      high = _mm512_loadu_si512(hi);
+        __m512i least = _mm512_loadu_si512(values + at);
+        for (size_t i = 0; i < n; i++) {
+            const __m512i x = _mm512_set1_epi32((int)shingles[i]);
+            const __m512i even = _mm512_mul_epu32(lo_even, x), odd = _mm512_mul_epu32(lo_odd, x);
+            const __m512i low = _mm512_mask_shuffle_epi32(odd, 0x5555, even, _MM_PERM_DDBB);
+            least = _mm512_min_epu32(least, _mm512_add_epi32(low, _mm512_mullo_epi32(high, x)));
+        }
+        _mm512_storeu_si512(values + at, least);
+    }
+}
+
 static bool have_avx2(void) { return __builtin_cpu_supports("avx2"); }
+static bool have_avx512(void) { return __builtin_cpu_supports("avx512f"); }
 
 #else
-
+#define lower_avx2   lower_portable
+#define lower_avx512 lower_portable
 static bool have_avx2(void) { return false; }
-static void lower_avx2(const MinHash *m, const uint32_t *shingles, size_t n, uint32_t *values)
-{
-    lower_portable(m, shingles, n, values);
-}
-
+static bool have_avx512(void) { return false; }
 #endif
 
-static void sign_tiles(void (*lower)(const MinHash *, const uint32_t *, size_t, uint32_t *), const MinHash *m,
-                       const uint32_t *shingles, size_t n, uint32_t *values)
+static bool have_portable(void) { return true; }
+
+static const struct {
+    bool (*have)(void);
+    void (*lower)(const MinHash *m, const uint32_t *shingles, size_t n, uint32_t *values);
+} kernels[MINHASH_KERNELS] = {[MINHASH_AVX512] = {have_avx512, lower_avx512},
+                              [MINHASH_AVX2] = {have_avx2, lower_avx2},
+                              [MINHASH_PORTABLE] = {have_portable, lower_portable}};
+
+bool minhash_sign_by(MinHashKernel kernel, const MinHash *m, const uint32_t *shingles, size_t n, uint32_t *values)
 {
+    if (!kernels[kernel].have()) return false;
     memset(values, 0xff, m->n_padded * sizeof *values);
     for (size_t at = 0; at < n; at += MINHASH_TILE)
-        lower(m, shingles + at, n - at < MINHASH_TILE ? n - at : MINHASH_TILE, values);
-}
-
-void minhash_sign_portable(const MinHash *m, const uint32_t *shingles, size_t n, uint32_t *values)
-{
-    sign_tiles(lower_portable, m, shingles, n, values);
-}
-
-bool minhash_sign_avx2(const MinHash *m, const uint32_t *shingles, size_t n, uint32_t *values)
-{
-    if (!have_avx2()) return false;
-    sign_tiles(lower_avx2, m, shingles, n, values);
+        kernels[kernel].lower(m, shingles + at, n - at < MINHASH_TILE ? n - at : MINHASH_TILE, values);
     return true;
 }
 
 void minhash_sign(const MinHash *m, const uint32_t *shingles, size_t n, uint32_t *values)
 {
-    if (!minhash_sign_avx2(m, shingles, n, values)) minhash_sign_portable(m, shingles, n, values);
+    for (int k = 0; k < MINHASH_KERNELS; k++)
+        if (minhash_sign_by((MinHashKernel)k, m, shingles, n, values)) return;
 }
 
 void sketch_make(const uint64_t *shingles, size_t n, uint64_t seed, uint8_t sketch[SKETCH_BINS])

@@ -1,8 +1,8 @@
 /* dedup/minhash.h - MinHash values and verification sketches of a set of shingles. Private to the room.
  *
  * Value i of a set of 32-bit shingles X is min over X of (a_i * x mod 2^64) >> 32 with a_i odd, 64 bits. The kernel keeps a
- * block of MINHASH_BLOCK minima in registers and goes over all shingles; the AVX2 one and the portable one give the
- * same values.
+ * block of MINHASH_BLOCK minima in registers and goes over all shingles; that for AVX-512, that for AVX2 and the portable one give
+ * the same values.
  *
  * A sketch is 128 bins of one byte: the upper 7 bits of a shingle's hash choose its bin, a bin remembers the smallest
  * hash it saw as a byte 1..255, or 0 when it saw none. Of n bins that are not empty in both of two sketches m are equal;
@@ -27,9 +27,9 @@ void minhash_clear(MinHash *m);
 
 /* values: n_padded. An empty set has every value UINT32_MAX. */
 void minhash_sign(const MinHash *m, const uint32_t *shingles, size_t n, uint32_t *values);
-/* The two kernels behind it, for tests; minhash_sign_avx2 returns false where the machine has none. */
-void minhash_sign_portable(const MinHash *m, const uint32_t *shingles, size_t n, uint32_t *values);
-bool minhash_sign_avx2(const MinHash *m, const uint32_t *shingles, size_t n, uint32_t *values);
+/* The kernels behind it, the fastest first, for tests; false where the machine cannot run it. */
+typedef enum { MINHASH_AVX512, MINHASH_AVX2, MINHASH_PORTABLE, MINHASH_KERNELS } MinHashKernel;
+bool minhash_sign_by(MinHashKernel kernel, const MinHash *m, const uint32_t *shingles, size_t n, uint32_t *values);
 
 /* shingles: 64-bit hashes. */
 void sketch_make(const uint64_t *shingles, size_t n, uint64_t seed, uint8_t sketch[SKETCH_BINS]);
