@@ -399,21 +399,22 @@ static ErrCode settle(void *ctx, int thread, uint32_t partition, ExchangeGroups 
     return rc;
 }
 
-ErrCode borderline_settle(const DocTable *t, const DatasetSet *in, const Pass *found, bool second, Pass **out,
+ErrCode borderline_settle(const DocTable *t, const DatasetSet *in, const Pass *found, unsigned round, Pass **out,
                           Err *err)
 {
-    const StepSpec list = {.name = second ? "borderline_2" : "borderline",
+    char list_name[NEAR_STEP_NAME], last_name[NEAR_STEP_NAME];
+    const StepSpec list = {.name = list_name,
                            .value_bytes = DOC_BYTES,
                            .result_bytes = WANTED_BYTES,
                            .combine = keep_one},
-                   last = {.name = second ? "settled_2" : "settled",
-                           .value_bytes = VALUE_BYTES,
-                           .result_bytes = VERDICT_BYTES};
+                   last = {.name = last_name, .value_bytes = VALUE_BYTES, .result_bytes = VERDICT_BYTES};
     Step s = {.t = t, .in = in, .found = pass_results(found)};
     Pass *wanted;
-    ErrCode rc = doctable_step(t, &list, &wanted, err);
+    ErrCode rc;
 
-    if (rc) return rc;
+    near_step_name(list_name, "borderline", round);
+    near_step_name(last_name, "settled", round);
+    if ((rc = doctable_step(t, &list, &wanted, err)) != ERR_OK) return rc;
     rc = pass_run(wanted, send_all_wanted, list_by_doc, &s, err);
     s.wanted = pass_results(wanted);
     if (rc == ERR_OK && (rc = doctable_step(t, &last, out, err)) == ERR_OK)

@@ -6,7 +6,7 @@
  *   band_NNN     band key -> edges                       components   (document, label) by document
  *   verify       label -> verdicts                       borderline   (document, keeper) by document
  *   settled      keeper -> verdicts                      again        by document: who is compared once more
- *   verify_2, borderline_2, settled_2                    likewise
+ *   verify_2, borderline_2, settled_2, again_2 …         likewise, round after round
  *   resolve_N    verdicts with their keepers after later steps
  *   verdicts     the last of these by duplicate          sizes        (keeper, others) by keeper
  *   places       keeper's dumps and hosts                spread       the same by keeper
@@ -57,16 +57,18 @@ MUST_USE ErrCode exact_find(DocTable *t, Pass **out, Err *err);
 MUST_USE ErrCode url_find(DocTable *t, Pass **out, Err *err);
 /* Documents that share a band are joined, band by band: (document, label) of all in components of several. */
 MUST_USE ErrCode bands_join(const DocTable *t, Pass **out, Err *err);
-/* Near duplicates, in two rounds. Verify goes through every component in keep order: a document is near one kept before it, or may
+/* Near duplicates, in rounds. Verify goes through every component in keep order: a document is near one kept before it, or may
  * be (LINK_BORDERLINE). Then the texts are read again where the sketch cannot tell, and the Jaccard similarity of all shingles decides. What
- * it refutes is gone through once more (`again`, NULL in the first round), with the kept documents of its component, which it may come
- * before: of these it may keep itself what no other was dropped for. Found are all verdicts of CLUSTER_NEAR in the lists of both rounds. */
-enum { NEAR_LISTS = 4 };
-MUST_USE ErrCode verify_components(const DocTable *t, const Pass *components, const Pass *again, Pass **out,
-                                   Err *err);
-MUST_USE ErrCode borderline_settle(const DocTable *t, const DatasetSet *in, const Pass *found, bool second,
+ * it refutes is gone through once more (`again`, NULL in the first round): in the second round with the kept documents of its component, of
+ * which those behind it may fall to it that no other was dropped for; from then on among themselves, until none is refuted. Found are all verdicts
+ * of CLUSTER_NEAR in the lists of verify and settled, round after round. */
+enum { NEAR_ROUNDS = 4, NEAR_LISTS = 2 * NEAR_ROUNDS, NEAR_STEP_NAME = 24 };
+void near_step_name(char out[NEAR_STEP_NAME], const char *name, unsigned round);
+MUST_USE ErrCode verify_components(const DocTable *t, const Pass *components, const Pass *again, unsigned round,
                                    Pass **out, Err *err);
-/* Both rounds. `lists` is zero at first, and closed even after a failure. */
+MUST_USE ErrCode borderline_settle(const DocTable *t, const DatasetSet *in, const Pass *found, unsigned round,
+                                   Pass **out, Err *err);
+/* All rounds. `lists` is zero at first, and closed even after a failure. */
 MUST_USE ErrCode near_find(const DocTable *t, const DatasetSet *in, const Pass *components, Pass *lists[NEAR_LISTS],
                            Err *err);
 /* All dropped documents, by number. Of the steps url and near may be NULL: not taken. */

@@ -148,15 +148,12 @@ static ErrCode cut_map(void *ctx, void *worker, const Doc *doc, DocId id, StageS
     return rc ? rc : edit_doc(c->stage, w, doc, sink, err);
 }
 
-/* Where the last step of each kind of cut left what it found. */
+/* Where the last step left what it found. */
 static bool own_file(const StageJob *job, uint32_t part, uint32_t i, Buf *path)
 {
-    static const char *const last[] = {"units", "windows"};
-
     (void)part;
-    if (i >= sizeof last / sizeof *last) return false;
-    buf_printf(path, "%s/passes/%s", job->out_dir, last[i]);
-    return true;
+    if (i == 0) buf_printf(path, "%s/passes/cuts", job->out_dir);
+    return i == 0;
 }
 
 /* --- the run */

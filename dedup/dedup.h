@@ -19,9 +19,9 @@
  * `verify` by three of the estimate's standard deviations is dropped as that one's duplicate. One that is within three of it, above or below,
  * goes to the likeliest of those kept, and their texts are read again: the Jaccard similarity of all shingles decides. Documents
  * kept by that second look are gone through once more in the same way, with one another and with the others kept before them; a kept
- * one behind them may fall to them, too, if nothing was dropped for it. A component compares with at most DEDUP_MAX_LEADERS kept
- * documents in either round, so the work stays linear; beyond them, documents like none of them are kept. At a `verify` of 1 what is
- * dropped has the same set of shingles.
+ * one behind them may fall to them, too, if nothing was dropped for it. What is kept by a second look then as well meets its like in two
+ * more rounds. A component compares with at most DEDUP_MAX_LEADERS kept documents of each round, so the work stays linear; beyond them,
+ * documents like none of them are kept. At a `verify` of 1 what is dropped has the same set of shingles.
  *
  * Keep order (dedup/keep.h) is total and ends in the order of input. A document of fewer key tokens than a shingle is compared exactly
  * only. The result is a function of inputs and params: not of threads, ranks, memory or the order inputs are named in.

@@ -245,17 +245,28 @@ static void round_clear(Round *r)
     free(r->refuted);
 }
 
-/* In the second round those that were refuted meet the leaders of the first. */
+/* In the second round those that were refuted meet the leaders of the first; then, as long as there are some, one another. */
 static void slow_near(Slow *s)
 {
-    Round first = round_new(s->c->n), second = round_new(s->c->n);
+    Round last = round_new(s->c->n);
+    uint32_t left = 1;
 
-    for (uint32_t i = 0; i < s->c->n; i++) first.takes_part[i] = takes_part(s, i);
-    slow_round(s, NULL, &first);
-    for (uint32_t i = 0; i < s->c->n; i++) second.takes_part[i] = first.leader[i] || first.refuted[i] != i;
-    slow_round(s, &first, &second);
-    round_clear(&first);
-    round_clear(&second);
+    for (uint32_t i = 0; i < s->c->n; i++) last.takes_part[i] = takes_part(s, i);
+    slow_round(s, NULL, &last);
+    for (uint32_t round = 1; round < NEAR_ROUNDS && left; round++) {
+        Round next = round_new(s->c->n);
+        left = 0;
+        for (uint32_t i = 0; i < s->c->n; i++) {
+            left += last.refuted[i] != i;
+            last.leader[i] &= round == 1;
+            next.takes_part[i] = last.leader[i] || last.refuted[i] != i;
+        }
+        if (left) s->n.rounds = round + 1;
+        slow_round(s, &last, &next);
+        round_clear(&last);
+        last = next;
+    }
+    round_clear(&last);
 }
 
 static uint32_t slow_keeper(const Slow *s, uint32_t doc)

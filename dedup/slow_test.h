@@ -7,8 +7,8 @@
 typedef struct {
     uint32_t most_leaders;        /* kept documents that one was compared with */
     uint32_t n_unsure, n_refuted; /* whose shingles were compared; that were kept then */
-    uint32_t n_again,
-        n_freed; /* dropped in the second round: of those that the first refuted, of those that it kept */
+    /* Dropped in a later round: of those that one before refuted, of those that the first kept; how many rounds, 0: one. */
+    uint32_t n_again, n_freed, rounds;
 } SlowCounts;
 /* verdict and keeper of every document. */
 void slow_dedup(const Corpus *c, const DedupParams *p, uint8_t *verdict, uint32_t *keeper, SlowCounts *counts);

@@ -6,7 +6,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-/* A member: its place in the keep order; in the second round what is known of it, AGAIN_…, and the document it was refuted for; its sketch. */
+/* A member: its place in the keep order; behind the first round what is known of it, AGAIN_…, and the document it was refuted for; its sketch. */
 enum { AGAIN_BYTES = 1 + DOC_BYTES };
 
 typedef struct {
@@ -66,7 +66,7 @@ static ErrCode send_members(void *ctx, Pass *p, Err *err)
 /* A kept document of a component. */
 typedef struct {
     uint8_t ref[REF_BYTES], sketch[SKETCH_BINS];
-    bool before; /* kept in the first round, and this is the second */
+    bool before; /* kept in the first round, and this is another */
     bool taken;  /* another was dropped for it, by the sketch alone */
 } Leader;
 
@@ -152,7 +152,7 @@ static ErrCode judge_member(const Step *s, Leaders *leaders, const Member *m, Re
     return add_leader(leaders, m, err);
 }
 
-/* What the second round compares with, should there be one. */
+/* What the second round compares with, too, should there be one. */
 static ErrCode put_leaders(const Leaders *l, ResultsOut *out, Err *err)
 {
     ErrCode rc = ERR_OK;
@@ -186,74 +186,20 @@ static ErrCode judge_components(void *ctx, int thread, uint32_t partition, Excha
     return rc;
 }
 
-ErrCode verify_components(const DocTable *t, const Pass *components, const Pass *again, Pass **out, Err *err)
+ErrCode verify_components(const DocTable *t, const Pass *components, const Pass *again, unsigned round, Pass **out,
+                          Err *err)
 {
     const uint32_t sketch_at = t->order_bytes + (again ? AGAIN_BYTES : 0);
-    const StepSpec spec = {
-        .name = again ? "verify_2" : "verify", .value_bytes = sketch_at + SKETCH_BINS, .result_bytes = VERDICT_BYTES};
+    char name[NEAR_STEP_NAME];
+    const StepSpec spec = {.name = name, .value_bytes = sketch_at + SKETCH_BINS, .result_bytes = VERDICT_BYTES};
     Step s = {.t = t,
               .labels = pass_results(components),
               .again = again ? pass_results(again) : NULL,
               .sketch_at = sketch_at,
               .micro = (uint32_t)lround(t->params->verify * 1e6)};
-    ErrCode rc = doctable_step(t, &spec, out, err);
-
-    return rc ? rc : pass_run(*out, send_members, judge_components, &s, err);
-}
-
-/* --- both rounds */
-
-typedef struct {
-    const DocTable *t;
-    const Results *from[2];
-    Pass *p;
-} Again;
-
-static ErrCode send_again(void *ctx, int lane, uint32_t partition, Span verdicts, Err *err)
-{
-    const Again *a = ctx;
-    uint8_t key[EXCHANGE_KEY];
-    ErrCode rc = ERR_OK;
-
-    (void)partition;
-    for (size_t at = 0; at < verdicts.n && rc == ERR_OK; at += VERDICT_BYTES) {
-        const uint8_t *v = verdicts.p + at, why = v[2 * REF_BYTES];
-        if (why != AGAIN_REFUTED && why != AGAIN_TAKEN && why != AGAIN_FREE) continue;
-        doc_key(a->t, doc_get(v), key);
-        rc = pass_put(a->p, lane, key, v + DOC_BYTES, VERDICT_BYTES - DOC_BYTES, err);
-    }
-    return rc;
-}
-
-static ErrCode send_all_again(void *ctx, Pass *p, Err *err)
-{
-    Again *a = ctx;
     ErrCode rc;
 
-    a->p = p;
-    rc = results_each(a->from[0], send_again, a, err);
-    return rc ? rc : results_each(a->from[1], send_again, a, err);
-}
-
-/* Of a keeper that both lists have, AGAIN_TAKEN comes before AGAIN_FREE. */
-static ErrCode list_again(const DocTable *t, const Pass *found, const Pass *settled, Pass **out, Err *err)
-{
-    const StepSpec spec = {.name = "again", .value_bytes = VERDICT_BYTES - DOC_BYTES, .result_bytes = VERDICT_BYTES};
-    Again a = {.t = t, .from = {pass_results(found), pass_results(settled)}};
-    ErrCode rc = doctable_step(t, &spec, out, err);
-
-    return rc ? rc : pass_run(*out, send_all_again, list_by_doc, &a, err);
-}
-
-ErrCode near_find(const DocTable *t, const DatasetSet *in, const Pass *components, Pass *lists[NEAR_LISTS], Err *err)
-{
-    Pass *again = NULL;
-    ErrCode rc = verify_components(t, components, NULL, &lists[0], err);
-
-    if (rc == ERR_OK) rc = borderline_settle(t, in, lists[0], false, &lists[1], err);
-    if (rc == ERR_OK) rc = list_again(t, lists[0], lists[1], &again, err);
-    if (rc == ERR_OK) rc = verify_components(t, components, again, &lists[2], err);
-    if (rc == ERR_OK) rc = borderline_settle(t, in, lists[2], true, &lists[3], err);
-    pass_close(again);
-    return rc;
+    near_step_name(name, "verify", round);
+    rc = doctable_step(t, &spec, out, err);
+    return rc ? rc : pass_run(*out, send_members, judge_components, &s, err);
 }

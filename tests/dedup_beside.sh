@@ -71,3 +71,10 @@ for mend in "cp kept.cols whole/part-000000.sign.cols" "rm whole/part-000000.sig
     [ "$(verdicts undamaged)" = "$(verdicts healed)" ] || fail "$mend: another view"
     rm -r healed
 done
+
+# A large cluster that cannot be shown: the view is complete all the same.
+awk 'BEGIN {for (i = 0; i < 600; i++) printf "{\"id\":\"%d\",\"text\":\"one text for all\"}\n", i}' >same.jsonl
+tamis ingest -q --no-alarm --signatures -o same same.jsonl
+printf 'not what was written' | dd of=same/part-000000.jsonl.zst bs=1 seek=40 conv=notrunc 2>/dev/null
+tamis dedup --no-alarm -o large same 2>err || fail "status $? of samples that cannot be read: $(cat err)"
+grep -q 'warning: the largest clusters cannot be shown: .*same/part-000000' err || fail "$(cat err)"
