@@ -54,6 +54,12 @@ tamis dedup -q --no-alarm -o blind --exact-only signed-*
 status=0
 tamis dedup -q --no-alarm -o blind-source --keep source:a signed-* 2>err || status=$?
 [ $status -eq 4 ] && grep -q 'signed-.*part-' err || fail "status $status of texts that cannot be read: $(cat err)"
+for j in 1 2 3; do # pairs in doubt want both texts; whichever thread meets it, the first that is damaged is named
+    status=0
+    tamis dedup -q --no-alarm -j $j --verify 0.93 -o blind-near signed-* 2>err.$j || status=$?
+    [ $status -eq 4 ] && grep -q 'signed-1/part-000000.jsonl.zst' err.$j && cmp err.1 err.$j || fail "status $status of pairs in doubt: $(cat err.$j)"
+    rm -r blind-near
+done
 
 # Damaged signatures stop the deduplication; once they are whole again, or gone where there are texts, it goes on by itself.
 tamis ingest -q --no-alarm --signatures -o whole --dump CC-MAIN-2023-01 --inputs-per-part 1 d1.jsonl
