@@ -2,11 +2,38 @@
 
 #ifdef TAMIS_MPI
 
+#include "core/log.h"
+
 #include <mpi.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 enum { MPI_PIECE = 1 << 28 }; /* counts are int: bulk bytes go in pieces */
+
+/* A rank that waits inside MPI takes a whole core (Open MPI polls), which is another's where ranks share cores, and costs where cores are
+ * paid. So it looks, and sleeps ever longer in between: a fraction of what it has waited already, which is all that the wait can get longer.
+ * Bulk bytes move while both sides look: there the sleep stays short. */
+static const double most_small = 1e-3, most_bulk = 20e-6; /* seconds */
+static void wait_for(MPI_Request *request, double most)
+{
+    enum { FRACTION = 16 };
+    const double at_once = 100e-6, began = clock_seconds();
+    int done = 0;
+
+    for (;;) {
+        MPI_Test(request, &done, MPI_STATUS_IGNORE);
+        if (done) return;
+        const double waited = clock_seconds() - began;
+        if (waited < at_once) {
+            sched_yield();
+            continue;
+        }
+        const double s = waited / FRACTION < most ? waited / FRACTION : most;
+        nanosleep(&(struct timespec){.tv_nsec = (long)(s * 1e9)}, NULL);
+    }
+}
 
 ErrCode mpi_begin(int *rank, int *n_ranks, int *local_ranks, Err *err)
 {
@@ -24,31 +51,49 @@ ErrCode mpi_begin(int *rank, int *n_ranks, int *local_ranks, Err *err)
 }
 
 void mpi_end(void) { MPI_Finalize(); }
-void mpi_barrier(void) { MPI_Barrier(MPI_COMM_WORLD); }
+
+void mpi_barrier(void)
+{
+    MPI_Request r;
+
+    MPI_Ibarrier(MPI_COMM_WORLD, &r);
+    wait_for(&r, most_small);
+}
+
+static void reduce(void *v, int n, MPI_Datatype type, MPI_Op op)
+{
+    MPI_Request r;
+
+    MPI_Iallreduce(MPI_IN_PLACE, v, n, type, op, MPI_COMM_WORLD, &r);
+    wait_for(&r, most_small);
+}
 
 void mpi_sum_u64(uint64_t *v, size_t n)
 {
-    for (size_t at = 0; at < n; at += MPI_PIECE) {
-        size_t piece = n - at < MPI_PIECE ? n - at : MPI_PIECE;
-        MPI_Allreduce(MPI_IN_PLACE, v + at, (int)piece, MPI_UINT64_T, MPI_SUM, MPI_COMM_WORLD);
-    }
+    for (size_t at = 0; at < n; at += MPI_PIECE)
+        reduce(v + at, (int)(n - at < MPI_PIECE ? n - at : MPI_PIECE), MPI_UINT64_T, MPI_SUM);
 }
 
-void mpi_min_int(int *v) { MPI_Allreduce(MPI_IN_PLACE, v, 1, MPI_INT, MPI_MIN, MPI_COMM_WORLD); }
+void mpi_min_int(int *v) { reduce(v, 1, MPI_INT, MPI_MIN); }
+void mpi_max_u64(uint64_t *v) { reduce(v, 1, MPI_UINT64_T, MPI_MAX); }
 
 void mpi_bcast(int root, void *p, size_t n)
 {
+    MPI_Request r;
+
     for (size_t at = 0; at < n; at += MPI_PIECE) {
         size_t piece = n - at < MPI_PIECE ? n - at : MPI_PIECE;
-        MPI_Bcast((char *)p + at, (int)piece, MPI_BYTE, root, MPI_COMM_WORLD);
+        MPI_Ibcast((char *)p + at, (int)piece, MPI_BYTE, root, MPI_COMM_WORLD, &r);
+        wait_for(&r, most_small);
     }
 }
 
-void mpi_max_u64(uint64_t *v) { MPI_Allreduce(MPI_IN_PLACE, v, 1, MPI_UINT64_T, MPI_MAX, MPI_COMM_WORLD); }
-
 void mpi_alltoall_u64(const uint64_t *send, uint64_t *recv)
 {
-    MPI_Alltoall(send, 1, MPI_UINT64_T, recv, 1, MPI_UINT64_T, MPI_COMM_WORLD);
+    MPI_Request r;
+
+    MPI_Ialltoall(send, 1, MPI_UINT64_T, recv, 1, MPI_UINT64_T, MPI_COMM_WORLD, &r);
+    wait_for(&r, most_small);
 }
 
 static struct {
@@ -73,7 +118,7 @@ void mpi_alltoallv_begin(const void *send, const uint64_t *send_n, void *recv, c
                    &flight.request);
 }
 
-void mpi_alltoallv_end(void) { MPI_Wait(&flight.request, MPI_STATUS_IGNORE); }
+void mpi_alltoallv_end(void) { wait_for(&flight.request, most_bulk); }
 
 const char *mpi_version(void)
 {
