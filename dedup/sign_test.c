@@ -114,13 +114,15 @@ static void copy_signed(const char *in, const char *out, const DedupParams *para
 
     CHECK_OK(datasetset_open(&set, &in, 1, &err), &err);
     CHECK_OK(dedup_beside_new(params, &beside, &err), &err);
-    char receipt[400], version[40];
-    int n = snprintf(version, sizeof version, ",\"version\":%d", DEDUP_VERSION);
-    const char *at = strstr((const char *)beside->receipt.p, version);
-    CHECK(at != NULL);
-    n += (int)(at - (const char *)beside->receipt.p);
-    snprintf(receipt, sizeof receipt, "%.*s0%s", n, (const char *)beside->receipt.p,
-             (const char *)beside->receipt.p + n);
+    char receipt[400], version[40], *behind;
+    snprintf(version, sizeof version, ",\"version\":%d", DEDUP_VERSION);
+    CHECK(beside->receipt.n + 2 < sizeof receipt);
+    memcpy(receipt, beside->receipt.p, beside->receipt.n);
+    receipt[beside->receipt.n] = 0;
+    CHECK((behind = strstr(receipt, version)) != NULL);
+    behind += strlen(version);
+    memmove(behind + 1, behind, strlen(behind) + 1);
+    *behind = '0';
     if (later) beside->receipt = span_str(receipt);
     StageJob job = {.def = &def,
                     .params = SPAN_LIT("{}"),
