@@ -72,6 +72,7 @@ contents() { # DIR
     for stage in docs unique clean mixed tokens; do
         [ ! -f "$1/$stage/manifest.json" ] || echo "$stage $(last_field "$1/$stage/manifest.json" content)"
     done
+    [ ! -f "$1/unique/manifest.json" ] || for f in "$1"/unique/part-*.cols; do echo "columns $(columns_of "$f" | cksum)"; done
     [ ! -f "$1/tokenizer.json" ] || echo "tokenizer $(cksum <"$1/tokenizer.json")"
     [ ! -f "$1/mixed/mixture.json" ] || echo "mixture $(cksum <"$1/mixed/mixture.json")"
     [ ! -f "$1/ckpt/result.json" ] || for f in loss_first loss_last heldout_loss heldout_bpb steps; do
