@@ -3,7 +3,7 @@
  *   index_bench DIR [DUMPS [KEPT [NEW [SAME [NEAR [THREADS]]]]]]
  * DIR is made and holds some 1.2 kB a document kept; delete it afterwards. What an earlier call with these numbers left there is used again. DUMPS (90) earlier dumps of which KEPT (20000) documents each are in the
  * index, and a NEW (200000) one: SAME (85) of 100 documents have the text of one in the index, NEAR (5) half of its bands and its
- * sketch, the others are like none. Times are those of all threads (1) on their processors, so a loaded machine can be measured. */
+ * sketch, the others are like none; it lies in parts of PART documents, as what a crawl yields does. Times are those of all threads (1) on their processors, so a loaded machine can be measured. */
 #include "core/log.h"
 #include "core/store.h"
 #include "dedup/index.h"
@@ -13,6 +13,8 @@
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
+
+enum { PART = 25000 };
 
 typedef struct {
     const char *dir;
@@ -65,10 +67,12 @@ static void made_clear(Made *m)
     for (int i = 0; i < DEDUP_MAX_BANDS; i++) buf_clear(&m->band[i]);
 }
 
-/* A view of one part and its signatures, as tamis dedup leaves them. */
-static ErrCode write_view(const Bench *b, const Made *m, uint64_t n, Hash128 key, const char *out, Err *err)
+/* Part `part` of a view and its signatures, as tamis dedup leaves them. */
+static ErrCode write_view(const Bench *b, const Made *m, uint32_t part, uint64_t n, Hash128 key, const char *out,
+                          Err *err)
 {
     char sign[PATH_MAX], path[PATH_MAX], names[DEDUP_MAX_BANDS][COL_NAME_MAX + 1], hex[HASH128_HEX], receipt[100];
+    char view[64], signs[64];
     ColumnData c[16 + DEDUP_MAX_BANDS] = {{{"drop", COL_U8, 1, 0}, buf_span(&m->drop), {0}},
                                           {{"exact", COL_U64, 2, 0}, buf_span(&m->exact), {0}},
                                           {{"tokens", COL_U32, 1, 0}, buf_span(&m->tokens), {0}},
@@ -79,6 +83,8 @@ static ErrCode write_view(const Bench *b, const Made *m, uint64_t n, Hash128 key
     uint32_t n_cols = 7;
     ErrCode rc = index_path(sign, sizeof sign, out, "sign", err);
 
+    snprintf(view, sizeof view, "part-%06" PRIu32 ".dedup.cols", part);
+    snprintf(signs, sizeof signs, "part-%06" PRIu32 ".sign.cols", part);
     hash128_hex(hex, key);
     snprintf(receipt, sizeof receipt, "{\"part\":{\"key\":\"%s\"}}", hex);
     for (uint32_t i = 0; i < b->params.bands; i++) {
@@ -86,9 +92,9 @@ static ErrCode write_view(const Bench *b, const Made *m, uint64_t n, Hash128 key
         c[n_cols++] = (ColumnData){{names[i], COL_U64, 1, 0}, buf_span(&m->band[i]), {0}};
     }
     if (rc == ERR_OK) rc = store_mkdirs(sign, err);
-    if (rc == ERR_OK) rc = index_path(path, sizeof path, out, "part-000000.dedup.cols", err);
+    if (rc == ERR_OK) rc = index_path(path, sizeof path, out, view, err);
     if (rc == ERR_OK) rc = columns_write(path, n, (Hash128){0, 0}, c, 1, span_str(receipt), err);
-    if (rc == ERR_OK) rc = index_path(path, sizeof path, sign, "part-000000.sign.cols", err);
+    if (rc == ERR_OK) rc = index_path(path, sizeof path, sign, signs, err);
     return rc ? rc : columns_write(path, n, (Hash128){0, 0}, c, n_cols, SPAN_LIT("{}"), err);
 }
 
@@ -104,7 +110,7 @@ static ErrCode add_dumps(const Bench *b, Index *ix, const char *index_dir, const
             put_doc(&m, b, (uint64_t)d << 32 | i, (uint64_t)d << 32 | i, (uint64_t)d << 32 | i, 0);
         snprintf(name, sizeof name, "dump-%u", d);
         rc = index_path(out, sizeof out, b->dir, name, err);
-        if (rc == ERR_OK) rc = write_view(b, &m, b->kept, (Hash128){d, 2}, out, err);
+        if (rc == ERR_OK) rc = write_view(b, &m, 0, b->kept, (Hash128){d, 2}, out, err);
         made_clear(&m);
         index_clear(ix);
         if (rc == ERR_OK) rc = index_load(ix, index_dir, &b->params, par, err);
@@ -115,12 +121,19 @@ static ErrCode add_dumps(const Bench *b, Index *ix, const char *index_dir, const
     return rc ? rc : index_load(ix, index_dir, &b->params, par, err);
 }
 
-static ErrCode make_new(const Bench *b, const char *out, Err *err)
+static uint32_t n_parts(const Bench *b) { return (b->fresh + PART - 1) / PART; }
+static uint64_t first_of(const Bench *b, uint32_t part)
 {
+    return part < n_parts(b) ? (uint64_t)part * PART : b->fresh;
+}
+
+static ErrCode make_part(const Bench *b, uint32_t part, const char *out, Err *err)
+{
+    const uint64_t first = first_of(b, part), end = first_of(b, part + 1);
     Made m = {0};
     ErrCode rc;
 
-    for (uint64_t i = 0; i < b->fresh; i++) {
+    for (uint64_t i = first; i < end; i++) {
         uint64_t doc = (uint64_t)b->dumps << 32 | i, pick = mix64(i),
                  like = pick % b->dumps << 32 | (pick >> 32) % b->kept;
         uint32_t kind = (uint32_t)(mix64(i + (UINT64_C(1) << 40)) % 100);
@@ -131,16 +144,23 @@ static ErrCode make_new(const Bench *b, const char *out, Err *err)
         else
             put_doc(&m, b, doc, doc, doc, 0);
     }
-    rc = write_view(b, &m, b->fresh, (Hash128){0, 0}, out, err);
+    rc = write_view(b, &m, part, end - first, (Hash128){0, 0}, out, err);
     made_clear(&m);
+    return rc;
+}
+
+static ErrCode make_new(const Bench *b, const char *out, Err *err)
+{
+    ErrCode rc = ERR_OK;
+
+    for (uint32_t part = 0; part < n_parts(b) && rc == ERR_OK; part++) rc = make_part(b, part, out, err);
     return rc;
 }
 
 static ErrCode look_up(const Bench *b, Index *ix, const Par *par, const IndexWork *work, const char *out, Err *err)
 {
     char sign[PATH_MAX], passes[PATH_MAX];
-    uint64_t first[2] = {0, b->fresh};
-    DocId id = 0;
+    const uint32_t parts = n_parts(b);
     DocTable t = {.params = &b->params,
                   .par = par,
                   .sign_dir = sign,
@@ -148,18 +168,20 @@ static ErrCode look_up(const Bench *b, Index *ix, const Par *par, const IndexWor
                   .key = {1, 1},
                   .memory = work->memory,
                   .scratch = work->scratch,
-                  .n_parts = 1,
-                  .first = first,
-                  .docid = &id,
+                  .n_parts = parts,
+                  .first = malloc((parts + (size_t)1) * sizeof *t.first),
+                  .docid = calloc(parts + (size_t)1, sizeof *t.docid),
                   .n = b->fresh,
-                  .end = 1,
+                  .end = parts,
                   .state = malloc(b->fresh)};
     Pass *found[2] = {NULL, NULL};
     uint64_t n = 0;
     double began;
-    ErrCode rc = t.state ? index_path(sign, sizeof sign, out, "sign", err) : err_nomem(err, "states");
+    ErrCode rc =
+        t.state && t.first && t.docid ? index_path(sign, sizeof sign, out, "sign", err) : err_nomem(err, "states");
 
     if (rc == ERR_OK) rc = index_path(passes, sizeof passes, out, "passes", err);
+    for (uint32_t i = 0; rc == ERR_OK && i <= parts; i++) t.first[i] = first_of(b, i);
     if (rc == ERR_OK) memset(t.state, DOC_NEAR, b->fresh);
     if (rc == ERR_OK) rc = store_delete_tree(passes, 2, err);
     began = cpu_seconds();
@@ -173,6 +195,8 @@ static ErrCode look_up(const Bench *b, Index *ix, const Par *par, const IndexWor
     pass_close(found[0]);
     pass_close(found[1]);
     free(t.state);
+    free(t.first);
+    free(t.docid);
     return rc;
 }
 

@@ -16,8 +16,9 @@ enum {
     ENTRY = 40,
     NAME = 24, /* "XXXXXXXXXXXXXXXX.res" and zeros */
     OBJECT_MAX = 64 << 20,
-    WAIT_SECONDS = 30,     /* then what waits is published with the next piece, though it is little */
-    PROGRESS_MAX = 1 << 24 /* partitions of a step that is looked at from outside */
+    WAIT_SECONDS = 30,      /* then what waits is published with the next piece, though it is little */
+    PROGRESS_MAX = 1 << 24, /* partitions of a step that is looked at from outside */
+    NEAR_RECORDS = 8
 };
 static const uint32_t last_piece = UINT32_C(1) << 31;
 
@@ -661,12 +662,19 @@ static size_t piece_ahead(const ResultsCursor *c, uint64_t head)
     return piece_at(c->results, head);
 }
 
-/* Steps that double, then halve (Bentley & Yao 1976): of many records few are looked for. */
+/* A few steps, as the next one is often near; then steps that double, then halve (Bentley & Yao 1976): of many records few are
+ * looked for. */
 static void cursor_leap(ResultsCursor *c, uint64_t head)
 {
     const size_t width = c->results->spec.width, n = c->end / width;
+    const uint8_t *at = c->bytes.p + c->at;
     size_t lo = c->at / width, step = 1;
 
+    for (const size_t near = n - lo < NEAR_RECORDS ? n : lo + NEAR_RECORDS; lo < near; lo++, at += width)
+        if (be64_get(at) >= head) {
+            c->at = lo * width;
+            return;
+        }
     while (lo + step <= n && be64_get(c->bytes.p + (lo + step - 1) * width) < head) {
         lo += step;
         step *= 2;

@@ -199,16 +199,31 @@ static inline uint64_t indexrun_line(uint64_t key, uint64_t n_lines)
 {
     return (uint64_t)((__uint128_t)key * n_lines >> 64);
 }
-/* False: the run has no such band key. mixed: mix64(key). */
-static inline bool indexrun_may_hold(const IndexRun *run, uint64_t key, uint64_t mixed)
+/* The bits of a line that a key sets, a word of the head in front, so that a line is asked whole, by vectors: the same for all runs. */
+typedef struct {
+    uint64_t word[1 + INDEX_LINE_WORDS];
+} IndexMask;
+static inline IndexMask index_mask(uint64_t key)
+{
+    const uint64_t mixed = mix64(key);
+    IndexMask m = {{0}};
+
+    for (int w = 0; w < INDEX_LINE_WORDS; w++) m.word[1 + w] = UINT64_C(1) << (mixed >> (6 * w) & 63);
+    return m;
+}
+static inline bool indexline_has(const uint8_t *line, const IndexMask *m)
+{
+    uint64_t missing = 0;
+
+    for (int w = 0; w < 1 + INDEX_LINE_WORDS; w++) missing |= m->word[w] & ~le64_get(line + 8 * w);
+    return missing == 0;
+}
+/* False: the run has no such band key. m: its mask. */
+static inline bool indexrun_may_hold(const IndexRun *run, uint64_t key, const IndexMask *m)
 {
     const uint64_t line = indexrun_line(key, run->n_lines);
-    uint64_t all = 1;
 
-    if (line >= run->n_loaded) return true;
-    const uint8_t *words = run->line + line * INDEX_LINE_BYTES + 8;
-    for (int w = 0; w < INDEX_LINE_WORDS; w++) all &= le64_get(words + 8 * w) >> (mixed >> (6 * w) & 63);
-    return all;
+    return line >= run->n_loaded || indexline_has(run->line + line * INDEX_LINE_BYTES, m);
 }
 
 /* Of n <= INDEX_BATCH band keys those that some run may have. */

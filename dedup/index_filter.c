@@ -7,7 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { BITS_PER_WORD = 6 };
+#if defined(__x86_64__) && defined(__GNUC__)
+#define HAVE_AVX2_KERNEL 1
+#include <immintrin.h>
+#endif
 
 /* Each line belongs to one partition, whose number is a power of two. */
 static uint64_t n_lines(const Index *ix, const IndexRun *run)
@@ -31,16 +34,16 @@ typedef struct {
 
 static ErrCode make_line(Maker *m, uint64_t line, Err *err)
 {
-    uint8_t bytes[INDEX_LINE_BYTES] = {0}, *words = bytes + 8;
+    uint8_t bytes[INDEX_LINE_BYTES] = {0};
     const uint8_t *entry;
     ErrCode rc = ERR_OK;
 
     be64_put(bytes, line_head(line, m->n));
     while (rc == ERR_OK && (entry = resultscursor_peek(&m->keys)) != NULL) {
-        uint64_t key = be64_get(entry), bits = mix64(key);
+        const uint64_t key = be64_get(entry);
         if (indexrun_line(key, m->n) != line) break;
-        for (int w = 0; w < INDEX_LINE_WORDS; w++)
-            le64_put(words + 8 * w, le64_get(words + 8 * w) | UINT64_C(1) << (bits >> (BITS_PER_WORD * w) & 63));
+        const IndexMask mask = index_mask(key);
+        for (int w = 1; w <= INDEX_LINE_WORDS; w++) le64_put(bytes + 8 * w, le64_get(bytes + 8 * w) | mask.word[w]);
         rc = resultscursor_next(&m->keys, err);
     }
     return rc ? rc : resultsout_put(&m->out, bytes, err);
@@ -110,15 +113,12 @@ typedef struct {
 static ErrCode take_lines(void *ctx, int thread, uint32_t partition, Span lines, Err *err)
 {
     Loading *l = ctx;
-    uint64_t n = 0;
+    const uint64_t first = indexrun_line(be64_get(lines.p), l->run->n_lines), loaded = l->run->n_loaded;
+    uint64_t n = lines.n / INDEX_LINE_BYTES; /* side by side */
 
     (void)thread, (void)partition, (void)err;
-    for (size_t at = 0; at < lines.n; at += INDEX_LINE_BYTES) {
-        uint64_t line = indexrun_line(be64_get(lines.p + at), l->run->n_lines);
-        if (line >= l->run->n_loaded) break;
-        memcpy(l->run->line + line * INDEX_LINE_BYTES, lines.p + at, INDEX_LINE_BYTES);
-        n++;
-    }
+    if (n > loaded - (first < loaded ? first : loaded)) n = first < loaded ? loaded - first : 0;
+    memcpy(l->run->line + first * INDEX_LINE_BYTES, lines.p, n * INDEX_LINE_BYTES);
 #pragma omp atomic update
     l->n += n;
     return ERR_OK;
@@ -158,21 +158,77 @@ ErrCode indexfilters_load(Index *ix, uint64_t memory, uint64_t *taken, Err *err)
     return rc;
 }
 
-/* Lines lie anywhere, so that each costs a miss of all caches: those of a batch are asked for together. */
-void index_may_hold(const Index *ix, const uint64_t *key, uint32_t n, bool *may)
+/* What is not loaded has all bits. */
+static void ask_for_lines(const IndexRun *run, const uint64_t *key, uint32_t n, const uint8_t **line)
 {
-    uint64_t mixed[INDEX_BATCH];
+    static const uint8_t all[INDEX_LINE_BYTES] = {
+#define EIGHT 255, 255, 255, 255, 255, 255, 255, 255
+        EIGHT, EIGHT, EIGHT, EIGHT, EIGHT,
+        EIGHT, EIGHT, EIGHT
+#undef EIGHT
+    };
 
     for (uint32_t k = 0; k < n; k++) {
-        mixed[k] = mix64(key[k]);
-        may[k] = false;
+        const uint64_t at = indexrun_line(key[k], run->n_lines);
+        line[k] = at < run->n_loaded ? run->line + at * INDEX_LINE_BYTES : all;
+        __builtin_prefetch(line[k]);
     }
+}
+
+static void make_masks(const uint64_t *key, uint32_t n, IndexMask *mask)
+{
+    for (uint32_t k = 0; k < n; k++) mask[k] = index_mask(key[k]);
+}
+
+static void ask_lines(const uint8_t *const *line, const IndexMask *mask, uint32_t n, bool *may)
+{
+    for (uint32_t k = 0; k < n; k++) may[k] |= indexline_has(line[k], &mask[k]);
+}
+
+#ifdef HAVE_AVX2_KERNEL
+__attribute__((target("avx2"))) static void make_masks_avx2(const uint64_t *key, uint32_t n, IndexMask *mask)
+{
+    const __m256i first = _mm256_set_epi64x(12, 6, 0, 0), second = _mm256_set_epi64x(36, 30, 24, 18),
+                  six = _mm256_set1_epi64x(63), one = _mm256_set1_epi64x(1), no_head = _mm256_set_epi64x(1, 1, 1, 0);
+
+    for (uint32_t k = 0; k < n; k++) {
+        const __m256i mixed = _mm256_set1_epi64x((long long)mix64(key[k])),
+                      low = _mm256_and_si256(_mm256_srlv_epi64(mixed, first), six),
+                      high = _mm256_and_si256(_mm256_srlv_epi64(mixed, second), six);
+        _mm256_storeu_si256((__m256i *)(void *)&mask[k].word[0], _mm256_sllv_epi64(no_head, low));
+        _mm256_storeu_si256((__m256i *)(void *)&mask[k].word[4], _mm256_sllv_epi64(one, high));
+    }
+}
+
+__attribute__((target("avx2"))) static void ask_lines_avx2(const uint8_t *const *line, const IndexMask *mask,
+                                                           uint32_t n, bool *may)
+{
+    for (uint32_t k = 0; k < n; k++) {
+        const __m256i *l = (const __m256i *)(const void *)line[k], *m = (const __m256i *)(const void *)mask[k].word;
+        may[k] |= _mm256_testc_si256(_mm256_loadu_si256(l), _mm256_loadu_si256(m)) &
+                  _mm256_testc_si256(_mm256_loadu_si256(l + 1), _mm256_loadu_si256(m + 1));
+    }
+}
+
+static bool have_avx2(void) { return __builtin_cpu_supports("avx2"); }
+#else
+#define make_masks_avx2 make_masks
+#define ask_lines_avx2  ask_lines
+static bool have_avx2(void) { return false; }
+#endif
+
+/* Lines lie anywhere, so that each costs a miss of all caches: those of a batch are asked for together, a run ahead. */
+void index_may_hold(const Index *ix, const uint64_t *key, uint32_t n, bool *may)
+{
+    const bool wide = have_avx2();
+    const uint8_t *line[2][INDEX_BATCH];
+    IndexMask mask[INDEX_BATCH];
+
+    memset(may, 0, n * sizeof *may);
+    if (ix->n_runs) ask_for_lines(&ix->run[0], key, n, line[0]);
+    (wide ? make_masks_avx2 : make_masks)(key, n, mask);
     for (uint32_t i = 0; i < ix->n_runs; i++) {
-        const IndexRun *run = &ix->run[i];
-        for (uint32_t k = 0; k < n; k++) {
-            const uint64_t line = indexrun_line(key[k], run->n_lines);
-            if (line < run->n_loaded) __builtin_prefetch(run->line + line * INDEX_LINE_BYTES);
-        }
-        for (uint32_t k = 0; k < n; k++) may[k] |= indexrun_may_hold(run, key[k], mixed[k]);
+        if (i + 1 < ix->n_runs) ask_for_lines(&ix->run[i + 1], key, n, line[(i + 1) % 2]);
+        (wide ? ask_lines_avx2 : ask_lines)(line[i % 2], mask, n, may);
     }
 }

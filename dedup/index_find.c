@@ -49,11 +49,12 @@ static void scan_clear(Scan *s)
 /* Places the run's cursor at its first entry not before the key. */
 static ErrCode scan_seek(const Scan *s, ResultsCursor *c, const uint8_t *key, Err *err)
 {
+    const uint64_t head = exchange_be64(key);
     const uint8_t *entry;
-    ErrCode rc = resultscursor_seek(c, exchange_be64(key), err);
+    ErrCode rc = resultscursor_seek(c, head, err);
 
     while (rc == ERR_OK && s->key_bytes > 8 && (entry = resultscursor_peek(c)) != NULL &&
-           memcmp(entry, key, s->key_bytes) < 0)
+           exchange_be64(entry) == head && exchange_be64(entry + 8) < exchange_be64(key + 8))
         rc = resultscursor_next(c, err);
     return rc;
 }
@@ -74,7 +75,8 @@ static ErrCode scan_run(const Scan *s, ResultsCursor *c, const uint8_t *key, uin
 
     *n = 0;
     while (rc == ERR_OK && *n < most && (entry = resultscursor_peek(c)) != NULL) {
-        if (memcmp(entry, key, s->key_bytes) != 0) break;
+        if (exchange_be64(entry) != exchange_be64(key)) break;
+        if (s->key_bytes > 8 && exchange_be64(entry + 8) != exchange_be64(key + 8)) break;
         uint64_t r = exchange_be64(entry + s->key_bytes);
         if (docid_dataset(r) < s->ix->n_prior && !(s->ix->n_removed && index_is_removed(s->ix, r))) ref[(*n)++] = r;
         rc = resultscursor_next(c, err);
@@ -85,14 +87,15 @@ static ErrCode scan_run(const Scan *s, ResultsCursor *c, const uint8_t *key, uin
 /* The earliest of all runs. With as many as are wanted, a run of later datasets has nothing to add. */
 static ErrCode scan_key(const Scan *s, const uint8_t *key, uint64_t *ref, uint32_t most, uint32_t *n, Err *err)
 {
-    const uint64_t head = exchange_be64(key), mixed = mix64(head);
+    const uint64_t head = exchange_be64(key);
+    const IndexMask mask = s->kind == BANDS ? index_mask(head) : (IndexMask){{0}};
     uint64_t all[2 * INDEX_MAX_MATCHES];
     uint32_t n_all = 0, of_run;
 
     for (uint32_t i = 0; i < s->ix->n_runs; i++) {
         const IndexRun *run = &s->ix->run[i];
         if (n_all == most && run->n_datasets && run->dataset[0] > docid_dataset(all[n_all - 1])) continue;
-        if (s->kind == BANDS && !indexrun_may_hold(run, head, mixed)) continue;
+        if (s->kind == BANDS && !indexrun_may_hold(run, head, &mask)) continue;
         ErrCode rc = scan_run(s, &s->run[i], key, all + n_all, most, &of_run, err);
         if (rc) return rc;
         if (n_all && of_run) {
@@ -157,7 +160,9 @@ static ErrCode send_batch(const Step *s, Batch *b, int lane, Err *err)
     return rc;
 }
 
-static ErrCode send_band_part(const Step *s, SignPart *p, uint32_t band, int lane, Err *err)
+/* `near` are the records of those that take part, n u32. */
+static ErrCode send_band_part(const Step *s, SignPart *p, uint32_t band, const uint32_t *near, size_t n, int lane,
+                              Err *err)
 {
     char name[COL_NAME_MAX + 1];
     Batch b = {.n = 0};
@@ -166,10 +171,9 @@ static ErrCode send_band_part(const Step *s, SignPart *p, uint32_t band, int lan
 
     sign_band_name(name, band);
     rc = signpart_column(p, name, COL_U64, 1, &keys, err);
-    for (uint32_t i = 0; i < p->n && rc == ERR_OK; i++) {
-        if (p->state[i] != DOC_NEAR) continue;
-        b.key[b.n] = le64_get(keys.p + 8 * (size_t)i);
-        b.doc[b.n++] = p->first + i;
+    for (size_t i = 0; i < n && rc == ERR_OK; i++) {
+        b.key[b.n] = le64_get(keys.p + 8 * (size_t)near[i]);
+        b.doc[b.n++] = p->first + near[i];
         if (b.n == INDEX_BATCH) rc = send_batch(s, &b, lane, err);
     }
     return rc ? rc : send_batch(s, &b, lane, err);
@@ -178,9 +182,17 @@ static ErrCode send_band_part(const Step *s, SignPart *p, uint32_t band, int lan
 static ErrCode send_bands_part(void *ctx, SignPart *p, int lane, Err *err)
 {
     const Step *s = ctx;
-    ErrCode rc = ERR_OK;
+    uint32_t *near = malloc((p->n + (size_t)1) * sizeof *near);
+    size_t n = 0;
+    ErrCode rc = near ? ERR_OK : err_nomem(err, "a part's documents");
 
-    for (uint32_t b = 0; b < s->t->params->bands && rc == ERR_OK; b++) rc = send_band_part(s, p, b, lane, err);
+    for (uint32_t i = 0; rc == ERR_OK && i < p->n; i++) {
+        near[n] = i;
+        n += p->state[i] == DOC_NEAR;
+    }
+    for (uint32_t b = 0; n && b < s->t->params->bands && rc == ERR_OK; b++)
+        rc = send_band_part(s, p, b, near, n, lane, err);
+    free(near);
     return rc;
 }
 

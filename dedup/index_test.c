@@ -233,6 +233,10 @@ static void filters_let_keys_pass(Index *ix)
             for (uint32_t b = 0; b < BANDS; b++) key[b] = word(number, 1000 + b);
             index_may_hold(ix, key, BANDS, may);
             for (uint32_t b = 0; b < BANDS; b++) {
+                const IndexMask mask = index_mask(key[b]);
+                bool any = false;
+                for (uint32_t i = 0; i < ix->n_runs; i++) any |= indexrun_may_hold(&ix->run[i], key[b], &mask);
+                CHECK_INT(any, may[b]); /* a batch by vectors, and one by one */
                 if (number < DUMPS * KEPT)
                     CHECK(may[b]);
                 else
