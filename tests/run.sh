@@ -1,7 +1,7 @@
 #!/bin/sh
 # Every check of the project, as CI runs it; ends with "N passed, N failed" over all of them.
 #   tests/run.sh              on a bare Debian 12 as root (or with sudo, or with the packages there already)
-#   FUZZ_SECONDS=600 tests/run.sh     longer fuzzing (default 15 s a target; 0: none)
+#   FUZZ_SECONDS=600 tests/run.sh     longer fuzzing (default 10 s a target; 0: none)
 set -eu
 LC_ALL=C.UTF-8
 export LC_ALL
@@ -11,7 +11,7 @@ jobs=$(nproc)
 n_passed=0 n_failed=0 n_skipped=0
 begin=$(date +%s)
 mkdir -p build
-export FUZZ_SECONDS="${FUZZ_SECONDS:-15}"
+export FUZZ_SECONDS="${FUZZ_SECONDS:-10}"
 export OMP_WAIT_POLICY=passive # several tests at a time on few cores: waiting threads must not spin
 export LSAN_OPTIONS="suppressions=$PWD/tests/lsan.supp:print_suppressions=0"
 
