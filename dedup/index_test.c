@@ -1,6 +1,7 @@
 /* Lookups in an index against a look at every document of it, made-up keys; filters, and memory that holds a part of the index. */
 #include "core/store.h"
 #include "dedup/index.h"
+#include "dedup/remove.h"
 #include "dedup/sign.h"
 #include "tests/check.h"
 
@@ -275,6 +276,7 @@ static void damage_is_mended(Index *ix, const char *base, const Par *par)
     IndexClaim claim = {0};
     const IndexWork work = {.par = par, .memory = 8 << 20, .scratch = base, .claim = &claim};
     char out[PATH_MAX], path[PATH_MAX];
+    RemoveFound some = {0};
     Buf taken = {0};
     uint32_t n_runs;
     uint64_t n_files;
@@ -293,6 +295,11 @@ static void damage_is_mended(Index *ix, const char *base, const Par *par)
     CHECK_INT(ERR_DATA, index_rebuild(ix, &work, &n_runs, &n_files, &err));
     CHECK(strstr(err.msg, "another job has taken it over"));
     CHECK_INT(0, n_files);
+    buf_put(&some.refs, &(uint64_t){docid(0, 0, 1)}, sizeof(uint64_t));
+    CHECK_INT(ERR_DATA, remove_take_out(ix, &claim, &some, 1, &err));
+    CHECK(strstr(err.msg, "another job has taken it over"));
+    CHECK_INT(0, ix->removed_file);
+    removefound_clear(&some);
     CHECK_OK(store_write(path, buf_span(&taken), &err), &err);
 
     CHECK_OK(index_rebuild(ix, &work, &n_runs, &n_files, &err), &err);
