@@ -116,8 +116,8 @@ typedef struct {
     uint32_t n;
     Span record, exact, band, sketch, check, url, host, id, id_pool;
 } IndexDocs;
-/* What is read of the columns: beside `record` all, or what a lookup compares or names, or what a document is known by. */
-typedef enum { DOCS_ALL, DOCS_SKETCHES, DOCS_IDS, DOCS_NAMES } IndexDocsUse;
+/* What is read of the columns: beside `record` all, or what a lookup compares or names, or what a document is known by, or nothing. */
+typedef enum { DOCS_ALL, DOCS_SKETCHES, DOCS_IDS, DOCS_NAMES, DOCS_RECORDS } IndexDocsUse;
 /* The file that was last asked for stays open. */
 typedef struct {
     IndexDocsUse use;
@@ -140,6 +140,9 @@ void indexdocs_leave(IndexDocsCursor *c);
 /* The sketch of c->row, for DOCS_SKETCHES. Of a file a few rows are read, which "check" vouches for. Valid until the cursor moves. */
 MUST_USE ErrCode indexdocs_sketch(IndexDocsCursor *c, const Index *ix, const uint8_t **sketch, Err *err);
 MUST_USE ErrCode indexdocs_id(const IndexDocs *d, uint32_t row, Span *id, Err *err);
+/* Of rows [first, first + n) the text keys, 16 bytes each as the column `exact` has them, or the keys of all bands, alone in *keys. */
+MUST_USE ErrCode indexdocs_keys(const IndexDocs *d, const Index *ix, bool bands, uint32_t first, uint32_t n,
+                                Buf *keys, Err *err);
 /* Writes all files of a dataset from its view, but for what was removed. n_docs: of all ranks. Collective. `damaged_only`: those
  * that can be read stay. */
 MUST_USE ErrCode indexdocs_write(const Index *ix, uint32_t dataset, bool damaged_only, const Par *par,

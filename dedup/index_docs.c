@@ -70,7 +70,8 @@ static bool is_used(uint32_t column, IndexDocsUse use)
     static const uint32_t used[] = {[DOCS_ALL] = UINT32_MAX,
                                     [DOCS_SKETCHES] = 1 << DOCS_RECORD | 1 << DOCS_CHECK,
                                     [DOCS_IDS] = 1 << DOCS_RECORD | 1 << DOCS_ID,
-                                    [DOCS_NAMES] = 1 << DOCS_RECORD | 1 << DOCS_ID | 1 << DOCS_URL | 1 << DOCS_HOST};
+                                    [DOCS_NAMES] = 1 << DOCS_RECORD | 1 << DOCS_ID | 1 << DOCS_URL | 1 << DOCS_HOST,
+                                    [DOCS_RECORDS] = 1 << DOCS_RECORD};
 
     return used[use] >> column & 1;
 }
@@ -204,76 +205,97 @@ ErrCode indexdocs_id(const IndexDocs *d, uint32_t row, Span *id, Err *err)
     return column_string(d->cols, d->id, d->id_pool, row, id, err);
 }
 
+ErrCode indexdocs_keys(const IndexDocs *d, const Index *ix, bool bands, uint32_t first, uint32_t n, Buf *keys,
+                       Err *err)
+{
+    ColumnDef def[N_DOCS_COLUMNS];
+    uint32_t n_columns, column;
+    ErrCode rc;
+
+    make_columns(ix, def, &n_columns);
+    rc = columns_require(d->cols, &def[bands ? DOCS_BAND : DOCS_EXACT], &column, err);
+    return rc ? rc : columns_range(d->cols, column, first, n, keys, err);
+}
+
 /* --- writing */
 
-/* Columns of a file under way; `of` is what their rows are copied from. */
+/* A file under way, of which memory holds a little: the rest lies in a file without a name in the index. */
+enum { FILE_MEMORY = 8 << 20 };
 typedef struct {
-    Buf values[N_DOCS_COLUMNS], pool;
-    uint32_t n;
+    ColumnsWriter *out;
+    uint32_t n_columns;
+    uint64_t n;
 } Rows;
 
-static void rows_clear(Rows *r)
+static ErrCode rows_open(Rows *r, const Index *ix, Err *err)
 {
-    for (int i = 0; i < N_DOCS_COLUMNS; i++) buf_clear(&r->values[i]);
-    buf_clear(&r->pool);
+    ColumnDef def[N_DOCS_COLUMNS];
+
+    *r = (Rows){.n = 0};
+    make_columns(ix, def, &r->n_columns);
+    return columnswriter_new(&r->out, def, r->n_columns, FILE_MEMORY, ix->dir, err);
 }
 
-static void put_id(Rows *r, Span id)
+/* One row; band and sketch where there are bands. */
+typedef struct {
+    const uint8_t *exact, *url, *host, *band, *sketch;
+    uint32_t record;
+    Span id;
+} Row;
+
+static ErrCode put_row(Rows *r, const Index *ix, const Row *row, Err *err)
 {
-    uint8_t bytes[8];
+    uint8_t record[4], check[4];
+    ErrCode rc;
 
-    le64_put(bytes, id.p ? r->pool.n : UINT64_MAX);
-    buf_put(&r->values[DOCS_ID], bytes, 8);
-    if (!id.p) return;
-    le32_put(bytes, (uint32_t)id.n);
-    buf_put(&r->pool, bytes, 4);
-    buf_put_span(&r->pool, id);
-}
-
-static void put_sketch(Rows *r, const uint8_t record[4], const uint8_t *sketch)
-{
-    uint8_t check[4];
-
-    check_of(check, record, sketch);
-    buf_put(&r->values[DOCS_SKETCH], sketch, SKETCH_BINS);
-    buf_put(&r->values[DOCS_CHECK], check, sizeof check);
+    le32_put(record, row->record);
+    r->n++;
+    if ((rc = columnswriter_values(r->out, DOCS_RECORD, span(record, 4), err)) != ERR_OK) return rc;
+    if ((rc = columnswriter_values(r->out, DOCS_EXACT, span(row->exact, 16), err)) != ERR_OK) return rc;
+    if ((rc = columnswriter_string(r->out, DOCS_ID, row->id, err)) != ERR_OK) return rc;
+    if ((rc = columnswriter_values(r->out, DOCS_URL, span(row->url, 8), err)) != ERR_OK) return rc;
+    if ((rc = columnswriter_values(r->out, DOCS_HOST, span(row->host, 8), err)) != ERR_OK || !ix->bands) return rc;
+    check_of(check, record, row->sketch);
+    rc = columnswriter_values(r->out, DOCS_BAND, span(row->band, 8 * (size_t)ix->bands), err);
+    if (rc == ERR_OK) rc = columnswriter_values(r->out, DOCS_SKETCH, span(row->sketch, SKETCH_BINS), err);
+    return rc ? rc : columnswriter_values(r->out, DOCS_CHECK, span(check, sizeof check), err);
 }
 
 static ErrCode write_rows(const Index *ix, DocId first, const Rows *r, Err *err)
 {
     const IndexDataset *d = &ix->dataset[docid_dataset(first)];
-    ColumnDef def[N_DOCS_COLUMNS];
-    ColumnData data[N_DOCS_COLUMNS];
     char path[PATH_MAX];
     Buf receipt = {0};
-    uint32_t n;
     ErrCode rc = docs_path(path, ix, docid_dataset(first), docid_part(first), err);
 
-    make_columns(ix, def, &n);
-    for (uint32_t i = 0; i < n && rc == ERR_OK; i++) {
-        data[i] = (ColumnData){.def = def[i], .values = buf_span(&r->values[i])};
-        rc = buf_ok(&r->values[i], "an index file", err);
-    }
-    data[DOCS_ID].pool = buf_span(&r->pool);
-    if (rc == ERR_OK) rc = buf_ok(&r->pool, "ids", err);
     put_receipt(&receipt, d->key);
     if (rc == ERR_OK) rc = buf_ok(&receipt, "a receipt", err);
-    if (rc == ERR_OK) rc = columns_write(path, r->n, d->key, data, n, buf_span(&receipt), err);
+    if (rc == ERR_OK) rc = columnswriter_commit(r->out, path, r->n, d->key, buf_span(&receipt), err);
     buf_clear(&receipt);
     return rc;
 }
 
 /* --- from the view that was added */
 
+enum { SOURCE_EXACT, SOURCE_ID, SOURCE_URL, SOURCE_HOST, SOURCE_SKETCH, SOURCE_BAND };
+enum { N_SOURCE = SOURCE_BAND + DEDUP_MAX_BANDS, SOURCE_ROWS = 4096 /* read at a time */ };
+
 typedef struct {
     Columns *sign, *view;
-    Span drop, exact, id, id_pool, url, host, sketch, band[DEDUP_MAX_BANDS];
+    Span drop;
+    uint32_t column[N_SOURCE], n_columns;
+    uint32_t first, end; /* rows at hand */
+    Buf values[N_SOURCE];
+    StringWindow ids;
 } Source;
 
 static void source_close(Source *s)
 {
+    for (int i = 0; i < N_SOURCE; i++) buf_clear(&s->values[i]);
+    stringwindow_clear(&s->ids);
     columns_close(s->sign);
     columns_close(s->view);
+    free(s);
 }
 
 /* A view may have been made anew since, in the same place. */
@@ -292,13 +314,34 @@ static ErrCode check_view(const Columns *view, const char *path, Hash128 key, Er
     return rc;
 }
 
+static ErrCode find_columns(Source *s, const Index *ix, Err *err)
+{
+    static const ColumnDef known[SOURCE_BAND] = {[SOURCE_EXACT] = {"exact", COL_U64, 2, 0},
+                                                 [SOURCE_ID] = {"id", COL_STRING, 1, 0},
+                                                 [SOURCE_URL] = {"address", COL_U64, 1, 0},
+                                                 [SOURCE_HOST] = {"host", COL_U64, 1, 0},
+                                                 [SOURCE_SKETCH] = {"sketch", COL_U8, SKETCH_BINS, 0}};
+    char name[COL_NAME_MAX + 1];
+    ErrCode rc = ERR_OK;
+
+    s->n_columns = ix->bands ? SOURCE_BAND + ix->bands : SOURCE_SKETCH;
+    for (uint32_t i = 0; i < s->n_columns && rc == ERR_OK; i++) {
+        ColumnDef want = {name, COL_U64, 1, 0};
+        if (i < SOURCE_BAND)
+            want = known[i];
+        else
+            sign_band_name(name, i - SOURCE_BAND);
+        rc = columns_require(s->sign, &want, &s->column[i], err);
+    }
+    return rc;
+}
+
 static ErrCode source_open(Source *s, const Index *ix, uint32_t dataset, uint32_t part, Err *err)
 {
     const char *out = ix->dataset[dataset].out;
-    char path[PATH_MAX], rest[64], name[COL_NAME_MAX + 1];
+    char path[PATH_MAX], rest[64];
     ErrCode rc;
 
-    *s = (Source){0};
     snprintf(rest, sizeof rest, "part-%06" PRIu32 ".dedup.cols", part);
     if ((rc = index_path(path, sizeof path, out, rest, err)) != ERR_OK) return rc;
     if ((rc = columns_open(&s->view, path, err)) != ERR_OK) return rc;
@@ -310,51 +353,58 @@ static ErrCode source_open(Source *s, const Index *ix, uint32_t dataset, uint32_
     if (rc == ERR_OK &&
         (columns_n_docs(s->sign) != s->drop.n || !hash128_eq(columns_part(s->sign), columns_part(s->view))))
         rc = err_set(err, ERR_DATA, "%s: not the signatures of %s", path, out);
-    if (rc == ERR_OK) rc = read_column(s->sign, path, &(ColumnDef){"exact", COL_U64, 2, 0}, &s->exact, NULL, err);
-    if (rc == ERR_OK) rc = read_column(s->sign, path, &(ColumnDef){"id", COL_STRING, 1, 0}, &s->id, &s->id_pool, err);
-    if (rc == ERR_OK) rc = read_column(s->sign, path, &(ColumnDef){"address", COL_U64, 1, 0}, &s->url, NULL, err);
-    if (rc == ERR_OK) rc = read_column(s->sign, path, &(ColumnDef){"host", COL_U64, 1, 0}, &s->host, NULL, err);
-    if (rc == ERR_OK && ix->bands)
-        rc = read_column(s->sign, path, &(ColumnDef){"sketch", COL_U8, SKETCH_BINS, 0}, &s->sketch, NULL, err);
-    for (uint32_t b = 0; b < ix->bands && rc == ERR_OK; b++) {
-        sign_band_name(name, b);
-        rc = read_column(s->sign, path, &(ColumnDef){name, COL_U64, 1, 0}, &s->band[b], NULL, err);
-    }
+    return rc ? rc : find_columns(s, ix, err);
+}
+
+static ErrCode source_rows(Source *s, uint32_t first, Err *err)
+{
+    const uint32_t left = (uint32_t)s->drop.n - first, n = left < SOURCE_ROWS ? left : SOURCE_ROWS;
+    ErrCode rc = ERR_OK;
+
+    for (uint32_t i = 0; i < s->n_columns && rc == ERR_OK; i++)
+        rc = columns_range(s->sign, s->column[i], first, n, &s->values[i], err);
+    s->first = first;
+    s->end = first + n;
     return rc;
 }
 
-static ErrCode put_row(Rows *r, const Index *ix, const Source *s, uint32_t i, Err *err)
+static ErrCode copy_row(Rows *r, const Index *ix, Source *s, uint32_t record, Err *err)
 {
-    uint8_t record[4];
-    Span id;
-    ErrCode rc = column_string(s->sign, s->id, s->id_pool, i, &id, err);
+    const size_t i = record - s->first;
+    uint8_t band[8 * DEDUP_MAX_BANDS];
+    Row row = {.record = record,
+               .exact = s->values[SOURCE_EXACT].p + 16 * i,
+               .url = s->values[SOURCE_URL].p + 8 * i,
+               .host = s->values[SOURCE_HOST].p + 8 * i,
+               .band = band};
+    ErrCode rc = columns_string_at(s->sign, s->column[SOURCE_ID], buf_span(&s->values[SOURCE_ID]), s->first, record,
+                                   &s->ids, &row.id, err);
 
     if (rc) return rc;
-    le32_put(record, i);
-    buf_put(&r->values[DOCS_RECORD], record, 4);
-    buf_put(&r->values[DOCS_EXACT], s->exact.p + 16 * (size_t)i, 16);
-    put_id(r, id);
-    buf_put(&r->values[DOCS_URL], s->url.p + 8 * (size_t)i, 8);
-    buf_put(&r->values[DOCS_HOST], s->host.p + 8 * (size_t)i, 8);
-    for (uint32_t b = 0; b < ix->bands; b++) buf_put(&r->values[DOCS_BAND], s->band[b].p + 8 * (size_t)i, 8);
-    if (ix->bands) put_sketch(r, record, s->sketch.p + SKETCH_BINS * (size_t)i);
-    r->n++;
-    return ERR_OK;
+    for (uint32_t b = 0; b < ix->bands; b++) memcpy(band + 8 * (size_t)b, s->values[SOURCE_BAND + b].p + 8 * i, 8);
+    if (ix->bands) row.sketch = s->values[SOURCE_SKETCH].p + SKETCH_BINS * i;
+    return put_row(r, ix, &row, err);
 }
 
 static ErrCode write_part(const Index *ix, uint32_t dataset, uint32_t part, uint64_t *n_docs, Err *err)
 {
-    DocId first = docid(dataset, part, 0);
-    Source s;
-    Rows r = {0};
-    ErrCode rc = source_open(&s, ix, dataset, part, err);
+    const DocId first = docid(dataset, part, 0);
+    Source *s = calloc(1, sizeof *s);
+    Rows r = {.n = 0};
+    ErrCode rc;
 
-    for (uint32_t i = 0; rc == ERR_OK && i < s.drop.n; i++)
-        if (s.drop.p[i] == DROP_KEPT && !index_is_removed(ix, first + i)) rc = put_row(&r, ix, &s, i, err);
+    if (!s) return err_nomem(err, "an index file");
+    rc = source_open(s, ix, dataset, part, err);
+    if (rc == ERR_OK) rc = rows_open(&r, ix, err);
+    for (uint32_t i = 0; rc == ERR_OK && i < s->drop.n; i++) {
+        if (i >= s->end) rc = source_rows(s, i, err);
+        if (rc == ERR_OK && s->drop.p[i] == DROP_KEPT && !index_is_removed(ix, first + i))
+            rc = copy_row(&r, ix, s, i, err);
+    }
     if (rc == ERR_OK) rc = write_rows(ix, first, &r, err);
     *n_docs = r.n;
-    rows_clear(&r);
-    source_close(&s);
+    columnswriter_free(r.out);
+    source_close(s);
     return rc;
 }
 
@@ -409,23 +459,20 @@ ErrCode indexdocs_write(const Index *ix, uint32_t dataset, bool damaged_only, co
 
 ErrCode indexdocs_purge(const Index *ix, const IndexDocs *d, Err *err)
 {
-    Rows r = {0};
-    ErrCode rc = ERR_OK;
+    Rows r;
+    ErrCode rc = rows_open(&r, ix, err);
 
-    for (uint32_t i = 0; i < d->n && rc == ERR_OK; i++) {
-        Span id;
-        if (index_is_removed(ix, d->first + le32_get(d->record.p + 4 * (size_t)i))) continue;
-        if ((rc = indexdocs_id(d, i, &id, err)) != ERR_OK) break;
-        buf_put(&r.values[DOCS_RECORD], d->record.p + 4 * (size_t)i, 4);
-        buf_put(&r.values[DOCS_EXACT], d->exact.p + 16 * (size_t)i, 16);
-        put_id(&r, id);
-        buf_put(&r.values[DOCS_URL], d->url.p + 8 * (size_t)i, 8);
-        buf_put(&r.values[DOCS_HOST], d->host.p + 8 * (size_t)i, 8);
-        if (ix->bands) buf_put(&r.values[DOCS_BAND], d->band.p + 8 * (size_t)ix->bands * i, 8 * (size_t)ix->bands);
-        if (ix->bands) put_sketch(&r, d->record.p + 4 * (size_t)i, d->sketch.p + SKETCH_BINS * (size_t)i);
-        r.n++;
+    for (size_t i = 0; i < d->n && rc == ERR_OK; i++) {
+        Row row = {.record = le32_get(d->record.p + 4 * i),
+                   .exact = d->exact.p + 16 * i,
+                   .url = d->url.p + 8 * i,
+                   .host = d->host.p + 8 * i};
+        if (index_is_removed(ix, d->first + row.record)) continue;
+        if ((rc = indexdocs_id(d, (uint32_t)i, &row.id, err)) != ERR_OK) break;
+        if (ix->bands) row.band = d->band.p + 8 * ix->bands * i, row.sketch = d->sketch.p + SKETCH_BINS * i;
+        rc = put_row(&r, ix, &row, err);
     }
     if (rc == ERR_OK) rc = write_rows(ix, d->first, &r, err);
-    rows_clear(&r);
+    columnswriter_free(r.out);
     return rc;
 }

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 
 enum { EXACT = INDEX_EXACT, BANDS = INDEX_BANDS, FILTER = INDEX_FILTER };
-enum { PARTITION_ENTRIES = 64 << 10, RESULTS_MEMORY = 4 << 20 };
+enum { PARTITION_ENTRIES = 64 << 10, RESULTS_MEMORY = 4 << 20, SEND_ROWS = 4096 /* of a file, read at a time */ };
 static const char *const kinds[] = {"exact", "bands"};
 static const uint32_t widths[INDEX_KINDS] = {INDEX_EXACT_BYTES, INDEX_BAND_BYTES, INDEX_LINE_BYTES};
 
@@ -25,20 +25,21 @@ typedef struct {
     int kind;
 } Build;
 
-static ErrCode send_row(const Build *b, const IndexDocs *d, uint32_t row, int lane, Err *err)
+static uint32_t keys_width(const Build *b) { return b->kind == EXACT ? 16 : 8 * b->ix->bands; }
+
+static ErrCode send_row(const Build *b, DocId id, const uint8_t *keys, int lane, Err *err)
 {
     uint8_t key[EXCHANGE_KEY], ref[8];
-    DocId id = d->first + le32_get(d->record.p + 4 * (size_t)row);
     ErrCode rc = ERR_OK;
 
     if (index_is_removed(b->ix, id)) return ERR_OK;
     if (b->kind == EXACT) {
-        exchange_key_u64(key, le64_get(d->exact.p + 16 * (size_t)row + 8), le64_get(d->exact.p + 16 * (size_t)row));
+        exchange_key_u64(key, le64_get(keys + 8), le64_get(keys));
         be64_put(ref, id);
         return pass_put(b->p, lane, key, ref, sizeof ref, err);
     }
     for (uint32_t i = 0; i < b->ix->bands && rc == ERR_OK; i++) {
-        uint64_t band = le64_get(d->band.p + 8 * ((size_t)b->ix->bands * row + i));
+        uint64_t band = le64_get(keys + 8 * (size_t)i);
         exchange_key_u64(key, band, id);
         if (band) rc = pass_put(b->p, lane, key, NULL, 0, err); /* 0: too short for shingles */
     }
@@ -47,12 +48,22 @@ static ErrCode send_row(const Build *b, const IndexDocs *d, uint32_t row, int la
 
 static ErrCode send_file(const Build *b, uint32_t dataset, uint32_t part, Err *err)
 {
+    const uint32_t width = keys_width(b);
     IndexDocs d;
+    Buf keys = {0};
     ErrCode rc;
 
     if (interrupt_seen()) return err_set(err, ERR_INTR, "interrupted");
-    if ((rc = indexdocs_open(&d, b->ix, dataset, part, DOCS_ALL, err)) != ERR_OK) return rc;
-    for (uint32_t row = 0; row < d.n && rc == ERR_OK; row++) rc = send_row(b, &d, row, omp_get_thread_num(), err);
+    if ((rc = indexdocs_open(&d, b->ix, dataset, part, DOCS_RECORDS, err)) != ERR_OK) return rc;
+    for (uint32_t at = 0, n; at < d.n && rc == ERR_OK; at += n) {
+        n = d.n - at < SEND_ROWS ? d.n - at : SEND_ROWS;
+        rc = indexdocs_keys(&d, b->ix, b->kind == BANDS, at, n, &keys, err);
+        for (uint32_t i = 0; i < n && rc == ERR_OK; i++) {
+            const DocId id = d.first + le32_get(d.record.p + 4 * (size_t)(at + i));
+            rc = send_row(b, id, keys.p + (size_t)i * width, omp_get_thread_num(), err);
+        }
+    }
+    buf_clear(&keys);
     indexdocs_close(&d);
     return rc;
 }
