@@ -51,7 +51,7 @@ typedef enum {
 extern const char *const ingest_reasons[INGEST_N_REASONS];
 
 /* Part of every key: raised whenever the same input gives other documents. */
-enum { INGEST_VERSION = 2 };
+enum { INGEST_VERSION = 3 };
 
 typedef struct {
     const char *dump;          /* NULL: the CC-MAIN-YYYY-WW of the path, else "local" */

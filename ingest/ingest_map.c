@@ -43,14 +43,20 @@ static const StageDef ingest_def = {.name = "ingest",
 
 static const char *line_source(const IngestRun *r) { return r->params->source ? r->params->source : "local"; }
 
-/* The id of an item; names of files that are no UTF-8 are repaired, since an id is text. */
+/* The id of an item; names of files that are no UTF-8 are repaired, since an id is text. Lines of one name in two dumps differ. */
 static Span item_id(PageWorker *w, const IngestRun *r, const RecordItem *item)
 {
     const Input *in = &r->inputs.input[item->input];
 
     buf_reset(&w->id);
-    utf8_repair(&w->id, span_str(item->kind == INPUT_LINES ? line_source(r) : in->dump));
-    buf_putc(&w->id, '/');
+    if (item->kind == INPUT_LINES) {
+        utf8_repair(&w->id, span_str(line_source(r)));
+        buf_putc(&w->id, '/');
+    }
+    if (item->kind == INPUT_ARCHIVE || in->has_dump) {
+        utf8_repair(&w->id, span_str(in->dump));
+        buf_putc(&w->id, '/');
+    }
     utf8_repair(&w->id, span_str(in->name));
     buf_putc(&w->id, '#');
     buf_put_u64(&w->id, item->stored);

@@ -67,6 +67,7 @@ static ErrCode add_input(Inputs *in, const char *path, const char *name, uint64_
     i.path = arena_str(&in->arena, span(path, shown_bytes(path)));
     i.name = arena_str(&in->arena, span_str(name));
     i.dump = dump ? dump : crawl.p ? arena_str(&in->arena, crawl) : "local";
+    i.has_dump = dump || crawl.p;
     Input *room = array_grow(in->input, in->n, &in->cap, sizeof i);
     if (room) in->input = room;
     if (!i.url || !i.path || !i.name || !i.dump || !room) return err_nomem(err, "the list of inputs");

@@ -14,6 +14,7 @@ typedef enum { INPUT_ARCHIVE, INPUT_LINES } InputKind;
 
 typedef struct {
     const char *path, *name, *dump; /* path: for people, of a URL without its query */
+    bool has_dump;                  /* given or in the path, else "local" */
     const char *url;                /* what is opened: the path or URL as given */
     uint64_t size;                  /* stored bytes; INPUTS_SIZE_UNKNOWN of remote ones before inputs_measure() */
     InputKind kind;

@@ -105,3 +105,33 @@ TEST(pages_do_not_see_each_other)
     }
     pageworker_free(shared);
 }
+
+/* What a line without an id, or with a number for one, says besides is taken as from any other; what it says wrongly goes alone. */
+TEST(lines_without_an_id_keep_their_signals)
+{
+    static const struct {
+        const char *line, *id, *edits;
+        size_t n_signals;
+        double score;
+    } cases[] = {
+        {"{\"text\":\"x\",\"signals\":{\"q\":3},\"edits\":[{\"stage\":\"s\"}],\"lang\":\"en\",\"lang_score\":0.5}",
+         NULL, "[{\"stage\":\"s\"}]", 1, 0.5},
+        {"{\"id\":7,\"text\":\"x\",\"signals\":{\"q\":3,\"r\":4}}", "7", NULL, 2, 0},
+        {"{\"id\":\"a\",\"text\":\"x\",\"signals\":{\"q\":\"3\"}}", "a", NULL, 0, 0},
+        {"{\"text\":\"x\",\"signals\":[3],\"edits\":{},\"lang_score\":\"1\"}", NULL, NULL, 0, 0},
+    };
+    PageWorker *w = worker();
+
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        PageResult r;
+        Err err = {0};
+        CHECK_OK(page_from_line(w, span_str(cases[i].line), &r, &err), &err);
+        CHECK_INT(INGEST_N_REASONS, r.reason);
+        CHECK_SPAN(span_str(cases[i].id), r.doc.id);
+        CHECK_SPAN(span_str(cases[i].edits), r.doc.edits);
+        CHECK_INT(cases[i].n_signals, r.doc.n_signals);
+        if (cases[i].n_signals) CHECK_SPAN(SPAN_LIT("q"), r.doc.signals[0].name);
+        if (cases[i].score > 0) CHECK(r.doc.lang_score == cases[i].score);
+    }
+    pageworker_free(w);
+}
