@@ -2,6 +2,7 @@
 
 #include "core/bytes.h"
 #include "core/events.h"
+#include "core/scratch.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -137,6 +138,18 @@ ErrCode common_check(void *value, Err *err)
         err, ERR_USAGE,
         "--force is not for --task: each task would delete what the others have done; delete the directory "
         "before the tasks start, or choose another");
+}
+
+ErrCode common_scratch(const CommonOptions *c, Err *err)
+{
+    Scratch *s;
+    Err why;
+
+    if (!c->scratch) return ERR_OK;
+    const ErrCode rc = scratch_open(&s, c->scratch, "check", &why);
+    if (rc) return err_set(err, rc, "--scratch %s: %s", c->scratch, why.msg);
+    scratch_close(s);
+    return ERR_OK;
 }
 
 uint64_t common_memory(const CommonOptions *c, const Par *par)
@@ -330,6 +343,7 @@ ErrCode verb_begin(const OptVerb *verb, int argc, char **argv, const CommonOptio
     if (rc != ERR_OK) return rc;
     if (*operands == argc)
         return err_set(err, ERR_USAGE, "%s: no input; try tamis %s --help", verb->name, verb->name);
+    if ((rc = common_scratch(common, err)) != ERR_OK) return rc;
     if ((rc = par_start(par, (int)common->threads, err)) != ERR_OK) return rc;
     log_setup(common->quiet ? LOG_QUIET : common->verbose ? LOG_VERBOSE : LOG_NORMAL, par->rank);
     interrupt_install();

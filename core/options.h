@@ -147,6 +147,9 @@ typedef struct {
         OPT_CHECK(common_check, c), OPT_COMMON_TALK(c)
 /* Of OPT_COMMON_STAGE: tasks that start together would wipe what the first of them has done. *value is the CommonOptions. */
 MUST_USE ErrCode common_check(void *value, Err *err);
+/* ERR_SYS unless --scratch, where it is given, is a directory that can be written: to be known before hours of work, not when something does
+ * not fit. verb_begin() asks; verbs that begin otherwise ask themselves. */
+MUST_USE ErrCode common_scratch(const CommonOptions *c, Err *err);
 /* Bytes that --memory grants this process; without it 3/4 of what is free. */
 uint64_t common_memory(const CommonOptions *c, const Par *par);
 

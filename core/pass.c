@@ -292,7 +292,7 @@ ErrCode pass_run(Pass *p, PassSend send, PassReceive receive, void *ctx, Err *er
     EventSpan step;
     ErrCode rc;
 
-    if (had) log_info("%s: %" PRIu32 " of %" PRIu32 " partitions are there", p->dir, had, all);
+    if (had && had < all) log_info("%s: %" PRIu32 " of %" PRIu32 " partitions are there", p->dir, had, all);
     if (had == all && p->spec.task.count) drop_sent(p);
     if (had == all) return ERR_OK;
     p->receive = receive;

@@ -184,15 +184,29 @@ static ErrCode check_inputs(const StageJob *job, Err *err)
     return ERR_OK;
 }
 
+static ErrCode same_directory(const char *a, const char *b, bool *same, Err *err)
+{
+    Arena arena = {0};
+    char *real_a, *real_b;
+    ErrCode rc = store_resolve(&arena, a, &real_a, err);
+
+    if (rc == ERR_OK) rc = store_resolve(&arena, b, &real_b, err);
+    *same = rc == ERR_OK && strcmp(real_a, real_b) == 0;
+    arena_clear(&arena);
+    return rc;
+}
+
 /* What is dropped is written as parts, which must not replace those of a dataset. */
-static ErrCode claim_rejected(const char *dir, Err *err)
+static ErrCode claim_rejected(const char *dir, const char *out_dir, Err *err)
 {
     char path[PATH_MAX];
-    bool taken;
+    bool taken, same;
     ErrCode rc;
 
-    if ((rc = store_mkdirs(dir, err)) != ERR_OK || (rc = dataset_path(path, dir, "stage.json", err)) != ERR_OK)
+    if ((rc = store_mkdirs(dir, err)) != ERR_OK || (rc = same_directory(dir, out_dir, &same, err)) != ERR_OK)
         return rc;
+    if (same) return err_set(err, ERR_USAGE, "--rejected and --out are the same directory, %s: choose another", dir);
+    if ((rc = dataset_path(path, dir, "stage.json", err)) != ERR_OK) return rc;
     if ((rc = store_exists(path, &taken, err)) != ERR_OK || !taken) return rc;
     return err_set(err, ERR_USAGE, "--rejected %s: a dataset is there; choose another directory", dir);
 }
@@ -241,6 +255,7 @@ static ErrCode create_plan(const StageJob *job, Hash128 key, Err *err)
  * way, unless its plan came between two looks. */
 static ErrCode claim(const StageJob *job, Hash128 key, Err *err)
 {
+    const char *rejected = job->common->rejected;
     bool found, ours, occupied = false;
     ErrCode rc;
 
@@ -250,12 +265,12 @@ static ErrCode claim(const StageJob *job, Hash128 key, Err *err)
     if (occupied && (rc = look_at_plan(job, key, &found, &ours, err)) != ERR_OK) return rc;
     if (occupied && !found)
         return err_set(err, ERR_DATA, "%s holds files of something else: choose another directory", job->out_dir);
+    if (rejected && (rc = claim_rejected(rejected, job->out_dir, err)) != ERR_OK) return rc;
     if (!ours && found && (rc = wipe(job->out_dir, err)) != ERR_OK) return rc;
     if (!ours && (rc = create_plan(job, key, err)) != ERR_OK) return rc;
     if (job->common->retry && (rc = leases_forget(job->out_dir, err)) != ERR_OK) return rc;
     if ((rc = stage_forget_repaired(job, job_n_parts(job), err)) != ERR_OK) return rc;
-    if ((rc = store_sweep(job->out_dir, 0, err)) != ERR_OK || !job->common->rejected) return rc;
-    return claim_rejected(job->common->rejected, err);
+    return store_sweep(job->out_dir, 0, err);
 }
 
 /* --- the run */

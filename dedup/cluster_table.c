@@ -499,8 +499,8 @@ static ErrCode tell_large(Table *t, DocLook *look, DocId keeper, Err *err)
 
     if (rc == ERR_OK) rc = find_samples(t, &one, keeper, err);
     if (rc) return rc;
-    log_info("  %" PRIu32 " documents, %" PRIu32 " dumps, %" PRIu32 " hosts", large.known.docs, large.known.dumps,
-             large.known.hosts);
+    log_info("  %" PRIu32 " documents, %" PRIu32 " dump%s, %" PRIu32 " host%s", large.known.docs, large.known.dumps,
+             large.known.dumps == 1 ? "" : "s", large.known.hosts, large.known.hosts == 1 ? "" : "s");
     rc = tell_document(t, look, keeper, "kept", err);
     for (uint32_t i = 0; i < large.n_samples && rc == ERR_OK; i++)
         rc = tell_document(t, look, large.sample[i], cluster_reasons[large.why[i]], err);

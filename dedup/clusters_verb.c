@@ -49,6 +49,7 @@ int clusters_verb(int argc, char **argv)
     ErrCode rc = verb_begin_alone(&verb, argc, argv, NULL, 1, 1, "one directory", &first, &err);
     if (rc == ERR_OK && common.threads > PAR_MAX_THREADS)
         rc = err_set(&err, ERR_USAGE, "dedup clusters: --threads is at most %d", PAR_MAX_THREADS);
+    if (rc == ERR_OK) rc = common_scratch(&common, &err);
     if (rc != ERR_OK) return verb_exit(rc == ERR_NO ? ERR_OK : rc, &err);
     q.dir = argv[first];
     const Par par = par_alone((int)common.threads);

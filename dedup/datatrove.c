@@ -375,14 +375,16 @@ static ErrCode make_dirs(const char *dir, uint32_t bands, Err *err)
 }
 
 ErrCode trove_run(const DedupParams *params, const DatasetSet *in, const char *dir, const Par *par,
-                  Progress *progress, TroveTotals *totals, Err *err)
+                  TroveTotals *totals, Err *err)
 {
+    Progress *progress = NULL;
     TroveFamily family;
     uint32_t begin, end, failed = UINT32_MAX; /* the lowest part that failed tells why */
     ErrCode rc = par_agree(par, par->rank ? ERR_OK : claim_dir(params, in, dir, err), err);
 
     if (rc == ERR_OK) rc = make_dirs(dir, params->bands, err);
     *totals = (TroveTotals){0};
+    if (rc == ERR_OK) rc = progress_start(&progress, "signing", 0, err);
     if (rc != ERR_OK) return rc;
     if ((rc = trovefamily_init(&family, params->bands * params->rows, params->seed, err)) == ERR_OK) {
         docscan_share(in, par, &begin, &end);
@@ -404,5 +406,6 @@ ErrCode trove_run(const DedupParams *params, const DatasetSet *in, const char *d
         }
     }
     trovefamily_clear(&family);
+    progress_stop(progress);
     return rc;
 }

@@ -44,6 +44,6 @@ typedef struct {
 /* Collective. Writes the files of this rank's parts of `in` below dir, which ERR_DATA says is another run's; of params bands, rows, shingle and seed count. Each thread holds the
  * signatures of the part it is at: bands * (8 rows + 4) bytes a document. */
 MUST_USE ErrCode trove_run(const DedupParams *params, const DatasetSet *in, const char *dir, const Par *par,
-                           Progress *progress, TroveTotals *totals, Err *err);
+                           TroveTotals *totals, Err *err);
 
 #endif

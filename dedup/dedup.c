@@ -325,19 +325,34 @@ static ErrCode make_clusters(const DedupParams *params, const StageJob *job, con
     return rc;
 }
 
-/* As far as it goes now; `waiting` says what for, when others have to come first. */
-static ErrCode run_phases(const DedupParams *params, const StageJob *job, const Paths *paths, Hash128 key,
-                          const Par *par, StageTotals *totals, Err *waiting, Err *err)
+/* *is_signed: they are complete, and this was said. */
+static ErrCode run_sign(const DedupParams *params, const StageJob *job, const Paths *paths, const Par *par,
+                        bool *is_signed, Err *err)
 {
     StageTotals signs = {0};
+    KeepOrder keep;
+    ErrCode rc;
+
+    if (*is_signed) return ERR_OK;
+    if ((rc = sign_run(params, job->set, paths->sign, job->common, par, &signs, err)) != ERR_OK) return rc;
+    *is_signed = signs.complete;
+    if (!signs.complete || par->rank || keep_parse(&keep, params->keep, NULL) != ERR_OK) return ERR_OK;
+    keep_warn(&keep, paths->sign);
+    return ERR_OK;
+}
+
+/* As far as it goes now; `waiting` says what for, when others have to come first. */
+static ErrCode run_phases(const DedupParams *params, const StageJob *job, const Paths *paths, Hash128 key,
+                          const Par *par, bool *is_signed, StageTotals *totals, Err *waiting, Err *err)
+{
     bool done;
     ErrCode rc;
 
     if ((rc = stage_is_complete(job->out_dir, par, &done, err)) != ERR_OK) return rc;
     if (!done) {
-        if ((rc = sign_run(params, job->set, paths->sign, job->common, par, &signs, err)) != ERR_OK) return rc;
-        *totals = (StageTotals){.n_parts = signs.n_parts};
-        if (!signs.complete) {
+        if ((rc = run_sign(params, job, paths, par, is_signed, err)) != ERR_OK) return rc;
+        *totals = (StageTotals){.n_parts = datasetset_n_parts(job->set)};
+        if (!*is_signed) {
             (void)err_set(waiting, ERR_NO, "%s is not complete yet", paths->sign);
             return ERR_OK;
         }
@@ -359,9 +374,11 @@ static ErrCode run_patiently(const DedupParams *params, const StageJob *job, con
     double until = clock_seconds() + params->wait_seconds;
     Err waiting = {0}, last = {0};
     unsigned ms = FIRST_MS;
+    bool is_signed = false;
     ErrCode rc;
 
-    while ((rc = run_phases(params, job, paths, key, par, totals, &waiting, err)) == ERR_OK && waiting.msg[0]) {
+    while ((rc = run_phases(params, job, paths, key, par, &is_signed, totals, &waiting, err)) == ERR_OK &&
+           waiting.msg[0]) {
         if (strcmp(last.msg, waiting.msg) != 0) {
             until = clock_seconds() + params->wait_seconds;
             ms = FIRST_MS;

@@ -2,8 +2,10 @@
 #include "dedup/dedup.h"
 
 #include "dedup/cluster_table.h"
+#include "dedup/dedup_words.h"
 
 #include <inttypes.h>
+#include <unistd.h>
 
 enum {
     AGGRESSIVE_BANDS = 20,
@@ -27,6 +29,7 @@ typedef struct {
     DedupParams params;
     const char *scope;
     bool aggressive;
+    const CommonOptions *common;
 } Options;
 
 static ErrCode settle_scope(Options *o, Err *err)
@@ -51,6 +54,10 @@ static ErrCode settle(void *options, Err *err)
     DedupParams *p = &o->params;
 
     if (settle_scope(o, err) != ERR_OK) return ERR_USAGE;
+    if (p->wait_seconds && !o->common->task.count)
+        return err_set(err, ERR_USAGE, "dedup: --wait is for --task: without it there is no other share to wait for");
+    if (p->exact_only && p->verify != plain.verify)
+        return err_set(err, ERR_USAGE, "dedup: --verify and --exact-only exclude one another");
     if (!o->aggressive) return dedup_check(p, err);
     if (p->bands != plain.bands || p->rows != plain.rows || p->exact_only)
         return err_set(err, ERR_USAGE,
@@ -81,10 +88,20 @@ static void say_largest(const DedupTotals *t, const char *dir)
     if (clusters_tell(dir, t, &err) != ERR_OK) log_warn("the largest clusters cannot be shown: %s", err.msg);
 }
 
+/* An input that cannot be opened may be another verb, behind an option where getopt_long() has found it. */
+static ErrCode blame_operand(int argc, char **argv, ErrCode rc, Err *err)
+{
+    Err word;
+
+    if (optind >= argc || err->said_elsewhere || dedup_words_check(argv[optind], &word) == ERR_OK) return rc;
+    *err = word;
+    return ERR_USAGE;
+}
+
 int dedup_verb(int argc, char **argv)
 {
-    Options o = {.params = DEDUP_PARAMS_DEFAULT, .scope = "all"};
     CommonOptions common = {0};
+    Options o = {.params = DEDUP_PARAMS_DEFAULT, .scope = "all", .common = &common};
     const char *out = NULL;
     const OptSpec specs[] = {
         OPT_NEED('o', "out", &out, "DIR", "the view goes here (created)"),
@@ -125,7 +142,10 @@ int dedup_verb(int argc, char **argv)
     Err err = {0};
     ErrCode rc;
 
-    if (!stage_begin(&verb, argc, argv, &common, &par, &set, &rc, &err)) goto out;
+    if (!stage_begin(&verb, argc, argv, &common, &par, &set, &rc, &err)) {
+        if (rc == ERR_SYS || rc == ERR_DATA) rc = blame_operand(argc, argv, rc, &err);
+        goto out;
+    }
     if ((rc = dedup_run(&o.params, set, out, &common, &par, &totals, &dedup, &err)) != ERR_OK) goto out;
     if (totals.complete && !totals.up_to_date && par.rank == 0 && !common.quiet) {
         rc = stage_summary(out, &err);

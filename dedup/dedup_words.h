@@ -3,6 +3,11 @@
 #ifndef TAMIS_DEDUP_DEDUP_WORDS_H
 #define TAMIS_DEDUP_DEDUP_WORDS_H
 
+#include "core/err.h"
+
+/* ERR_USAGE where an operand of `tamis dedup` is no path, but one of these words or nearly so: says what may have been meant. */
+MUST_USE ErrCode dedup_words_check(const char *operand, Err *err);
+
 int clusters_verb(int argc, char **argv);   /* the clusters of a deduplicated view */
 int lines_verb(int argc, char **argv);      /* texts without repeated lines or paragraphs */
 int spans_verb(int argc, char **argv);      /* texts without repeated spans of sentences */

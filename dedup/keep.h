@@ -12,7 +12,7 @@
 #ifndef TAMIS_DEDUP_KEEP_H
 #define TAMIS_DEDUP_KEEP_H
 
-#include "core/doc.h"
+#include "core/stage.h"
 
 enum { KEEP_MAX = 8 };
 typedef enum { KEEP_SOURCE, KEEP_SIGNAL, KEEP_LONGEST, KEEP_EARLIEST, KEEP_LATEST } KeepKind;
@@ -33,5 +33,10 @@ bool keep_needs_dumps(const KeepOrder *k);
 static inline bool keep_is_stored(KeepKind kind) { return kind == KEEP_SOURCE || kind == KEEP_SIGNAL; }
 /* The i-th word of a document; of a kind that is stored. */
 uint64_t keep_word(const KeepOrder *k, uint32_t i, const Doc *doc);
+
+/* Adds the document's source, its signals, to the statistics of signing where the list asks for one. */
+void keep_count(const KeepOrder *k, const Doc *doc, StageSink *sink);
+/* Signing is complete in `sign_dir`: warns of sources and signals in the list that no document has, and says which there are. */
+void keep_warn(const KeepOrder *k, const char *sign_dir);
 
 #endif

@@ -30,9 +30,12 @@ static ErrCode bad_list(const char *list, Err *err)
 
 static ErrCode settle(void *options, Err *err)
 {
+    const DedupParams plain = DEDUP_PARAMS_DEFAULT;
     Options *o = options;
     Span rest = span_str(o->at);
 
+    if (o->params.exact_only && o->params.verify != plain.verify)
+        return err_set(err, ERR_USAGE, "dedup rates: --verify and --exact-only exclude one another");
     if (o->aggressive) o->params.bands = 20, o->params.rows = 8;
     while (rest.p && rest.n) {
         size_t comma = span_find(rest, ',');

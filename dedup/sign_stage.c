@@ -125,6 +125,16 @@ static ErrCode find_columns(Ready *r, const Signer *s, Err *err)
     return rc;
 }
 
+/* Nobody mends such a file, and nobody needs to. */
+static ErrCode say_remedy(ErrCode rc, Err *err)
+{
+    const size_t n = err && rc == ERR_DATA ? strlen(err->msg) : sizeof err->msg;
+
+    if (n < sizeof err->msg)
+        snprintf(err->msg + n, sizeof err->msg - n, "; delete this file, and the texts are read instead");
+    return rc;
+}
+
 /* *said NULL: there are none, or none of use. */
 static ErrCode ready_open(void *ctx, const PartView *view, uint32_t part, void **said, Err *err)
 {
@@ -147,7 +157,7 @@ static ErrCode ready_open(void *ctx, const PartView *view, uint32_t part, void *
         log_info("dedup: %s has signatures of other parameters or documents: they are made anew", path);
     }
     if (!*said) ready_close(r);
-    return rc;
+    return say_remedy(rc, err);
 }
 
 static ErrCode ready_rows(void *ctx, void *worker, void *said, uint32_t first, uint32_t n, Err *err)
@@ -163,7 +173,7 @@ static ErrCode ready_rows(void *ctx, void *worker, void *said, uint32_t first, u
     }
     stringwindow_reset(&w->dump_window);
     w->first = first;
-    return rc;
+    return say_remedy(rc, err);
 }
 
 static ErrCode ready_string(const Ready *r, SignWorker *w, uint32_t column, uint32_t record, Span *out, Err *err)

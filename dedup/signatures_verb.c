@@ -46,16 +46,12 @@ int signatures_verb(int argc, char **argv)
                           .after = after};
     Par par = {0};
     DatasetSet *set = NULL;
-    Progress *progress = NULL;
     TroveTotals totals = {0};
     Err err = {0};
     ErrCode rc;
 
     if (!stage_begin(&verb, argc, argv, &common, &par, &set, &rc, &err)) goto out;
-    rc = progress_start(&progress, "signing", 0, &err);
-    if (rc == ERR_OK) rc = trove_run(&params, set, out, &par, progress, &totals, &err);
-    rc = par_agree(&par, rc, &err);
-    progress_stop(progress);
+    rc = par_agree(&par, trove_run(&params, set, out, &par, &totals, &err), &err);
     par_sum_u64(&par, &totals.n_docs, 1);
     par_sum_u64(&par, &totals.n_signed, 1);
     if (rc == ERR_OK && par.rank == 0)

@@ -120,6 +120,7 @@ static ErrCode put_place(const Signer *s, SignScratch *w, const Doc *doc, StageS
     if (doc->domain.p) sink_string(sink, s->at[SIGN_DOMAIN], doc->domain);
     if (dump.p && s->beside) sink_string(sink, s->at[SIGN_DUMP_NAME], dump);
     if (dump.p && !s->beside) sink_count(sink, "dump", dump, 1, doc->text.n);
+    keep_count(&s->keep, doc, sink);
     for (uint32_t i = 0; i < s->keep.n; i++)
         if (keep_is_stored(s->keep.by[i].kind))
             sink_u64(sink, s->at[SIGN_KEEP_WORDS], stored++, keep_word(&s->keep, i, doc));

@@ -45,7 +45,7 @@ tamis dedup --no-alarm -j 2 --memory 100M -o unique docs 2>log
 [ "$(field unique/manifest.json n_docs)" -eq 7 ] || fail "other documents stay: $(cat log)"
 tamis docs cat unique | sed 's/.*"dup_docs":\([0-9]*\).*/\1/' | sort -n | tr '\n' ' ' >sizes
 [ "$(cat sizes)" = "2 2 3 4 4 5000 50000 " ] || fail "other clusters: $(cat sizes)"
-grep -q ' 50000 documents, 1 dumps, 3 hosts$' log && grep -q ' 5000 documents, 1 dumps, 1 hosts$' log &&
+grep -q ' 50000 documents, 1 dump, 3 hosts$' log && grep -q ' 5000 documents, 1 dump, 1 host$' log &&
     [ "$(grep -c "exact_duplicate .* \"one text that" log)" -eq 3 ] && [ "$(grep -c 'near_duplicate .*b\.test/.* "' log)" -eq 3 ] ||
     fail "the giant clusters are not shown: $(cat log)"
 

@@ -289,6 +289,9 @@ static ErrCode check_values(void *options, Err *err)
 {
     const TokenizeRun *run = options;
 
+    if (run->wait_seconds && !run->common.task.count)
+        return err_set(err, ERR_USAGE,
+                       "tokenize: --wait is for --task: without it there is no other share to wait for");
     if (run->plain && !run->ids) return err_set(err, ERR_USAGE, "tokenize: --plain goes with --ids");
     if (run->n_shards == 0 || run->n_shards > 65536 || (run->n_shards & (run->n_shards - 1)))
         return err_set(err, ERR_USAGE, "tokenize: --shards wants a power of two up to 65536, not %" PRIu32,
@@ -343,6 +346,7 @@ int tokenize_verb(int argc, char **argv)
     ErrCode rc = options_parse(&verb, argc, argv, &first, &err);
     if (rc == ERR_NO) return verb_exit(ERR_OK, &err);
     if (rc == ERR_OK) rc = check_operands(&run, argc - first, &err);
+    if (rc == ERR_OK) rc = common_scratch(&run.common, &err);
     if (rc != ERR_OK) return verb_exit(rc, &err);
     const TokenInputSpec spec = {.path = (const char *const *)argv + first,
                                  .n = (size_t)(argc - first),
