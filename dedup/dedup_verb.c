@@ -93,8 +93,8 @@ static ErrCode blame_operand(int argc, char **argv, ErrCode rc, Err *err)
 {
     Err word;
 
-    if (optind >= argc || err->said_elsewhere || dedup_words_check(argv[optind], &word) == ERR_OK) return rc;
-    *err = word;
+    if (optind >= argc || dedup_words_check(argv[optind], &word) == ERR_OK) return rc;
+    if (!err->said_elsewhere) *err = word;
     return ERR_USAGE;
 }
 
