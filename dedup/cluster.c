@@ -232,6 +232,22 @@ static ErrCode write_result(Writer *w, Pass **written, Err *err)
     return pass_run(*written, write_parts, list_by_doc, w, err);
 }
 
+/* Where it was: for messages. Whether an index is the one that was asked, its state tells. */
+static ErrCode put_index(Buf *b, const Index *ix, Err *err)
+{
+    Arena arena = {0};
+    char *real;
+    ErrCode rc = store_resolve(&arena, ix->dir, &real, err);
+
+    if (rc == ERR_OK) {
+        buf_printf(b, ",\"index\":{\"additions\":%" PRIu32 ",\"path\":", ix->n_prior);
+        json_put_cstr(b, real);
+        buf_putc(b, '}');
+    }
+    arena_clear(&arena);
+    return rc;
+}
+
 static ErrCode write_totals(const Results *written, const ClusterSpec *spec, const DocTable *t, Err *err)
 {
     DedupTotals n = {0};
@@ -242,6 +258,7 @@ static ErrCode write_totals(const Results *written, const ClusterSpec *spec, con
     if (rc == ERR_OK) rc = results_range(written, 0, 1, &record, err);
     if (rc == ERR_OK && record.n) n = totals_get(record.p + DOC_BYTES); /* no parts, no record */
     clusters_put_key(&b, spec->key);
+    if (spec->index && rc == ERR_OK) rc = put_index(&b, spec->index, err);
     totals_put_json(&b, &n, &t->dumps);
     if (rc == ERR_OK) rc = buf_ok(&b, "the totals of clusters", err);
     if (rc == ERR_OK) rc = store_write(path, buf_span(&b), err);

@@ -20,7 +20,7 @@
  *   dup_first, dup_last  u32  on kept documents the first and last dump of these, by place in the list "dumps"; 65535: none known
  *   match      u64 where an index was asked: the reference there (dedup/index.h) of what a document is a duplicate of, whose `cluster` is then
  *              ~0; else ~0
- * and a receipt {"key":…}; then clusters.json: {"key", "n_docs", "n_exact", "n_url", "n_near", "n_short", "n_largest",
+ * and a receipt {"key":…}; then clusters.json: {"key", "index":{"additions", "path"} where one was asked, "n_docs", "n_exact", "n_url", "n_near", "n_short", "n_largest",
  * "n_clusters":[…], "largest":[[docs, DocId of the kept one]…], "dumps":[names in order]}. */
 #ifndef TAMIS_DEDUP_CLUSTER_H
 #define TAMIS_DEDUP_CLUSTER_H

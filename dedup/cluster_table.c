@@ -23,7 +23,10 @@ typedef struct {
     size_t n_bases;
     DatasetSet *inputs; /* these */
     ClusterLook look;
-    Index index; /* where its directory is given */
+    Index index;           /* where its directory is given */
+    bool asked;            /* when the view was made an index was asked, */
+    Hash128 asked_state;   /* of this state, */
+    const char *asked_dir; /* which was there; NULL: unknown */
     IndexDocsCursor match;
     FILE *out;
     Buf line;
@@ -51,7 +54,7 @@ static ErrCode read_bases(Table *t, const Json *manifest, Err *err)
 /* The view is one of this stage, and which run it was. */
 static ErrCode open_view(Table *t, Err *err)
 {
-    const char *dir = t->query->dir, *stage, *key;
+    const char *dir = t->query->dir, *stage, *key, *state = NULL;
     Dataset *ds = NULL;
     ErrCode rc = dataset_open(&ds, dir, err);
 
@@ -59,6 +62,8 @@ static ErrCode open_view(Table *t, Err *err)
     if (rc == ERR_OK) rc = json_get_str(dataset_manifest(ds), "key", dir, &key, err);
     if (rc == ERR_OK && (!stage || strcmp(stage, "dedup") != 0 || !key || !hash128_parse(span_str(key), &t->key)))
         rc = err_set(err, ERR_DATA, "%s was not made by tamis dedup", dir);
+    if (rc == ERR_OK) rc = json_get_str(json_get(dataset_manifest(ds), "params"), "index", dir, &state, err);
+    t->asked = rc == ERR_OK && state && hash128_parse(span_str(state), &t->asked_state);
     if (rc == ERR_OK) rc = read_bases(t, dataset_manifest(ds), err);
     dataset_close(ds);
     return rc;
@@ -73,11 +78,27 @@ static ErrCode read_names(Table *t, Err *err)
 
     if (rc == ERR_OK) rc = json_parse(&t->arena, buf_span(&text), path, &j, err);
     const Json *names = json_get(j, "dumps");
+    if (rc == ERR_OK && t->asked) rc = json_get_str(json_get(j, "index"), "path", path, &t->asked_dir, err);
     if (rc == ERR_OK && !(t->dump = arena_array(&t->arena, names ? names->n : 0, sizeof *t->dump)))
         rc = err_nomem(err, "the names of dumps");
     for (const Json *n = rc == ERR_OK && names && names->type == JSON_ARRAY ? names->child : NULL; n; n = n->next)
         t->dump[t->n_dumps++] = n->type == JSON_STRING ? n->string : SPAN_LIT("");
     buf_clear(&text);
+    return rc;
+}
+
+/* Another one has other documents at the places that the view names. */
+static ErrCode open_index(Table *t, Err *err)
+{
+    const Par par = par_alone(1);
+    const ClusterQuery *q = t->query;
+    ErrCode rc = index_load(&t->index, q->index, NULL, &par, err);
+
+    if (rc == ERR_OK && !t->asked) return err_set(err, ERR_DATA, "%s was made without an index", q->dir);
+    if (rc == ERR_OK && !index_had_state(&t->index, t->asked_state))
+        rc = err_set(err, ERR_DATA, "%s was compared with %s%s, not with %s: the ids of matches are not in that",
+                     q->dir, t->asked_dir ? "the index " : "another index", t->asked_dir ? t->asked_dir : "",
+                     q->index);
     return rc;
 }
 
@@ -95,12 +116,9 @@ static ErrCode open_table(Table *t, Err *err)
     if (rc == ERR_OK && !found)
         rc = err_set(err, ERR_DATA, "%s does not hold the clusters of %s: they were deleted", t->clusters,
                      t->query->dir);
-    if (rc == ERR_OK && t->query->index) {
-        const Par par = par_alone(1);
-        rc = index_load(&t->index, t->query->index, NULL, &par, err);
-    }
     t->look = look_of(t);
-    return rc ? rc : read_names(t, err);
+    if (rc == ERR_OK) rc = read_names(t, err);
+    return rc == ERR_OK && t->query->index ? open_index(t, err) : rc;
 }
 
 static void close_table(Table *t)

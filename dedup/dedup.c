@@ -429,7 +429,8 @@ static ErrCode add_to_index(Index *ix, const IndexClaim *claim, const DedupParam
     const IndexWork work = {.par = par,
                             .memory = common_memory(common, par),
                             .scratch = common->scratch ? common->scratch : job->out_dir,
-                            .claim = claim};
+                            .claim = claim,
+                            .params = job->params};
     Hash128 state = index_state(ix), inputs;
     bool held;
     ErrCode rc;
@@ -479,14 +480,20 @@ static ErrCode run_begin(Run *r, const DatasetSet *in, const char *out_dir, cons
         if ((rc = claim_index(&r->index, &r->claim, r->params, in, out_dir, par, err)) != ERR_OK) return rc;
     }
     put_params(&r->json, r->params, r->ctx.index);
-    return par_agree(par, buf_ok(&r->json, "parameters", err), err);
+    rc = buf_ok(&r->json, "parameters", err);
+    if (rc == ERR_OK && r->ctx.index) rc = index_check_held(&r->index, buf_span(&r->json), err);
+    return par_agree(par, rc, err);
 }
 
 static ErrCode run_job(Run *r, const StageJob *job, const Par *par, StageTotals *totals, Err *err)
 {
+    const IndexDataset *held = r->ctx.index ? index_held(&r->index) : NULL;
     ErrCode rc = stage_claim(job, par, &r->ctx.key, err);
 
     if (rc) return rc;
+    if (held && !hash128_eq(held->key, r->ctx.key))
+        return err_set(err, ERR_DATA, "%s: these documents were added by another version of this program, from %s",
+                       r->params->index, held->out);
     r->begun = true;
     indexclaim_begin(&r->claim);
     rc = par_agree(par, indexclaim_check(&r->claim, err), err);

@@ -66,11 +66,29 @@ static ErrCode read_u32(const Reader *r, const Json *obj, const char *key, uint3
     return ERR_OK;
 }
 
+/* Canonical. */
+static ErrCode read_params(const Reader *r, const Json *obj, Span *out, Err *err)
+{
+    const Json *params = json_get(obj, "params");
+    Buf canonical = {0};
+    ErrCode rc;
+
+    if (!params || params->type != JSON_OBJECT) return bad(r, "no params", err);
+    json_put_tree(&canonical, params);
+    if ((rc = buf_ok(&canonical, "params", err)) == ERR_OK) {
+        *out = arena_copy(&r->ix->arena, buf_span(&canonical));
+        if (!out->p) rc = err_nomem(err, "params");
+    }
+    buf_clear(&canonical);
+    return rc;
+}
+
 static ErrCode read_dataset(const Reader *r, const Json *j, IndexDataset *d, Err *err)
 {
     ErrCode rc = read_hash(r, j, "inputs", &d->inputs, err);
 
     if (rc == ERR_OK) rc = read_hash(r, j, "key", &d->key, err);
+    if (rc == ERR_OK) rc = read_params(r, j, &d->params, err);
     if (rc == ERR_OK) rc = json_get_str(j, "out", r->path, &d->out, err);
     if (rc == ERR_OK && !d->out) rc = bad(r, "a dataset without \"out\"", err);
     if (rc == ERR_OK) rc = read_u32(r, j, "n_parts", DOCID_MAX_PARTS, &d->n_parts, err);
@@ -182,10 +200,9 @@ static ErrCode read_lists(const Reader *r, const Json *j, Err *err)
 static ErrCode read_manifest(const Reader *r, Span text, Err *err)
 {
     Index *ix = r->ix;
-    const Json *format, *params;
+    const Json *format;
     uint64_t version = 0, bands = 0;
     Json *j = NULL;
-    Buf canonical = {0};
     ErrCode rc = json_parse(&ix->arena, text, r->path, &j, err);
 
     if (rc) return rc;
@@ -194,18 +211,15 @@ static ErrCode read_manifest(const Reader *r, Span text, Err *err)
         return bad(r, "not an index", err);
     if ((rc = json_get_u64(j, "version", 0, r->path, &version, err)) != ERR_OK) return rc;
     if (version != INDEX_VERSION)
-        return err_set(err, ERR_DATA, "%s: an index of version %" PRIu64 ", this program knows %d", r->path, version,
-                       INDEX_VERSION);
-    params = json_get(j, "params");
-    if (!params || params->type != JSON_OBJECT) return bad(r, "no params", err);
-    if ((rc = json_get_u64(params, "bands", 0, r->path, &bands, err)) != ERR_OK) return rc;
+        return err_set(err, ERR_DATA,
+                       "%s: an index of version %" PRIu64
+                       ", this program knows %d: add its dumps to a new one, in their order",
+                       r->path, version, INDEX_VERSION);
+    if ((rc = read_params(r, j, &ix->params, err)) != ERR_OK) return rc;
+    if ((rc = json_get_u64(json_get(j, "params"), "bands", 0, r->path, &bands, err)) != ERR_OK) return rc;
     if (bands > DEDUP_MAX_BANDS) return bad(r, "too many bands", err);
     ix->bands = (uint32_t)bands;
-    json_put_tree(&canonical, params);
-    ix->params = arena_copy(&ix->arena, buf_span(&canonical));
-    rc = ix->params.p ? buf_ok(&canonical, "params", err) : err_nomem(err, "params");
-    buf_clear(&canonical);
-    return rc ? rc : read_lists(r, j, err);
+    return read_lists(r, j, err);
 }
 
 static ErrCode begin_empty(Index *ix, const DedupParams *params, Err *err)
@@ -250,6 +264,29 @@ static ErrCode name_repair(Index *ix, Err *err)
     return rc;
 }
 
+/* Nothing is made among others' files. What a first addition left that was cut short has its claim, or but a temporary of that. */
+static ErrCode check_free(const char *dir, Err *err)
+{
+    const Span tmp = SPAN_LIT(".tmp");
+    StoreList list = {0};
+    const char *other = NULL;
+    bool there, claimed = false;
+    ErrCode rc = store_exists(dir, &there, err);
+
+    if (rc == ERR_OK && there) rc = store_list(dir, &list, err);
+    for (size_t i = 0; i < list.n; i++) {
+        const Span name = span_str(list.name[i]);
+        const bool is_tmp = name.n > tmp.n && span_eq(span_from(name, name.n - tmp.n), tmp);
+        claimed |= span_is(name, "adding.json");
+        if (!other && !is_tmp) other = list.name[i];
+    }
+    if (rc == ERR_OK && other && !claimed)
+        rc = err_set(err, ERR_DATA, "%s is no index, and %s is in it: an index is made in a new or empty directory",
+                     dir, other);
+    storelist_clear(&list);
+    return rc;
+}
+
 ErrCode index_load(Index *ix, const char *dir, const DedupParams *params, const Par *par, Err *err)
 {
     char path[PATH_MAX];
@@ -262,7 +299,8 @@ ErrCode index_load(Index *ix, const char *dir, const DedupParams *params, const 
     if (rc == ERR_OK && par->rank == 0) {
         rc = store_exists(path, &ix->exists, err);
         if (rc == ERR_OK && ix->exists) rc = store_read(path, INDEX_MAX_JSON, &text, err);
-        if (rc == ERR_OK && !ix->exists && !params) rc = err_set(err, ERR_DATA, "%s is not an index", dir);
+        if (rc == ERR_OK && !ix->exists)
+            rc = params ? check_free(dir, err) : err_set(err, ERR_DATA, "%s is not an index", dir);
     }
     if ((rc = par_believe(par, rc, &ix->exists, err)) == ERR_OK) rc = par_bcast(par, &text, err);
     if (rc == ERR_OK) {
@@ -288,6 +326,8 @@ static void put_manifest(Buf *b, const Index *ix)
         json_put_hash(b, d->inputs);
         buf_puts(b, ",\"key\":");
         json_put_hash(b, d->key);
+        buf_puts(b, ",\"params\":");
+        buf_put_span(b, d->params.n ? d->params : SPAN_LIT("{}"));
         buf_puts(b, ",\"out\":");
         json_put_cstr(b, d->out);
         buf_printf(b, ",\"n_parts\":%" PRIu32 ",\"n_docs\":%" PRIu64 "}", d->n_parts, d->n_docs);
@@ -371,18 +411,38 @@ bool index_is_removed(const Index *ix, DocId ref)
     return lo < ix->n_removed && ix->removed[lo] == ref;
 }
 
-Hash128 index_state(const Index *ix)
+static Hash128 state_begin(const Index *ix)
 {
     Hash128 h = hash128(ix->params);
 
     h.lo += INDEX_VERSION; /* of what a lookup leaves in the view, too */
-    for (uint32_t i = 0; i < ix->n_prior; i++) {
-        uint8_t bytes[32];
-        hash128_put(bytes, h);
-        hash128_put(bytes + 16, ix->dataset[i].key);
-        h = hash128(span(bytes, sizeof bytes));
-    }
     return h;
+}
+
+static Hash128 state_add(Hash128 h, const IndexDataset *d)
+{
+    uint8_t bytes[32];
+
+    hash128_put(bytes, h);
+    hash128_put(bytes + 16, d->key);
+    return hash128(span(bytes, sizeof bytes));
+}
+
+Hash128 index_state(const Index *ix)
+{
+    Hash128 h = state_begin(ix);
+
+    for (uint32_t i = 0; i < ix->n_prior; i++) h = state_add(h, &ix->dataset[i]);
+    return h;
+}
+
+bool index_had_state(const Index *ix, Hash128 state)
+{
+    Hash128 h = state_begin(ix);
+    uint32_t i = 0;
+
+    while (!hash128_eq(h, state) && i < ix->n_datasets) h = state_add(h, &ix->dataset[i++]);
+    return hash128_eq(h, state);
 }
 
 Hash128 index_steps_key(const Index *ix, Hash128 key)
@@ -409,5 +469,59 @@ ErrCode index_find_inputs(Index *ix, const DatasetSet *in, Hash128 *inputs, bool
         *held = true;
         ix->n_prior = i;
     }
+    return rc;
+}
+
+const IndexDataset *index_held(const Index *ix)
+{
+    return ix->n_prior < ix->n_datasets ? &ix->dataset[ix->n_prior] : NULL;
+}
+
+/* Appends what `of` says otherwise than `than`, or not at all. */
+static void put_differences(Buf *b, const Json *of, const Json *than)
+{
+    Buf one = {0}, other = {0};
+
+    for (const Json *m = than->child; m; m = m->next)
+        if (!json_get(of, (const char *)m->key.p)) buf_printf(b, "%sno %s", b->n ? ", " : "", (const char *)m->key.p);
+    for (const Json *m = of->child; m; m = m->next) {
+        const Json *same = json_get(than, (const char *)m->key.p);
+        buf_reset(&one);
+        buf_reset(&other);
+        json_put_tree(&one, m);
+        if (same) json_put_tree(&other, same);
+        if (one.oom || !span_eq(buf_span(&one), buf_span(&other)))
+            buf_printf(b, "%s%s %.*s", b->n ? ", " : "", (const char *)m->key.p, (int)one.n, (const char *)one.p);
+    }
+    b->oom |= one.oom || other.oom;
+    buf_clear(&one);
+    buf_clear(&other);
+}
+
+ErrCode index_check_held(const Index *ix, Span params, Err *err)
+{
+    const IndexDataset *d = index_held(ix);
+    Arena arena = {0};
+    Json *then = NULL, *now = NULL;
+    Buf was = {0}, is = {0};
+    ErrCode rc;
+
+    if (!d || span_eq(d->params, params)) return ERR_OK;
+    rc = json_parse(&arena, d->params, ix->dir, &then, err);
+    if (rc == ERR_OK) rc = json_parse(&arena, params, "parameters", &now, err);
+    if (rc == ERR_OK) {
+        put_differences(&was, then, now);
+        put_differences(&is, now, then);
+        if ((rc = buf_ok(&was, "parameters", err)) == ERR_OK) rc = buf_ok(&is, "parameters", err);
+    }
+    if (rc == ERR_OK)
+        rc =
+            err_set(err, ERR_USAGE,
+                    "%s holds these documents as they were added with %s, this run has %s: take the same, or another "
+                    "index (they were added from %s)",
+                    ix->dir, buf_cstr(&was), buf_cstr(&is), d->out);
+    buf_clear(&was);
+    buf_clear(&is);
+    arena_clear(&arena);
     return rc;
 }

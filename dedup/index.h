@@ -4,7 +4,7 @@
  * DIR is one object that counts, index.json, and what it names. It is published last and whole; what it does not name is left over
  * from an addition that was cut short, and the next one writes over it or deletes it.
  *
- *   index.json                     {format: "tamis-index", version, params, datasets: [{inputs, key, out, n_parts, n_docs}], runs: [{run,
+ *   index.json                     {format: "tamis-index", version, params, datasets: [{inputs, key, params, out, n_parts, n_docs}], runs: [{run,
  *                                  level, key, n_docs, exact_partitions, band_partitions, datasets: [N…]}], next_run, removed: {file, n}}
  *   docs/DDDDD-PPPPPP.cols         survivors of part P of dataset D (core/columns.h), a row each in order: record (u32, in the root part),
  *                                  exact (2 u64), id (string), url and host (u64, XXH3-64 of url_key() and url_host(), core/url.h), and unless only exact duplicates are looked
@@ -36,7 +36,7 @@
 #include "dedup/cluster.h"
 
 enum {
-    INDEX_VERSION = 2,
+    INDEX_VERSION = 3,
     INDEX_FANOUT = 8,
     INDEX_MAX_MATCHES = 64, /* survivors of one band key that a document is compared with, the earliest */
     INDEX_MAX_JSON = 64 << 20,
@@ -55,6 +55,8 @@ enum { INDEX_EXACT, INDEX_BANDS, INDEX_FILTER, INDEX_KINDS };
 typedef struct {
     Hash128 inputs, key; /* of what was deduplicated, and of the dedup */
     const char *out;     /* its view, where it was */
+    Span params;         /* of the dedup: canonical JSON */
+    bool lost;           /* index_rebuild(): a docs file can be neither read nor made again */
     uint32_t n_parts, first_file;
     uint64_t n_docs;
 } IndexDataset;
@@ -90,7 +92,8 @@ struct Index {
 };
 
 /* --- index.c: the manifest */
-/* Collective. An index that is not there is empty; `params` NULL: it must be there. ERR_USAGE when it was made with others. */
+/* Collective. An index that is not there is empty, and DIR is, too, or is not there; `params` NULL: it must be there. ERR_USAGE when it was
+ * made with others. */
 MUST_USE ErrCode index_load(Index *ix, const char *dir, const DedupParams *params, const Par *par, Err *err);
 void index_clear(Index *ix);
 /* Publishes what ix holds. One rank. */
@@ -99,10 +102,16 @@ MUST_USE ErrCode index_publish_removed(Index *ix, Err *err);
 bool index_is_removed(const Index *ix, DocId ref);
 /* Stands for the datasets that lookups see. */
 Hash128 index_state(const Index *ix);
+/* Whether lookups once saw what `state` stands for: references from then are of this index. */
+bool index_had_state(const Index *ix, Hash128 state);
 /* `key` of a job for what it finds on its way: another one once other documents are removed, of which lookups say nothing. */
 Hash128 index_steps_key(const Index *ix, Hash128 key);
 /* Hashes what is to be deduplicated; where a dataset of these inputs is in the index, lookups see those before it. *held: it is. */
 MUST_USE ErrCode index_find_inputs(Index *ix, const DatasetSet *in, Hash128 *inputs, bool *held, Err *err);
+/* That dataset; NULL: the inputs are not in it. */
+const IndexDataset *index_held(const Index *ix);
+/* ERR_USAGE naming what differs: the inputs are in it, and were added by a dedup with other parameters, which kept other documents. */
+MUST_USE ErrCode index_check_held(const Index *ix, Span params, Err *err);
 /* Adds to a message what to do. */
 void index_add_repair(const Index *ix, Err *err);
 /* Fills run->path[]. */
@@ -143,10 +152,14 @@ MUST_USE ErrCode indexdocs_id(const IndexDocs *d, uint32_t row, Span *id, Err *e
 /* Of rows [first, first + n) the text keys, 16 bytes each as the column `exact` has them, or the keys of all bands, alone in *keys. */
 MUST_USE ErrCode indexdocs_keys(const IndexDocs *d, const Index *ix, bool bands, uint32_t first, uint32_t n,
                                 Buf *keys, Err *err);
-/* Writes all files of a dataset from its view, but for what was removed. n_docs: of all ranks. Collective. `damaged_only`: those
- * that can be read stay. */
+/* Of all ranks. */
+typedef struct {
+    uint64_t docs, written, lost; /* documents; files */
+} IndexDocsCount;
+/* Writes all files of a dataset from its view, but for what was removed. Collective. `damaged_only`: those that can be read stay, and those
+ * that the view does not give any more are lost, which is no error. */
 MUST_USE ErrCode indexdocs_write(const Index *ix, uint32_t dataset, bool damaged_only, const Par *par,
-                                 uint64_t *n_docs, uint64_t *n_written, Err *err);
+                                 IndexDocsCount *count, Err *err);
 /* Writes a file of `d` again, without the rows that are removed. */
 MUST_USE ErrCode indexdocs_purge(const Index *ix, const IndexDocs *d, Err *err);
 
@@ -178,6 +191,7 @@ typedef struct {
     uint64_t memory;
     const char *scratch;
     const IndexClaim *claim; /* of rank 0, looked at before anything is published; NULL: none */
+    Span params;             /* of what index_add() adds, as JSON, borrowed */
 } IndexWork;
 /* Makes the run, or what is missing of it. Collective. */
 MUST_USE ErrCode indexrun_build(const Index *ix, IndexRun *run, const IndexWork *work, Err *err);
@@ -190,7 +204,7 @@ void indexruns_close(Index *ix);
 /* Adds the survivors of the complete dedup in `out_dir`, of n_parts parts, as one dataset and publishes. Collective. */
 MUST_USE ErrCode index_add(Index *ix, const char *out_dir, uint32_t n_parts, Hash128 inputs, Hash128 key,
                            const IndexWork *work, Err *err);
-/* Makes again what cannot be read. Collective. */
+/* Makes again what cannot be read. ERR_DATA, after all the rest, where something cannot be made again. Collective. */
 MUST_USE ErrCode index_rebuild(Index *ix, const IndexWork *work, uint32_t *n_runs, uint64_t *n_files, Err *err);
 
 /* --- index_filter.c */

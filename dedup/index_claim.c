@@ -134,7 +134,7 @@ ErrCode indexclaim_take(IndexClaim *claim, const Index *ix, const char *what, co
                         Err *err)
 {
     enum { TRIES = 3 };
-    char path[PATH_MAX], none[] = "", *real = none;
+    char path[PATH_MAX], none[] = "", *real = none, *real_dir = none;
     Arena arena = {0};
     bool ours = false;
     ErrCode rc = claim_path(path, ix->dir, err);
@@ -144,6 +144,9 @@ ErrCode indexclaim_take(IndexClaim *claim, const Index *ix, const char *what, co
     if (rc == ERR_OK && out) rc = store_resolve(&arena, out, &real, err);
     if (rc == ERR_OK) rc = put_claim(&claim->text, what, real, inputs, err);
     if (rc == ERR_OK) rc = store_mkdirs(ix->dir, err);
+    if (rc == ERR_OK && out) rc = store_resolve(&arena, ix->dir, &real_dir, err);
+    if (rc == ERR_OK && out && strcmp(real, real_dir) == 0)
+        rc = err_set(err, ERR_USAGE, "%s cannot be the view and the index", ix->dir);
     for (int i = 0; i < TRIES && rc == ERR_OK && !ours; i++) {
         rc = store_create(path, buf_span(&claim->text), &ours, err);
         if (rc || ours) break;

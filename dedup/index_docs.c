@@ -386,18 +386,21 @@ static ErrCode copy_row(Rows *r, const Index *ix, Source *s, uint32_t record, Er
     return put_row(r, ix, &row, err);
 }
 
-static ErrCode write_part(const Index *ix, uint32_t dataset, uint32_t part, uint64_t *n_docs, Err *err)
+/* *lost: the view cannot be read. */
+static ErrCode write_part(const Index *ix, uint32_t dataset, uint32_t part, uint64_t *n_docs, bool *lost, Err *err)
 {
     const DocId first = docid(dataset, part, 0);
     Source *s = calloc(1, sizeof *s);
     Rows r = {.n = 0};
     ErrCode rc;
 
+    *lost = false;
     if (!s) return err_nomem(err, "an index file");
     rc = source_open(s, ix, dataset, part, err);
+    *lost = rc == ERR_DATA || rc == ERR_SYS;
     if (rc == ERR_OK) rc = rows_open(&r, ix, err);
     for (uint32_t i = 0; rc == ERR_OK && i < s->drop.n; i++) {
-        if (i >= s->end) rc = source_rows(s, i, err);
+        if (i >= s->end && (rc = source_rows(s, i, err)) != ERR_OK) *lost = rc == ERR_DATA || rc == ERR_SYS;
         if (rc == ERR_OK && s->drop.p[i] == DROP_KEPT && !index_is_removed(ix, first + i))
             rc = copy_row(&r, ix, s, i, err);
     }
@@ -408,41 +411,50 @@ static ErrCode write_part(const Index *ix, uint32_t dataset, uint32_t part, uint
     return rc;
 }
 
-static ErrCode one_part(const Index *ix, uint32_t dataset, uint32_t part, bool damaged_only, uint64_t n[2], Err *err)
+static ErrCode one_part(const Index *ix, uint32_t dataset, uint32_t part, bool damaged_only, IndexDocsCount *n,
+                        Err *err)
 {
     IndexDocs d;
-    Err ignored;
+    Err why;
+    bool lost;
+    ErrCode rc;
 
-    n[0] = n[1] = 0;
+    *n = (IndexDocsCount){0};
     if (interrupt_seen()) return err_set(err, ERR_INTR, "interrupted");
-    if (damaged_only && indexdocs_open(&d, ix, dataset, part, DOCS_ALL, &ignored) == ERR_OK) {
-        n[0] = d.n;
+    if (damaged_only && indexdocs_open(&d, ix, dataset, part, DOCS_ALL, &why) == ERR_OK) {
+        n->docs = d.n;
         indexdocs_close(&d);
         return ERR_OK;
     }
-    if (damaged_only) log_info("index: %s; made again", ignored.msg);
-    n[1] = 1;
-    return write_part(ix, dataset, part, &n[0], err);
+    rc = write_part(ix, dataset, part, &n->docs, &lost, err);
+    if (rc && damaged_only && lost) {
+        log_error("index: %s; it cannot be made again: %s", why.msg, err->msg);
+        n->lost = 1;
+        return ERR_OK;
+    }
+    n->written = rc == ERR_OK;
+    if (rc == ERR_OK && damaged_only) log_info("index: %s; made again", why.msg);
+    return rc;
 }
 
-ErrCode indexdocs_write(const Index *ix, uint32_t dataset, bool damaged_only, const Par *par, uint64_t *n_docs,
-                        uint64_t *n_written, Err *err)
+ErrCode indexdocs_write(const Index *ix, uint32_t dataset, bool damaged_only, const Par *par, IndexDocsCount *count,
+                        Err *err)
 {
     const uint32_t n_parts = ix->dataset[dataset].n_parts, ranks = (uint32_t)par->n_ranks, rank = (uint32_t)par->rank;
     char path[PATH_MAX];
-    uint64_t sum[2] = {0};
+    uint64_t sum[3] = {0};
     uint32_t failed = UINT32_MAX;
     ErrCode rc = index_path(path, sizeof path, ix->dir, "docs", err);
 
     if (rc == ERR_OK) rc = store_mkdirs(path, err);
 #pragma omp parallel for schedule(dynamic, 1) num_threads(par->threads)
     for (uint32_t part = rank; part < n_parts; part += ranks) {
-        uint64_t n[2];
+        IndexDocsCount n;
         Err own;
-        ErrCode mine = one_part(ix, dataset, part, damaged_only, n, &own);
+        ErrCode mine = one_part(ix, dataset, part, damaged_only, &n, &own);
 #pragma omp critical(index_docs)
         {
-            sum[0] += n[0], sum[1] += n[1];
+            sum[0] += n.docs, sum[1] += n.written, sum[2] += n.lost;
             if (mine && part < failed) {
                 failed = part;
                 rc = mine;
@@ -451,9 +463,8 @@ ErrCode indexdocs_write(const Index *ix, uint32_t dataset, bool damaged_only, co
         }
     }
     rc = par_agree(par, rc, err);
-    par_sum_u64(par, sum, 2);
-    *n_docs = sum[0];
-    *n_written = sum[1];
+    par_sum_u64(par, sum, 3);
+    *count = (IndexDocsCount){sum[0], sum[1], sum[2]};
     return rc;
 }
 

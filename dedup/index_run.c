@@ -337,13 +337,15 @@ ErrCode index_add(Index *ix, const char *out_dir, uint32_t n_parts, Hash128 inpu
                   const IndexWork *work, Err *err)
 {
     const Par *par = work->par;
-    uint64_t written;
+    IndexDocsCount count = {0};
     IndexRun *run = NULL, fresh;
     ErrCode rc = par_agree(par, new_dataset(ix, out_dir, n_parts, inputs, key, err), err);
 
     if (rc) return rc;
     indexruns_close(ix);
-    rc = indexdocs_write(ix, ix->n_datasets - 1, false, par, &ix->dataset[ix->n_datasets - 1].n_docs, &written, err);
+    rc = indexdocs_write(ix, ix->n_datasets - 1, false, par, &count, err);
+    ix->dataset[ix->n_datasets - 1].n_docs = count.docs;
+    ix->dataset[ix->n_datasets - 1].params = work->params;
     if (rc == ERR_OK) {
         rc = plan_run(ix, &fresh, err);
         run = &ix->run[ix->n_runs];
@@ -391,17 +393,47 @@ static ErrCode rebuild_run(Index *ix, IndexRun *run, const IndexWork *work, Err 
     return rc ? rc : indexrun_build(ix, run, work, err);
 }
 
+/* The docs files of a dataset. */
+static ErrCode rebuild_docs(Index *ix, uint32_t dataset, const IndexWork *work, uint64_t *n_files, uint64_t *n_lost,
+                            Err *err)
+{
+    const char *out = ix->dataset[dataset].out;
+    IndexDocsCount n = {0};
+    ErrCode rc = check_claim(work, err);
+
+    if (rc == ERR_OK) rc = indexdocs_write(ix, dataset, true, work->par, &n, err);
+    *n_files += n.written;
+    *n_lost += n.lost;
+    ix->dataset[dataset].lost = n.lost > 0;
+    if (rc == ERR_OK && n.lost && work->par->rank == 0)
+        log_error(
+            "index: addition %" PRIu32
+            " needs %s and the sign/ in it: delete %s/manifest.json, if it is there, give the command again that "
+            "made it (tamis dedup -o %s …), and then this one",
+            dataset, out, out, out);
+    return rc;
+}
+
+/* Needs docs files that are lost. */
+static bool is_run_lost(const Index *ix, const IndexRun *run)
+{
+    bool lost = false;
+
+    for (uint32_t i = 0; i < run->n_datasets; i++) lost |= ix->dataset[run->dataset[i]].lost;
+    return lost;
+}
+
 ErrCode index_rebuild(Index *ix, const IndexWork *work, uint32_t *n_runs, uint64_t *n_files, Err *err)
 {
+    uint64_t lost_files = 0;
+    uint32_t lost_runs = 0;
     ErrCode rc = ERR_OK;
 
     *n_runs = 0;
     *n_files = 0;
-    for (uint32_t i = 0; i < ix->n_datasets && rc == ERR_OK; i++) {
-        uint64_t n_docs, n = 0;
-        if ((rc = check_claim(work, err)) == ERR_OK) rc = indexdocs_write(ix, i, true, work->par, &n_docs, &n, err);
-        *n_files += n;
-    }
+    ix->repair = "found by --rebuild";
+    for (uint32_t i = 0; i < ix->n_datasets && rc == ERR_OK; i++)
+        rc = rebuild_docs(ix, i, work, n_files, &lost_files, err);
     for (uint32_t i = 0; i < ix->n_runs && rc == ERR_OK; i++) {
         Err why;
         if ((rc = check_run(ix, &ix->run[i], work->par, &why)) == ERR_OK) continue;
@@ -409,9 +441,19 @@ ErrCode index_rebuild(Index *ix, const IndexWork *work, uint32_t *n_runs, uint64
             *err = why;
             return rc;
         }
+        if (is_run_lost(ix, &ix->run[i])) {
+            if (work->par->rank == 0)
+                log_error("index: %s; it cannot be made again before its docs files are", why.msg);
+            lost_runs++;
+            rc = ERR_OK;
+            continue;
+        }
+        if ((rc = rebuild_run(ix, &ix->run[i], work, err)) != ERR_OK) return rc;
         log_info("index: %s; made again", why.msg);
-        rc = rebuild_run(ix, &ix->run[i], work, err);
         ++*n_runs;
     }
+    if (rc == ERR_OK && (lost_files || lost_runs))
+        rc = err_set(err, ERR_DATA, "%s is not whole: %" PRIu64 " docs files and %" PRIu32 " runs are damaged still",
+                     ix->dir, lost_files, lost_runs);
     return rc;
 }

@@ -91,15 +91,15 @@ static ErrCode rebuild(Index *ix, const CommonOptions *common, const Par *par, E
                             .memory = common_memory(common, par),
                             .scratch = common->scratch ? common->scratch : ix->dir,
                             .claim = &claim};
-    uint32_t n_runs;
-    uint64_t n_files;
+    uint32_t n_runs = 0;
+    uint64_t n_files = 0;
     ErrCode rc = par->rank ? ERR_OK : indexclaim_take(&claim, ix, "index --rebuild", NULL, (Hash128){0, 0}, err);
 
     if ((rc = par_agree(par, rc, err)) == ERR_OK) rc = index_rebuild(ix, &work, &n_runs, &n_files, err);
     indexclaim_end(&claim, true);
-    if (rc == ERR_OK)
-        log_info("index: %s is whole; %" PRIu64 " docs files and %" PRIu32 " runs were made again", ix->dir, n_files,
-                 n_runs);
+    if (rc == ERR_OK || n_files + n_runs)
+        log_info("index: %s%s; %" PRIu64 " docs files and %" PRIu32 " runs were made again", ix->dir,
+                 rc ? "" : " is whole", n_files, n_runs);
     return rc;
 }
 

@@ -35,6 +35,8 @@ static uint64_t hash_entry(Span line, Buf *scratch, int *kind)
 
 typedef struct {
     const char *path;
+    const RemoveList *list; /* which was read before: only what it misses is looked for */
+    ListMissing missing;
     Buf hashes[REMOVE_KINDS], scratch;
 } ListReader;
 
@@ -53,7 +55,10 @@ static ErrCode take_line(void *ctx, Span line, uint64_t number, Err *err)
         hash = hash_entry(line, &r->scratch, &kind);
     if (r->scratch.oom) return err_nomem(err, "a list");
     if (hash == 0) return err_set(err, ERR_DATA, "%s: line %" PRIu64 " is no URL, host or id", r->path, number);
-    buf_put(&r->hashes[kind], &hash, sizeof hash);
+    if (!r->list)
+        buf_put(&r->hashes[kind], &hash, sizeof hash);
+    else if (hashset_is_missing(&r->list->set[kind], hash))
+        listmissing_add(&r->missing, line);
     return buf_ok(&r->hashes[kind], "a list", err);
 }
 
@@ -65,6 +70,7 @@ ErrCode removelist_read(RemoveList *l, const char *path, Err *err)
 
     for (int kind = 0; kind < REMOVE_KINDS; kind++) {
         hashset_take(&l->set[kind], &r.hashes[kind]);
+        if (rc == ERR_OK) rc = hashset_watch(&l->set[kind], err);
         buf_printf(&all, "%zu:", l->set[kind].n);
         for (size_t i = 0; i < l->set[kind].n; i++) buf_printf(&all, "%016" PRIx64, l->set[kind].hash[i]);
     }
@@ -76,19 +82,41 @@ ErrCode removelist_read(RemoveList *l, const char *path, Err *err)
     return rc;
 }
 
+ErrCode removelist_warn(const RemoveList *l, const char *path, const Par *par, Err *err)
+{
+    ListReader r = {.path = path, .list = l};
+    ErrCode rc = ERR_OK;
+
+    for (int kind = 0; kind < REMOVE_KINDS; kind++) par_sum_u64(par, l->set[kind].seen, l->set[kind].n);
+    if (par->rank == 0) {
+        rc = list_each(path, take_line, &r, err);
+        if (rc == ERR_OK) rc = listmissing_warn(&r.missing, "remove", path, "without a match", err);
+    }
+    buf_clear(&r.missing.first);
+    buf_clear(&r.scratch);
+    return par_agree(par, rc, err);
+}
+
 void removelist_clear(RemoveList *l)
 {
     for (int kind = 0; kind < REMOVE_KINDS; kind++) hashset_clear(&l->set[kind]);
     *l = (RemoveList){0};
 }
 
+/* All kinds are asked, so that all entries are marked. Hash 0: it has none. */
+static bool names(const RemoveList *l, uint64_t id, uint64_t host, uint64_t url)
+{
+    const bool by_id = hashset_mark(&l->set[REMOVE_ID], id), by_host = hashset_mark(&l->set[REMOVE_HOST], host),
+               by_url = hashset_mark(&l->set[REMOVE_URL], url);
+
+    return by_id || by_host || by_url;
+}
+
 /* --- an index */
 
 static bool is_listed(const RemoveList *l, const IndexDocs *d, uint32_t row, Span id)
 {
-    return hashset_has(&l->set[REMOVE_URL], le64_get(d->url.p + 8 * (size_t)row)) ||
-           hashset_has(&l->set[REMOVE_HOST], le64_get(d->host.p + 8 * (size_t)row)) ||
-           hashset_has(&l->set[REMOVE_ID], hash64(id));
+    return names(l, hash64(id), le64_get(d->host.p + 8 * (size_t)row), le64_get(d->url.p + 8 * (size_t)row));
 }
 
 static ErrCode find_rows(const Index *ix, const RemoveList *l, uint32_t file, RemoveFound *f, Err *err)
@@ -237,8 +265,7 @@ static ErrCode remove_map(void *ctx, void *worker, const Doc *doc, DocId id, Sta
     Span h = url_host(doc->url, host);
 
     (void)id, (void)err;
-    if (hashset_has(&l->set[REMOVE_ID], hash64(doc->id)) || (h.n && hashset_has(&l->set[REMOVE_HOST], hash64(h))) ||
-        hashset_has(&l->set[REMOVE_URL], sign_address(worker, doc->url)))
+    if (names(l, hash64(doc->id), h.n ? hash64(h) : 0, sign_address(worker, doc->url)))
         sink_drop(sink, 0, doc->id, doc);
     return ERR_OK;
 }

@@ -2,7 +2,7 @@
  * Private to the room.
  *
  * A list is text, a line an entry: a JSON string is an id; what holds "://" is a URL, compared as url_key() of core/url.h does; what holds '#' behind
- * its first byte is an id as it stands; else a host, compared as url_host() gives it, and no host below it. Ids are compared byte by byte. Blank lines and those that
+ * its first byte is an id as it stands; else a host, compared as url_host() gives it (a name's xn-- form is another one), and no host below it. Ids are compared byte by byte. Blank lines and those that
  * begin with '#' are passed over. Entries are compared by 64-bit hashes: of 10^11 documents and 10^5 entries, one in 2000 lists takes a document too many. */
 #ifndef TAMIS_DEDUP_REMOVE_H
 #define TAMIS_DEDUP_REMOVE_H
@@ -20,6 +20,8 @@ typedef struct {
 /* ERR_DATA: an entry that is none, by its line. */
 MUST_USE ErrCode removelist_read(RemoveList *l, const char *path, Err *err);
 void removelist_clear(RemoveList *l);
+/* Warns of the entries that no rank has met in what it looked through since. Reads the list again. Collective. */
+MUST_USE ErrCode removelist_warn(const RemoveList *l, const char *path, const Par *par, Err *err);
 
 /* What DIR/docs knows of the list's documents; files in parallel, in order. One process. */
 typedef struct {

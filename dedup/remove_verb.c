@@ -62,8 +62,9 @@ static ErrCode from_index(const char *dir, const RemoveList *l, const Par *par, 
     return rc;
 }
 
+/* *all: every part was looked through by this call. */
 static ErrCode from_datasets(const Options *o, const RemoveList *l, const CommonOptions *common, const Par *par,
-                             Err *err)
+                             bool *all, Err *err)
 {
     DatasetSet *set = NULL;
     StageTotals totals = {0};
@@ -72,8 +73,9 @@ static ErrCode from_datasets(const Options *o, const RemoveList *l, const Common
     if (rc == ERR_OK) rc = remove_from_datasets(l, set, o->out, common, par, &totals, err);
     if (rc == ERR_OK && totals.complete && !totals.up_to_date && par->rank == 0 && !common->quiet)
         rc = stage_summary(o->out, err);
+    *all = totals.complete && totals.n_parts_done == totals.n_parts;
     datasetset_close(set);
-    return rc;
+    return par_believe(par, rc, all, err);
 }
 
 int remove_verb(int argc, char **argv)
@@ -99,6 +101,7 @@ int remove_verb(int argc, char **argv)
     RemoveList list = {0};
     Err err = {0};
     int first = 0;
+    bool all = true;
 
     ErrCode rc = verb_begin(&verb, argc, argv, &common, &par, &first, &err);
     if (rc == ERR_NO) return verb_exit(ERR_OK, &err);
@@ -107,7 +110,8 @@ int remove_verb(int argc, char **argv)
     if (rc == ERR_OK) rc = par_agree(&par, removelist_read(&list, argv[first], &err), &err);
     if (rc == ERR_OK && o.index)
         rc = par_agree(&par, par.rank ? ERR_OK : from_index(o.index, &list, &par, &err), &err);
-    if (rc == ERR_OK && o.out) rc = from_datasets(&o, &list, &common, &par, &err);
+    if (rc == ERR_OK && o.out) rc = from_datasets(&o, &list, &common, &par, &all, &err);
+    if (rc == ERR_OK && all) rc = removelist_warn(&list, argv[first], &par, &err);
     removelist_clear(&list);
     optlist_clear(&o.dataset);
     par_stop(&par);

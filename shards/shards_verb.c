@@ -94,6 +94,7 @@ static ErrCode find(const Look *l, const LookOptions *o, Err *err)
     ErrCode rc = takedown_read(&list, o->list, err);
 
     if (rc == ERR_OK) rc = takedown_find(l, o->stream, &list, &n, err);
+    if (rc == ERR_OK && n) rc = takedown_warn(&list, o->list, l->path, err); /* else all are missing, which is said */
     hashset_clear(&list);
     return rc == ERR_OK && n == 0 ? err_set(err, ERR_NO, "%s has none of these documents", l->path) : rc;
 }
@@ -108,6 +109,7 @@ static ErrCode take_out(const char *dir, const LookOptions *o, Err *err)
     if (rc == ERR_OK)
         log_info("shards: %" PRIu64 " documents taken out of %s, %" PRIu64 " shards written anew", n_docs, dir,
                  n_shards);
+    if (rc == ERR_OK) rc = takedown_warn(&list, o->list, dir, err);
     hashset_clear(&list);
     return rc;
 }

@@ -12,6 +12,8 @@
 
 typedef struct {
     const char *path;
+    const HashSet *list; /* which was read before: only what it misses is looked for */
+    ListMissing missing;
     Buf hashes, scratch;
 } ListReader;
 
@@ -25,22 +27,41 @@ static ErrCode take_line(void *ctx, Span line, uint64_t number, Err *err)
     if (r->scratch.oom) return err_nomem(err, "a list");
     if (bad) return err_set(err, ERR_DATA, "%s: line %" PRIu64 " is no id: its quotes are wrong", r->path, number);
     const uint64_t hash = hash64(id);
-    buf_put(&r->hashes, &hash, sizeof hash);
+    if (!r->list)
+        buf_put(&r->hashes, &hash, sizeof hash);
+    else if (hashset_is_missing(r->list, hash))
+        listmissing_add(&r->missing, line);
     return buf_ok(&r->hashes, "a list", err);
 }
 
 ErrCode takedown_read(HashSet *list, const char *path, Err *err)
 {
     ListReader r = {.path = path};
-    const ErrCode rc = list_each(path, take_line, &r, err);
+    ErrCode rc = list_each(path, take_line, &r, err);
 
     hashset_take(list, &r.hashes);
+    if (rc == ERR_OK) rc = hashset_watch(list, err);
     if (rc) hashset_clear(list);
     buf_clear(&r.scratch);
     return rc;
 }
 
-static bool is_listed(const HashSet *list, Span id) { return id.n && hashset_has(list, hash64(id)); }
+ErrCode takedown_warn(const HashSet *list, const char *path, const char *where, Err *err)
+{
+    ListReader r = {.path = path, .list = list};
+    Buf what = {0};
+    ErrCode rc = list_each(path, take_line, &r, err);
+
+    buf_printf(&what, "not in %s", where);
+    if (rc == ERR_OK) rc = buf_ok(&what, "a warning", err);
+    if (rc == ERR_OK) rc = listmissing_warn(&r.missing, "shards", path, buf_cstr(&what), err);
+    buf_clear(&what);
+    buf_clear(&r.missing.first);
+    buf_clear(&r.scratch);
+    return rc;
+}
+
+static bool is_listed(const HashSet *list, Span id) { return id.n && hashset_mark(list, hash64(id)); }
 
 /* --- finding */
 

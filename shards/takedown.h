@@ -10,6 +10,8 @@
 
 /* A line an id, as it is or as a JSON string, as `tamis dedup remove` prints them; blank lines are passed over. Ids are told by 64-bit hashes. */
 MUST_USE ErrCode takedown_read(HashSet *list, const char *path, Err *err);
+/* Warns of those that were not met in `where` since. Reads the list again. */
+MUST_USE ErrCode takedown_warn(const HashSet *list, const char *path, const char *where, Err *err);
 
 /* A line of JSON on stdout for each document of the list: {"shard":FILE,"doc":number in its stream,"begin":B,"end":E,"id":ID}, tokens [B, E) of the
  * shard, eos included. */

@@ -165,6 +165,26 @@ refused 2 '"bands":14.*"bands":10' tamis dedup -o other --bands 10 --index usual
 refused 2 'scope' tamis dedup -o other --scope dump --index usual.index docs-01
 refused 2 'task' tamis dedup -o other --task 0/2 --index usual.index docs-01
 refused 4 'not an index' tamis dedup index docs-01
+# What is held is asked again as it was added, or not at all: another view would keep other documents than the index.
+refused 2 'verify 0.7, this run has verify 0.8.*/usual-by-10' tamis dedup -o another --verify 0.8 --index usual.index docs-10
+refused 2 'added with no url, keep "first", this run has keep "longest", url true' tamis dedup -o another --url --keep longest --index usual.index docs-10
+[ ! -e another ] || fail "a run that was refused has begun"
+# Nothing is made among others' files, or in the view.
+mkdir foreign same
+echo x >foreign/x.txt
+for dir in docs-01 usual-by-01 foreign; do
+    find $dir | sort >a
+    refused 4 "$dir is no index, and .* is in it" tamis dedup -o another --index $dir docs-01
+    find $dir | sort | cmp - a || fail "something was made in $dir"
+done
+refused 2 'same/ cannot be the view and the index' tamis dedup -o same --index ./same/ docs-01
+# A view's matches are of the index that it was compared with, whatever was added to that since.
+refused 4 'usual-by-10 was compared with the index .*/usual.index, not with near.index' tamis dedup clusters --members --index near.index usual-by-10
+tamis dedup -q --no-alarm -o swapped --index swapped.index docs-02
+refused 4 'usual-by-02 was compared with' tamis dedup clusters --members --index swapped.index usual-by-02
+refused 4 'usual was made without an index' tamis dedup clusters --members --index usual.index usual
+tamis dedup clusters --members --index usual.index usual-by-10 >members
+tamis dedup clusters --members --index whole.index usual-by-10 | cmp - members || fail "ids of an index that has grown"
 printf 'page1.test\n/path\n' >bad
 refused 4 'line 2' tamis dedup remove --index usual.index bad
 refused 2 'task' tamis dedup remove --index usual.index --dataset docs-01 -o view-2 --task 0/2 list
@@ -209,6 +229,20 @@ refused 4 'too many documents' tamis dedup index damaged.index
 cp b damaged.index/index.json
 printf 'damage' | dd of=damaged.index/index.json bs=1 seek=100 conv=notrunc 2>/dev/null
 refused 4 'index.json' tamis dedup index damaged.index
+
+# What cannot be made again is said, the rest is; once the view has its signatures again, all is.
+cp -r whole.index lost.index
+for f in 00003 00010; do printf 'damage' | dd of=lost.index/docs/$f-000000.cols bs=1 seek=300 conv=notrunc 2>/dev/null; done
+rm -r lost.index/runs/000009/exact lost.index/runs/000010/exact
+mv whole/sign whole.sign
+refused 4 'lost.index is not whole: 1 docs files and 1 runs' tamis dedup index --rebuild lost.index
+[ "$(grep -c '; made again$' log)" -eq 2 ] && grep -q '00010-000000.cols.* cannot be made again: .*whole/sign/' log && grep -q "delete $PWD/whole/manifest.json" log &&
+    grep -q '000010/exact is damaged.* cannot be made again before' log && ! grep -q -e '--rebuild lost' log || fail "rebuild without sign/: $(cat log)"
+rm whole/manifest.json
+tamis dedup -q --no-alarm -o whole --index lost.index docs-01 docs-02
+tamis dedup index --rebuild lost.index 2>log || fail "rebuild with sign/ again: $(cat log)"
+grep -q '1 docs files and 1 runs were made again' log || fail "rebuild with sign/ again: $(cat log)"
+for f in docs/00003-000000.cols docs/00010-000000.cols; do cmp whole.index/$f lost.index/$f || fail "$f was made again otherwise"; done
 
 # One job at a time: the second one is refused at once, naming the first, until that has ended or was given up; remove and --rebuild, too.
 cp -r whole.index claimed.index

@@ -22,13 +22,35 @@ cp -r tokens before
 
 # A host of three pages and the address of one more; the ids are those that the view lacks.
 printf 'host7.test\nhttps://www.host9.test/page9?utm_source=x\nhttp://host9.test/page9#top\n' >list
-tamis dedup remove -q --no-alarm --dataset docs -o view --rejected gone list
+tamis dedup remove -q --no-alarm --dataset docs -o view --rejected gone list 2>log
+grep -q '1 entry of list without a match: https://www.host9.test/page9?utm_source=x$' log || fail "an entry of another host: $(cat log)"
 ids() { tamis docs cat "$1" | sed 's/^{"id":"\([^"]*\)".*/\1/' | sort; }
 ids docs >all
 ids view >left
 comm -23 all left >ids
 sed 's/.*/"id":"&"/' ids >quoted
 [ "$(wc -l <ids)" -eq 4 ] || fail "$(wc -l <ids) documents are removed"
+
+# Entries that match nothing are named, the first ten, of a list that may begin with a byte order mark; what a terminal obeys is not passed on to it.
+{ printf '\357\273\277host7.test\n'; for i in 1 2 3 4 5 6 7 8 9; do echo "nohost$i.test"; done; printf 'http://host9.test/none\nno#\033[2Jid\n# none.test\nhttp://host9.test/page9\n'; } >partly
+tamis dedup remove -q --no-alarm --dataset docs -o partly-view partly 2>log
+grep -q 'warning: remove: 11 entries of partly without a match: nohost1.test, .*nohost9.test, http://host9.test/none and 1 more$' log || fail "what matches nothing: $(cat log)"
+printf 'host7.test\nno#\033[2Jid\n' >one
+tamis dedup remove -q --no-alarm --dataset docs -o one-view one 2>log
+grep -q '1 entry of one without a match: no# \[2Jid$' log || fail "one: $(cat log)"
+tamis dedup remove -q --dataset docs -o one-view one 2>log && [ ! -s log ] || fail "a view that is there: $(cat log)"
+tamis dedup -q --no-alarm -o known --index known.index docs
+printf 'host7.test\nhttp://host9.test/page9#top\n' >there
+tamis dedup remove -q --index known.index there >/dev/null 2>log && [ ! -s log ] || fail "all of the list is there: $(cat log)"
+tamis dedup remove -q --index known.index there 2>log
+grep -q '2 entries of there without a match: host7.test, http://host9.test/page9#top$' log || fail "a second time: $(cat log)"
+for text in '\377\376h\000' 'host7.test\nh\366st.test\n'; do
+    # shellcheck disable=SC2059 # bytes
+    printf "$text" >other-encoding
+    status=0
+    tamis dedup remove --dataset docs -o other-view other-encoding 2>log || status=$?
+    [ $status -eq 4 ] && grep -q 'other-encoding.*UTF-8' log || fail "another encoding: status $status, $(cat log)"
+done
 
 # Where they are, against all documents of the shards counted one after the other.
 tamis shards find --list ids tokens >found
@@ -53,6 +75,10 @@ echo '{"text":"a page of another crawl, in other words"}' >other.jsonl
 tamis ingest -q --no-alarm -o others-docs other.jsonl
 tamis tokenize -q -o others -t t.json others-docs
 tamis shards find --list ids others tokens others | cmp - found || fail "the second of three directories"
+
+echo '"nobody"' | cat ids - >more-ids
+tamis shards find --list more-ids tokens 2>log | cmp - found || fail "with an id that is not there"
+grep -q '1 entry of more-ids not in tokens: "nobody"$' log || fail "an id that is not there: $(cat log)"
 
 # Taken out: ids and texts are nowhere, gaps are of eos, every other document is where it was and what it was.
 tamis shards remove -q --list ids tokens
