@@ -89,6 +89,56 @@ TEST(lines_of_a_list)
     buf_clear(&seen);
 }
 
+TEST(lists_are_utf8)
+{
+    static const struct {
+        Span text;
+        const char *says; /* NULL: the one line is "a" */
+    } list[] = {{SPAN_LIT("\xEF\xBB\xBF"
+                          "a\n"),
+                 NULL},
+                {SPAN_LIT("\xFF\xFE"
+                          "a\0\n\0"),
+                 "is UTF-16"},
+                {SPAN_LIT("\xFE\xFF\0a\0\n"), "is UTF-16"},
+                {SPAN_LIT("a\n\xE4\n"), "line 2 is not UTF-8"}};
+    char path[PATH_MAX];
+    Buf seen = {0};
+    Err err;
+
+    snprintf(path, sizeof path, "%s/list", check_tmpdir());
+    for (size_t i = 0; i < sizeof list / sizeof *list; i++) {
+        buf_reset(&seen);
+        CHECK_OK(store_write(path, list[i].text, &err), &err);
+        CHECK_INT(list[i].says ? ERR_DATA : ERR_OK, list_each(path, take, &seen, &err));
+        CHECK(list[i].says ? strstr(err.msg, list[i].says) != NULL : span_is(buf_span(&seen), "1:a;"));
+    }
+    buf_clear(&seen);
+}
+
+TEST(a_set_knows_what_was_not_met)
+{
+    enum { N = 100 };
+    Buf hashes = {0};
+    HashSet s;
+    Err err;
+
+    for (uint64_t i = 1; i <= N; i++) {
+        const uint64_t hash = mix64(i);
+        buf_put(&hashes, &hash, sizeof hash);
+    }
+    hashset_take(&s, &hashes);
+    CHECK(!hashset_is_missing(&s, mix64(1))); /* nobody watched */
+    CHECK_OK(hashset_watch(&s, &err), &err);
+#pragma omp parallel for
+    for (uint64_t i = 1; i <= 2 * N; i += 3) (void)hashset_mark(&s, mix64(i));
+    for (uint64_t i = 1; i <= 2 * N; i++) {
+        CHECK_INT(i <= N && i % 3 != 1, hashset_is_missing(&s, mix64(i)));
+        CHECK_INT(i <= N, hashset_mark(&s, mix64(i)));
+    }
+    hashset_clear(&s);
+}
+
 TEST(a_set_has_what_was_put_there)
 {
     enum { N = 300 };
