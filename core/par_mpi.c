@@ -14,12 +14,11 @@ enum { MPI_PIECE = 1 << 28 }; /* counts are int: bulk bytes go in pieces */
 
 /* A rank that waits inside MPI takes a whole core (Open MPI polls), which is another's where ranks share cores, and costs where cores are
  * paid. So it looks, and sleeps ever longer in between: a fraction of what it has waited already, which is all that the wait can get longer.
- * Bulk bytes move while both sides look: there the sleep stays short. */
-static const double most_small = 1e-3, most_bulk = 20e-6; /* seconds */
-static void wait_for(MPI_Request *request, double most)
+ * Bulk bytes move while both sides look: there the sleep stays short. `bytes`: of the message. */
+static void wait_for(MPI_Request *request, uint64_t bytes)
 {
-    enum { FRACTION = 16 };
-    const double at_once = 100e-6, began = clock_seconds();
+    enum { FRACTION = 16, BULK = 64 << 10 };
+    const double at_once = 100e-6, most = bytes > BULK ? 20e-6 : 1e-3, began = clock_seconds(); /* seconds */
     int done = 0;
 
     for (;;) {
@@ -57,7 +56,7 @@ void mpi_barrier(void)
     MPI_Request r;
 
     MPI_Ibarrier(MPI_COMM_WORLD, &r);
-    wait_for(&r, most_small);
+    wait_for(&r, 0);
 }
 
 static void reduce(void *v, int n, MPI_Datatype type, MPI_Op op)
@@ -65,7 +64,7 @@ static void reduce(void *v, int n, MPI_Datatype type, MPI_Op op)
     MPI_Request r;
 
     MPI_Iallreduce(MPI_IN_PLACE, v, n, type, op, MPI_COMM_WORLD, &r);
-    wait_for(&r, most_small);
+    wait_for(&r, 8 * (uint64_t)n);
 }
 
 void mpi_sum_u64(uint64_t *v, size_t n)
@@ -84,7 +83,7 @@ void mpi_bcast(int root, void *p, size_t n)
     for (size_t at = 0; at < n; at += MPI_PIECE) {
         size_t piece = n - at < MPI_PIECE ? n - at : MPI_PIECE;
         MPI_Ibcast((char *)p + at, (int)piece, MPI_BYTE, root, MPI_COMM_WORLD, &r);
-        wait_for(&r, most_small);
+        wait_for(&r, piece);
     }
 }
 
@@ -93,7 +92,7 @@ void mpi_alltoall_u64(const uint64_t *send, uint64_t *recv)
     MPI_Request r;
 
     MPI_Ialltoall(send, 1, MPI_UINT64_T, recv, 1, MPI_UINT64_T, MPI_COMM_WORLD, &r);
-    wait_for(&r, most_small);
+    wait_for(&r, 8);
 }
 
 static struct {
@@ -118,7 +117,7 @@ void mpi_alltoallv_begin(const void *send, const uint64_t *send_n, void *recv, c
                    &flight.request);
 }
 
-void mpi_alltoallv_end(void) { wait_for(&flight.request, most_bulk); }
+void mpi_alltoallv_end(void) { wait_for(&flight.request, UINT64_MAX); }
 
 const char *mpi_version(void)
 {

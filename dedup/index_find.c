@@ -460,7 +460,7 @@ static uint64_t lists_bytes(const Index *ix)
     uint64_t bytes = 0;
 
     for (uint32_t i = 0; i < ix->n_runs; i++)
-        for (int kind = 0; kind < 2; kind++)
+        for (int kind = 0; kind < INDEX_KINDS; kind++)
             if (ix->run[i].results[kind]) bytes += results_held_bytes(ix->run[i].results[kind]);
     return bytes;
 }

@@ -102,7 +102,7 @@ static bool is_of_use(const SignContext *c, const Columns *cols, const PartView 
         columns_n_docs(cols) != partview_n_records(view))
         return false;
     if (c->signer.near || span_eq(have, want)) return span_eq(have, want);
-    return span_starts(have, span(want.p, want.n - 1)) &&
+    return have.n >= want.n && span_starts(have, span(want.p, want.n - 1)) &&
            have.p[want.n - 1] == ','; /* with bands behind the version */
 }
 

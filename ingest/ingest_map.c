@@ -43,6 +43,14 @@ static const StageDef ingest_def = {.name = "ingest",
 
 static const char *line_source(const IngestRun *r) { return r->params->source ? r->params->source : "local"; }
 
+/* Whether a name begins with its dump, as that of a file below a directory of dumps does. */
+static bool names_dump(const Input *in)
+{
+    const size_t n = strlen(in->dump);
+
+    return strncmp(in->name, in->dump, n) == 0 && in->name[n] == '/';
+}
+
 /* The id of an item; names of files that are no UTF-8 are repaired, since an id is text. Lines of one name in two dumps differ. */
 static Span item_id(PageWorker *w, const IngestRun *r, const RecordItem *item)
 {
@@ -53,7 +61,7 @@ static Span item_id(PageWorker *w, const IngestRun *r, const RecordItem *item)
         utf8_repair(&w->id, span_str(line_source(r)));
         buf_putc(&w->id, '/');
     }
-    if (item->kind == INPUT_ARCHIVE || in->has_dump) {
+    if (item->kind == INPUT_ARCHIVE || (in->has_dump && !names_dump(in))) {
         utf8_repair(&w->id, span_str(in->dump));
         buf_putc(&w->id, '/');
     }

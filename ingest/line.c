@@ -3,29 +3,40 @@
 
 #include "core/json.h"
 
-/* Members that core/doc.h knows, and the byte their value must start with; 0: a number. Of the last three more than that may be wrong;
- * bare: they go in any case. */
-static bool may_stay(Span key, uint8_t first, bool bare)
+/* Of these two more than the type may be wrong: a score out of its range, a signal's name or value. */
+enum { WITHOUT_SCORE = 1, WITHOUT_SIGNALS = 2, WITHOUT_BOTH = 3 };
+
+/* Members that core/doc.h knows, and the byte their value must start with; 0: a number. */
+static bool may_stay(Span key, uint8_t first, int without)
 {
-    enum { LAST = 3 };
     static const struct {
         const char *key;
         uint8_t first;
-    } known[] = {{"id", '"'},     {"text", '"'}, {"url", '"'},  {"date", '"'},  {"dump", '"'},    {"source", '"'},
-                 {"domain", '"'}, {"lang", '"'}, {"meta", '{'}, {"edits", '['}, {"signals", '{'}, {"lang_score", 0}};
-    const size_t n = sizeof known / sizeof known[0];
+        int bit;
+    } known[] = {{"id", '"', 0},
+                 {"text", '"', 0},
+                 {"url", '"', 0},
+                 {"date", '"', 0},
+                 {"dump", '"', 0},
+                 {"source", '"', 0},
+                 {"domain", '"', 0},
+                 {"lang", '"', 0},
+                 {"meta", '{', 0},
+                 {"edits", '[', 0},
+                 {"signals", '{', WITHOUT_SIGNALS},
+                 {"lang_score", 0, WITHOUT_SCORE}};
 
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
         if (!span_is(key, known[i].key)) continue;
-        if (bare && i >= n - LAST) return false;
+        if (known[i].bit & without) return false;
         return known[i].first ? known[i].first == first : first == '-' || ascii_is_digit(first);
     }
     return true;
 }
 
 /* Rewrites a line into w->line so that doc_read() takes it: an id in front when it has none (a number becomes a string),
- * members of the wrong type left out. False: not one JSON object. */
-static bool adapt_line(PageWorker *w, Span line, bool bare)
+ * members of the wrong type left out, and those of `without`. False: not one JSON object. */
+static bool adapt_line(PageWorker *w, Span line, int without)
 {
     JsonScan s = json_scan_text(line);
     Buf *out = &w->line, *keys = &w->own_id;
@@ -43,7 +54,7 @@ static bool adapt_line(PageWorker *w, Span line, bool bare)
         Span raw_key = span(begin, (size_t)(s.p - begin));
         if (!json_expect(&s, ':') || !json_skip(&s, &raw)) return false;
         bool number_id = span_is(key, "id") && raw.n && (raw.p[0] == '-' || ascii_is_digit(raw.p[0]));
-        if (number_id || may_stay(key, raw.n ? raw.p[0] : 0, bare)) {
+        if (number_id || may_stay(key, raw.n ? raw.p[0] : 0, without)) {
             if (out->n > 1) buf_putc(out, ',');
             buf_put_span(out, raw_key);
             buf_puts(out, number_id ? ":\"" : ":");
@@ -61,8 +72,6 @@ static bool adapt_line(PageWorker *w, Span line, bool bare)
     return !out->oom;
 }
 
-static bool may_be_adapted(const char *why) { return !strcmp(why, "missing_field") || !strcmp(why, "bad_field"); }
-
 ErrCode page_from_line(PageWorker *w, Span line, PageResult *out, Err *err)
 {
     const char *why;
@@ -71,13 +80,14 @@ ErrCode page_from_line(PageWorker *w, Span line, PageResult *out, Err *err)
     *out = (PageResult){.reason = INGEST_BAD_JSON, .charset = "utf-8", .mime = SPAN_LIT("application/json")};
     line = span_trim(line);
     bool taken = doc_read(&w->doc, line, d, &why);
-    for (int bare = 0; !taken && bare < 2; bare++) {
-        if (!may_be_adapted(why)) break;
-        if (!adapt_line(w, line, bare)) {
+    bool adapt = !taken && (!strcmp(why, "missing_field") || !strcmp(why, "bad_field"));
+    for (int without = 0; adapt && without <= WITHOUT_BOTH; without++) {
+        if (!adapt_line(w, line, without)) {
             bool oom = w->line.oom || w->own_id.oom;
             return oom ? err_nomem(err, "a document line") : ERR_OK;
         }
         taken = doc_read(&w->doc, buf_span(&w->line), d, &why);
+        adapt = !taken && !strcmp(why, "bad_field");
     }
     if (!taken) {
         if (!strcmp(why, "missing_field")) out->reason = INGEST_NO_TEXT;

@@ -118,6 +118,10 @@ TEST(lines_without_an_id_keep_their_signals)
          NULL, "[{\"stage\":\"s\"}]", 1, 0.5},
         {"{\"id\":7,\"text\":\"x\",\"signals\":{\"q\":3,\"r\":4}}", "7", NULL, 2, 0},
         {"{\"id\":\"a\",\"text\":\"x\",\"signals\":{\"q\":\"3\"}}", "a", NULL, 0, 0},
+        {"{\"text\":\"x\",\"edits\":[{\"stage\":\"s\"}],\"lang\":\"en\",\"lang_score\":0.5,"
+         "\"signals\":{\"q\":3,\"bad name!\":\"x\"}}",
+         NULL, "[{\"stage\":\"s\"}]", 0, 0.5},
+        {"{\"text\":\"x\",\"signals\":{\"q\":3},\"edits\":[1],\"lang\":\"en\",\"lang_score\":7}", NULL, "[1]", 1, 0},
         {"{\"text\":\"x\",\"signals\":[3],\"edits\":{},\"lang_score\":\"1\"}", NULL, NULL, 0, 0},
     };
     PageWorker *w = worker();
