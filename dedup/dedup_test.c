@@ -11,6 +11,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 /* --- what came out: the cluster and signals of every document, by its place in the corpus */
@@ -312,7 +313,8 @@ TEST(dedup_bounds_its_comparisons)
 }
 
 /* Families about as like as what is dropped. In some all are as far from one another: many are refuted for one, and are near another. In the
- * others all are near the second, which is refuted for the first: it is kept, and what was kept behind it goes. */
+ * others all are near the second, which is refuted for the first: it is kept, and what was kept behind it goes, unless others are surely
+ * like that and were dropped for it. */
 TEST(dedup_compares_once_more_what_was_refuted)
 {
     SlowCounts counts;
@@ -328,6 +330,11 @@ TEST(dedup_compares_once_more_what_was_refuted)
                              : i < 60 ? 0
                                       : 34),
                    i / 30 % 3, 1);
+    for (uint32_t i = 60; i < 120; i += 2) {
+        char *text = make_text(&c, i % 30, 150, i, 34);
+        memcpy(text + strlen(text) - 7, "others", 6); /* its last word */
+        corpus_add(&c, text, i / 30 % 3, 1);
+    }
     write_corpus(&c, in);
     p.bands = 40;
     for (uint32_t window = 0; window < 3; window += 2) {
@@ -460,6 +467,39 @@ TEST(dedup_by_way_of_scratch_equals_dedup_in_memory)
     datasetset_close(set);
     free(verdict);
     free(keeper);
+    corpus_clear(&c);
+}
+
+/* The part behind the empty one fails first. */
+static ErrCode fail_late_if_empty(void *ctx, SignPart *p, int lane, Err *err)
+{
+    (void)ctx, (void)lane;
+    if (p->part_records == 0) nanosleep(&(struct timespec){.tv_nsec = 50 * 1000 * 1000}, NULL);
+    return err_set(err, p->part_records ? ERR_SYS : ERR_DATA, "part %" PRIu32, p->part);
+}
+
+TEST(dedup_names_the_first_failure_in_order_of_input)
+{
+    Corpus c = {.n_parts = 2}; /* of one document: the first part is empty */
+    const char *in = check_tmpdir(), *out = check_tmpdir();
+    DedupParams p = DEDUP_PARAMS_DEFAULT;
+    CommonOptions common = {0};
+    Par par = par_alone(2);
+    DatasetSet *set;
+    DocTable t;
+    Err err;
+
+    corpus_add(&c, "one", 1, 1);
+    write_corpus(&c, in);
+    CHECK_OK(datasetset_open(&set, &in, 1, &err), &err);
+    CHECK_OK(sign_run(&p, set, out, &common, &par, NULL, &err), &err);
+    const DocTableSpec spec = {.sign_dir = out, .passes_dir = out, .scratch = out, .memory = (uint64_t)256 << 20};
+    CHECK_OK(doctable_open(&t, &p, set, &spec, &par, &err), &err);
+    CHECK_INT(2, t.par->threads);
+    CHECK_INT(ERR_DATA, doctable_each_whole_part(&t, fail_late_if_empty, NULL, &err));
+    CHECK_STR("part 0", err.msg);
+    doctable_clear(&t);
+    datasetset_close(set);
     corpus_clear(&c);
 }
 

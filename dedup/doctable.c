@@ -213,7 +213,7 @@ typedef struct {
     pthread_mutex_t lock;
     uint32_t part, at; /* not handed out yet */
     OpenPart *open;    /* a place for every thread */
-    uint64_t failed;   /* number of the first record that failed; ~0: none has */
+    uint64_t failed;   /* place of the first that failed, part << 32 | at; ~0: none has */
     ErrCode rc;
     Err err;
 } Walk;
@@ -311,10 +311,10 @@ static bool hand_out(Walk *w, SignPart *p)
 }
 
 /* Those handed out before the first that failed are all gone through, so that it is the first whatever the threads. */
-static void note_failure(Walk *w, uint64_t number, ErrCode rc, const Err *err)
+static void note_failure(Walk *w, uint64_t place, ErrCode rc, const Err *err)
 {
-    if (rc == ERR_OK || number >= w->failed) return;
-    w->failed = number;
+    if (rc == ERR_OK || place >= w->failed) return;
+    w->failed = place;
     w->rc = rc;
     w->err = *err;
 }
@@ -327,7 +327,7 @@ static void walk(Walk *w)
 
     pthread_mutex_lock(&w->lock);
     while (hand_out(w, &p)) {
-        const uint64_t number = p.first;
+        const uint64_t place = (uint64_t)p.part << 32 | p.at;
         ErrCode rc = interrupt_seen() ? err_set(&err, ERR_INTR, "interrupted") : ERR_OK;
         held.open = NULL;
         if (rc == ERR_OK && (rc = take_part(w, p.part, &held.open, &err)) == ERR_OK) {
@@ -337,7 +337,7 @@ static void walk(Walk *w)
             pthread_mutex_lock(&w->lock);
         }
         if (held.open) held.open->n_users--;
-        note_failure(w, number, rc, &err);
+        note_failure(w, place, rc, &err);
     }
     pthread_mutex_unlock(&w->lock);
     for (size_t i = 0; i < sizeof p.slice / sizeof *p.slice; i++) buf_clear(&p.slice[i]);
@@ -371,11 +371,6 @@ ErrCode doctable_each_whole_part(const DocTable *t, PartFn fn, void *ctx, Err *e
 }
 
 /* --- order, keys, steps */
-
-void doc_put(uint8_t out[DOC_BYTES], uint64_t doc)
-{
-    for (int i = 0; i < DOC_BYTES; i++) out[i] = (uint8_t)(doc >> (56 - 8 * i));
-}
 
 void doc_key(const DocTable *t, uint64_t doc, uint8_t key[EXCHANGE_KEY])
 {
