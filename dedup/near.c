@@ -89,8 +89,9 @@ ErrCode near_find(const DocTable *t, const DatasetSet *in, const Pass *component
         pass_close(again);
         again = NULL;
         if (rc == ERR_OK) rc = borderline_settle(t, in, own[0], round, &own[1], err);
-        if (rc == ERR_OK) rc = any_refuted(t, own[1], &more, err);
-        if (rc == ERR_OK && more && round + 1 < NEAR_ROUNDS) rc = list_again(t, round, own, &again, err);
+        more = round + 1 < NEAR_ROUNDS;
+        if (rc == ERR_OK && more) rc = any_refuted(t, own[1], &more, err);
+        if (rc == ERR_OK && more) rc = list_again(t, round, own, &again, err);
     }
     pass_close(again);
     return rc;
