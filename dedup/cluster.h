@@ -38,7 +38,7 @@ enum { CLUSTERS_JSON_MAX = 4 << 20 };                /* names of dumps are most 
 enum {
     PAIR_BYTES = 2 * DOC_BYTES,        /* two documents */
     VERDICT_BYTES = 2 * REF_BYTES + 1, /* a duplicate, its keeper, why: CLUSTER_EXACT … */
-    /* In place of why, in the first round of near duplicates, what that leaves to be compared once more: a document of which the shingles
+    /* In place of why, in a round of near duplicates, what that leaves to be compared once more: a document of which the shingles
      * said that it is not near the keeper; and one kept, its own keeper, for which others were dropped, or of which the list at hand knows
      * none. */
     AGAIN_REFUTED = 0x10,
@@ -50,6 +50,9 @@ enum {
     SPREAD_BYTES = DOC_BYTES + 4 + 4 + 2 + 2 /* a keeper of several: distinct dumps, hosts, first and last dump */
 };
 
+/* A result of VERDICT_BYTES. */
+MUST_USE ErrCode verdict_put(ResultsOut *out, const uint8_t *ref, const uint8_t *keeper, uint8_t why, Err *err);
+
 /* All are collective and leave a step that is done in *out, which is closed even after a failure; documents named by a step
  * lie where DocTable says.
  * Groups of equal texts, and of equal URLs among what is left; duplicates become DOC_FOUND. */
@@ -60,8 +63,8 @@ MUST_USE ErrCode bands_join(const DocTable *t, Pass **out, Err *err);
 /* Near duplicates, in rounds. Verify goes through every component in keep order: a document is near one kept before it, or may
  * be (LINK_BORDERLINE). Then the texts are read again where the sketch cannot tell, and the Jaccard similarity of all shingles decides. What
  * it refutes is gone through once more (`again`, NULL in the first round): in the second round with the kept documents of its component, of
- * which those behind it may fall to it that no other was dropped for; from then on among themselves, until none is refuted. Found are all verdicts
- * of CLUSTER_NEAR in the lists of verify and settled, round after round. */
+ * which those behind it may fall to it that no other was dropped for; from then on among themselves, until none is refuted or
+ * NEAR_ROUNDS are over: what the last of these refutes is kept. Found are all verdicts of CLUSTER_NEAR in the lists of verify and settled, round after round. */
 enum { NEAR_ROUNDS = 4, NEAR_LISTS = 2 * NEAR_ROUNDS, NEAR_STEP_NAME = 24 };
 void near_step_name(char out[NEAR_STEP_NAME], const char *name, unsigned round);
 MUST_USE ErrCode verify_components(const DocTable *t, const Pass *components, const Pass *again, unsigned round,

@@ -45,7 +45,7 @@ typedef enum {
     SIGN_BANDS
 } SignColumn;
 enum { SIGNALS_UNIT = 8 };
-static_assert(DOC_MAX_SIGNALS / SIGNALS_UNIT <= UINT8_MAX, "the column `signals`");
+static_assert((DOC_MAX_SIGNALS + SIGNALS_UNIT - 1) / SIGNALS_UNIT <= UINT8_MAX, "the column `signals`");
 #define SIGN_BESIDE "sign"
 extern const char *const sign_column_names[SIGN_BANDS];
 /* The file of part `part` in `dir`; false: the path is too long. */

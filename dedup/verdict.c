@@ -3,6 +3,16 @@
 
 #include <stdio.h>
 
+ErrCode verdict_put(ResultsOut *out, const uint8_t *ref, const uint8_t *keeper, uint8_t why, Err *err)
+{
+    uint8_t verdict[VERDICT_BYTES];
+
+    memcpy(verdict, ref, REF_BYTES);
+    memcpy(verdict + REF_BYTES, keeper, REF_BYTES);
+    verdict[2 * REF_BYTES] = why;
+    return resultsout_put(out, verdict, err);
+}
+
 /* Steps are gone through from the last to the first. What one has found, and what became of its keepers in those after it, meet at
  * the keeper: a duplicate of a document that was dropped later belongs to that one's keeper, if that is in its window, else it
  * is kept. In a window links to the first of a dump come behind the links between dumps, since such a first one may be dropped itself.
@@ -71,16 +81,6 @@ static ErrCode send_links(void *ctx, Pass *p, Err *err)
     return rc;
 }
 
-static ErrCode put_verdict(ResultsOut *out, const uint8_t *doc, const uint8_t *keeper, uint8_t why, Err *err)
-{
-    uint8_t verdict[VERDICT_BYTES];
-
-    memcpy(verdict, doc, REF_BYTES);
-    memcpy(verdict + REF_BYTES, keeper, REF_BYTES);
-    verdict[2 * REF_BYTES] = why;
-    return resultsout_put(out, verdict, err);
-}
-
 /* What became of the document met at comes first. */
 static ErrCode resolve_document(const Step *s, const uint8_t *doc, ExchangeGroups *g, ResultsOut *out, Err *err)
 {
@@ -98,9 +98,9 @@ static ErrCode resolve_document(const Step *s, const uint8_t *doc, ExchangeGroup
         }
         first = false;
         if (v.p[0] == AFTER)
-            rc = put_verdict(out, own, keeper, v.p[1 + REF_BYTES], err);
+            rc = verdict_put(out, own, keeper, v.p[1 + REF_BYTES], err);
         else if (in_window(s->t, ref_dump(other), ref_dump(keeper)))
-            rc = put_verdict(out, other, keeper, v.p[1 + REF_BYTES], err);
+            rc = verdict_put(out, other, keeper, v.p[1 + REF_BYTES], err);
         if (rc) return rc;
     }
     return rc;

@@ -18,7 +18,7 @@ typedef struct {
     uint32_t micro;
 } Step;
 
-/* What the first round says of `doc`, NULL: it is done with; moves through `again`, sorted by document as well. */
+/* What the round before says of `doc`, NULL: it is done with; moves through `again`, sorted by document as well. */
 static const uint8_t *find_again(Span *again, uint64_t doc)
 {
     while (again->n && doc_get(again->p) < doc) *again = span_from(*again, VERDICT_BYTES);
@@ -104,16 +104,6 @@ static ErrCode add_leader(Leaders *l, const Member *m, Err *err)
     return ERR_OK;
 }
 
-static ErrCode put_verdict(ResultsOut *out, const uint8_t *ref, const uint8_t *keeper, uint8_t why, Err *err)
-{
-    uint8_t verdict[VERDICT_BYTES];
-
-    memcpy(verdict, ref, REF_BYTES);
-    memcpy(verdict + REF_BYTES, keeper, REF_BYTES);
-    verdict[2 * REF_BYTES] = why;
-    return resultsout_put(out, verdict, err);
-}
-
 /* Whether it is known already that the two are not near, or which of them is. */
 static bool compared_before(const Member *m, const Leader *l)
 {
@@ -138,7 +128,7 @@ static ErrCode judge_member(const Step *s, Leaders *leaders, const Member *m, Re
         int64_t estimate = sketch_estimate(l->sketch, m->sketch, s->micro, &margin);
         if (estimate >= (int64_t)s->micro + margin) {
             l->taken = true;
-            return put_verdict(out, m->ref, l->ref, CLUSTER_NEAR, err);
+            return verdict_put(out, m->ref, l->ref, CLUSTER_NEAR, err);
         }
         if (estimate <= best || estimate < (int64_t)s->micro - margin) continue;
         best = (int32_t)estimate;
@@ -146,7 +136,7 @@ static ErrCode judge_member(const Step *s, Leaders *leaders, const Member *m, Re
     }
     if (likely) {
         leaders->unsure = true;
-        return put_verdict(out, m->ref, likely->ref, CLUSTER_NEAR | LINK_BORDERLINE, err);
+        return verdict_put(out, m->ref, likely->ref, CLUSTER_NEAR | LINK_BORDERLINE, err);
     }
     if (n_alike >= DEDUP_MAX_LEADERS && (m->refuted || !m->again)) return ERR_OK;
     return add_leader(leaders, m, err);
@@ -158,7 +148,7 @@ static ErrCode put_leaders(const Leaders *l, ResultsOut *out, Err *err)
     ErrCode rc = ERR_OK;
 
     for (size_t i = 0; i < l->n && rc == ERR_OK; i++)
-        rc = put_verdict(out, l->v[i].ref, l->v[i].ref, l->v[i].taken ? AGAIN_TAKEN : AGAIN_FREE, err);
+        rc = verdict_put(out, l->v[i].ref, l->v[i].ref, l->v[i].taken ? AGAIN_TAKEN : AGAIN_FREE, err);
     return rc;
 }
 
