@@ -55,16 +55,6 @@ static ErrCode check_receipt(const Columns *c, const char *path, Hash128 key, Er
     return rc;
 }
 
-static ErrCode read_column(Columns *c, const char *path, const ColumnDef *def, Span *values, Span *pool, Err *err)
-{
-    int i = columns_find(c, def->name);
-    const ColumnDef *have = i < 0 ? NULL : columns_def(c, (uint32_t)i);
-
-    if (!have || have->type != def->type || have->width != def->width)
-        return err_set(err, ERR_DATA, "%s has no column %s of the right type", path, def->name);
-    return columns_values(c, (uint32_t)i, values, pool, err);
-}
-
 static bool is_used(uint32_t column, IndexDocsUse use)
 {
     static const uint32_t used[] = {[DOCS_ALL] = UINT32_MAX,
@@ -90,7 +80,7 @@ ErrCode indexdocs_open(IndexDocs *d, const Index *ix, uint32_t dataset, uint32_t
     rc = check_receipt(d->cols, path, ix->dataset[dataset].key, err);
     make_columns(ix, def, &n);
     for (uint32_t i = 0; i < n && rc == ERR_OK; i++)
-        if (is_used(i, use)) rc = read_column(d->cols, path, &def[i], to[i], i == DOCS_ID ? &d->id_pool : NULL, err);
+        if (is_used(i, use)) rc = columns_typed(d->cols, &def[i], to[i], i == DOCS_ID ? &d->id_pool : NULL, err);
     if (rc) indexdocs_close(d);
     return rc;
 }
@@ -180,14 +170,11 @@ ErrCode indexdocs_sketch(IndexDocsCursor *c, const Index *ix, const uint8_t **sk
 
     if (c->sketches.n == 0 || row < c->first_row || row - c->first_row >= c->sketches.n / SKETCH_BINS) {
         const size_t n = d->n - row < SKETCH_ROWS ? d->n - row : SKETCH_ROWS;
-        const int column = columns_find(d->cols, "sketch");
+        uint32_t column;
         buf_reset(&c->sketches);
         if (!buf_reserve(&c->sketches, SKETCH_ROWS * SKETCH_BINS)) return err_nomem(err, "sketches");
-        if (column < 0 || columns_def(d->cols, (uint32_t)column)->type != COL_U8 ||
-            columns_def(d->cols, (uint32_t)column)->width != SKETCH_BINS)
-            rc = err_set(err, ERR_DATA, "%s: a file of docs has no column sketch of the right type", ix->dir);
-        else
-            rc = columns_peek(d->cols, (uint32_t)column, row, n, c->sketches.p, err);
+        rc = columns_require(d->cols, &(ColumnDef){"sketch", COL_U8, SKETCH_BINS, 0}, &column, err);
+        if (rc == ERR_OK) rc = columns_peek(d->cols, column, row, n, c->sketches.p, err);
         if (rc) return rc;
         c->first_row = (uint32_t)row;
         c->sketches.n = n * SKETCH_BINS;
@@ -220,7 +207,7 @@ ErrCode indexdocs_keys(const IndexDocs *d, const Index *ix, bool bands, uint32_t
 /* --- writing */
 
 /* A file under way, of which memory holds a little: the rest lies in a file without a name in the index. */
-enum { FILE_MEMORY = 8 << 20 };
+enum { FILE_MEMORY = 2 << 20 };
 typedef struct {
     ColumnsWriter *out;
     uint32_t n_columns;
@@ -278,20 +265,20 @@ static ErrCode write_rows(const Index *ix, DocId first, const Rows *r, Err *err)
 /* --- from the view that was added */
 
 enum { SOURCE_EXACT, SOURCE_ID, SOURCE_URL, SOURCE_HOST, SOURCE_SKETCH, SOURCE_BAND };
-enum { N_SOURCE = SOURCE_BAND + DEDUP_MAX_BANDS, SOURCE_ROWS = 4096 /* read at a time */ };
+enum { N_SOURCE = SOURCE_BAND + DEDUP_MAX_BANDS, SOURCE_ROWS = 1024 /* read at a time */ };
 
 typedef struct {
     Columns *sign, *view;
-    Span drop;
-    uint32_t column[N_SOURCE], n_columns;
-    uint32_t first, end; /* rows at hand */
-    Buf values[N_SOURCE];
+    uint32_t column[N_SOURCE], n_columns, drop_column;
+    uint32_t n, first, end; /* rows: in all, and those at hand */
+    Buf values[N_SOURCE], drop;
     StringWindow ids;
 } Source;
 
 static void source_close(Source *s)
 {
     for (int i = 0; i < N_SOURCE; i++) buf_clear(&s->values[i]);
+    buf_clear(&s->drop);
     stringwindow_clear(&s->ids);
     columns_close(s->sign);
     columns_close(s->view);
@@ -346,20 +333,21 @@ static ErrCode source_open(Source *s, const Index *ix, uint32_t dataset, uint32_
     if ((rc = index_path(path, sizeof path, out, rest, err)) != ERR_OK) return rc;
     if ((rc = columns_open(&s->view, path, err)) != ERR_OK) return rc;
     rc = check_view(s->view, path, ix->dataset[dataset].key, err);
-    if (rc == ERR_OK) rc = read_column(s->view, path, &(ColumnDef){DROP_COLUMN, COL_U8, 1, 0}, &s->drop, NULL, err);
+    if (rc == ERR_OK) rc = columns_require(s->view, &(ColumnDef){DROP_COLUMN, COL_U8, 1, 0}, &s->drop_column, err);
     snprintf(rest, sizeof rest, "sign/part-%06" PRIu32 ".sign.cols", part);
     if (rc == ERR_OK) rc = index_path(path, sizeof path, out, rest, err);
     if (rc == ERR_OK) rc = columns_open(&s->sign, path, err);
-    if (rc == ERR_OK &&
-        (columns_n_docs(s->sign) != s->drop.n || !hash128_eq(columns_part(s->sign), columns_part(s->view))))
-        rc = err_set(err, ERR_DATA, "%s: not the signatures of %s", path, out);
-    return rc ? rc : find_columns(s, ix, err);
+    if (rc) return rc;
+    s->n = (uint32_t)columns_n_docs(s->view);
+    if (columns_n_docs(s->sign) != s->n || !hash128_eq(columns_part(s->sign), columns_part(s->view)))
+        return err_set(err, ERR_DATA, "%s: not the signatures of %s", path, out);
+    return find_columns(s, ix, err);
 }
 
 static ErrCode source_rows(Source *s, uint32_t first, Err *err)
 {
-    const uint32_t left = (uint32_t)s->drop.n - first, n = left < SOURCE_ROWS ? left : SOURCE_ROWS;
-    ErrCode rc = ERR_OK;
+    const uint32_t left = s->n - first, n = left < SOURCE_ROWS ? left : SOURCE_ROWS;
+    ErrCode rc = columns_range(s->view, s->drop_column, first, n, &s->drop, err);
 
     for (uint32_t i = 0; i < s->n_columns && rc == ERR_OK; i++)
         rc = columns_range(s->sign, s->column[i], first, n, &s->values[i], err);
@@ -399,9 +387,9 @@ static ErrCode write_part(const Index *ix, uint32_t dataset, uint32_t part, uint
     rc = source_open(s, ix, dataset, part, err);
     *lost = rc == ERR_DATA || rc == ERR_SYS;
     if (rc == ERR_OK) rc = rows_open(&r, ix, err);
-    for (uint32_t i = 0; rc == ERR_OK && i < s->drop.n; i++) {
+    for (uint32_t i = 0; rc == ERR_OK && i < s->n; i++) {
         if (i >= s->end && (rc = source_rows(s, i, err)) != ERR_OK) *lost = rc == ERR_DATA || rc == ERR_SYS;
-        if (rc == ERR_OK && s->drop.p[i] == DROP_KEPT && !index_is_removed(ix, first + i))
+        if (rc == ERR_OK && s->drop.p[i - s->first] == DROP_KEPT && !index_is_removed(ix, first + i))
             rc = copy_row(&r, ix, s, i, err);
     }
     if (rc == ERR_OK) rc = write_rows(ix, first, &r, err);

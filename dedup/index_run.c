@@ -12,6 +12,8 @@
 
 enum { EXACT = INDEX_EXACT, BANDS = INDEX_BANDS, FILTER = INDEX_FILTER };
 enum { PARTITION_ENTRIES = 64 << 10, RESULTS_MEMORY = 4 << 20, SEND_ROWS = 4096 /* of a file, read at a time */ };
+/* What a docs file under way takes: of its columns, of ids that may recur, of rows and strings it is made from, with any number of bands. */
+enum { DOCS_MEMORY = 8 << 20 };
 static const char *const kinds[] = {"exact", "bands"};
 static const uint32_t widths[INDEX_KINDS] = {INDEX_EXACT_BYTES, INDEX_BAND_BYTES, INDEX_LINE_BYTES};
 
@@ -212,6 +214,17 @@ void indexruns_close(Index *ix)
 
 /* --- adding */
 
+/* As many docs files at a time as half the memory holds: a dedup holds other things beside. */
+static ErrCode write_docs(const Index *ix, uint32_t dataset, bool damaged_only, const IndexWork *work,
+                          IndexDocsCount *n, Err *err)
+{
+    const uint64_t fit = work->memory / 2 / DOCS_MEMORY;
+    Par par = *work->par;
+
+    if (fit < (uint64_t)par.threads) par.threads = fit ? (int)fit : 1;
+    return indexdocs_write(ix, dataset, damaged_only, &par, n, err);
+}
+
 /* Collective. */
 static ErrCode check_claim(const IndexWork *work, Err *err)
 {
@@ -343,7 +356,7 @@ ErrCode index_add(Index *ix, const char *out_dir, uint32_t n_parts, Hash128 inpu
 
     if (rc) return rc;
     indexruns_close(ix);
-    rc = indexdocs_write(ix, ix->n_datasets - 1, false, par, &count, err);
+    rc = write_docs(ix, ix->n_datasets - 1, false, work, &count, err);
     ix->dataset[ix->n_datasets - 1].n_docs = count.docs;
     ix->dataset[ix->n_datasets - 1].params = work->params;
     if (rc == ERR_OK) {
@@ -401,7 +414,7 @@ static ErrCode rebuild_docs(Index *ix, uint32_t dataset, const IndexWork *work, 
     IndexDocsCount n = {0};
     ErrCode rc = check_claim(work, err);
 
-    if (rc == ERR_OK) rc = indexdocs_write(ix, dataset, true, work->par, &n, err);
+    if (rc == ERR_OK) rc = write_docs(ix, dataset, true, work, &n, err);
     *n_files += n.written;
     *n_lost += n.lost;
     ix->dataset[dataset].lost = n.lost > 0;
