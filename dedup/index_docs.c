@@ -66,6 +66,20 @@ static bool is_used(uint32_t column, IndexDocsUse use)
     return used[use] >> column & 1;
 }
 
+/* Checks the column, and for lookups keeps it: who goes through a whole file reads it in pieces. */
+static ErrCode open_column(IndexDocs *d, const ColumnDef *def, IndexDocsUse use, Span *values, Span *pool, Err *err)
+{
+    Buf none = {0};
+    uint32_t column;
+    ErrCode rc;
+
+    if (use != DOCS_ALL && use != DOCS_NAMES) return columns_typed(d->cols, def, values, pool, err);
+    rc = columns_require(d->cols, def, &column, err);
+    if (rc == ERR_OK) rc = columns_range(d->cols, column, 0, 0, &none, err);
+    buf_clear(&none);
+    return rc;
+}
+
 ErrCode indexdocs_open(IndexDocs *d, const Index *ix, uint32_t dataset, uint32_t part, IndexDocsUse use, Err *err)
 {
     Span *to[N_DOCS_COLUMNS] = {&d->record, &d->exact, &d->id, &d->url, &d->host, &d->band, &d->sketch, &d->check};
@@ -80,7 +94,7 @@ ErrCode indexdocs_open(IndexDocs *d, const Index *ix, uint32_t dataset, uint32_t
     rc = check_receipt(d->cols, path, ix->dataset[dataset].key, err);
     make_columns(ix, def, &n);
     for (uint32_t i = 0; i < n && rc == ERR_OK; i++)
-        if (is_used(i, use)) rc = columns_typed(d->cols, &def[i], to[i], i == DOCS_ID ? &d->id_pool : NULL, err);
+        if (is_used(i, use)) rc = open_column(d, &def[i], use, to[i], i == DOCS_ID ? &d->id_pool : NULL, err);
     if (rc) indexdocs_close(d);
     return rc;
 }
@@ -207,7 +221,7 @@ ErrCode indexdocs_keys(const IndexDocs *d, const Index *ix, bool bands, uint32_t
 /* --- writing */
 
 /* A file under way, of which memory holds a little: the rest lies in a file without a name in the index. */
-enum { FILE_MEMORY = 2 << 20 };
+enum { FILE_MEMORY = 2 << 20, ROWS_AT_A_TIME = 1024 /* of what it is made from */ };
 typedef struct {
     ColumnsWriter *out;
     uint32_t n_columns;
@@ -265,7 +279,7 @@ static ErrCode write_rows(const Index *ix, DocId first, const Rows *r, Err *err)
 /* --- from the view that was added */
 
 enum { SOURCE_EXACT, SOURCE_ID, SOURCE_URL, SOURCE_HOST, SOURCE_SKETCH, SOURCE_BAND };
-enum { N_SOURCE = SOURCE_BAND + DEDUP_MAX_BANDS, SOURCE_ROWS = 1024 /* read at a time */ };
+enum { N_SOURCE = SOURCE_BAND + DEDUP_MAX_BANDS };
 
 typedef struct {
     Columns *sign, *view;
@@ -346,7 +360,7 @@ static ErrCode source_open(Source *s, const Index *ix, uint32_t dataset, uint32_
 
 static ErrCode source_rows(Source *s, uint32_t first, Err *err)
 {
-    const uint32_t left = s->n - first, n = left < SOURCE_ROWS ? left : SOURCE_ROWS;
+    const uint32_t left = s->n - first, n = left < ROWS_AT_A_TIME ? left : ROWS_AT_A_TIME;
     ErrCode rc = columns_range(s->view, s->drop_column, first, n, &s->drop, err);
 
     for (uint32_t i = 0; i < s->n_columns && rc == ERR_OK; i++)
@@ -456,22 +470,63 @@ ErrCode indexdocs_write(const Index *ix, uint32_t dataset, bool damaged_only, co
     return rc;
 }
 
+/* --- without what is removed */
+
+typedef struct {
+    uint32_t column[N_DOCS_COLUMNS], n_columns;
+    uint32_t first, end; /* rows at hand */
+    Buf values[N_DOCS_COLUMNS];
+    StringWindow ids;
+} Window;
+
+static ErrCode window_rows(Window *w, const IndexDocs *d, uint32_t first, Err *err)
+{
+    const uint32_t n = d->n - first < ROWS_AT_A_TIME ? d->n - first : ROWS_AT_A_TIME;
+    ErrCode rc = ERR_OK;
+
+    for (uint32_t i = 0; i < w->n_columns && rc == ERR_OK; i++)
+        rc = columns_range(d->cols, w->column[i], first, n, &w->values[i], err);
+    w->first = first;
+    w->end = first + n;
+    return rc;
+}
+
+static ErrCode purge_row(Rows *r, const Index *ix, const IndexDocs *d, Window *w, uint32_t at, Err *err)
+{
+    const size_t i = at - w->first;
+    Row row = {.record = le32_get(w->values[DOCS_RECORD].p + 4 * i),
+               .exact = w->values[DOCS_EXACT].p + 16 * i,
+               .url = w->values[DOCS_URL].p + 8 * i,
+               .host = w->values[DOCS_HOST].p + 8 * i};
+    ErrCode rc;
+
+    if (index_is_removed(ix, d->first + row.record)) return ERR_OK;
+    rc = columns_string_at(d->cols, w->column[DOCS_ID], buf_span(&w->values[DOCS_ID]), w->first, at, &w->ids, &row.id,
+                           err);
+    if (ix->bands) {
+        row.band = w->values[DOCS_BAND].p + 8 * ix->bands * i;
+        row.sketch = w->values[DOCS_SKETCH].p + SKETCH_BINS * i;
+    }
+    return rc ? rc : put_row(r, ix, &row, err);
+}
+
 ErrCode indexdocs_purge(const Index *ix, const IndexDocs *d, Err *err)
 {
+    ColumnDef def[N_DOCS_COLUMNS];
+    Window w = {.first = 0};
     Rows r;
     ErrCode rc = rows_open(&r, ix, err);
 
-    for (size_t i = 0; i < d->n && rc == ERR_OK; i++) {
-        Row row = {.record = le32_get(d->record.p + 4 * i),
-                   .exact = d->exact.p + 16 * i,
-                   .url = d->url.p + 8 * i,
-                   .host = d->host.p + 8 * i};
-        if (index_is_removed(ix, d->first + row.record)) continue;
-        if ((rc = indexdocs_id(d, (uint32_t)i, &row.id, err)) != ERR_OK) break;
-        if (ix->bands) row.band = d->band.p + 8 * ix->bands * i, row.sketch = d->sketch.p + SKETCH_BINS * i;
-        rc = put_row(&r, ix, &row, err);
+    make_columns(ix, def, &w.n_columns);
+    for (uint32_t i = 0; i < w.n_columns && rc == ERR_OK; i++)
+        rc = columns_require(d->cols, &def[i], &w.column[i], err);
+    for (uint32_t i = 0; i < d->n && rc == ERR_OK; i++) {
+        if (i == w.end) rc = window_rows(&w, d, i, err);
+        if (rc == ERR_OK) rc = purge_row(&r, ix, d, &w, i, err);
     }
     if (rc == ERR_OK) rc = write_rows(ix, d->first, &r, err);
+    for (uint32_t i = 0; i < N_DOCS_COLUMNS; i++) buf_clear(&w.values[i]);
+    stringwindow_clear(&w.ids);
     columnswriter_free(r.out);
     return rc;
 }

@@ -114,30 +114,80 @@ static bool names(const RemoveList *l, uint64_t id, uint64_t host, uint64_t url)
 
 /* --- an index */
 
-static bool is_listed(const RemoveList *l, const IndexDocs *d, uint32_t row, Span id)
+enum { NAME_RECORD, NAME_ID, NAME_URL, NAME_HOST, N_NAMES, NAMES_ROWS = 4096 /* of a file, read at a time */ };
+
+/* What the documents of a file are known by, some rows at a time. */
+typedef struct {
+    IndexDocs d;
+    uint32_t column[N_NAMES];
+    uint32_t first, n; /* rows at hand */
+    Buf values[N_NAMES];
+    StringWindow ids;
+} Names;
+
+static ErrCode names_open(Names *m, const Index *ix, uint32_t file, Err *err)
 {
-    return names(l, hash64(id), le64_get(d->host.p + 8 * (size_t)row), le64_get(d->url.p + 8 * (size_t)row));
+    static const ColumnDef def[N_NAMES] = {[NAME_RECORD] = {"record", COL_U32, 1, 0},
+                                           [NAME_ID] = {"id", COL_STRING, 1, 0},
+                                           [NAME_URL] = {"url", COL_U64, 1, 0},
+                                           [NAME_HOST] = {"host", COL_U64, 1, 0}};
+    ErrCode rc = indexdocs_open_file(&m->d, ix, file, DOCS_NAMES, err);
+
+    for (int i = 0; i < N_NAMES && rc == ERR_OK; i++) rc = columns_require(m->d.cols, &def[i], &m->column[i], err);
+    return rc;
+}
+
+static ErrCode names_rows(Names *m, uint32_t first, Err *err)
+{
+    ErrCode rc = ERR_OK;
+
+    m->first = first;
+    m->n = m->d.n - first < NAMES_ROWS ? m->d.n - first : NAMES_ROWS;
+    for (int i = 0; i < N_NAMES && rc == ERR_OK; i++)
+        rc = columns_range(m->d.cols, m->column[i], first, m->n, &m->values[i], err);
+    return rc;
+}
+
+static void names_close(Names *m)
+{
+    for (int i = 0; i < N_NAMES; i++) buf_clear(&m->values[i]);
+    stringwindow_clear(&m->ids);
+    indexdocs_close(&m->d);
+}
+
+static ErrCode find_row(const Index *ix, const RemoveList *l, Names *m, uint32_t row, RemoveFound *f, bool *touched,
+                        Err *err)
+{
+    const uint64_t ref = m->d.first + le32_get(m->values[NAME_RECORD].p + 4 * (size_t)row);
+    Span id;
+    ErrCode rc = columns_string_at(m->d.cols, m->column[NAME_ID], buf_span(&m->values[NAME_ID]), m->first,
+                                   m->first + row, &m->ids, &id, err);
+
+    if (rc) return rc;
+    const bool listed = names(l, hash64(id), le64_get(m->values[NAME_HOST].p + 8 * (size_t)row),
+                              le64_get(m->values[NAME_URL].p + 8 * (size_t)row)),
+               removed = index_is_removed(ix, ref);
+    *touched |= listed || removed;
+    if (!listed) return ERR_OK;
+    id_put_line(&f->ids, id);
+    f->n++;
+    if (!removed) buf_put(&f->refs, &ref, sizeof ref);
+    return ERR_OK;
 }
 
 static ErrCode find_rows(const Index *ix, const RemoveList *l, uint32_t file, RemoveFound *f, Err *err)
 {
     bool touched = false;
-    IndexDocs d;
-    Span id;
+    Names m = {.n = 0};
     ErrCode rc = interrupt_seen() ? err_set(err, ERR_INTR, "interrupted") : ERR_OK;
 
-    if (rc || (rc = indexdocs_open_file(&d, ix, file, DOCS_NAMES, err)) != ERR_OK) return rc;
-    for (uint32_t i = 0; i < d.n && (rc = indexdocs_id(&d, i, &id, err)) == ERR_OK; i++) {
-        const uint64_t ref = d.first + le32_get(d.record.p + 4 * (size_t)i);
-        const bool listed = is_listed(l, &d, i, id), removed = index_is_removed(ix, ref);
-        touched |= listed || removed;
-        if (!listed) continue;
-        id_put_line(&f->ids, id);
-        f->n++;
-        if (!removed) buf_put(&f->refs, &ref, sizeof ref);
+    if (rc == ERR_OK) rc = names_open(&m, ix, file, err);
+    for (uint32_t at = 0; rc == ERR_OK && at < m.d.n; at += m.n) {
+        rc = names_rows(&m, at, err);
+        for (uint32_t i = 0; i < m.n && rc == ERR_OK; i++) rc = find_row(ix, l, &m, i, f, &touched, err);
     }
-    if (touched) buf_put(&f->files, &file, sizeof file);
-    indexdocs_close(&d);
+    if (rc == ERR_OK && touched) buf_put(&f->files, &file, sizeof file);
+    names_close(&m);
     return rc;
 }
 
