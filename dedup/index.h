@@ -123,9 +123,10 @@ typedef struct {
     Columns *cols;
     DocId first; /* reference of record 0 */
     uint32_t n;
-    Span record, exact, band, sketch, check, url, host, id, id_pool;
+    Span record, check, id, id_pool; /* as IndexDocsUse says */
 } IndexDocs;
-/* What is read of the columns: beside `record` all, or what a lookup compares or names, or what a document is known by, or nothing. */
+/* What is loaded: `record` and what a lookup compares or names, or it alone. DOCS_ALL and DOCS_NAMES load nothing: all columns, or those that a
+ * document is known by, are checked, to be read in pieces. */
 typedef enum { DOCS_ALL, DOCS_SKETCHES, DOCS_IDS, DOCS_NAMES, DOCS_RECORDS } IndexDocsUse;
 /* The file that was last asked for stays open. */
 typedef struct {

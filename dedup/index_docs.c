@@ -82,7 +82,7 @@ static ErrCode open_column(IndexDocs *d, const ColumnDef *def, IndexDocsUse use,
 
 ErrCode indexdocs_open(IndexDocs *d, const Index *ix, uint32_t dataset, uint32_t part, IndexDocsUse use, Err *err)
 {
-    Span *to[N_DOCS_COLUMNS] = {&d->record, &d->exact, &d->id, &d->url, &d->host, &d->band, &d->sketch, &d->check};
+    Span *to[N_DOCS_COLUMNS] = {[DOCS_RECORD] = &d->record, [DOCS_ID] = &d->id, [DOCS_CHECK] = &d->check};
     ColumnDef def[N_DOCS_COLUMNS];
     char path[PATH_MAX];
     uint32_t n;
