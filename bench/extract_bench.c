@@ -1,0 +1,211 @@
+/* bench/extract_bench.c - pages in memory to their main text: bytes a second of every phase, and the texts for whoever scores them.
+ *
+ *   extract_bench [-o OUT] [-C DIR] [-n PASSES] [PAGE...]
+ * Without a PAGE their names come from stdin, one a line; they are looked for in DIR and are of the set that their first folder names. All
+ * are read before the first is timed. OUT gets a line {"file","text"} a page. Times are those of the thread on its processor, the least
+ * of PASSES (1) over the set; MB are those of the page as it was served for charset, of its UTF-8 for the others. */
+#include "core/json.h"
+#include "core/log.h"
+#include "core/store.h"
+#include "ingest/charset.h"
+#include "ingest/maintext.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { CHARSET, PARSE, MAIN, N_PHASES, MAX_SETS = 64 };
+
+typedef struct {
+    Span name;
+    size_t bytes, utf8_bytes, n_pages;
+    double seconds[N_PHASES];
+} Set;
+
+typedef struct {
+    Span name;
+    size_t at, n; /* in the bytes of all */
+    size_t set;
+} Page;
+
+typedef struct {
+    Page *page;
+    size_t n, cap;
+    Buf names, bytes;
+    Set set[MAX_SETS];
+    size_t n_sets;
+} Pages;
+
+typedef struct {
+    Charset *charset;
+    HtmlParser *html;
+    HtmlTree tree;
+    MainText main;
+    Buf utf8, text, line;
+} Worker;
+
+static size_t set_of(Pages *all, Span name)
+{
+    Span own = span(name.p, span_find(name, '/'));
+    size_t i = 0;
+
+    while (i < all->n_sets && !span_eq(all->set[i].name, own)) i++;
+    if (i == all->n_sets && i < MAX_SETS) all->set[all->n_sets++].name = own;
+    return i < MAX_SETS ? i : MAX_SETS - 1;
+}
+
+/* `name` is borrowed for as long as the pages are. */
+static ErrCode add_page(Pages *all, const char *dir, Span name, Err *err)
+{
+    Buf path = {0};
+    Page *grown = array_grow(all->page, all->n, &all->cap, sizeof *grown);
+    ErrCode rc = grown ? ERR_OK : err_nomem(err, "the pages");
+
+    if (rc != ERR_OK) return rc;
+    all->page = grown;
+    Page p = {.name = name, .at = all->bytes.n, .set = set_of(all, name)};
+    buf_printf(&path, "%s%s", dir ? dir : "", dir ? "/" : "");
+    buf_put_span(&path, name);
+    rc = buf_cstr(&path) ? store_read(buf_cstr(&path), (size_t)1 << 30, &all->bytes, err) : err_nomem(err, "a path");
+    buf_clear(&path);
+    p.n = all->bytes.n - p.at;
+    all->page[all->n++] = p;
+    all->set[p.set].bytes += p.n;
+    all->set[p.set].n_pages++;
+    return rc;
+}
+
+static ErrCode add_names(Pages *all, const char *dir, Err *err)
+{
+    uint8_t chunk[4096];
+    ErrCode rc = ERR_OK;
+
+    for (size_t n; (n = fread(chunk, 1, sizeof chunk, stdin)) > 0;) buf_put(&all->names, chunk, n);
+    if ((rc = buf_ok(&all->names, "the names", err)) != ERR_OK) return rc;
+    for (Span rest = buf_span(&all->names); rest.n && rc == ERR_OK;) {
+        Span line = span(rest.p, span_find(rest, '\n'));
+        rest = span_from(rest, line.n < rest.n ? line.n + 1 : line.n);
+        if (line.n) rc = add_page(all, dir, line, err);
+    }
+    return rc;
+}
+
+static ErrCode run_page(Worker *w, Span body, double seconds[N_PHASES], size_t *utf8_bytes, Err *err)
+{
+    CharsetResult charset;
+    HtmlStatus status = HTML_FINE;
+    double at[N_PHASES + 1];
+
+    buf_reset(&w->utf8);
+    buf_reset(&w->text);
+    at[0] = thread_cpu_seconds();
+    ErrCode rc = charset_to_utf8(w->charset, body, (Span){NULL, 0}, &w->utf8, &charset, err);
+    at[1] = thread_cpu_seconds();
+    if (rc == ERR_OK) rc = htmlparser_parse(w->html, buf_span(&w->utf8), &w->tree, &status, err);
+    at[2] = thread_cpu_seconds();
+    if (rc == ERR_OK && status == HTML_FINE) rc = maintext_extract(&w->main, &w->tree, &w->text, err);
+    at[3] = thread_cpu_seconds();
+    for (int i = 0; i < N_PHASES; i++) seconds[i] += at[i + 1] - at[i];
+    *utf8_bytes = w->utf8.n;
+    return rc;
+}
+
+static ErrCode run_all(Worker *w, Pages *all, bool first, FILE *out, Err *err)
+{
+    double seconds[MAX_SETS][N_PHASES] = {{0}};
+    size_t utf8_bytes;
+    ErrCode rc = ERR_OK;
+
+    for (size_t i = 0; i < all->n && rc == ERR_OK; i++) {
+        const Page *p = &all->page[i];
+        rc = run_page(w, span(all->bytes.p + p->at, p->n), seconds[p->set], &utf8_bytes, err);
+        if (!first || rc != ERR_OK) continue;
+        all->set[p->set].utf8_bytes += utf8_bytes;
+        if (!out) continue;
+        buf_reset(&w->line);
+        buf_puts(&w->line, "{\"file\":");
+        json_put_string(&w->line, p->name);
+        buf_puts(&w->line, ",\"text\":");
+        json_put_string(&w->line, buf_span(&w->text));
+        buf_puts(&w->line, "}\n");
+        if ((rc = buf_ok(&w->line, "a line", err)) == ERR_OK && fwrite(w->line.p, 1, w->line.n, out) != w->line.n)
+            rc = err_set(err, ERR_SYS, "cannot write the texts");
+    }
+    for (size_t s = 0; s < all->n_sets; s++)
+        for (int i = 0; i < N_PHASES; i++)
+            if (first || seconds[s][i] < all->set[s].seconds[i]) all->set[s].seconds[i] = seconds[s][i];
+    return rc;
+}
+
+static double rate(size_t bytes, double seconds) { return seconds > 0 ? 1e-6 * (double)bytes / seconds : 0; }
+
+static void print_set(const Set *s)
+{
+    double all = s->seconds[CHARSET] + s->seconds[PARSE] + s->seconds[MAIN];
+
+    printf("%-16.*s %6zu %8.2f %8.1f %8.1f %8.1f %8.1f\n", (int)s->name.n, (const char *)s->name.p, s->n_pages,
+           1e-6 * (double)s->bytes, rate(s->bytes, s->seconds[CHARSET]), rate(s->utf8_bytes, s->seconds[PARSE]),
+           rate(s->utf8_bytes, s->seconds[MAIN]), rate(s->bytes, all));
+}
+
+static void print_rates(const Pages *all)
+{
+    Set sum = {.name = SPAN_LIT("all")};
+
+    printf("%-16s %6s %8s %8s %8s %8s %8s\n", "set", "pages", "MB", "charset", "parse", "main", "all MB/s");
+    for (size_t s = 0; s < all->n_sets; s++) {
+        print_set(&all->set[s]);
+        sum.n_pages += all->set[s].n_pages;
+        sum.bytes += all->set[s].bytes;
+        sum.utf8_bytes += all->set[s].utf8_bytes;
+        for (int i = 0; i < N_PHASES; i++) sum.seconds[i] += all->set[s].seconds[i];
+    }
+    print_set(&sum);
+}
+
+static ErrCode run(int argc, char **argv, const char *out_path, const char *dir, int passes, Err *err)
+{
+    Worker w = {0};
+    Pages all = {0};
+    FILE *out = NULL;
+    ErrCode rc = charset_new(&w.charset, err);
+
+    if (rc == ERR_OK) rc = htmlparser_new(&w.html, err);
+    if (rc == ERR_OK && argc == 0) rc = add_names(&all, dir, err);
+    for (int i = 0; i < argc && rc == ERR_OK; i++) rc = add_page(&all, dir, span_str(argv[i]), err);
+    if (rc == ERR_OK && out_path && !(out = fopen(out_path, "w")))
+        rc = err_set(err, ERR_SYS, "cannot write %s", out_path);
+    for (int i = 0; i < passes && rc == ERR_OK; i++) rc = run_all(&w, &all, i == 0, out, err);
+    if (out && fclose(out) != 0 && rc == ERR_OK) rc = err_set(err, ERR_SYS, "cannot write %s", out_path);
+    if (rc == ERR_OK) print_rates(&all);
+    charset_free(w.charset);
+    htmlparser_free(w.html);
+    htmltree_clear(&w.tree);
+    maintext_clear(&w.main);
+    Buf *bufs[] = {&w.utf8, &w.text, &w.line, &all.names, &all.bytes};
+    for (size_t i = 0; i < sizeof bufs / sizeof bufs[0]; i++) buf_clear(bufs[i]);
+    free(all.page);
+    return rc;
+}
+
+int main(int argc, char **argv)
+{
+    const char *out = NULL, *dir = NULL;
+    int passes = 1, c;
+    Err err;
+
+    while ((c = getopt(argc, argv, "o:C:n:")) != -1) {
+        if (c == 'o') out = optarg;
+        if (c == 'C') dir = optarg;
+        if (c == 'n') passes = atoi(optarg);
+        if (c == '?') passes = 0;
+    }
+    if (passes < 1) {
+        fputs("usage: extract_bench [-o OUT] [-C DIR] [-n PASSES] [PAGE...]\n", stderr);
+        return 2;
+    }
+    ErrCode rc = run(argc - optind, argv + optind, out, dir, passes, &err);
+    if (rc) fprintf(stderr, "extract_bench: %s\n", err.msg);
+    return rc ? err_status(rc) : 0;
+}
