@@ -38,7 +38,7 @@ static ErrCode count(void *ctx, int thread, uint32_t partition, ExchangeGroups *
 
     (void)thread;
     while ((rc = exchange_next_group(g, key, &end, err)) == ERR_OK && !end) {
-        uint64_t k = exchange_be64(key); /* no two keys share it */
+        uint64_t k = be64_get(key); /* no two keys share it */
         wrong += groups && k <= last;
         last = k;
         groups++;

@@ -113,6 +113,13 @@ static inline void be64_put(uint8_t *p, uint64_t v)
 #endif
     for (int i = 0; i < 8; i++) p[i] = (uint8_t)(v >> (56 - 8 * i));
 }
+/* For qsort() and bsearch() over uint64_t. */
+static inline int u64_compare(const void *a, const void *b)
+{
+    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+    return (x > y) - (x < y);
+}
 
 /* ASCII classes; bytes above 127 belong to none. (isspace() and friends depend on the locale and are
  * undefined for negative char.) */

@@ -70,7 +70,6 @@ static inline void exchange_key_u64(uint8_t key[EXCHANGE_KEY], uint64_t hi, uint
     be64_put(key, hi);
     be64_put(key + 8, lo);
 }
-static inline uint64_t exchange_be64(const uint8_t *p) { return be64_get(p); }
 
 /* --- what the two calls above are when a partition's records lie in memory side by side; else they go the long way. The fields
  * are the exchange's own. */

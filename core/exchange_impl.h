@@ -114,7 +114,7 @@ static inline Span record_value(const Exchange *x, const uint8_t *p)
 }
 static inline uint32_t key_top(const uint8_t *key, unsigned bits) /* bits <= 16 */
 {
-    return (uint32_t)(exchange_be64(key) >> 1 >> (63 - bits));
+    return (uint32_t)(be64_get(key) >> 1 >> (63 - bits));
 }
 static inline bool same_key(const uint8_t *a, const uint8_t *b) { return memcmp(a, b, EXCHANGE_KEY) == 0; }
 int record_cmp(const Exchange *x, const uint8_t *a, const uint8_t *b); /* by key, then by bytes of the value */

@@ -470,8 +470,8 @@ static void count_keys(size_t n, uint64_t n_keys, size_t bytes, int threads, uin
     for (uint32_t p = 0; p < 16; p++) {
         for (size_t at = 0; at < d->part[p].n; at += 20 + bytes, seen++) {
             const uint8_t *r = d->part[p].p + at;
-            uint64_t k = exchange_be64(r + 8);
-            CHECK(k < n_keys && exchange_be64(r) == mix64(k));
+            uint64_t k = be64_get(r + 8);
+            CHECK(k < n_keys && be64_get(r) == mix64(k));
             CHECK_INT(want[k], le64_get(r + 20));
             if (bytes > 8) CHECK_INT(k % 200, r[20 + bytes - 1]);
         }

@@ -88,20 +88,13 @@ ErrCode list_each(const char *path, ListLine fn, void *ctx, Err *err)
 
 /* --- a set */
 
-static int by_value(const void *pa, const void *pb)
-{
-    uint64_t a = *(const uint64_t *)pa, b = *(const uint64_t *)pb;
-
-    return (a > b) - (a < b);
-}
-
 void hashset_take(HashSet *s, Buf *hashes)
 {
     const size_t n = hashes->n / sizeof *s->hash;
 
     *s = (HashSet){.hash = (uint64_t *)(void *)hashes->p};
     *hashes = (Buf){0};
-    if (n) qsort(s->hash, n, sizeof *s->hash, by_value);
+    if (n) qsort(s->hash, n, sizeof *s->hash, u64_compare);
     for (size_t i = 0; i < n; i++)
         if (s->hash[i] && (s->n == 0 || s->hash[i] != s->hash[s->n - 1])) s->hash[s->n++] = s->hash[i];
 }
@@ -115,7 +108,7 @@ void hashset_clear(HashSet *s)
 
 static const uint64_t *find(const HashSet *s, uint64_t hash)
 {
-    return s->n ? bsearch(&hash, s->hash, s->n, sizeof hash, by_value) : NULL;
+    return s->n ? bsearch(&hash, s->hash, s->n, sizeof hash, u64_compare) : NULL;
 }
 
 bool hashset_has(const HashSet *s, uint64_t hash) { return find(s, hash) != NULL; }

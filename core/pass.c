@@ -81,7 +81,7 @@ bool pass_is_done(const Pass *p) { return results_complete(p->results); }
 
 ErrCode pass_put(Pass *p, int lane, const uint8_t key[EXCHANGE_KEY], const void *value, uint32_t n, Err *err)
 {
-    uint32_t partition = p->bits ? (uint32_t)(exchange_be64(key) >> (64 - p->bits)) : 0;
+    uint32_t partition = p->bits ? (uint32_t)(be64_get(key) >> (64 - p->bits)) : 0;
 
     if (!p->sorting && results_has(p->results, partition)) return ERR_OK;
     return exchange_put(p->exchange, lane, key, value, n, err);

@@ -307,7 +307,7 @@ typedef struct {
 static ErrCode add_own(Pairs *p, const uint8_t *shingles, Err *err)
 {
     for (int i = 0; i < SHINGLES; i++) {
-        uint64_t shingle = exchange_be64(shingles + 8 * i);
+        uint64_t shingle = be64_get(shingles + 8 * i);
         if (p->n_own && p->own[p->n_own - 1] == shingle) break;
         uint64_t *room = array_grow(p->own, p->n_own, &p->cap, sizeof *room);
         if (!room) return err_nomem(err, "a document's shingles");
@@ -320,7 +320,7 @@ static ErrCode add_own(Pairs *p, const uint8_t *shingles, Err *err)
 static void add_other(Pairs *p, const uint8_t *shingles)
 {
     for (int i = 0; i < SHINGLES; i++) {
-        uint64_t shingle = exchange_be64(shingles + 8 * i);
+        uint64_t shingle = be64_get(shingles + 8 * i);
         if (p->n && shingle == p->last) break;
         p->n++;
         p->last = shingle;

@@ -121,7 +121,7 @@ static ErrCode put_indexed(const Writer *w, SignPart *p, const PartResult *r, Er
         for (size_t at = 0; at < found.n; at += PAIR_BYTES) {
             size_t i = (size_t)(doc_get(found.p + at) - p->first);
             put_record(r, i, why[kind], CLUSTER_INDEXED, none);
-            le64_put(r->column[RESULT_MATCH].p + 8 * i, exchange_be64(found.p + at + DOC_BYTES));
+            le64_put(r->column[RESULT_MATCH].p + 8 * i, be64_get(found.p + at + DOC_BYTES));
         }
     }
     return ERR_OK;

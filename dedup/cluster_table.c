@@ -326,9 +326,9 @@ static ErrCode write_group(void *ctx, int thread, uint32_t partition, ExchangeGr
 
     (void)thread, (void)partition;
     while ((rc = exchange_next_group(g, key, &end, err)) == ERR_OK && !end) {
-        DocId keeper = exchange_be64(key);
+        DocId keeper = be64_get(key);
         if (keeper == CLUSTER_INDEXED) {
-            if ((rc = write_indexed(m->table, exchange_be64(key + 8), g, err)) != ERR_OK) return rc;
+            if ((rc = write_indexed(m->table, be64_get(key + 8), g, err)) != ERR_OK) return rc;
             continue;
         }
         if ((rc = exchange_next_value(g, &value, &end, err)) != ERR_OK) return rc;

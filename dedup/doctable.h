@@ -88,7 +88,7 @@ bool signpart_next(SignPart *p); /* false: the part is over */
 /* Documents in records and keys: big-endian, so that byte order is numeric order. */
 enum { DOC_BYTES = 8 };
 static inline void doc_put(uint8_t out[DOC_BYTES], uint64_t doc) { be64_put(out, doc); }
-static inline uint64_t doc_get(const uint8_t *p) { return exchange_be64(p); }
+static inline uint64_t doc_get(const uint8_t *p) { return be64_get(p); }
 /* A document and the number of its dump (dedup/dumpnames.h), by which windows are told. */
 enum { REF_BYTES = DOC_BYTES + 2 };
 void ref_put(uint8_t out[REF_BYTES], uint64_t doc, uint16_t dump);

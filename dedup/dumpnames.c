@@ -1,13 +1,10 @@
 #include "dedup/dumpnames.h"
 
 #include "core/json.h"
-#include "core/store.h"
+#include "dedup/sign.h"
 
-#include <limits.h>
-#include <stdio.h>
 #include <stdlib.h>
 
-enum { STATS_MAX = 64 << 20 };
 static const char others[] = "\xe2\x80\xa6"; /* as core/counters.h calls what has no room */
 
 Span dumpnames_name(Span dump)
@@ -50,21 +47,15 @@ static ErrCode take_names(DumpNames *d, const Json *group, Err *err)
 
 ErrCode dumpnames_load(DumpNames *d, const char *sign_dir, Err *err)
 {
-    char path[PATH_MAX];
-    Buf text = {0};
-    Json *j = NULL;
+    const Json *counters = NULL;
     ErrCode rc;
-    int n = snprintf(path, sizeof path, "%s/stats.json", sign_dir);
 
     *d = (DumpNames){0};
-    if (n < 0 || n >= PATH_MAX) return err_set(err, ERR_LIMIT, "%s: the path is too long", sign_dir);
-    rc = store_read(path, STATS_MAX, &text, err);
-    if (rc == ERR_OK) rc = json_parse(&d->arena, buf_span(&text), path, &j, err);
-    const Json *group = rc == ERR_OK ? json_get(json_get(j, "counters"), "dump") : NULL;
+    rc = sign_counters(&d->arena, sign_dir, &counters, err);
+    const Json *group = counters ? json_get(counters, "dump") : NULL;
     if (rc == ERR_OK && group && group->type != JSON_OBJECT)
-        rc = err_set(err, ERR_DATA, "%s: its counters are damaged", path);
+        rc = err_set(err, ERR_DATA, "%s/stats.json: its counters are damaged", sign_dir);
     if (rc == ERR_OK) rc = take_names(d, group, err);
-    buf_clear(&text);
     if (rc) dumpnames_clear(d);
     return rc;
 }

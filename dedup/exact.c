@@ -82,12 +82,7 @@ static First *slot_of(const Groups *g, const uint8_t *ref)
 
 static ErrCode put_duplicate(const Groups *g, const uint8_t *ref, const uint8_t *keeper, uint8_t flag, Err *err)
 {
-    uint8_t verdict[VERDICT_BYTES];
-
-    memcpy(verdict, ref, REF_BYTES);
-    memcpy(verdict + REF_BYTES, keeper, REF_BYTES);
-    verdict[2 * REF_BYTES] = g->kind | flag;
-    return resultsout_put(g->out, verdict, err);
+    return verdict_put(g->out, ref, keeper, g->kind | flag, err);
 }
 
 /* Of those that stay and lie in the window, the first. */

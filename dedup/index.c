@@ -411,6 +411,15 @@ bool index_is_removed(const Index *ix, DocId ref)
     return lo < ix->n_removed && ix->removed[lo] == ref;
 }
 
+static Hash128 chain(Hash128 a, Hash128 b)
+{
+    uint8_t bytes[32];
+
+    hash128_put(bytes, a);
+    hash128_put(bytes + 16, b);
+    return hash128(span(bytes, sizeof bytes));
+}
+
 static Hash128 state_begin(const Index *ix)
 {
     Hash128 h = hash128(ix->params);
@@ -419,20 +428,11 @@ static Hash128 state_begin(const Index *ix)
     return h;
 }
 
-static Hash128 state_add(Hash128 h, const IndexDataset *d)
-{
-    uint8_t bytes[32];
-
-    hash128_put(bytes, h);
-    hash128_put(bytes + 16, d->key);
-    return hash128(span(bytes, sizeof bytes));
-}
-
 Hash128 index_state(const Index *ix)
 {
     Hash128 h = state_begin(ix);
 
-    for (uint32_t i = 0; i < ix->n_prior; i++) h = state_add(h, &ix->dataset[i]);
+    for (uint32_t i = 0; i < ix->n_prior; i++) h = chain(h, ix->dataset[i].key);
     return h;
 }
 
@@ -441,18 +441,13 @@ bool index_had_state(const Index *ix, Hash128 state)
     Hash128 h = state_begin(ix);
     uint32_t i = 0;
 
-    while (!hash128_eq(h, state) && i < ix->n_datasets) h = state_add(h, &ix->dataset[i++]);
+    while (!hash128_eq(h, state) && i < ix->n_datasets) h = chain(h, ix->dataset[i++].key);
     return hash128_eq(h, state);
 }
 
 Hash128 index_steps_key(const Index *ix, Hash128 key)
 {
-    uint8_t bytes[32];
-
-    if (ix->n_removed == 0) return key;
-    hash128_put(bytes, key);
-    hash128_put(bytes + 16, hash128(span(ix->removed, ix->n_removed * sizeof *ix->removed)));
-    return hash128(span(bytes, sizeof bytes));
+    return ix->n_removed ? chain(key, hash128(span(ix->removed, ix->n_removed * sizeof *ix->removed))) : key;
 }
 
 ErrCode index_find_inputs(Index *ix, const DatasetSet *in, Hash128 *inputs, bool *held, Err *err)

@@ -49,21 +49,14 @@ static void scan_clear(Scan *s)
 /* Places the run's cursor at its first entry not before the key. */
 static ErrCode scan_seek(const Scan *s, ResultsCursor *c, const uint8_t *key, Err *err)
 {
-    const uint64_t head = exchange_be64(key);
+    const uint64_t head = be64_get(key);
     const uint8_t *entry;
     ErrCode rc = resultscursor_seek(c, head, err);
 
-    while (rc == ERR_OK && s->key_bytes > 8 && (entry = resultscursor_peek(c)) != NULL &&
-           exchange_be64(entry) == head && exchange_be64(entry + 8) < exchange_be64(key + 8))
+    while (rc == ERR_OK && s->key_bytes > 8 && (entry = resultscursor_peek(c)) != NULL && be64_get(entry) == head &&
+           be64_get(entry + 8) < be64_get(key + 8))
         rc = resultscursor_next(c, err);
     return rc;
-}
-
-static int by_ref(const void *pa, const void *pb)
-{
-    uint64_t a = *(const uint64_t *)pa, b = *(const uint64_t *)pb;
-
-    return (a > b) - (a < b);
 }
 
 /* The earliest references that a run has under the key, at most `most` of them. */
@@ -75,9 +68,9 @@ static ErrCode scan_run(const Scan *s, ResultsCursor *c, const uint8_t *key, uin
 
     *n = 0;
     while (rc == ERR_OK && *n < most && (entry = resultscursor_peek(c)) != NULL) {
-        if (exchange_be64(entry) != exchange_be64(key)) break;
-        if (s->key_bytes > 8 && exchange_be64(entry + 8) != exchange_be64(key + 8)) break;
-        uint64_t r = exchange_be64(entry + s->key_bytes);
+        if (be64_get(entry) != be64_get(key)) break;
+        if (s->key_bytes > 8 && be64_get(entry + 8) != be64_get(key + 8)) break;
+        uint64_t r = be64_get(entry + s->key_bytes);
         if (docid_dataset(r) < s->ix->n_prior && !(s->ix->n_removed && index_is_removed(s->ix, r))) ref[(*n)++] = r;
         rc = resultscursor_next(c, err);
     }
@@ -87,7 +80,7 @@ static ErrCode scan_run(const Scan *s, ResultsCursor *c, const uint8_t *key, uin
 /* The earliest of all runs. With as many as are wanted, a run of later datasets has nothing to add. */
 static ErrCode scan_key(const Scan *s, const uint8_t *key, uint64_t *ref, uint32_t most, uint32_t *n, Err *err)
 {
-    const uint64_t head = exchange_be64(key);
+    const uint64_t head = be64_get(key);
     const IndexMask mask = s->kind == BANDS ? index_mask(head) : (IndexMask){{0}};
     uint64_t all[2 * INDEX_MAX_MATCHES];
     uint32_t n_all = 0, of_run;
@@ -100,7 +93,7 @@ static ErrCode scan_key(const Scan *s, const uint8_t *key, uint64_t *ref, uint32
         if (rc) return rc;
         if (n_all && of_run) {
             n_all += of_run;
-            qsort(all, n_all, sizeof *all, by_ref);
+            qsort(all, n_all, sizeof *all, u64_compare);
             if (n_all > most) n_all = most;
         } else {
             n_all += of_run;
@@ -314,28 +307,6 @@ static ErrCode find_exact(Step *s, Pass **out, Err *err)
 
 /* --- candidates by document, each once */
 
-static ErrCode send_pairs(void *ctx, int lane, uint32_t partition, Span pairs, Err *err)
-{
-    const Step *s = ctx;
-    uint8_t key[EXCHANGE_KEY];
-    ErrCode rc = ERR_OK;
-
-    (void)partition;
-    for (size_t at = 0; at < pairs.n && rc == ERR_OK; at += PAIR_BYTES) {
-        doc_key(s->t, doc_get(pairs.p + at), key);
-        rc = pass_put(s->p, lane, key, pairs.p + at + DOC_BYTES, 8, err);
-    }
-    return rc;
-}
-
-static ErrCode send_all_pairs(void *ctx, Pass *p, Err *err)
-{
-    Step *s = ctx;
-
-    s->p = p;
-    return results_each(s->from, send_pairs, s, err);
-}
-
 static ErrCode list_once(void *ctx, int thread, uint32_t partition, ExchangeGroups *g, ResultsOut *out, Err *err)
 {
     uint8_t key[EXCHANGE_KEY];
@@ -347,8 +318,8 @@ static ErrCode list_once(void *ctx, int thread, uint32_t partition, ExchangeGrou
     while ((rc = exchange_next_group(g, key, &end, err)) == ERR_OK && !end) {
         uint64_t last = UINT64_MAX; /* no reference: dataset 16383 has no part 2^22 - 1 of 2^28 records */
         while ((rc = exchange_next_value(g, &ref, &end, err)) == ERR_OK && !end) {
-            if (exchange_be64(ref.p) == last) continue;
-            last = exchange_be64(ref.p);
+            if (be64_get(ref.p) == last) continue;
+            last = be64_get(ref.p);
             if ((rc = put_pair(out, key + 8, last, err)) != ERR_OK) return rc;
         }
         if (rc) return rc;
@@ -377,7 +348,7 @@ static ErrCode send_sketches_part(void *ctx, SignPart *p, int lane, Err *err)
     for (size_t at = 0; at < pairs.n && rc == ERR_OK; at += PAIR_BYTES) {
         uint8_t key[EXCHANGE_KEY], value[DOC_BYTES + SKETCH_BINS];
         uint64_t doc = doc_get(pairs.p + at);
-        ref_key(s->ix, exchange_be64(pairs.p + at + DOC_BYTES), key);
+        ref_key(s->ix, be64_get(pairs.p + at + DOC_BYTES), key);
         doc_put(value, doc);
         memcpy(value + DOC_BYTES, sketch.p + SKETCH_BINS * (size_t)(doc - p->first), SKETCH_BINS);
         rc = pass_put(s->p, lane, key, value, sizeof value, err);
@@ -406,7 +377,7 @@ static ErrCode compare_sketches(void *ctx, int thread, uint32_t partition, Excha
 
     (void)thread, (void)partition;
     while ((rc = exchange_next_group(g, key, &end, err)) == ERR_OK && !end) {
-        uint64_t ref = exchange_be64(key + 8);
+        uint64_t ref = be64_get(key + 8);
         if ((rc = indexdocs_seek(&c, s->ix, ref, &found, err)) == ERR_OK && !found)
             rc = err_set(err, ERR_DATA, "%s: dataset %u, part %u does not know record %u, which a run names",
                          s->ix->dir, docid_dataset(ref), docid_part(ref), docid_record(ref));
@@ -435,10 +406,7 @@ static ErrCode find_near(Step *s, Pass **out, Err *err)
 
     if (rc == ERR_OK) rc = run_scan(s, met, BANDS, send_bands, meet_bands, err);
     if (rc == ERR_OK) rc = doctable_step(s->t, &once, &pairs, err);
-    if (rc == ERR_OK) {
-        s->from = pass_results(met);
-        rc = pass_run(pairs, send_all_pairs, list_once, s, err);
-    }
+    if (rc == ERR_OK) rc = sort_by_doc(s->t, pass_results(met), PAIR_BYTES, list_once, pairs, err);
     pass_close(met);
     if (rc == ERR_OK) rc = doctable_step(s->t, &verify, &near, err);
     if (rc == ERR_OK) {

@@ -148,8 +148,7 @@ static void take_found(const Pass *p, uint64_t *found, Err *err)
     Buf all = {0};
 
     CHECK_OK(results_range(pass_results(p), 0, NEW, &all, err), err);
-    for (size_t at = 0; at < all.n; at += PAIR_BYTES)
-        found[doc_get(all.p + at)] = exchange_be64(all.p + at + DOC_BYTES);
+    for (size_t at = 0; at < all.n; at += PAIR_BYTES) found[doc_get(all.p + at)] = be64_get(all.p + at + DOC_BYTES);
     buf_clear(&all);
 }
 

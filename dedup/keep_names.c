@@ -1,13 +1,10 @@
 /* Sources and signals that --keep asks for and no document has: most likely a slip of the pen, which would decide nothing in silence. */
 #include "core/counters.h"
 #include "core/log.h"
-#include "core/store.h"
 #include "dedup/keep.h"
+#include "dedup/sign.h"
 
-#include <limits.h>
-#include <stdio.h>
-
-enum { STATS_MAX = 64 << 20, SHOWN_BYTES = 200 };
+enum { SHOWN_BYTES = 200 };
 
 static bool asks_for(const KeepOrder *k, KeepKind kind)
 {
@@ -69,19 +66,14 @@ static void look(const Json *counters, KeepKind kind, Span names)
 
 void keep_warn(const KeepOrder *k, const char *sign_dir)
 {
-    char path[PATH_MAX];
+    const Json *counters = NULL;
     Arena arena = {0};
-    Buf text = {0};
-    Json *j = NULL;
     Err err;
-    const int n = k->n_stored ? snprintf(path, sizeof path, "%s/stats.json", sign_dir) : -1;
 
-    if (n < 0 || n >= PATH_MAX) return;
-    if (store_read(path, STATS_MAX, &text, &err) != ERR_OK ||
-        json_parse(&arena, buf_span(&text), path, &j, &err) != ERR_OK)
+    if (k->n_stored == 0) return;
+    if (sign_counters(&arena, sign_dir, &counters, &err) != ERR_OK)
         log_debug("%s", err.msg); /* whoever needs it stops */
-    for (uint32_t i = 0; j && i < k->n; i++)
-        if (keep_is_stored(k->by[i].kind)) look(json_get(j, "counters"), k->by[i].kind, k->by[i].arg);
-    buf_clear(&text);
+    for (uint32_t i = 0; counters && i < k->n; i++)
+        if (keep_is_stored(k->by[i].kind)) look(counters, k->by[i].kind, k->by[i].arg);
     arena_clear(&arena);
 }

@@ -223,7 +223,7 @@ static ErrCode count_records(void *ctx, int thread, uint32_t partition, Span rec
 
     (void)thread, (void)partition;
     for (size_t at = 0; at < records.n; at += PLACE_BYTES) {
-        uint32_t rank = (uint32_t)(exchange_be64(records.p + at) >> 32);
+        uint32_t rank = (uint32_t)(be64_get(records.p + at) >> 32);
         if (rank >= r->rates->n) return err_set(err, ERR_DATA, "the near duplicates are of a dump that is not there");
         count(&r->rates->dump[rank].n_near);
     }

@@ -236,13 +236,6 @@ void removefound_clear(RemoveFound *f)
     *f = (RemoveFound){0};
 }
 
-static int by_value(const void *pa, const void *pb)
-{
-    uint64_t a = *(const uint64_t *)pa, b = *(const uint64_t *)pb;
-
-    return (a > b) - (a < b);
-}
-
 static ErrCode add_removed(Index *ix, const Buf *refs, Err *err)
 {
     size_t n = refs->n / 8;
@@ -252,7 +245,7 @@ static ErrCode add_removed(Index *ix, const Buf *refs, Err *err)
     ix->removed = all;
     memcpy(all + ix->n_removed, refs->p, refs->n);
     ix->n_removed += n;
-    qsort(all, ix->n_removed, sizeof *all, by_value);
+    qsort(all, ix->n_removed, sizeof *all, u64_compare);
     return index_publish_removed(ix, err);
 }
 

@@ -1,5 +1,6 @@
 #include "dedup/sign.h"
 
+#include "core/store.h"
 #include "core/url.h"
 
 #include <inttypes.h>
@@ -116,4 +117,22 @@ uint64_t sign_address(Buf *key, Span url)
 {
     buf_recycle(key);
     return url_key(key, url) ? hash64(buf_span(key)) : 0;
+}
+
+ErrCode sign_counters(Arena *arena, const char *dir, const Json **counters, Err *err)
+{
+    enum { STATS_MAX = 64 << 20 };
+    char path[PATH_MAX];
+    Buf text = {0};
+    Json *j = NULL;
+    ErrCode rc;
+    const int n = snprintf(path, sizeof path, "%s/stats.json", dir);
+
+    *counters = NULL;
+    if (n < 0 || n >= PATH_MAX) return err_set(err, ERR_LIMIT, "%s: the path is too long", dir);
+    if ((rc = store_read(path, STATS_MAX, &text, err)) == ERR_OK)
+        rc = json_parse(arena, buf_span(&text), path, &j, err);
+    if (rc == ERR_OK) *counters = json_get(j, "counters");
+    buf_clear(&text);
+    return rc;
 }

@@ -80,4 +80,7 @@ MUST_USE ErrCode signature_shingles(Signature *s, uint32_t len, Span text, Err *
 /* Without a MinHash only `key` and `exact` are made. */
 MUST_USE ErrCode signature_make(Signature *s, const DedupParams *params, const MinHash *minhash, Span text, Err *err);
 
+/* What the stage in `dir` counted, out of its stats.json, in *counters (NULL: nothing); the arena keeps it. */
+MUST_USE ErrCode sign_counters(Arena *arena, const char *dir, const Json **counters, Err *err);
+
 #endif

@@ -147,7 +147,7 @@ static ErrCode next_neighbour(ExchangeGroups *g, uint64_t *v, bool *end, Err *er
     Span value;
     ErrCode rc = exchange_next_value(g, &value, end, err);
 
-    if (rc == ERR_OK && !*end) *v = exchange_be64(value.p);
+    if (rc == ERR_OK && !*end) *v = be64_get(value.p);
     return rc;
 }
 
@@ -207,7 +207,7 @@ static ErrCode each_node(void *ctx, int thread, uint32_t partition, ExchangeGrou
 
     (void)partition;
     while ((rc = exchange_next_group(g, key, &end, err)) == ERR_OK && !end)
-        if ((rc = r->star_of(r->stars, thread, exchange_be64(key + 8), g, err)) != ERR_OK) break;
+        if ((rc = r->star_of(r->stars, thread, be64_get(key + 8), g, err)) != ERR_OK) break;
     return rc;
 }
 

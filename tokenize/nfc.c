@@ -82,19 +82,12 @@ static void decompose(Buf *seq, uint32_t cp)
     for (int i = 1; i < 5 && nfc_full[low][i]; i++) put_decomposed(seq, nfc_full[low][i]);
 }
 
-static int compare_u64(const void *a, const void *b)
-{
-    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-
-    return (x > y) - (x < y);
-}
-
 /* Sorts each run of marks by class. */
 static void put_in_order(uint64_t *v, size_t n)
 {
     for (size_t i = 0, k; i < n; i = k + 1) {
         for (k = i; k < n && v[k] >> (CP_BITS + PLACE_BITS); k++) continue;
-        if (k - i > 1) qsort(v + i, k - i, sizeof *v, compare_u64);
+        if (k - i > 1) qsort(v + i, k - i, sizeof *v, u64_compare);
     }
 }
 

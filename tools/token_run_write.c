@@ -168,7 +168,7 @@ ErrCode tokenrun_begin(TokenRunWriter *w, TokenRange parts, Err *err)
 
 static uint32_t bucket_of(const TokenRunWriter *w, const uint8_t *record)
 {
-    return w->bits ? (uint32_t)(exchange_be64(record + 4) >> (64 - w->bits)) : 0;
+    return w->bits ? (uint32_t)(be64_get(record + 4) >> (64 - w->bits)) : 0;
 }
 
 /* The records by bucket, and the table behind them (a counting sort). */

@@ -26,7 +26,7 @@ typedef struct {
 static ErrCode see(void *ctx, int thread, const uint8_t key[EXCHANGE_KEY], Span value, Err *err)
 {
     Seen *s = ctx;
-    const uint64_t n = exchange_be64(key + 8);
+    const uint64_t n = be64_get(key + 8);
     uint8_t want_key[EXCHANGE_KEY], want[100];
 
     (void)thread, (void)err;

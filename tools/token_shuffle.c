@@ -147,7 +147,7 @@ static ErrCode commit_writers(Writing *wr, Err *err)
 
 static ErrCode write_document(Writing *wr, const uint8_t key[EXCHANGE_KEY], const Received *r, Err *err)
 {
-    uint64_t domain = exchange_be64(key) & token_domain_bits(wr->rx->spec->n_shards);
+    uint64_t domain = be64_get(key) & token_domain_bits(wr->rx->spec->n_shards);
     size_t stream = domainset_find(&wr->rx->runs->domains, r->doc.domain);
     ErrCode rc;
 
@@ -236,7 +236,7 @@ static ErrCode send_record(void *ctx, int thread, const uint8_t key[EXCHANGE_KEY
 {
     const Receiving *rx = ctx;
 
-    if (!rx->wanted[token_partition(rx->spec->n_shards, exchange_be64(key))]) return ERR_OK;
+    if (!rx->wanted[token_partition(rx->spec->n_shards, be64_get(key))]) return ERR_OK;
     return exchange_put(rx->exchange, thread, key, value.p, (uint32_t)value.n, err);
 }
 
