@@ -75,9 +75,9 @@ static At at_of(Span s, size_t i, int *raw)
 
 /* The attributes that are looked at; the others do not reach the parser. The first are HtmlAttr's, in its order. */
 enum { ATTR_HIDDEN = HTML_N_ATTRS, ATTR_ARIA_HIDDEN, ATTR_STYLE, ATTR_PROPERTY, ATTR_HTTP_EQUIV, N_KEPT };
-static const char *const kept_attrs[N_KEPT] = {"class",    "id",       "role",      "name",   "content",
-                                               "itemprop", "lang",     "start",     "hidden", "aria-hidden",
-                                               "style",    "property", "http-equiv"};
+static const char *const kept_attrs[N_KEPT] = {
+    "class",    "id",   "role", "name",    "content", "itemprop",    "lang",  "start",    "href",      "rel",
+    "datetime", "type", "alt",  "alttext", "hidden",  "aria-hidden", "style", "property", "http-equiv"};
 
 /* The index of an attribute's name, or N_KEPT. */
 static int attr_of(Span name)
@@ -172,6 +172,16 @@ static void keep_json_ld(HtmlTree *t, Span tag, Span content)
 /* Whether a copied tag closes itself: what copy_tag() wrote, since in the page the slash may end an unquoted value. */
 static bool ends_empty(Span copied) { return copied.n >= 2 && copied.p[copied.n - 2] == '/'; }
 
+/* TeX is text of the page: it stays in its script. Like everywhere, controls are blanks. */
+static void copy_tex(Buf *out, Span tag, Span content)
+{
+    if (find_bytes(tag, 0, SPAN_LIT("math/tex")) == tag.n) return;
+    for (size_t i = 0; i < content.n; i++) {
+        uint8_t c = content.p[i];
+        buf_putc(out, c < ' ' && c != '\n' ? ' ' : c);
+    }
+}
+
 /* Copies an element whose content is raw text without that content; the offset behind it. An element that is never closed
  * loses its tag alone; an <svg/> has no content (HTML standard, 13.2.6.5). *closed remembers that no further one closes, so that a page of them takes linear time. */
 static size_t copy_raw(HtmlTree *t, Span s, size_t i, int raw, bool *closed)
@@ -182,7 +192,9 @@ static size_t copy_raw(HtmlTree *t, Span s, size_t i, int raw, bool *closed)
 
     if (empty) return behind;
     if (close < s.n) {
-        keep_json_ld(t, span(s.p + i, behind - i), span(s.p + behind, close - behind));
+        Span tag = span(s.p + i, behind - i), content = span(s.p + behind, close - behind);
+        keep_json_ld(t, tag, content);
+        copy_tex(&t->clean, tag, content);
         return close;
     }
     *closed = false;

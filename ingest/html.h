@@ -3,8 +3,10 @@
  * The tree is an array in document order: a node's subtree is [i, node[i].end), its children follow each other from i + 1
  * by their `end`s. Walking it needs no recursion, so depth is a number and not a stack.
  *
+ * Of scripts two kinds of content are kept: JSON-LD goes aside, and TeX (type math/tex) is a text node below its HTML_script.
+ *
  * Before parsing, the bytes are cleaned: NUL and control characters (libxml2 stops at a NUL) become spaces, the contents of
- * script, style, svg and comments go (JSON-LD is kept aside), and a tag keeps only attributes that are looked at, at most
+ * script, style, svg and comments go, and a tag keeps only attributes that are looked at, at most
  * HTML_MAX_ATTRIBUTES, since the search for repeated ones takes time quadratic in their number. An unclosed comment,
  * script or quote is text from there on, which is not what the HTML standard says, but it loses a tag and not a page. */
 #ifndef TAMIS_INGEST_HTML_H
@@ -42,7 +44,7 @@ enum {
 typedef enum { HTML_TEXT, HTML_OTHER, HTML_TAGS(HTML_TAG_ENUM) HTML_N_TAGS } HtmlTag;
 #undef HTML_TAG_ENUM
 
-/* Attributes that are kept. Class and id come as one string each. */
+/* Attributes that are kept. Class and id come as one string each; `property` and `http-equiv` come as HTML_NAME. */
 typedef enum {
     HTML_CLASS,
     HTML_ID,
@@ -52,6 +54,12 @@ typedef enum {
     HTML_ITEMPROP,
     HTML_LANG,
     HTML_START,
+    HTML_HREF,
+    HTML_REL,
+    HTML_DATETIME,
+    HTML_TYPE,
+    HTML_ALT,
+    HTML_ALTTEXT, /* of <math>: its TeX */
     HTML_N_ATTRS
 } HtmlAttr;
 

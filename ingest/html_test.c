@@ -194,3 +194,29 @@ TEST(an_svg_that_closes_itself_hides_nothing)
     CHECK_SPAN(SPAN_LIT("read me|me too|end"), buf_span(&text));
     htmltree_clear(&t), buf_clear(&text);
 }
+
+TEST(links_times_and_tex_are_kept)
+{
+    HtmlTree t = {0};
+    Buf text = {0};
+
+    CHECK_INT(
+        HTML_FINE,
+        parse(
+            SPAN_LIT("<head><link rel=canonical href='/a?b=1&amp;c'></head><body><time datetime=2024-05-01>May</time>"
+                     "<a>x</a><script type='math/tex; mode=display'>a<b</script><img alt=\"A &lt; B\">"
+                     "<math alttext='x^2'></math></body>"),
+            &t));
+    all_text(&t, &text);
+    CHECK_SPAN(SPAN_LIT("May|x|a<b"), buf_span(&text));
+    uint32_t link = find_tag(&t, HTML_link), script = find_tag(&t, HTML_script);
+    CHECK_SPAN(SPAN_LIT("canonical"), html_attr(&t, link, HTML_REL));
+    CHECK_SPAN(SPAN_LIT("/a?b=1&c"), html_attr(&t, link, HTML_HREF));
+    CHECK_SPAN(SPAN_LIT("2024-05-01"), html_attr(&t, find_tag(&t, HTML_time), HTML_DATETIME));
+    CHECK(!html_attr(&t, find_tag(&t, HTML_a), HTML_HREF).p);
+    CHECK_SPAN(SPAN_LIT("math/tex; mode=display"), html_attr(&t, script, HTML_TYPE));
+    CHECK_INT(script, t.node[script + 1].parent);
+    CHECK_SPAN(SPAN_LIT("A < B"), html_attr(&t, find_tag(&t, HTML_img), HTML_ALT));
+    CHECK_SPAN(SPAN_LIT("x^2"), html_attr(&t, find_tag(&t, HTML_math), HTML_ALTTEXT));
+    htmltree_clear(&t), buf_clear(&text);
+}
