@@ -74,10 +74,19 @@ static At at_of(Span s, size_t i, int *raw)
 }
 
 /* The attributes that are looked at; the others do not reach the parser. The first are HtmlAttr's, in its order. */
-enum { ATTR_HIDDEN = HTML_N_ATTRS, ATTR_ARIA_HIDDEN, ATTR_STYLE, ATTR_PROPERTY, ATTR_HTTP_EQUIV, N_KEPT };
+enum {
+    ATTR_HIDDEN = HTML_N_ATTRS,
+    ATTR_ARIA_HIDDEN,
+    ATTR_STYLE,
+    ATTR_PROPERTY,
+    ATTR_HTTP_EQUIV,
+    ATTR_DATA_LANGUAGE,
+    N_KEPT
+};
 static const char *const kept_attrs[N_KEPT] = {
-    "class",    "id",   "role", "name",    "content", "itemprop",    "lang",  "start",    "href",      "rel",
-    "datetime", "type", "alt",  "alttext", "hidden",  "aria-hidden", "style", "property", "http-equiv"};
+    "class",   "id",        "role",     "name",        "content", "itemprop", "lang",       "start",
+    "href",    "rel",       "datetime", "type",        "alt",     "alttext",  "display",    "colspan",
+    "rowspan", "data-lang", "hidden",   "aria-hidden", "style",   "property", "http-equiv", "data-language"};
 
 /* The index of an attribute's name, or N_KEPT. */
 static int attr_of(Span name)
@@ -300,6 +309,7 @@ static void add_attr(HtmlParser *b, HtmlNode *node, const char *name, const char
     case ATTR_STYLE: node->hidden |= value && style_hides(value); return;
     case ATTR_PROPERTY: /* <meta property="og:…"> */
     case ATTR_HTTP_EQUIV: a = HTML_NAME; break;
+    case ATTR_DATA_LANGUAGE: a = HTML_DATA_LANG; break;
     case N_KEPT: return;
     default: break;
     }

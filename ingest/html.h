@@ -44,7 +44,8 @@ enum {
 typedef enum { HTML_TEXT, HTML_OTHER, HTML_TAGS(HTML_TAG_ENUM) HTML_N_TAGS } HtmlTag;
 #undef HTML_TAG_ENUM
 
-/* Attributes that are kept. Class and id come as one string each; `property` and `http-equiv` come as HTML_NAME. */
+/* Attributes that are kept. Class and id come as one string each; `property` and `http-equiv` come as HTML_NAME,
+ * data-language as HTML_DATA_LANG. */
 typedef enum {
     HTML_CLASS,
     HTML_ID,
@@ -60,6 +61,10 @@ typedef enum {
     HTML_TYPE,
     HTML_ALT,
     HTML_ALTTEXT, /* of <math>: its TeX */
+    HTML_DISPLAY, /* of <math>: "block" or "inline" */
+    HTML_COLSPAN,
+    HTML_ROWSPAN,
+    HTML_DATA_LANG, /* data-lang, data-language: of code */
     HTML_N_ATTRS
 } HtmlAttr;
 

@@ -220,3 +220,18 @@ TEST(links_times_and_tex_are_kept)
     CHECK_SPAN(SPAN_LIT("x^2"), html_attr(&t, find_tag(&t, HTML_math), HTML_ALTTEXT));
     htmltree_clear(&t), buf_clear(&text);
 }
+
+TEST(attributes_of_cells_code_and_formulas_are_kept)
+{
+    HtmlTree t = {0};
+
+    parse(SPAN_LIT("<body><table><tr><td colspan=2 rowspan='3'>x</table><pre data-lang=c>y</pre><code "
+                   "data-language=py>z</code><math display=block>w</math>"),
+          &t);
+    CHECK_SPAN(SPAN_LIT("2"), html_attr(&t, find_tag(&t, HTML_td), HTML_COLSPAN));
+    CHECK_SPAN(SPAN_LIT("3"), html_attr(&t, find_tag(&t, HTML_td), HTML_ROWSPAN));
+    CHECK_SPAN(SPAN_LIT("c"), html_attr(&t, find_tag(&t, HTML_pre), HTML_DATA_LANG));
+    CHECK_SPAN(SPAN_LIT("py"), html_attr(&t, find_tag(&t, HTML_code), HTML_DATA_LANG));
+    CHECK_SPAN(SPAN_LIT("block"), html_attr(&t, find_tag(&t, HTML_math), HTML_DISPLAY));
+    htmltree_clear(&t);
+}
