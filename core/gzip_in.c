@@ -109,5 +109,6 @@ BodyStatus inflate_body(Span in, DeflateCoding coding, size_t limit, Buf *out)
     inflateEnd(&z);
     if (rc == Z_MEM_ERROR || out->oom) return BODY_NO_MEMORY;
     if (out->n - before > limit) return BODY_TOO_LARGE;
-    return out->n > before ? BODY_FINE : BODY_FAILED;
+    if (rc == Z_STREAM_END) return BODY_FINE;
+    return out->n > before ? BODY_CUT : BODY_FAILED;
 }

@@ -25,10 +25,10 @@ enum { GZIP_PROBE_BYTES = 1 << 10 };
 MUST_USE ErrCode gzipin_probe(GzipIn *g, Span in, bool *yes, Err *err);
 
 /* What became of a body's coding. */
-typedef enum { BODY_FINE, BODY_FAILED, BODY_TOO_LARGE, BODY_NO_MEMORY } BodyStatus;
+typedef enum { BODY_FINE, BODY_CUT, BODY_FAILED, BODY_TOO_LARGE, BODY_NO_MEMORY } BodyStatus;
 
 /* A content coding as HTTP uses it (RFC 9110 section 8.4.1): gzip, zlib or raw deflate, one run. Appends to `out` and fails
- * when not one byte came out; a cut or corrupt tail keeps what came. More than `limit` bytes are too large. */
+ * when not one byte came out; of a cut or corrupt one what came is kept (BODY_CUT). More than `limit` bytes are too large. */
 typedef enum { CODING_GZIP, CODING_ZLIB, CODING_RAW_DEFLATE } DeflateCoding;
 BodyStatus inflate_body(Span in, DeflateCoding coding, size_t limit, Buf *out);
 

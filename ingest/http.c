@@ -1,8 +1,5 @@
 #include "ingest/http.h"
 
-#include <zstd.h>
-#include <zstd_errors.h>
-
 static bool starts_nocase(Span s, const char *prefix)
 {
     Span p = span_str(prefix);
@@ -22,45 +19,101 @@ static int status_of(Span line)
     return (int)status;
 }
 
-static void take_codings(HttpResponse *r, Span list)
+/* Adds the names of a list at place `at` of the codings, each behind the one before. */
+static void take_codings(HttpResponse *r, Span list, int at)
 {
     while (list.n) {
         size_t n = span_find(list, ',');
         Span name = span_trim(span(list.p, n));
         list = span_from(list, n + 1);
         if (name.n == 0 || span_eq_nocase(name, SPAN_LIT("identity"))) continue;
-        if (r->n_codings == HTTP_MAX_CODINGS)
+        if (r->n_codings == HTTP_MAX_CODINGS) {
             r->too_many_codings = true;
-        else
-            r->content_coding[r->n_codings++] = name;
+            return;
+        }
+        memmove(r->coding + at + 1, r->coding + at, (size_t)(r->n_codings - at) * sizeof *r->coding);
+        r->coding[at++] = name;
+        r->n_codings++;
     }
 }
 
-static void take_header(HttpResponse *r, Span line)
+/* Transfer codings were applied last: they stand behind the content codings and are undone like them, but for chunked. */
+static void take_transfer(HttpResponse *r, Span list)
+{
+    while (list.n) {
+        size_t n = span_find(list, ',');
+        Span name = span_trim(span(list.p, n));
+        list = span_from(list, n + 1);
+        if (starts_nocase(name, "chunked")) {
+            r->chunked = true;
+        } else {
+            int before = r->n_codings;
+            take_codings(r, name, r->n_codings);
+            r->n_transfer += r->n_codings - before;
+        }
+    }
+}
+
+/* "type/subtype" at least; else a second Content-Type may be better. */
+static bool is_media_type(Span value)
+{
+    Span type = http_media_type(value);
+    size_t slash = span_find(type, '/');
+
+    return slash > 0 && slash + 1 < type.n;
+}
+
+/* Of a header given twice the first valid value counts. Returns where a folded line is to be added, or NULL. */
+static Span *take_header(HttpResponse *r, Span line)
 {
     size_t colon = span_find(line, ':');
 
-    if (colon == line.n) return; /* lines without a colon occur and mean nothing */
+    if (colon == line.n) return NULL; /* lines without a colon occur and mean nothing */
     Span name = span_trim(span(line.p, colon)), value = span_trim(span_from(line, colon + 1));
     if (span_eq_nocase(name, SPAN_LIT("Content-Type"))) {
-        if (r->content_type.n == 0) r->content_type = value;
-    } else if (span_eq_nocase(name, SPAN_LIT("Content-Encoding"))) {
-        take_codings(r, value);
+        if (is_media_type(r->content_type) || (r->content_type.n && !is_media_type(value))) return NULL;
+        r->content_type = value;
+        return &r->content_type;
+    }
+    if (span_eq_nocase(name, SPAN_LIT("Content-Encoding"))) {
+        take_codings(r, value, r->n_codings - r->n_transfer);
     } else if (span_eq_nocase(name, SPAN_LIT("Transfer-Encoding"))) {
-        if (starts_nocase(value, "chunked")) r->chunked = true;
+        take_transfer(r, value);
     } else if (span_eq_nocase(name, SPAN_LIT("Content-Language"))) {
         if (r->language.n == 0) r->language = value;
     }
+    return NULL;
+}
+
+/* Lines of a server's log before the head (cdxj-indexer issue 21): the head's offset in the first KiB, if a status line
+ * comes before any markup; else 0. */
+static size_t log_lines_before(Span block)
+{
+    enum { LOOK = 1024 };
+    Span s = span(block.p, block.n < LOOK ? block.n : LOOK);
+
+    for (size_t at = 0; at < s.n;) {
+        Span rest = span_from(s, at);
+        size_t n = span_find(rest, '\n');
+        if (status_of(span_trim(span(rest.p, n)))) return at;
+        if (span_find(span(rest.p, n), '<') < n) break;
+        at += n + 1;
+    }
+    return 0;
 }
 
 bool http_parse(Span block, HttpResponse *r)
 {
-    size_t at = 0;
+    size_t at = 0, begin;
+    Span *folds = NULL;
 
     *r = (HttpResponse){0};
     if (!starts_nocase(block, "HTTP/")) { /* crawls of files, and research sets that kept bodies alone */
+        begin = log_lines_before(block);
         r->body = block;
-        return true;
+        if (begin == 0) return true;
+        block = span_from(block, begin);
+        r->body = (Span){NULL, 0};
     }
     for (int line = 0; line < HTTP_MAX_LINES; line++) {
         Span rest = span_from(block, at);
@@ -68,7 +121,11 @@ bool http_parse(Span block, HttpResponse *r)
         if (at + n > HTTP_MAX_HEAD) return false;
         Span text = span_trim(span(rest.p, n));
         if (line == 0 && (r->status = status_of(text)) == 0) return false;
-        if (line > 0) take_header(r, text);
+        if (line > 0 && text.n && (rest.p[0] == ' ' || rest.p[0] == '\t')) {
+            if (folds && folds->n) folds->n = (size_t)(text.p + text.n - folds->p); /* RFC 9112 section 5.2 */
+        } else if (line > 0) {
+            folds = take_header(r, text);
+        }
         at += n + 1;
         if (line > 0 && (text.n == 0 || n == rest.n)) {
             r->body = span_from(block, at);
@@ -77,124 +134,6 @@ bool http_parse(Span block, HttpResponse *r)
         if (n == rest.n) return true; /* a status line and nothing else: an empty body */
     }
     return false;
-}
-
-/* The size of a chunk: hexadecimal digits, blanks, an extension, a line end. *line_bytes takes them all in. */
-static bool chunk_size(Span s, size_t *size, size_t *line_bytes)
-{
-    enum { MAX_LINE = 256, MAX_DIGITS = 8 };
-    size_t n = span_find(span(s.p, s.n < MAX_LINE ? s.n : MAX_LINE), '\n'), digits = 0, v = 0;
-
-    if (n == s.n || n == MAX_LINE) return false;
-    while (digits < n && ascii_hex(s.p[digits]) >= 0) {
-        if (digits == MAX_DIGITS) return false;
-        v = v * 16 + (size_t)ascii_hex(s.p[digits++]);
-    }
-    size_t after = digits;
-    while (after < n && (s.p[after] == ' ' || s.p[after] == '\t' || s.p[after] == '\r')) after++;
-    if (digits == 0 || (after < n && s.p[after] != ';')) return false;
-    *size = v;
-    *line_bytes = n + 1;
-    return true;
-}
-
-bool http_unchunk(Span in, Buf *out)
-{
-    size_t size, line;
-
-    if (!chunk_size(in, &size, &line)) return false;
-    for (;;) {
-        in = span_from(in, line);
-        if (size == 0) return true;
-        size_t n = size < in.n ? size : in.n;
-        buf_put(out, in.p, n);
-        in = span_from(in, n);
-        while (in.n && (in.p[0] == '\r' || in.p[0] == '\n')) in = span_from(in, 1);
-        if (!chunk_size(in, &size, &line)) return true; /* cut here, or wrong: the rest is lost */
-    }
-}
-
-static bool looks_gzip(Span s) { return s.n >= 18 && s.p[0] == 0x1f && s.p[1] == 0x8b && s.p[2] == 8; }
-/* CMF and FLG of RFC 1950: method 8, window at most 32 KiB, a multiple of 31, no preset dictionary. */
-static bool looks_zlib(Span s)
-{
-    return s.n >= 6 && (s.p[0] & 15) == 8 && s.p[0] >> 4 <= 7 && (s.p[0] * 256 + s.p[1]) % 31 == 0 &&
-           !(s.p[1] & 0x20);
-}
-static bool looks_zstd(Span s) { return s.n >= 8 && le32_get(s.p) == ZSTD_MAGICNUMBER; }
-
-static BodyStatus unzstd(Span in, Buf *out)
-{
-    enum { STEP = 128 << 10 };
-    ZSTD_DStream *d = ZSTD_createDStream();
-    ZSTD_inBuffer from = {in.p, in.n, 0};
-    size_t before = out->n, left = 1;
-
-    if (!d) return BODY_NO_MEMORY;
-    while (!ZSTD_isError(left) && out->n - before <= HTTP_MAX_BODY && buf_reserve(out, STEP)) {
-        ZSTD_outBuffer to = {out->p + out->n, STEP, 0};
-        left = ZSTD_decompressStream(d, &to, &from);
-        out->n += to.pos;
-        if (to.pos == 0 && from.pos == from.size) break;
-    }
-    ZSTD_freeDStream(d);
-    if (out->oom || ZSTD_getErrorCode(left) == ZSTD_error_memory_allocation) return BODY_NO_MEMORY;
-    if (out->n - before > HTTP_MAX_BODY) return BODY_TOO_LARGE;
-    return out->n > before ? BODY_FINE : BODY_FAILED;
-}
-
-/* Text as a crawler would store a decoded page: no NUL or other control bytes early on. */
-static bool looks_text(Span s)
-{
-    size_t n = s.n < 256 ? s.n : 256;
-
-    for (size_t i = 0; i < n; i++)
-        if (s.p[i] < 32 && !ascii_is_space(s.p[i]) && s.p[i] != 0x1b) return false;
-    return true;
-}
-
-/* Undoes one coding if the bytes look like it. *out stays `in` when they do not. */
-static BodyStatus undo(Span name, Span in, Buf *scratch, Span *out)
-{
-    BodyStatus got = BODY_FAILED;
-
-    *out = in;
-    buf_reset(scratch);
-    if (looks_gzip(in))
-        got = inflate_body(in, CODING_GZIP, HTTP_MAX_BODY, scratch);
-    else if (looks_zstd(in))
-        got = unzstd(in, scratch);
-    else if (looks_text(in))
-        return BODY_FINE;
-    else if (looks_zlib(in))
-        got = inflate_body(in, CODING_ZLIB, HTTP_MAX_BODY, scratch);
-    else if (span_eq_nocase(name, SPAN_LIT("deflate")))
-        got = inflate_body(in, CODING_RAW_DEFLATE, HTTP_MAX_BODY, scratch);
-    if (got == BODY_FINE) *out = buf_span(scratch);
-    return got;
-}
-
-BodyStatus http_body(const HttpResponse *r, Buf scratch[2], Span *out)
-{
-    int use = 0;
-
-    *out = r->body;
-    if (r->too_many_codings) return BODY_FAILED;
-    if (r->chunked) {
-        buf_reset(&scratch[use]);
-        if (http_unchunk(*out, &scratch[use])) {
-            *out = buf_span(&scratch[use]);
-            use = 1;
-        }
-        if (scratch[0].oom) return BODY_NO_MEMORY;
-    }
-    for (int i = r->n_codings - 1; i >= 0; i--) {
-        Span in = *out;
-        BodyStatus got = undo(r->content_coding[i], in, &scratch[use], out);
-        if (got != BODY_FINE) return got;
-        if (out->p != in.p) use = 1 - use;
-    }
-    return out->n > HTTP_MAX_BODY ? BODY_TOO_LARGE : BODY_FINE;
 }
 
 Span http_media_type(Span content_type)
@@ -220,6 +159,9 @@ Span http_parameter(Span content_type, const char *name)
             uint8_t quote = v.p[0];
             v = span_from(v, 1);
             v.n = span_find(v, quote);
+        } else { /* two values joined by a proxy: "utf-8, text/html" */
+            v.n = span_find(v, ',');
+            v = span_trim(v);
         }
         if (v.n) return v;
     }
@@ -250,9 +192,23 @@ const char *http_sniff_binary(Span body)
                  {"OggS", 4, "audio/ogg"},
                  {"RIFF", 4, "audio/riff"},
                  {"CWS", 3, "application/x-flash"},
-                 {"FWS", 3, "application/x-flash"}};
+                 {"FWS", 3, "application/x-flash"},
+                 {"{\\rtf", 5, "application/rtf"},
+                 {"%!PS", 4, "application/postscript"},
+                 {"BZh", 3, "application/x-bzip2"},
+                 {"\xfd"
+                  "7zXZ",
+                  5, "application/x-xz"},
+                 {"\x28\xb5\x2f\xfd", 4, "application/zstd"},
+                 {"\x1a\x45\xdf\xa3", 4, "video/webm"},
+                 {"FLV\1", 4, "video/x-flv"},
+                 {"II*\0", 4, "image/tiff"},
+                 {"MM\0*", 4, "image/tiff"},
+                 {"\0\0\1\0", 4, "image/x-icon"},
+                 {"SQLite f", 8, "application/x-sqlite"}};
     enum { LOOK = 512 };
 
+    body = http_skip_blank(body); /* CC-MAIN-2018-34 put a line end before every body */
     for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
         if (span_starts(body, span(kinds[i].magic, kinds[i].n))) return kinds[i].type;
     if (body.n >= 2 && ((body.p[0] == 0xff && body.p[1] == 0xfe) || (body.p[0] == 0xfe && body.p[1] == 0xff)))

@@ -16,25 +16,43 @@ enum {
 };
 
 typedef struct {
-    int status;                            /* 0: there is no status line, the block is a bare body */
-    Span content_type;                     /* "text/html; charset=gbk"; spans point into the block */
-    Span content_coding[HTTP_MAX_CODINGS]; /* in the order they were applied */
-    int n_codings;
+    int status;                    /* 0: there is no status line, the block is a bare body */
+    Span content_type;             /* "text/html; charset=gbk"; spans point into the block */
+    Span coding[HTTP_MAX_CODINGS]; /* in the order they were applied, transfer codings last */
+    int n_codings, n_transfer;
     bool too_many_codings;
     bool chunked;
     Span language; /* Content-Language */
     Span body;     /* as stored */
 } HttpResponse;
 
-/* False: starts like a status line but is none, or the head does not end within HTTP_MAX_HEAD. */
+/* A block without a status line is a bare body, but for lines of a log before one. False: starts like a status line but is
+ * none, or the head does not end within HTTP_MAX_HEAD. */
 bool http_parse(Span block, HttpResponse *out);
 
-/* The body without transfer and content codings. *out points into the block or into one of the two scratch buffers. */
-BodyStatus http_body(const HttpResponse *r, Buf scratch[2], Span *out);
+/* What was met on the way to a body, as bits; http_notes[] has their names for the statistics. */
+typedef enum {
+    HTTP_CHUNKED,
+    HTTP_GZIP,
+    HTTP_DEFLATE,
+    HTTP_BR,
+    HTTP_ZSTD,
+    HTTP_NOT_CODED, /* a coding is declared, and the body is stored without it */
+    HTTP_CUT,       /* a coded body ends early or breaks: what came before is there */
+    HTTP_N_NOTES
+} HttpNote;
+extern const char *const http_notes[HTTP_N_NOTES];
+
+/* The body without transfer and content codings. *out points into the block or into one of the two scratch buffers. More
+ * than HTTP_MAX_BODY, or than 200 times the stored bytes, is too large. */
+BodyStatus http_body(const HttpResponse *r, Buf scratch[2], Span *out, unsigned *notes);
 
 /* Undoes the chunked coding (RFC 9112 section 7.1); a cut or wrong chunk ends it, keeping what came. False: the bytes do
  * not start with a chunk. Appends to out. */
-bool http_unchunk(Span in, Buf *out);
+bool http_unchunk(Span in, Buf *out, bool *cut);
+
+/* Without leading blanks and line ends, which CC-MAIN-2018-34 has before every body. */
+Span http_skip_blank(Span body);
 
 /* "text/html; charset=x" -> media type without parameters and white space; the value of a parameter, unquoted. */
 Span http_media_type(Span content_type);

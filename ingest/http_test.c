@@ -3,6 +3,10 @@
 #include "tests/check.h"
 #include "tests/packing.h"
 
+#include <zstd.h>
+
+static unsigned notes; /* of the last body */
+
 static Span body_of(const char *head, Span stored, Buf scratch[2], BodyStatus *result)
 {
     static Buf block; /* the body points into it */
@@ -13,7 +17,7 @@ static Span body_of(const char *head, Span stored, Buf scratch[2], BodyStatus *r
     buf_puts(&block, head);
     buf_put_span(&block, stored);
     CHECK(http_parse(buf_span(&block), &r));
-    *result = http_body(&r, scratch, &out);
+    *result = http_body(&r, scratch, &out, &notes);
     return out;
 }
 
@@ -97,11 +101,132 @@ TEST(codings_are_undone_where_they_are)
     Span cut = body_of("HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\n", span(gz.p, gz.n - 12), s, &got);
     CHECK_INT(BODY_FINE, got); /* what inflates is kept */
     CHECK(cut.n > 0 && span_starts(text, cut));
+    CHECK_INT(1 << HTTP_GZIP | 1 << HTTP_CUT, notes);
     body_of("HTTP/1.1 200 OK\r\nContent-Encoding: br\r\n\r\n", SPAN_LIT("\x1b\x00\x01\x02 not text"), s, &got);
     CHECK_INT(BODY_FAILED, got);
     body_of("HTTP/1.1 200 OK\r\nContent-Encoding: gzip,gzip,gzip,gzip\r\n\r\n", buf_span(&gz), s, &got);
     CHECK_INT(BODY_FAILED, got);
     buf_clear(&s[0]), buf_clear(&s[1]), buf_clear(&gz), buf_clear(&twice), buf_clear(&chunked);
+}
+
+/* "hello world, hello world, hello world" by the brotli program of Debian 12 at quality 11. */
+static const uint8_t hello_br[] = {0x1f, 0x24, 0x00, 0xf8, 0x8d, 0xd4, 0x4e, 0xf9, 0xc3, 0x50, 0x54, 0x65, 0x68, 0x0d,
+                                   0xc2, 0xc2, 0xf6, 0xa6, 0x66, 0xa1, 0xa6, 0x1a, 0xc8, 0x80, 0x6a, 0x96, 0x00};
+
+static void put_zstd(Buf *out, Span raw)
+{
+    size_t bound = ZSTD_compressBound(raw.n);
+
+    CHECK(buf_reserve(out, bound));
+    out->n += ZSTD_compress(out->p + out->n, bound, raw.p, raw.n, 3);
+}
+
+TEST(brotli_and_zstd_bodies)
+{
+    Span text = SPAN_LIT("hello world, hello world, hello world"), br = span(hello_br, sizeof hello_br);
+    Buf s[2] = {{0}, {0}}, z = {0};
+    BodyStatus got;
+    const char *head = "HTTP/1.1 200 OK\r\nContent-Encoding: BR\r\n\r\n";
+
+    CHECK_SPAN(text, body_of(head, br, s, &got));
+    CHECK_INT(BODY_FINE, got);
+    CHECK_INT(1 << HTTP_BR, notes);
+    CHECK_SPAN(text, body_of(head, text, s, &got));
+    CHECK_INT(1 << HTTP_NOT_CODED, notes);
+    Span cut = body_of(head, span(br.p, br.n - 1), s, &got);
+    CHECK_INT(BODY_FINE, got);
+    CHECK(cut.n && span_starts(text, cut));
+    CHECK_INT(1 << HTTP_BR | 1 << HTTP_CUT, notes);
+    put_zstd(&z, text);
+    put_zstd(&z, text); /* two frames are one body */
+    CHECK_INT(2 * text.n, body_of("HTTP/1.1 200 OK\r\nContent-Encoding: zstd\r\n\r\n", buf_span(&z), s, &got).n);
+    CHECK_INT(1 << HTTP_ZSTD, notes);
+    body_of("HTTP/1.1 200 OK\r\nContent-Encoding: zstd\r\n\r\n", span(z.p, 9), s, &got);
+    CHECK_INT(BODY_FAILED, got);
+    z.n = 0;
+    put_zstd(&z, br);
+    CHECK_SPAN(text, body_of("HTTP/1.1 200 OK\r\nContent-Encoding: br, zstd\r\n\r\n", buf_span(&z), s, &got));
+    CHECK_SPAN(text, body_of("HTTP/1.1 200 OK\r\nTransfer-Encoding: zstd, chunked\r\nContent-Encoding: br\r\n\r\n",
+                             buf_span(&z), s, &got)); /* stored without its chunks */
+    CHECK_INT(1 << HTTP_BR | 1 << HTTP_ZSTD | 1 << HTTP_NOT_CODED, notes);
+    buf_clear(&s[0]), buf_clear(&s[1]), buf_clear(&z);
+}
+
+/* What Common Crawl, its news crawl and others do to heads and bodies (nutch issue 5, news-crawl issue 30). */
+TEST(heads_that_do_not_tell_the_truth)
+{
+    Span text = SPAN_LIT("<html><body>stored without its codings</body></html>");
+    Buf s[2] = {{0}, {0}}, gz = {0};
+    BodyStatus got;
+
+    pack_gzip(&gz, text);
+    CHECK_SPAN(text, body_of("HTTP/1.1 200 OK\r\nX-Crawler-Content-Encoding: gzip\r\nX-Crawler-Transfer-Encoding: "
+                             "chunked\r\n\r\n",
+                             text, s, &got));
+    CHECK_INT(0, notes);
+    CHECK_SPAN(text, body_of("HTTP/1.1 200 OK\r\nContent-Encoding: br\r\nTransfer-Encoding: chunked\r\n\r\n", text, s,
+                             &got));
+    CHECK_INT(1 << HTTP_NOT_CODED, notes);
+    Buf blank = {0};
+    buf_puts(&blank, "\r\n");
+    buf_put_span(&blank, buf_span(&gz));
+    CHECK_SPAN(text, body_of("HTTP/1.1 200 OK\r\nContent-Encoding: x-gzip\r\n\r\n", buf_span(&blank), s, &got));
+    CHECK_STR("application/pdf", http_sniff_binary(SPAN_LIT("\r\n%PDF-1.4")));
+    CHECK_SPAN(SPAN_LIT("<p>"), http_skip_blank(SPAN_LIT("\r\n \n<p>")));
+    CHECK_INT(6, http_skip_blank(SPAN_LIT("\n\0<\0p\0")).n);
+    /* A year on its own line is no chunk. */
+    CHECK_INT(24, body_of("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n",
+                          SPAN_LIT("10\r\n<p>0123456789abcdefg"), s, &got)
+                      .n);
+    CHECK_SPAN(SPAN_LIT("hello"), body_of("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: "
+                                          "chunked\r\n\r\n",
+                                          SPAN_LIT("0000000000005\r\nhello\r\n0\r\n\r\n"), s, &got));
+    buf_clear(&s[0]), buf_clear(&s[1]), buf_clear(&gz), buf_clear(&blank);
+}
+
+TEST(the_first_valid_of_headers_given_twice)
+{
+    HttpResponse r;
+
+    CHECK(http_parse(SPAN_LIT("HTTP/1.1 200 OK\r\nContent-Type: utf-8\r\nContent-Type: text/html;\r\n charset=gbk\r\n"
+                              "Content-Type: text/plain\r\n\r\n"),
+                     &r));
+    CHECK_SPAN(SPAN_LIT("text/html"), http_media_type(r.content_type));
+    CHECK_SPAN(SPAN_LIT("gbk"), http_parameter(r.content_type, "charset"));
+    CHECK_SPAN(SPAN_LIT("gbk"), http_parameter(SPAN_LIT("text/html; charset=gbk, text/html"), "charset"));
+}
+
+TEST(log_lines_before_a_head_are_skipped)
+{
+    HttpResponse r;
+
+    CHECK(http_parse(
+        SPAN_LIT("2019-03-01 warning: cache miss\nHTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n<p>"), &r));
+    CHECK_INT(200, r.status);
+    CHECK_SPAN(SPAN_LIT("<p>"), r.body);
+    CHECK(http_parse(SPAN_LIT("<p>a page that quotes\nHTTP/1.1 200 OK\n\n"), &r));
+    CHECK_INT(0, r.status);
+    CHECK(http_parse(SPAN_LIT("2019-03-01 nothing but a log\n"), &r));
+    CHECK_INT(0, r.status);
+    CHECK(!http_sniff_html(r.body));
+}
+
+/* 2 MiB of blanks shrink to 1:1000: beyond the ratio, though far below the limit of a body. */
+TEST(a_ratio_beyond_that_of_pages_is_a_bomb)
+{
+    Buf s[2] = {{0}, {0}}, blanks = {0}, gz = {0};
+    BodyStatus got;
+
+    CHECK(buf_reserve(&blanks, 2 << 20));
+    memset(blanks.p, ' ', 2 << 20);
+    blanks.n = 2 << 20;
+    pack_gzip(&gz, buf_span(&blanks));
+    body_of("HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\n", buf_span(&gz), s, &got);
+    CHECK_INT(BODY_TOO_LARGE, got);
+    gz.n = 0;
+    pack_gzip(&gz, span(blanks.p, 1 << 20)); /* so much anything may have */
+    CHECK_INT(1 << 20, body_of("HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\n", buf_span(&gz), s, &got).n);
+    buf_clear(&s[0]), buf_clear(&s[1]), buf_clear(&blanks), buf_clear(&gz);
 }
 
 TEST(a_body_that_inflates_without_end_is_too_large)

@@ -15,7 +15,7 @@
  * starts, INNER the offset inside what it decompresses to, when not 0. A foreign document gets SOURCE/NAME#RECORD,
  * RECORD counting the lines of its file from 0; its own id moves to meta.id.
  * Fields set: id text url date dump source lang lang_score meta {title, truncated, id}. Statistics groups: mime,
- * status, charset, lang. */
+ * status, coding, charset, lang. */
 #ifndef TAMIS_INGEST_INGEST_H
 #define TAMIS_INGEST_INGEST_H
 
@@ -51,7 +51,7 @@ typedef enum {
 extern const char *const ingest_reasons[INGEST_N_REASONS];
 
 /* Part of every key: raised whenever the same input gives other documents. */
-enum { INGEST_VERSION = 3 };
+enum { INGEST_VERSION = 4 };
 
 typedef struct {
     const char *dump;          /* NULL: the CC-MAIN-YYYY-WW of the path, else "local" */

@@ -105,6 +105,8 @@ static void count(StageSink *sink, const RecordItem *item, const PageResult *p)
     }
     if (p->mime.n && p->mime.n < 100 && utf8_valid(p->mime)) sink_count(sink, "mime", p->mime, 1, item->bytes);
     if (p->charset) sink_count(sink, "charset", span_str(p->charset), 1, item->bytes);
+    for (int i = 0; i < HTTP_N_NOTES; i++)
+        if (p->coding >> i & 1) sink_count(sink, "coding", span_str(http_notes[i]), 1, item->bytes);
 }
 
 static Span bytes_of(const StageBlock *b, size_t at, size_t n)

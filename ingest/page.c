@@ -180,8 +180,19 @@ static bool is_html(Span mime, Span body)
     return span_eq_nocase(mime, SPAN_LIT("text/html")) || span_eq_nocase(mime, SPAN_LIT("application/xhtml+xml"));
 }
 
+/* How a body was cut that its record does not call cut: its coding ends early, or it is as long as Common Crawl's limit,
+ * where the mark is often missing (nutch issue 10). */
+static Span unmarked_cut(Span stored, unsigned notes)
+{
+    enum { LIMIT = 1 << 20, LIMIT_2025 = 5 << 20 };
+
+    if (notes >> HTTP_CUT & 1) return SPAN_LIT("coding");
+    return stored.n == LIMIT || stored.n == LIMIT_2025 ? SPAN_LIT("length") : (Span){NULL, 0};
+}
+
 static ErrCode from_http(PageWorker *w, const WarcHead *h, Span block, PageResult *out, Err *err)
 {
+    WarcHead told = *h;
     HttpResponse http;
     Span body;
 
@@ -195,8 +206,9 @@ static ErrCode from_http(PageWorker *w, const WarcHead *h, Span block, PageResul
         out->reason = INGEST_HTTP_STATUS;
         return ERR_OK;
     }
-    BodyStatus got = http_body(&http, w->body, &body);
+    BodyStatus got = http_body(&http, w->body, &body, &out->coding);
     if (got == BODY_NO_MEMORY) return err_nomem(err, "a page's body");
+    if (told.truncated.n == 0) told.truncated = unmarked_cut(http.body, out->coding);
     if (got != BODY_FINE)
         out->reason = got == BODY_TOO_LARGE ? INGEST_TOO_LARGE : INGEST_DECODE_FAILED;
     else if (is_blank(body) && (out->mime.n == 0 || is_html(out->mime, body)))
@@ -204,7 +216,7 @@ static ErrCode from_http(PageWorker *w, const WarcHead *h, Span block, PageResul
     else if (!is_html(out->mime, body))
         out->reason = INGEST_NOT_HTML;
     else
-        return from_html(w, h, body, http_parameter(http.content_type, "charset"), out, err);
+        return from_html(w, &told, http_skip_blank(body), http_parameter(http.content_type, "charset"), out, err);
     return ERR_OK;
 }
 

@@ -34,6 +34,7 @@ typedef struct {
     Span mime;
     const char *charset;
     int status;
+    unsigned coding; /* bits of HttpNote */
 } PageResult;
 
 /* A WARC record: its header bytes and block. Errors: memory. */

@@ -57,6 +57,28 @@ TEST(urls_and_dates_are_cleaned)
     pageworker_free(w);
 }
 
+TEST(cuts_that_a_record_does_not_tell_of_are_marked)
+{
+    static const char head[] = "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n<p>" PROSE "</p>";
+    PageWorker *w = worker();
+    Buf block = {0};
+    PageResult r;
+
+    record(w, "WARC-Type: response\r\n",
+           "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nTransfer-Encoding: chunked\r\n\r\n120\r\n<p>" PROSE, &r);
+    CHECK_INT(INGEST_N_REASONS, r.reason);
+    CHECK_INT(1 << HTTP_CHUNKED | 1 << HTTP_CUT, r.coding);
+    CHECK_SPAN(SPAN_LIT("{\"truncated\":\"coding\"}"), r.doc.meta);
+    buf_puts(&block, head);
+    while (block.n < strlen(head) - strlen("<p>" PROSE "</p>") + (1 << 20)) buf_putc(&block, ' ');
+    record(w, "WARC-Type: response\r\n", buf_cstr(&block), &r);
+    CHECK_SPAN(SPAN_LIT("{\"truncated\":\"length\"}"), r.doc.meta);
+    record(w, "WARC-Type: response\r\nWARC-Truncated: disconnect\r\n", buf_cstr(&block), &r);
+    CHECK_SPAN(SPAN_LIT("{\"truncated\":\"disconnect\"}"), r.doc.meta);
+    pageworker_free(w);
+    buf_clear(&block);
+}
+
 TEST(what_a_record_says_of_itself_is_kept)
 {
     PageWorker *w = worker();
