@@ -2,14 +2,14 @@
 
 #include "core/gzip_in.h"
 #include "core/log.h"
+#include "core/lz4_in.h"
+#include "core/zstd_in.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <unistd.h>
-#include <zstd.h>
-#include <zstd_errors.h>
 
-/* Where a member (zstd: a frame) starts: `pos` counts decompressed bytes from the stream's start. */
+/* Where a member (zstd, LZ4: a frame) starts: `pos` counts decompressed bytes from the stream's start. */
 typedef struct {
     uint64_t pos, stored;
 } Member;
@@ -20,7 +20,7 @@ struct ByteStream {
     bool is_stdin; /* its `size` is UINT64_MAX until its end is seen */
     bool soon;     /* of standard input: what is there is enough, unless it is compressed */
     StreamCoding coding;
-    bool warc;
+    bool warc, arc;
 
     uint8_t *stored; /* stored bytes [stored_at, stored_at + stored_n) of the file; used_n of them are done */
     size_t stored_cap, stored_n, used_n;
@@ -34,15 +34,15 @@ struct ByteStream {
     size_t n_members, cap_members, first_member;
     size_t dull_from, dull_end; /* members [dull_from, dull_end) are known not to read "WARC/" */
 
-    bool in_member; /* a member is half decompressed by streaming */
+    bool in_member; /* a member is half decompressed by steps */
     uint64_t member_in, member_out;
     StreamBreak brk;
     uint64_t begin;        /* stored: where the stream was entered, */
     uint64_t furthest;     /* how far members that broke were read */
     uint64_t broken_bytes; /* and how much was read for them in all */
-    GzipIn *gzip;
-    ZSTD_DStream *zstd;
-    size_t zstd_hint; /* 0: at a frame's start */
+    GzipIn *gzip;          /* of these the one that `coding` names */
+    ZstdIn *zstd;
+    Lz4In *lz4;
 };
 
 static uint64_t stored_pos(const ByteStream *s) { return s->stored_at + s->used_n; }
@@ -51,8 +51,9 @@ static Span stored_view(const ByteStream *s) { return span(s->stored + s->used_n
 /* It begins as something packed does, as far as it goes (coding_of()). */
 static bool may_be_packed(Span v)
 {
-    static const uint8_t magic[][4] = {{0x1f, 0x8b}, {0x28, 0xb5, 0x2f, 0xfd}, {0x50, 0x2a, 0x4d, 0x18}};
-    static const uint8_t mask[] = {0xff, 0xff, 0xf0}; /* of the first byte */
+    static const uint8_t magic[][4] = {
+        {0x1f, 0x8b}, {0x28, 0xb5, 0x2f, 0xfd}, {0x50, 0x2a, 0x4d, 0x18}, {0x04, 0x22, 0x4d, 0x18}};
+    static const uint8_t mask[] = {0xff, 0xff, 0xf0, 0xff}; /* of the first byte */
 
     for (size_t i = 0; i < sizeof magic / sizeof *magic; i++) {
         const size_t size = i == 0 ? 2 : 4, n = v.n < size ? v.n : size;
@@ -114,19 +115,60 @@ static ErrCode seek_stored(ByteStream *s, uint64_t to, Err *err)
     return refill(s, err);
 }
 
-/* The next stored place at or after `from` where a member of a WARC starts, or the end. */
+/* What an archive's record starts with: "WARC/", or the URL of an ARC. So many bytes tell. */
+enum { MARK_BYTES = 11 };
+
+static bool starts_arc(Span v)
+{
+    static const char *const schemes[] = {"filedesc://", "http://", "https://", "dns:", "ftp://"};
+
+    for (size_t i = 0; i < sizeof schemes / sizeof *schemes; i++)
+        if (span_starts(v, span_str(schemes[i]))) return true;
+    return false;
+}
+
+static bool starts_record(const ByteStream *s, Span v)
+{
+    return s->arc ? starts_arc(v) : span_starts(v, SPAN_LIT("WARC/"));
+}
+
+/* The first bytes of what a member at the stored window's first byte holds: *n of them, 0 when there is none. *cost: the
+ * stored bytes it took to say so, which are bounded, but for zstd not by a little. */
+static ErrCode peek(ByteStream *s, uint8_t out[MARK_BYTES], size_t *n, size_t *cost, Err *err)
+{
+    const Span v = stored_view(s);
+    ErrCode rc = ERR_OK;
+
+    *n = *cost = 0;
+    switch (s->coding) {
+    case STREAM_GZIP: rc = gzipin_peek(s->gzip, v, out, MARK_BYTES, n, err); break;
+    case STREAM_ZSTD: rc = zstdin_peek(s->zstd, v, out, MARK_BYTES, n, cost, err); break;
+    case STREAM_LZ4: *n = lz4in_peek(v, out, MARK_BYTES); break;
+    case STREAM_PLAIN:
+        *n = v.n < MARK_BYTES ? v.n : MARK_BYTES;
+        if (*n) memcpy(out, v.p, *n);
+        break;
+    }
+    return rc;
+}
+
+/* The next stored place at or after `from` where a member starts with a record, or the end. Members that are none are
+ * looked at again behind a share of what they cost, so that headers made to look like many cost no more than a few times
+ * the file. */
 static ErrCode find_member(ByteStream *s, uint64_t from, Err *err)
 {
+    const int first = s->coding == STREAM_GZIP ? 0x1f : s->coding == STREAM_ZSTD ? 0x28 : 0x04;
     ErrCode rc = seek_stored(s, from, err);
 
     while (rc == ERR_OK && s->used_n < s->stored_n) {
-        bool found = false;
+        uint8_t head[MARK_BYTES];
+        size_t n, cost;
         Span v = stored_view(s);
-        const uint8_t *p = memchr(v.p, 0x1f, v.n);
+        const uint8_t *p = memchr(v.p, first, v.n);
         s->used_n += p ? (size_t)(p - v.p) : v.n;
-        if ((rc = refill(s, err)) != ERR_OK || !p) continue; /* a probe needs what is behind the header too */
-        if ((rc = gzipin_probe(s->gzip, stored_view(s), &found, err)) != ERR_OK || found) return rc;
-        s->used_n++;
+        if ((rc = refill(s, err)) != ERR_OK || !p) continue; /* a peek needs what is behind the header too */
+        if ((rc = peek(s, head, &n, &cost, err)) != ERR_OK || starts_record(s, span(head, n))) return rc;
+        s->used_n += 1 + cost / STREAM_REREAD;
     }
     return rc;
 }
@@ -163,63 +205,63 @@ static bool only_padding(Span v)
     return true;
 }
 
-static ErrCode gzip_start(ByteStream *s, Err *err)
+/* Begins a member; a gzip member that lies whole in the window is done at once. */
+static ErrCode member_start(ByteStream *s, Err *err)
 {
     Span v = stored_view(s);
     size_t n_in, n_out, room = STREAM_WHOLE_MEMBER;
     ErrCode rc;
 
-    /* deflate's best is 1:1032: what is at hand cannot give more. */
-    if (v.n < STREAM_WHOLE_MEMBER / 1032) room = v.n * 1032 + 64;
-    if (only_padding(v) && s->stored_at + s->stored_n == s->size) {
+    if (v.n && v.p[0] == 0 && s->stored_at + s->stored_n == s->size && only_padding(v)) {
         s->used_n = s->stored_n;
         return ERR_OK;
     }
     if ((rc = note_member(s, err)) != ERR_OK) return rc;
-    if (!buf_reserve(&s->out, room)) return err_nomem(err, "a gzip member");
-    if (gzipin_whole(s->gzip, v, s->out.p + s->out.n, room, &n_in, &n_out)) {
-        account(s, n_in, n_out);
-        return ERR_OK;
-    }
-    gzipin_begin(s->gzip);
     s->in_member = true;
+    switch (s->coding) {
+    case STREAM_GZIP:
+        /* deflate's best is 1:1032: what is at hand cannot give more. */
+        if (v.n < STREAM_WHOLE_MEMBER / 1032) room = v.n * 1032 + 64;
+        if (!buf_reserve(&s->out, room)) return err_nomem(err, "a gzip member");
+        if (gzipin_whole(s->gzip, v, s->out.p + s->out.n, room, &n_in, &n_out)) {
+            s->in_member = false;
+            account(s, n_in, n_out);
+        } else {
+            gzipin_begin(s->gzip);
+        }
+        break;
+    case STREAM_ZSTD: zstdin_begin(s->zstd); break;
+    case STREAM_LZ4: lz4in_begin(s->lz4); break;
+    case STREAM_PLAIN: break;
+    }
     return ERR_OK;
 }
 
-static ErrCode gzip_more(ByteStream *s, Err *err)
+static MemberStep step(ByteStream *s, size_t *n_in, size_t *n_out)
+{
+    Span v = stored_view(s);
+    uint8_t *out = s->out.p + s->out.n;
+
+    if (s->coding == STREAM_GZIP) return gzipin_step(s->gzip, v, out, STREAM_STEP, n_in, n_out);
+    if (s->coding == STREAM_ZSTD) return zstdin_step(s->zstd, v, out, STREAM_STEP, n_in, n_out);
+    return lz4in_step(s->lz4, v, out, STREAM_STEP, n_in, n_out);
+}
+
+static ErrCode member_more(ByteStream *s, Err *err)
 {
     size_t n_in, n_out;
 
-    if (!s->in_member) return gzip_start(s, err);
-    if (!buf_reserve(&s->out, STREAM_STEP)) return err_nomem(err, "a gzip member");
-    switch (gzipin_step(s->gzip, stored_view(s), s->out.p + s->out.n, STREAM_STEP, &n_in, &n_out)) {
-    case GZIP_NO_MEMORY: return err_nomem(err, "a gzip reader");
-    case GZIP_BAD: s->brk = STREAM_CORRUPT; break;
-    case GZIP_MEMBER_END: s->in_member = false; break;
-    case GZIP_MORE:
+    if (!s->in_member) return member_start(s, err);
+    if (!buf_reserve(&s->out, STREAM_STEP)) return err_nomem(err, "a packed input");
+    switch (step(s, &n_in, &n_out)) {
+    case MEMBER_NO_MEMORY: return err_nomem(err, "a reader of packed input");
+    case MEMBER_BAD: s->brk = STREAM_CORRUPT; break;
+    case MEMBER_END: s->in_member = false; break;
+    case MEMBER_MORE:
         if (n_in == 0 && n_out == 0) s->brk = STREAM_CUT;
         break;
     }
     account(s, n_in, n_out);
-    return ERR_OK;
-}
-
-static ErrCode zstd_more(ByteStream *s, Err *err)
-{
-    ErrCode rc;
-
-    if (s->zstd_hint == 0 && (rc = note_member(s, err)) != ERR_OK) return rc;
-    if (!buf_reserve(&s->out, STREAM_STEP)) return err_nomem(err, "a zstd frame");
-    Span v = stored_view(s);
-    ZSTD_inBuffer in = {v.p, v.n, 0};
-    ZSTD_outBuffer out = {s->out.p + s->out.n, STREAM_STEP, 0};
-    s->zstd_hint = ZSTD_decompressStream(s->zstd, &out, &in);
-    if (ZSTD_getErrorCode(s->zstd_hint) == ZSTD_error_memory_allocation) return err_nomem(err, "a zstd reader");
-    if (ZSTD_isError(s->zstd_hint))
-        s->brk = STREAM_CORRUPT;
-    else if (in.pos == 0 && out.pos == 0)
-        s->brk = STREAM_CUT;
-    account(s, in.pos, out.pos);
     return ERR_OK;
 }
 
@@ -235,7 +277,7 @@ static ErrCode plain_more(ByteStream *s, Err *err)
 /* All stored bytes are used and no decoder holds any back. */
 static bool stored_done(const ByteStream *s)
 {
-    return s->used_n == s->stored_n && s->stored_at + s->stored_n == s->size && !s->in_member && s->zstd_hint == 0;
+    return s->used_n == s->stored_n && s->stored_at + s->stored_n == s->size && !s->in_member;
 }
 
 /* Makes room: the bytes before the window go, and with them the members that end before it. */
@@ -262,11 +304,7 @@ ErrCode stream_need(ByteStream *s, size_t n, Err *err)
     while (s->out.n - s->out_at < n && s->brk == STREAM_FINE && rc == ERR_OK) {
         if (s->out_at) compact(s);
         if ((rc = refill(s, err)) != ERR_OK || stored_done(s)) break;
-        switch (s->coding) {
-        case STREAM_GZIP: rc = gzip_more(s, err); break;
-        case STREAM_ZSTD: rc = zstd_more(s, err); break;
-        case STREAM_PLAIN: rc = plain_more(s, err); break;
-        }
+        rc = s->coding == STREAM_PLAIN ? plain_more(s, err) : member_more(s, err);
     }
     return rc;
 }
@@ -307,8 +345,11 @@ ErrCode stream_pass(ByteStream *s, Err *err)
 
     s->brk = STREAM_FINE;
     s->in_member = false;
-    s->zstd_hint = 0;
-    if (s->warc && s->coding == STREAM_GZIP) return find_member(s, after_break(s, at, brk), err);
+    if (s->warc && s->coding != STREAM_PLAIN) {
+        uint64_t from = after_break(s, at, brk);
+        if (s->is_stdin && from < s->stored_at) from = s->stored_at; /* what is gone is gone */
+        return find_member(s, from, err);
+    }
     if (s->is_stdin) s->size = s->stored_at + s->stored_n;
     return seek_stored(s, s->size, err);
 }
@@ -348,7 +389,7 @@ void stream_where(const ByteStream *s, size_t at, uint64_t *stored, uint64_t *in
 
 size_t stream_next_member(ByteStream *s, size_t from, size_t end)
 {
-    Span v = stream_view(s), mark = SPAN_LIT("WARC/");
+    Span v = stream_view(s);
     uint64_t base = s->out_pos + s->out_at;
 
     if (s->n_members == 0) return end;
@@ -358,8 +399,8 @@ size_t stream_next_member(ByteStream *s, size_t from, size_t end)
     for (m = s->dull_end; m < s->n_members; m++) {
         size_t at = (size_t)(s->member[m].pos - base);
         if (at >= end) break;
-        if (span_starts(span_from(v, at), mark)) return at;
-        if (v.n - at >= mark.n) s->dull_end = m + 1; /* else it may yet become one */
+        if (starts_record(s, span_from(v, at))) return at;
+        if (v.n - at >= MARK_BYTES) s->dull_end = m + 1; /* else it may yet become one */
     }
     return end;
 }
@@ -374,15 +415,60 @@ bool stream_is_member_start(const ByteStream *s, size_t at)
 StreamCoding stream_coding_of(Span head)
 {
     if (head.n >= 2 && head.p[0] == 0x1f && head.p[1] == 0x8b) return STREAM_GZIP;
-    if (head.n >= 4 && (le32_get(head.p) == ZSTD_MAGICNUMBER ||
-                        (le32_get(head.p) & ZSTD_MAGIC_SKIPPABLE_MASK) == ZSTD_MAGIC_SKIPPABLE_START))
-        return STREAM_ZSTD;
+    if (zstdin_is_magic(head)) return STREAM_ZSTD;
+    if (head.n >= 4 && le32_get(head.p) == LZ4_MAGIC) return STREAM_LZ4;
     return STREAM_PLAIN;
+}
+
+/* The dictionary of a WARC, where the file starts with its frame. Whatever is not well with it shows in the frames that need it. */
+static ErrCode take_dictionary(ByteStream *s, Err *err)
+{
+    Span v = stored_view(s);
+    Buf content = {0};
+    bool taken;
+    ErrCode rc = ERR_OK;
+
+    if (v.n < ZSTDIN_SKIPPABLE_HEADER || le32_get(v.p) != ZSTDIN_DICTIONARY_FRAME) return ERR_OK;
+    size_t left = le32_get(v.p + 4);
+    if (left > ZSTDIN_MAX_DICTIONARY) return ERR_OK; /* skipped like any other */
+    s->used_n += ZSTDIN_SKIPPABLE_HEADER;
+    while (rc == ERR_OK && left && !content.oom && s->used_n < s->stored_n) {
+        v = stored_view(s);
+        if (v.n > left) v.n = left;
+        buf_put_span(&content, v);
+        s->used_n += v.n;
+        left -= v.n;
+        rc = refill(s, err);
+    }
+    if (rc == ERR_OK) rc = buf_ok(&content, "a zstd dictionary", err);
+    if (rc == ERR_OK && left == 0) rc = zstdin_dictionary(s->zstd, buf_span(&content), &taken, err);
+    if (rc == ERR_OK && left) { /* cut inside of it: a break with nothing before it */
+        s->brk = STREAM_CUT;
+        s->in_member = true;
+    }
+    buf_clear(&content);
+    return rc;
+}
+
+static ErrCode new_decoder(ByteStream *s, Err *err)
+{
+    switch (s->coding) {
+    case STREAM_GZIP: return gzipin_new(&s->gzip, err);
+    case STREAM_LZ4: return lz4in_new(&s->lz4, err);
+    case STREAM_ZSTD: {
+        ErrCode rc = zstdin_new(&s->zstd, err);
+        return rc == ERR_OK ? take_dictionary(s, err) : rc;
+    }
+    case STREAM_PLAIN: break;
+    }
+    return ERR_OK;
 }
 
 /* Opens over s->file or s->bytes, of which s->size is set; takes s. */
 static ErrCode start(ByteStream **out, ByteStream *s, uint64_t begin, Err *err)
 {
+    uint8_t head[MARK_BYTES];
+    size_t n = 0, cost;
     ErrCode rc = ERR_OK;
 
     s->begin = begin < s->size ? begin : s->size;
@@ -391,11 +477,12 @@ static ErrCode start(ByteStream **out, ByteStream *s, uint64_t begin, Err *err)
     rc = s->stored ? refill(s, err) : err_nomem(err, "an input");
     if (rc == ERR_OK) {
         s->coding = stream_coding_of(stored_view(s));
-        if (s->coding == STREAM_GZIP) rc = gzipin_new(&s->gzip, err);
-        if (s->coding == STREAM_ZSTD && !(s->zstd = ZSTD_createDStream())) rc = err_nomem(err, "a zstd reader");
+        rc = new_decoder(s, err);
     }
+    if (rc == ERR_OK && s->warc) rc = peek(s, head, &n, &cost, err);
+    s->arc = starts_arc(span(head, n));
     if (rc == ERR_OK && begin > 0) {
-        rc = s->coding == STREAM_GZIP ? find_member(s, begin, err) : seek_stored(s, begin - 1, err);
+        rc = s->coding != STREAM_PLAIN ? find_member(s, begin, err) : seek_stored(s, begin - 1, err);
         if (s->coding == STREAM_PLAIN) s->out_pos = begin - 1 < s->size ? begin - 1 : s->size;
     }
     if (rc != ERR_OK)
@@ -450,7 +537,8 @@ void stream_close(ByteStream *s)
     if (!s) return;
     if (s->file) infile_close(s->file);
     gzipin_free(s->gzip);
-    if (s->zstd) ZSTD_freeDStream(s->zstd);
+    zstdin_free(s->zstd);
+    lz4in_free(s->lz4);
     free(s->stored);
     free(s->member);
     buf_clear(&s->out);
@@ -463,3 +551,5 @@ uint64_t stream_plain_left(const ByteStream *s)
 }
 
 StreamCoding stream_coding(const ByteStream *s) { return s->coding; }
+
+bool stream_is_arc(const ByteStream *s) { return s->arc; }

@@ -1,10 +1,12 @@
 /* core/bytestream.h - an input as one run of decompressed bytes, with a window that grows on demand, the stored place of
  * every byte, and a way past damage.
  *
- * The coding is told by the first stored bytes: gzip (RFC 1952, any number of members), zstd (any number of frames), else
- * plain. Members decompress whole with libdeflate when they are small, else in pieces with zlib. Where a member turns out
+ * The coding is told by the first stored bytes: gzip (RFC 1952, any number of members), zstd or LZ4 (any number of frames; the first of a
+ * zstd WARC may hold a dictionary), else plain. A frame is called a member here, too. gzip members decompress whole with libdeflate when
+ * they are small, else in pieces with zlib. Where a member turns out
  * corrupt, cut or a bomb, the stream ends in a *break*: what came before is delivered, the caller passes the break, and
- * the stream goes on at the next stored gzip header whose content starts with "WARC/" (lines and zstd: at the end). What was
+ * the stream goes on at the next stored member whose content starts with a record (lines: at the end), which is
+ * "WARC/", in an archive that starts with a URL a URL: an ARC. What was
  * read of a corrupt member may have run into good ones behind it, so the search starts right behind its header; headers
  * made to nest would so be read again and again, wherefore what broken members have cost is bounded (STREAM_REREAD). */
 #ifndef TAMIS_CORE_BYTESTREAM_H
@@ -26,7 +28,7 @@ enum {
 };
 
 typedef enum { STREAM_FINE, STREAM_CORRUPT, STREAM_CUT, STREAM_BOMB } StreamBreak;
-typedef enum { STREAM_PLAIN, STREAM_GZIP, STREAM_ZSTD } StreamCoding;
+typedef enum { STREAM_PLAIN, STREAM_GZIP, STREAM_ZSTD, STREAM_LZ4 } StreamCoding;
 
 /* Of what begins so; four bytes are enough. */
 StreamCoding stream_coding_of(Span head);
@@ -34,7 +36,7 @@ StreamCoding stream_coding_of(Span head);
 typedef struct ByteStream ByteStream;
 
 /* `path` as in messages. The stream starts at the first place from stored byte `begin` on that it can be entered: `begin`
- * itself for 0, one byte earlier for plain bytes (whether a line starts at `begin` then shows), else the next gzip header as
+ * itself for 0, one byte earlier for plain bytes (whether a line starts at `begin` then shows), else the next member as
  * above. `warc` says whether breaks are skipped so. */
 MUST_USE ErrCode stream_open(ByteStream **s, const char *path, uint64_t begin, bool warc, Err *err);
 /* Standard input from where it stands, to be read once; it has no stored places and nothing behind a break. `soon`: where it is plain,
@@ -44,6 +46,8 @@ MUST_USE ErrCode stream_open_stdin(ByteStream **s, bool soon, Err *err);
 MUST_USE ErrCode stream_open_bytes(ByteStream **s, Span bytes, uint64_t begin, bool warc, Err *err);
 void stream_close(ByteStream *s);
 StreamCoding stream_coding(const ByteStream *s);
+/* Of an archive: it starts with a URL, as an ARC does. */
+bool stream_is_arc(const ByteStream *s);
 
 /* Tries to have n <= STREAM_MAX_NEED bytes in the window. Fewer are there only before a break or the end. Errors are the
  * system's alone. */
@@ -66,7 +70,7 @@ uint64_t stream_plain_left(const ByteStream *s);
 /* Where byte `at` of the window is stored: the start of its member or frame and the offset in what that decompresses to;
  * for plain bytes the place itself and 0. at may be the window's length only while more bytes follow it. */
 void stream_where(const ByteStream *s, size_t at, uint64_t *stored, uint64_t *inner);
-/* The first member start in window bytes [from, end) that reads "WARC/"; end when there is none. */
+/* The first member start in window bytes [from, end) where a record starts; end when there is none. */
 size_t stream_next_member(ByteStream *s, size_t from, size_t end);
 bool stream_is_member_start(const ByteStream *s, size_t at);
 

@@ -3,7 +3,7 @@
 #include "tests/check.h"
 #include "tests/packing.h"
 
-#include <zstd.h>
+#include <zdict.h>
 
 /* Pseudo-random text that deflates about as well as pages do. */
 static void put_noise(Buf *b, size_t n, uint64_t seed)
@@ -54,40 +54,49 @@ static void check_reads(Span stored, Span raw, StreamCoding coding)
 TEST(members_of_any_size_give_their_bytes)
 {
     static const size_t sizes[] = {0, 1, 5000, 3 << 20, 0, 6 << 20, 100};
-    Buf raw = {0}, gz = {0}, zst = {0};
+    Buf raw = {0}, gz = {0}, zst = {0}, lz4 = {0};
 
     for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
-        size_t from = raw.n, bound = ZSTD_compressBound(sizes[i]);
+        size_t from = raw.n;
         put_noise(&raw, sizes[i], i + 1);
         Span piece = span_from(buf_span(&raw), from);
         pack_gzip(&gz, piece);
-        CHECK(buf_reserve(&zst, bound));
-        zst.n += ZSTD_compress(zst.p + zst.n, bound, piece.p, piece.n, 1);
+        pack_zstd(&zst, piece, (Span){NULL, 0});
+        pack_lz4(&lz4, piece);
     }
     check_reads(buf_span(&raw), buf_span(&raw), STREAM_PLAIN);
     check_reads(buf_span(&gz), buf_span(&raw), STREAM_GZIP);
     check_reads(buf_span(&zst), buf_span(&raw), STREAM_ZSTD);
+    check_reads(buf_span(&lz4), buf_span(&raw), STREAM_LZ4);
     static const uint8_t zeros[700] = {0}; /* padding behind the last member */
     buf_put(&gz, zeros, sizeof zeros);
     check_reads(buf_span(&gz), buf_span(&raw), STREAM_GZIP);
-    buf_clear(&raw), buf_clear(&gz), buf_clear(&zst);
+    buf_clear(&raw), buf_clear(&gz), buf_clear(&zst), buf_clear(&lz4);
 }
 
-TEST(every_byte_knows_where_it_is_stored)
+typedef enum { AS_GZIP, AS_ZSTD, AS_LZ4, N_PACKINGS } PackedAs;
+static void pack(Buf *out, Span raw, PackedAs how)
+{
+    if (how == AS_GZIP) pack_gzip(out, raw);
+    if (how == AS_ZSTD) pack_zstd(out, raw, (Span){NULL, 0});
+    if (how == AS_LZ4) pack_lz4(out, raw);
+}
+
+static void check_places(PackedAs how)
 {
     uint64_t starts[20], stored, inner;
-    Buf gz = {0}, piece = {0};
+    Buf packed = {0}, piece = {0};
     ByteStream *s;
     Err err = {0};
 
     for (int i = 0; i < 20; i++) {
-        starts[i] = gz.n;
+        starts[i] = packed.n;
         buf_reset(&piece);
         buf_printf(&piece, "WARC/%02d", i);
         put_noise(&piece, 93, (uint64_t)i);
-        pack_gzip(&gz, buf_span(&piece));
+        pack(&packed, buf_span(&piece), how);
     }
-    CHECK_OK(stream_open_bytes(&s, buf_span(&gz), 0, true, &err), &err);
+    CHECK_OK(stream_open_bytes(&s, buf_span(&packed), 0, true, &err), &err);
     CHECK_OK(stream_need(s, 2000, &err), &err);
     CHECK_INT(2000, stream_view(s).n);
     for (size_t at = 0; at < 2000; at++) {
@@ -105,48 +114,53 @@ TEST(every_byte_knows_where_it_is_stored)
     stream_close(s);
     /* Entered in the middle: at the first member from there on. */
     for (uint64_t begin = starts[3] + 1; begin <= starts[5]; begin++) {
-        CHECK_OK(stream_open_bytes(&s, buf_span(&gz), begin, true, &err), &err);
+        CHECK_OK(stream_open_bytes(&s, buf_span(&packed), begin, true, &err), &err);
         CHECK_OK(stream_need(s, 7, &err), &err);
         CHECK_SPAN(begin <= starts[4] ? SPAN_LIT("WARC/04") : SPAN_LIT("WARC/05"), span(stream_view(s).p, 7));
         stream_close(s);
     }
-    buf_clear(&gz), buf_clear(&piece);
+    buf_clear(&packed), buf_clear(&piece);
+}
+
+TEST(every_byte_knows_where_it_is_stored)
+{
+    for (PackedAs how = AS_GZIP; how < N_PACKINGS; how++) check_places(how);
 }
 
 /* Whatever byte of the middle member is hit, what stands before it and behind it is read. */
-TEST(damage_costs_its_member)
+static void check_damage(PackedAs how)
 {
-    Buf gz = {0}, piece = {0};
+    Buf packed = {0}, piece = {0};
     size_t begin = 0, end = 0;
     Err err = {0};
 
     for (int i = 0; i < 3; i++) {
-        if (i == 1) begin = gz.n;
+        if (i == 1) begin = packed.n;
         buf_reset(&piece);
         buf_printf(&piece, "WARC/%d.0 ", i);
         put_noise(&piece, 400, (uint64_t)i + 7);
-        pack_gzip(&gz, buf_span(&piece));
-        if (i == 1) end = gz.n;
+        pack(&packed, buf_span(&piece), how);
+        if (i == 1) end = packed.n;
     }
     for (size_t hit = begin; hit < end; hit++) {
         Buf bad = {0}, out = {0};
         ByteStream *s;
-        if (hit > begin + 3 && hit < begin + 10)
+        if (how == AS_GZIP && hit > begin + 3 && hit < begin + 10)
             continue; /* flags, time and system of the header change nothing, or its length */
-        buf_put_span(&bad, buf_span(&gz));
+        buf_put_span(&bad, buf_span(&packed));
         bad.p[hit] ^= 0x5a;
         CHECK_OK(stream_open_bytes(&s, buf_span(&bad), 0, true, &err), &err);
         int n = read_all(s, 5000, &out);
-        CHECK_INT(1, n);
+        CHECK(n == 1 || (n == 0 && how == AS_ZSTD)); /* zstd's own default is no checksum */
         CHECK_SPAN(SPAN_LIT("WARC/0.0 "), span(out.p, 9));
         CHECK_SPAN(SPAN_LIT("WARC/2.0 "), span(out.p + out.n - 409, 9));
         stream_close(s);
         buf_clear(&bad), buf_clear(&out);
     }
-    for (size_t cut = end + 1; cut < gz.n; cut++) { /* a file that ends inside its last member */
+    for (size_t cut = end + 1; cut < packed.n; cut++) { /* a file that ends inside its last member */
         Buf out = {0};
         ByteStream *s;
-        Span edge = check_edge(span(gz.p, cut));
+        Span edge = check_edge(span(packed.p, cut));
         CHECK_OK(stream_open_bytes(&s, edge, 0, true, &err), &err);
         CHECK_OK(stream_need(s, 5000, &err), &err);
         CHECK_INT(STREAM_CUT, stream_break(s, NULL));
@@ -155,7 +169,12 @@ TEST(damage_costs_its_member)
         check_edge_free(edge);
         buf_clear(&out);
     }
-    buf_clear(&gz), buf_clear(&piece);
+    buf_clear(&packed), buf_clear(&piece);
+}
+
+TEST(damage_costs_its_member)
+{
+    for (PackedAs how = AS_GZIP; how < N_PACKINGS; how++) check_damage(how);
 }
 
 TEST(a_bomb_is_left_in_time)
@@ -285,4 +304,100 @@ TEST(endless_names_do_not_slow_the_search)
     CHECK_INT(1, drain(buf_span(&gz), &last));
     CHECK_SPAN(SPAN_LIT("WARC/1.0\r\nbehind it all"), buf_span(&last));
     buf_clear(&gz), buf_clear(&last);
+}
+
+/* A dictionary trained on pages of a kind, as one that writes WARCs would have. */
+static void make_dictionary(Buf *out)
+{
+    enum { SAMPLES = 400 };
+    Buf all = {0};
+    size_t sizes[SAMPLES];
+
+    for (size_t i = 0; i < SAMPLES; i++) {
+        size_t from = all.n;
+        buf_puts(&all, "WARC/1.0\r\nWARC-Type: response\r\nContent-Type: application/http; msgtype=response\r\n");
+        put_noise(&all, 200 + i, i * 77 + 5);
+        sizes[i] = all.n - from;
+    }
+    CHECK(buf_reserve(out, 16 << 10));
+    out->n = ZDICT_trainFromBuffer(out->p, 16 << 10, all.p, sizes, SAMPLES);
+    CHECK(!ZDICT_isError(out->n));
+    buf_clear(&all);
+}
+
+static int read_bytes(Span stored, Buf *out)
+{
+    ByteStream *s;
+    Err err = {0};
+
+    buf_reset(out);
+    CHECK_OK(stream_open_bytes(&s, stored, 0, true, &err), &err);
+    CHECK_INT(STREAM_ZSTD, stream_coding(s));
+    int n_breaks = read_all(s, 3000, out);
+    stream_close(s);
+    return n_breaks;
+}
+
+/* The dictionary of a zstd WARC, plain and packed; cut anywhere, damaged, too large and missing. */
+TEST(frames_are_read_with_the_dictionary_in_front)
+{
+    Buf dictionary = {0}, packed = {0}, zst = {0}, raw = {0}, out = {0}, bad = {0};
+    size_t first_frame = 0;
+
+    make_dictionary(&dictionary);
+    pack_zstd(&packed, buf_span(&dictionary), (Span){NULL, 0});
+    for (int plain = 0; plain < 2; plain++) {
+        buf_reset(&zst);
+        buf_reset(&raw);
+        pack_zstd_dictionary(&zst, plain ? buf_span(&dictionary) : buf_span(&packed));
+        first_frame = zst.n;
+        for (int i = 0; i < 5; i++) {
+            Buf piece = {0};
+            buf_printf(&piece, "WARC/1.0\r\nWARC-Type: response\r\nrecord %d\r\n", i);
+            put_noise(&piece, 300, (uint64_t)i);
+            buf_put_span(&raw, buf_span(&piece));
+            pack_zstd(&zst, buf_span(&piece), buf_span(&dictionary));
+            buf_clear(&piece);
+        }
+        CHECK_INT(0, read_bytes(buf_span(&zst), &out));
+        CHECK_SPAN(buf_span(&raw), buf_span(&out));
+    }
+    for (size_t cut = 8; cut < first_frame; cut += 97) { /* inside of the dictionary */
+        CHECK_INT(1, read_bytes(span(zst.p, cut), &out));
+        CHECK_INT(0, out.n);
+    }
+    CHECK(read_bytes(span_from(buf_span(&zst), first_frame), &out) > 0); /* without it nothing is read, or junk */
+    buf_put_span(&bad, buf_span(&zst));
+    memset(bad.p + 8, 0xff, 64); /* no dictionary */
+    CHECK(read_bytes(buf_span(&bad), &out) > 0);
+    buf_reset(&bad); /* a bomb for one */
+    CHECK(buf_reserve(&raw, 64 << 20));
+    memset(raw.p, 0, 64 << 20);
+    pack_zstd(&bad, span(raw.p, 64 << 20), (Span){NULL, 0});
+    buf_reset(&out);
+    pack_zstd_dictionary(&out, buf_span(&bad));
+    pack_zstd(&out, SPAN_LIT("WARC/1.0 and no need of it"), (Span){NULL, 0});
+    buf_reset(&bad);
+    buf_put_span(&bad, buf_span(&out));
+    CHECK_INT(0, read_bytes(buf_span(&bad), &out));
+    CHECK_SPAN(SPAN_LIT("WARC/1.0 and no need of it"), buf_span(&out));
+    buf_clear(&dictionary), buf_clear(&packed), buf_clear(&zst), buf_clear(&raw), buf_clear(&out), buf_clear(&bad);
+}
+
+/* Frames whose first block is as large as may be and says nothing: each peek at one costs it, but not all of them the product. */
+TEST(zstd_headers_that_cost_much_do_not_slow_the_search)
+{
+    enum { HEADERS = 400000 };
+    static const uint8_t frame[] = {0x28, 0xb5, 0x2f, 0xfd, 0x00,
+                                    0x58, 0x04, 0x00, 0x10}; /* a compressed block of 128 KiB */
+    Buf zst = {0}, last = {0};
+
+    pack_zstd(&zst, SPAN_LIT("WARC/1.0\r\nfirst"), (Span){NULL, 0});
+    buf_puts(&zst, "junk");
+    for (int i = 0; i < HEADERS; i++) buf_put(&zst, frame, sizeof frame);
+    for (int i = 0; i < 200000; i++) buf_putc(&zst, 'x');
+    pack_zstd(&zst, SPAN_LIT("WARC/1.0\r\nbehind it all"), (Span){NULL, 0});
+    CHECK_INT(1, drain(buf_span(&zst), &last));
+    CHECK_SPAN(SPAN_LIT("WARC/1.0\r\nbehind it all"), buf_span(&last));
+    buf_clear(&zst), buf_clear(&last);
 }

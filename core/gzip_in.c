@@ -6,7 +6,7 @@
 
 struct GzipIn {
     struct libdeflate_decompressor *whole;
-    z_stream z, probe;
+    z_stream z, peek;
 };
 
 enum { GZIP_WINDOW_BITS = 15 + 16 }; /* zlib's way to say: gzip header and trailer */
@@ -17,7 +17,7 @@ ErrCode gzipin_new(GzipIn **g, Err *err)
     if (!*g) return err_nomem(err, "a gzip reader");
     (*g)->whole = libdeflate_alloc_decompressor();
     if (!(*g)->whole || inflateInit2(&(*g)->z, GZIP_WINDOW_BITS) != Z_OK ||
-        inflateInit2(&(*g)->probe, GZIP_WINDOW_BITS) != Z_OK) {
+        inflateInit2(&(*g)->peek, GZIP_WINDOW_BITS) != Z_OK) {
         gzipin_free(*g);
         *g = NULL;
         return err_nomem(err, "a gzip reader");
@@ -30,7 +30,7 @@ void gzipin_free(GzipIn *g)
     if (!g) return;
     if (g->whole) libdeflate_free_decompressor(g->whole);
     inflateEnd(&g->z); /* which leaves one that was not begun alone */
-    inflateEnd(&g->probe);
+    inflateEnd(&g->peek);
     free(g);
 }
 
@@ -44,7 +44,7 @@ void gzipin_begin(GzipIn *g) { inflateReset(&g->z); }
 /* zlib counts in unsigned int. */
 static unsigned as_uint(size_t n) { return n > 1u << 30 ? 1u << 30 : (unsigned)n; }
 
-GzipStep gzipin_step(GzipIn *g, Span in, uint8_t *out, size_t cap, size_t *n_in, size_t *n_out)
+MemberStep gzipin_step(GzipIn *g, Span in, uint8_t *out, size_t cap, size_t *n_in, size_t *n_out)
 {
     unsigned had_in = as_uint(in.n), had_out = as_uint(cap);
 
@@ -57,29 +57,27 @@ GzipStep gzipin_step(GzipIn *g, Span in, uint8_t *out, size_t cap, size_t *n_in,
     *n_out = had_out - g->z.avail_out;
     switch (rc) {
     case Z_OK:
-    case Z_BUF_ERROR: return GZIP_MORE;
-    case Z_STREAM_END: return GZIP_MEMBER_END;
-    case Z_MEM_ERROR: return GZIP_NO_MEMORY;
-    default: return GZIP_BAD;
+    case Z_BUF_ERROR: return MEMBER_MORE;
+    case Z_STREAM_END: return MEMBER_END;
+    case Z_MEM_ERROR: return MEMBER_NO_MEMORY;
+    default: return MEMBER_BAD;
     }
 }
 
-ErrCode gzipin_probe(GzipIn *g, Span in, bool *yes, Err *err)
+ErrCode gzipin_peek(GzipIn *g, Span in, uint8_t *out, size_t cap, size_t *n, Err *err)
 {
     static const uint8_t magic[3] = {0x1f, 0x8b, 8};
-    enum { LOOK = 5 };
-    uint8_t out[LOOK];
-    z_stream *z = &g->probe;
+    z_stream *z = &g->peek;
 
-    *yes = false;
+    *n = 0;
     if (in.n < 18 || memcmp(in.p, magic, sizeof magic) != 0) return ERR_OK;
     inflateReset(z);
     z->next_in = (Bytef *)(uintptr_t)in.p;
-    z->avail_in = in.n < GZIP_PROBE_BYTES ? (unsigned)in.n : GZIP_PROBE_BYTES;
+    z->avail_in = in.n < GZIP_PEEK_BYTES ? (unsigned)in.n : GZIP_PEEK_BYTES;
     z->next_out = out;
-    z->avail_out = LOOK;
+    z->avail_out = as_uint(cap);
     if (inflate(z, Z_SYNC_FLUSH) == Z_MEM_ERROR) return err_nomem(err, "a gzip reader");
-    *yes = z->avail_out == 0 && memcmp(out, "WARC/", LOOK) == 0;
+    *n = as_uint(cap) - z->avail_out;
     return ERR_OK;
 }
 

@@ -4,6 +4,7 @@
 #define TAMIS_CORE_GZIP_IN_H
 
 #include "core/buf.h"
+#include "core/member.h"
 
 typedef struct GzipIn GzipIn;
 MUST_USE ErrCode gzipin_new(GzipIn **g, Err *err);
@@ -12,17 +13,16 @@ void gzipin_free(GzipIn *g);
 /* A member that lies whole in `in` and fits into out[0..cap): true, with the bytes read and written. */
 bool gzipin_whole(GzipIn *g, Span in, uint8_t *out, size_t cap, size_t *n_in, size_t *n_out);
 
-/* The same in pieces: begin, then step until it is not GZIP_MORE. */
-typedef enum { GZIP_MORE, GZIP_MEMBER_END, GZIP_BAD, GZIP_NO_MEMORY } GzipStep;
+/* The same in pieces: begin, then step until it is not MEMBER_MORE. */
 void gzipin_begin(GzipIn *g);
-/* Takes from `in`, gives at most cap bytes. GZIP_MORE with nothing taken and nothing given: `in` is used up. */
-GzipStep gzipin_step(GzipIn *g, Span in, uint8_t *out, size_t cap, size_t *n_in, size_t *n_out);
+/* Takes from `in`, gives at most cap bytes. */
+MemberStep gzipin_step(GzipIn *g, Span in, uint8_t *out, size_t cap, size_t *n_in, size_t *n_out);
 
-/* What a probe reads: a header with a file name of 255 bytes, the largest description of a dynamic block (290 bytes) and
+/* What a peek reads: a header with a file name of 255 bytes, the largest description of a dynamic block (290 bytes) and
  * some. Without a bound, headers whose names never end cost a scan of the window each. */
-enum { GZIP_PROBE_BYTES = 1 << 10 };
-/* Whether a member that decompresses to "WARC/…" starts at `in`, as far as its first bytes tell. Errors: memory. */
-MUST_USE ErrCode gzipin_probe(GzipIn *g, Span in, bool *yes, Err *err);
+enum { GZIP_PEEK_BYTES = 1 << 10 };
+/* The first bytes of what a member at `in` holds, at most cap: *n of them, 0 when no member starts here. Errors: memory. */
+MUST_USE ErrCode gzipin_peek(GzipIn *g, Span in, uint8_t *out, size_t cap, size_t *n, Err *err);
 
 /* What became of a body's coding. */
 typedef enum { BODY_FINE, BODY_CUT, BODY_FAILED, BODY_TOO_LARGE, BODY_NO_MEMORY } BodyStatus;

@@ -1,8 +1,8 @@
 /* ingest/ingest.h - web archive records and foreign document lines -> documents of a dataset.
  *
  * Inputs may be remote (s3://, http(s)://): they come as whole objects to a local disk first (staged.h).
- * Inputs are WARC 0.17-1.1 archives (plain, gzip a member a record or one member for the file, zstd), WET archives
- * (their `conversion` records are text already), and JSON Lines of documents made elsewhere (plain, gzip, zstd).
+ * Inputs are WARC 0.17-1.1 and ARC 1 archives (plain, gzip a member a record or one member for the file, zstd with or
+ * without a dictionary, LZ4), WET archives (their `conversion` records are text already), and JSON Lines of documents made elsewhere (plain, gzip, zstd).
  * One thread reads and decompresses records in order into blocks of about 4 MiB; any number of threads then turn each
  * record into a document: HTTP head, transfer and content codings, charset to UTF-8, HTML, main text, language.
  *
@@ -11,7 +11,7 @@
  * the run: a bad record costs itself, and reading goes on at the next. Inputs that break, are cut or hold nothing we
  * read are named on stderr (outcome.h); a whole run in which not one record could be read is ERR_DATA.
  *
- * id = DUMP/NAME#OFFSET[+INNER]: OFFSET is the stored byte where the gzip member or zstd frame (else the record)
+ * id = DUMP/NAME#OFFSET[+INNER]: OFFSET is the stored byte where the gzip member, zstd or LZ4 frame (else the record)
  * starts, INNER the offset inside what it decompresses to, when not 0. A foreign document gets SOURCE/NAME#RECORD,
  * RECORD counting the lines of its file from 0; its own id moves to meta.id.
  * Fields set: id text url date dump source lang lang_score meta {title, truncated, id}. Statistics groups: mime,
@@ -41,7 +41,7 @@ typedef enum {
     INGEST_LANGUAGE,       /* not among --keep-lang */
     INGEST_TRUNCATED,      /* the input ended inside the record */
     INGEST_WARC_MALFORMED, /* no record header, or a Content-Length that does not fit */
-    INGEST_GZIP_CORRUPT,   /* a gzip member or zstd frame that does not decompress */
+    INGEST_GZIP_CORRUPT,   /* a gzip member, zstd or LZ4 frame that does not decompress */
     INGEST_BOMB,           /* decompresses to far more than pages do */
     INGEST_UNKNOWN_FORMAT, /* the whole input is nothing we read */
     INGEST_BAD_JSON,       /* a line that is not one JSON object in UTF-8, or names a key twice */

@@ -2,11 +2,10 @@
 #include "ingest/ingest.h"
 
 static const char after[] =
-    "INPUT: WARC or WET archive (plain, gzip, zstd), JSON Lines of documents (same), directory, or @LIST of inputs; "
-    "also "
-    "s3://BUCKET/KEY and http(s) URLs.\n"
-    "Archives in the middle of which a reader can start (plain, gzip) are cut into parts of --part-bytes; others are "
-    "whole.\n"
+    "INPUT: WARC, WET or ARC archive (plain, gzip, zstd, LZ4), JSON Lines of documents (same), directory, or @LIST "
+    "of "
+    "inputs; also s3://BUCKET/KEY and http(s) URLs.\n"
+    "Archives are cut into parts of --part-bytes.\n"
     "A record that yields no document is counted by its reason; --rejected shows them one by one.\n"
     "Inputs that break off, do not decompress or hold no record are named; status 4 when not one record could be "
     "read.";

@@ -29,7 +29,8 @@ static bool is_lines(const char *name)
 
 static bool is_archive(const char *name)
 {
-    static const char *const tails[] = {".warc", ".warc.gz", ".warc.zst", ".wet", ".wet.gz", ".wet.zst", NULL};
+    static const char *const tails[] = {".warc",   ".warc.gz", ".warc.zst", ".warc.lz4", ".wet",
+                                        ".wet.gz", ".wet.zst", ".arc",      ".arc.gz",   NULL};
 
     return ends_with_any(name, tails);
 }
@@ -198,8 +199,13 @@ out:
     return rc;
 }
 
-/* gzip members and plain records can be found from the middle, zstd frames and lines cannot. */
-static bool can_be_cut(const Input *i) { return i->kind == INPUT_ARCHIVE && !ends_with(i->name, ".zst"); }
+static bool is_packed(const char *name)
+{
+    return ends_with(name, ".gz") || ends_with(name, ".zst") || ends_with(name, ".lz4");
+}
+
+/* Records and the members that hold them can be found from the middle, lines cannot. */
+static bool can_be_cut(const Input *i) { return i->kind == INPUT_ARCHIVE; }
 
 static ErrCode add_slice(Inputs *in, InputSlice s, Err *err)
 {
@@ -280,7 +286,7 @@ uint64_t inputs_part_work(const Inputs *in, uint32_t part)
     for (uint32_t s = in->part_first[part]; s < in->part_first[part + 1]; s++) {
         const char *name = in->input[in->slice[s].input].name;
         uint64_t n = slice_bytes(in, &in->slice[s]);
-        sum += ends_with(name, ".gz") || ends_with(name, ".zst") ? n * PAGES_DEFLATE_TO : n;
+        sum += is_packed(name) ? n * PAGES_DEFLATE_TO : n;
     }
     return sum;
 }

@@ -49,7 +49,7 @@ MUST_USE ErrCode inputs_gather(Inputs *in, const char *const *operands, size_t n
 /* Collective: asks for the sizes of remote inputs, each rank for its share, some at a time. */
 MUST_USE ErrCode inputs_measure(Inputs *in, const Par *par, Err *err);
 /* Cuts into parts of `inputs_per_part` consecutive inputs or, when that is 0, of at most part_bytes stored bytes: an
- * archive beyond that is cut itself where it can be entered in the middle (gzip and plain). */
+ * archive beyond that is cut itself. */
 MUST_USE ErrCode inputs_cut(Inputs *in, uint32_t inputs_per_part, uint64_t part_bytes, Err *err);
 void inputs_clear(Inputs *in);
 uint64_t inputs_part_bytes(const Inputs *in, uint32_t part);

@@ -201,6 +201,8 @@ static ErrCode from_http(PageWorker *w, const WarcHead *h, Span block, PageResul
         return ERR_OK;
     }
     out->status = http.status;
+    /* Of what came without a status line (HTTP/0.9, other protocols) an ARC names the type. */
+    if (h->is_arc && http.status == 0 && http.content_type.n == 0) http.content_type = h->content_type;
     out->mime = http_media_type(http.content_type);
     if (http.status != 0 && http.status != 200 && http.status != 203) {
         out->reason = INGEST_HTTP_STATUS;
@@ -227,7 +229,7 @@ ErrCode page_from_record(PageWorker *w, Span head, Span block, PageResult *out, 
     *out = (PageResult){.reason = INGEST_WARC_MALFORMED};
     Buf *bufs[] = {&w->body[0], &w->body[1], &w->utf8, &w->text, &w->title};
     for (size_t i = 0; i < sizeof bufs / sizeof bufs[0]; i++) buf_reset(bufs[i]);
-    if (warc_head(head, &h) != WARC_HEAD_FINE) return ERR_OK;
+    if (record_head(head, &h) != WARC_HEAD_FINE) return ERR_OK;
     Span mime = http_media_type(h.content_type);
     if (h.type == WARC_CONVERSION) {
         if (is_blank(block)) return out->reason = INGEST_NO_PAYLOAD, ERR_OK;

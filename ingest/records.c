@@ -86,7 +86,7 @@ static ErrCode next_record(RecordCursor *c, StageBlock *b, bool *more, Err *err)
                        .bytes = rec.bytes};
     if (rec.reason == INGEST_N_REASONS) {
         WarcHead h;
-        item.reason = warc_head(rec.head, &h) == WARC_HEAD_FINE ? reason_of_type(h.type) : INGEST_WARC_MALFORMED;
+        item.reason = record_head(rec.head, &h) == WARC_HEAD_FINE ? reason_of_type(h.type) : INGEST_WARC_MALFORMED;
         if (item.reason != INGEST_N_REASONS) rec.block = (Span){NULL, 0};
     }
     put_item(b, item, rec.head, rec.block);
@@ -136,10 +136,20 @@ static ErrCode next_line(RecordCursor *c, StageBlock *b, bool *more, Err *err)
     return brk == STREAM_FINE ? ERR_OK : stream_pass(c->stream, err);
 }
 
-/* Formats that are told by their first bytes and that we do not read: ARC, LZ4 frames, warc-zstd's dictionary frame. */
+/* Formats that are told by their first bytes and that we do not read: bzip2, xz, zip, 7z, Parquet, LZ4 from before it had frames. */
 static bool is_unknown_format(Span v)
 {
-    return span_starts(v, SPAN_LIT("filedesc:")) || (v.n >= 4 && le32_get(v.p) == 0x184D2204u);
+    static const char *const magic[] = {"BZh",
+                                        "\xfd"
+                                        "7zXZ",
+                                        "PK\3\4",
+                                        "7z\xbc\xaf",
+                                        "PAR1",
+                                        "\x02\x21\x4c\x18"};
+
+    for (size_t i = 0; i < sizeof magic / sizeof *magic; i++)
+        if (span_starts(v, span_str(magic[i]))) return true;
+    return false;
 }
 
 static ErrCode open_slice(RecordCursor *c, StageBlock *b, Err *err)

@@ -1,5 +1,7 @@
 #include "ingest/warc.h"
 
+#include "ingest/arc.h"
+
 bool warc_is_version_line(Span s)
 {
     return s.n >= 8 && memcmp(s.p, "WARC/", 5) == 0 && ascii_is_digit(s.p[5]) && s.p[6] == '.' &&
@@ -69,24 +71,38 @@ WarcHeadStatus warc_head(Span s, WarcHead *out)
     return WARC_HEAD_BAD;
 }
 
+WarcHeadStatus record_head(Span s, WarcHead *out)
+{
+    return span_starts(s, SPAN_LIT("WARC/")) ? warc_head(s, out) : arc_head(s, out);
+}
+
 WarcReader warc_reader(ByteStream *s, uint64_t begin, uint64_t end)
 {
-    /* gzip is entered at a member that starts with a record; plain bytes anywhere. */
-    return (WarcReader){.s = s, .end = end, .mid = begin > 0 && stream_coding(s) == STREAM_PLAIN};
+    /* Members are entered at one that starts with a record; plain bytes anywhere. */
+    return (WarcReader){
+        .s = s, .end = end, .arc = stream_is_arc(s), .mid = begin > 0 && stream_coding(s) == STREAM_PLAIN};
+}
+
+/* Whether a line that starts a record starts at `s`. */
+static bool starts_record(const WarcReader *r, Span s)
+{
+    WarcHead h;
+
+    return r->arc ? arc_head(s, &h) == WARC_HEAD_FINE : warc_is_version_line(s);
 }
 
 /* The first place in window bytes [from, n) where a record starts; n when there is none. */
-static size_t find_record(ByteStream *s, size_t from, size_t n)
+static size_t find_record(const WarcReader *r, size_t from, size_t n)
 {
-    Span v = stream_view(s);
-    size_t member = stream_next_member(s, from, n);
+    Span v = stream_view(r->s);
+    size_t member = stream_next_member(r->s, from, n);
     size_t at = from ? from - 1 : 0; /* a line may start at `from` itself */
 
     while (at < member) {
         const uint8_t *p = memchr(v.p + at, '\n', member - at);
         if (!p) break;
         at = (size_t)(p - v.p) + 1;
-        if (at < member && warc_is_version_line(span_from(v, at))) return at;
+        if (at < member && starts_record(r, span_from(v, at))) return at;
     }
     return member;
 }
@@ -95,14 +111,14 @@ static size_t find_record(ByteStream *s, size_t from, size_t n)
  * *gone counts what was dropped. */
 static ErrCode drop_to_record(WarcReader *r, size_t from, uint64_t *gone, Err *err)
 {
-    enum { KEEP = 16 }; /* a version line may lie across two fills */
+    const size_t keep = r->arc ? ARC_MAX_LINE : 16; /* a record's first line may lie across two fills */
     ErrCode rc;
 
     for (;;) {
         if ((rc = stream_need(r->s, from + STREAM_STEP, err)) != ERR_OK) return rc;
-        size_t n = stream_view(r->s).n, at = from < n ? find_record(r->s, from, n) : n;
+        size_t n = stream_view(r->s).n, at = from < n ? find_record(r, from, n) : n;
         bool last = n < from + STREAM_STEP;
-        size_t drop = at < n || last ? at : n - KEEP;
+        size_t drop = at < n || last ? at : n - keep;
         stream_skip(r->s, drop);
         *gone += drop;
         if (at < n || last) return ERR_OK;
@@ -163,19 +179,19 @@ static ErrCode skip_large(WarcReader *r, WarcRecord *rec, uint64_t total, Err *e
 }
 
 /* Whether the block that ends at window byte `at` ends where a block may. */
-static bool ends_well(const ByteStream *s, size_t at)
+static bool ends_well(const WarcReader *r, size_t at)
 {
-    Span v = stream_view(s);
+    Span v = stream_view(r->s);
     size_t tail = at;
 
     while (tail < v.n && tail - at < WARC_MAX_TAIL && (v.p[tail] == '\r' || v.p[tail] == '\n')) tail++;
-    return tail == v.n || warc_is_version_line(span_from(v, tail)) || stream_is_member_start(s, tail);
+    return tail == v.n || starts_record(r, span_from(v, tail)) || stream_is_member_start(r->s, tail);
 }
 
 static ErrCode read_record(WarcReader *r, WarcRecord *rec, const WarcHead *h, Err *err)
 {
     size_t total = h->head_bytes + (size_t)h->length;
-    ErrCode rc = stream_need(r->s, total + WARC_MAX_TAIL + 8, err);
+    ErrCode rc = stream_need(r->s, total + WARC_MAX_TAIL + (r->arc ? ARC_MAX_LINE : 8), err);
     Span v = stream_view(r->s);
 
     if (rc != ERR_OK) return rc;
@@ -184,10 +200,10 @@ static ErrCode read_record(WarcReader *r, WarcRecord *rec, const WarcHead *h, Er
         /* Cut, or a length that reaches into the next record: only a record inside the block tells. */
         IngestReason cut =
             stream_break(r->s, NULL) != STREAM_FINE ? reason_of(stream_break(r->s, NULL)) : INGEST_TRUNCATED;
-        size_t inside = find_record(r->s, h->head_bytes, v.n < total ? v.n : total);
+        size_t inside = find_record(r, h->head_bytes, v.n < total ? v.n : total);
         return malformed(r, rec, h->head_bytes, inside < v.n ? INGEST_WARC_MALFORMED : cut, err);
     }
-    if (!ends_well(r->s, total)) return malformed(r, rec, h->head_bytes, INGEST_WARC_MALFORMED, err);
+    if (!ends_well(r, total)) return malformed(r, rec, h->head_bytes, INGEST_WARC_MALFORMED, err);
     rec->head = span(v.p, h->head_bytes);
     rec->block = span(v.p + h->head_bytes, (size_t)h->length);
     rec->bytes = total;
@@ -209,6 +225,24 @@ static ErrCode skip_blank(WarcReader *r, Err *err)
     }
 }
 
+/* Whether a reader entered in front of the window would start here, at the latest: records from here on are the next slice's. Up to there,
+ * whatever it is, all is this one's: members that break or start inside of a record are no place to enter. */
+static bool is_entry(const WarcReader *r)
+{
+    if (stream_coding(r->s) == STREAM_PLAIN) return starts_record(r, stream_view(r->s));
+    return stream_next_member(r->s, 0, 1) == 0;
+}
+
+static ErrCode after_head(WarcReader *r, WarcRecord *rec, const WarcHead *h, Err *err)
+{
+    if (stream_next_member(r->s, 1, h->head_bytes) < h->head_bytes)
+        return malformed(r, rec, 1, INGEST_WARC_MALFORMED, err);
+    if (!h->has_length || h->length > UINT64_MAX - h->head_bytes)
+        return malformed(r, rec, h->head_bytes, INGEST_WARC_MALFORMED, err);
+    if (h->length > WARC_MAX_BLOCK) return skip_large(r, rec, h->head_bytes + h->length, err);
+    return read_record(r, rec, h, err);
+}
+
 ErrCode warc_next(WarcReader *r, WarcRecord *rec, bool *more, Err *err)
 {
     uint64_t nobody = 0;
@@ -227,18 +261,16 @@ ErrCode warc_next(WarcReader *r, WarcRecord *rec, bool *more, Err *err)
     Span v = stream_view(r->s);
     if (v.n == 0 && stream_at_end(r->s)) return ERR_OK;
     stream_where(r->s, 0, &rec->stored, &rec->inner);
-    if (rec->stored >= r->end) return ERR_OK;
+    if (rec->stored >= r->end && is_entry(r)) return ERR_OK;
     *more = true;
     if (v.n == 0) return broken_member(r, rec, err);
-    switch (warc_head(v, &h)) {
+    switch (r->arc ? arc_head(v, &h) : warc_head(v, &h)) {
     case WARC_HEAD_BAD: return malformed(r, rec, 1, INGEST_WARC_MALFORMED, err);
     case WARC_HEAD_CUT: return malformed(r, rec, 1, INGEST_TRUNCATED, err);
     case WARC_HEAD_FINE: break;
     }
-    if (stream_next_member(r->s, 1, h.head_bytes) < h.head_bytes)
-        return malformed(r, rec, 1, INGEST_WARC_MALFORMED, err);
-    if (!h.has_length || h.length > UINT64_MAX - h.head_bytes)
-        return malformed(r, rec, h.head_bytes, INGEST_WARC_MALFORMED, err);
-    if (h.length > WARC_MAX_BLOCK) return skip_large(r, rec, h.head_bytes + h.length, err);
-    return read_record(r, rec, &h, err);
+    rc = after_head(r, rec, &h, err);
+    /* The block of an ARC's first record describes the file, and writers counted its lines in several ways. */
+    if (h.is_arc && h.type == WARC_INFO && rec->reason == INGEST_WARC_MALFORMED) rec->reason = INGEST_WARCINFO;
+    return rc;
 }

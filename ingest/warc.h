@@ -1,4 +1,4 @@
-/* ingest/warc.h - WARC records (ISO 28500: 0.17, 0.18, 1.0, 1.1) out of a ByteStream.
+/* ingest/warc.h - WARC records (ISO 28500: 0.17, 0.18, 1.0, 1.1) out of a ByteStream, and those of ARC archives (arc.h).
  *
  * A record is a version line, header lines, a blank line, Content-Length bytes of block, two line ends. Crawlers get the
  * length wrong, so it is believed only when a record, the end or a member's end follows; else the record is malformed and
@@ -33,6 +33,7 @@ typedef struct {
     WarcType type;
     Span target_uri, date, content_type, truncated, payload_type;
     bool has_length;
+    bool is_arc;       /* content_type is then the page's and not the block's */
     uint64_t length;   /* of the block */
     size_t head_bytes; /* with the blank line */
 } WarcHead;
@@ -40,6 +41,8 @@ typedef struct {
 typedef enum { WARC_HEAD_FINE, WARC_HEAD_CUT, WARC_HEAD_BAD } WarcHeadStatus;
 /* The header at the start of `s`. CUT: `s` ends inside it. BAD: it is none, has no end, or another one starts inside it. */
 WarcHeadStatus warc_head(Span s, WarcHead *out);
+/* The same of a record as the reader below returns it, be it a WARC's or an ARC's. */
+WarcHeadStatus record_head(Span s, WarcHead *out);
 
 /* "WARC/d.d" at the start of `s`. */
 bool warc_is_version_line(Span s);
@@ -54,8 +57,9 @@ typedef struct {
 typedef struct {
     ByteStream *s;
     size_t skip;  /* bytes of the window that the record returned last takes */
-    uint64_t end; /* records that start at or behind this stored byte belong to the next slice */
-    bool mid;     /* entered in the middle: bytes before the first record are nobody's loss */
+    uint64_t end; /* the first record behind this stored byte that a reader can enter at belongs to the next slice */
+    bool arc;
+    bool mid; /* entered in the middle: bytes before the first record are nobody's loss */
 } WarcReader;
 
 /* `begin` > 0 says that the stream was entered there. */

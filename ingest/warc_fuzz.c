@@ -23,7 +23,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
     while (more) {
         must(warc_next(&r, &rec, &more, &err) == ERR_OK);
         if (!more) break;
-        must(rec.stored >= before && rec.stored <= n && ++n_records <= n * 1032 + 1);
+        must(rec.stored >= before && rec.stored <= n && ++n_records <= n * (1 << 14) + 1);
         before = rec.stored;
         must(rec.reason <= INGEST_N_REASONS && (rec.reason != INGEST_N_REASONS || rec.head.n > 8));
         for (size_t i = 0; i < rec.block.n; i += 97) must(rec.block.p[i] == rec.head.p[rec.head.n + i]);
