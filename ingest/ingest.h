@@ -19,6 +19,7 @@
 #ifndef TAMIS_INGEST_INGEST_H
 #define TAMIS_INGEST_INGEST_H
 
+#include "core/blocklist.h"
 #include "core/stage.h"
 #include "core/web.h"
 
@@ -46,6 +47,9 @@ typedef enum {
     INGEST_UNKNOWN_FORMAT, /* the whole input is nothing we read */
     INGEST_BAD_JSON,       /* a line that is not one JSON object in UTF-8, or names a key twice */
     INGEST_NO_TEXT,        /* a document line without a string "text" */
+    INGEST_BLOCKED,        /* its URL is on a --block list */
+    INGEST_SHORT_TEXT,     /* --rules cheap (hopeless.h): too few letters to say anything, */
+    INGEST_FEW_LETTERS,    /* or mostly digits and marks */
     INGEST_N_REASONS
 } IngestReason;
 extern const char *const ingest_reasons[INGEST_N_REASONS];
@@ -53,10 +57,16 @@ extern const char *const ingest_reasons[INGEST_N_REASONS];
 /* Part of every key: raised whenever the same input gives other documents. */
 enum { INGEST_VERSION = 4 };
 
+/* --rules: what is dropped whatever the rules of `tamis filter` will say. */
+typedef enum { INGEST_RULES_NONE, INGEST_RULES_CHEAP } IngestRules;
+extern const char *const ingest_rules[];
+
 typedef struct {
     const char *dump;          /* NULL: the CC-MAIN-YYYY-WW of the path, else "local" */
     const char *source;        /* NULL: "web" for archives; a line's own source, else "local", for lines */
     const char *keep_lang;     /* comma-separated: en zh zh-Hans zh-Hant code other; NULL: all */
+    uint32_t rules;            /* IngestRules */
+    const Blocklist *block;    /* URLs that are not wanted; NULL: none. Borrowed */
     uint32_t inputs_per_part;  /* 0: as many as part_bytes hold */
     uint64_t part_bytes;       /* stored bytes a part; a larger archive is cut */
     const StageBeside *beside; /* written beside the documents; NULL: nothing. Borrowed */

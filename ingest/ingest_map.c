@@ -4,6 +4,7 @@
 #include "core/json.h"
 #include "core/store.h"
 #include "core/utf8.h"
+#include "ingest/hopeless.h"
 #include "ingest/outcome.h"
 #include "ingest/page.h"
 #include "ingest/records.h"
@@ -12,10 +13,11 @@
 #include <stdlib.h>
 
 const char *const ingest_reasons[INGEST_N_REASONS] = {
-    "warcinfo",    "request",        "metadata", "revisit",       "other_type",     "http_malformed",
-    "http_status", "no_payload",     "not_html", "decode_failed", "charset",        "too_large",
-    "too_deep",    "empty_text",     "language", "truncated",     "warc_malformed", "gzip_corrupt",
-    "bomb",        "unknown_format", "bad_json", "no_text"};
+    "warcinfo",   "request",   "metadata",       "revisit",      "other_type", "http_malformed", "http_status",
+    "no_payload", "not_html",  "decode_failed",  "charset",      "too_large",  "too_deep",       "empty_text",
+    "language",   "truncated", "warc_malformed", "gzip_corrupt", "bomb",       "unknown_format", "bad_json",
+    "no_text",    "blocked",   "short_text",     "few_letters"};
+const char *const ingest_rules[] = {"none", "cheap", NULL};
 
 typedef struct {
     const IngestParams *params;
@@ -27,8 +29,7 @@ typedef struct {
 
 static ErrCode worker_new(void *ctx, void **worker, Err *err)
 {
-    (void)ctx;
-    return pageworker_new((PageWorker **)worker, err);
+    return pageworker_new(((const IngestRun *)ctx)->params, (PageWorker **)worker, err);
 }
 
 static void worker_free(void *worker) { pageworker_free(worker); }
@@ -104,9 +105,24 @@ static void count(StageSink *sink, const RecordItem *item, const PageResult *p)
         sink_count(sink, "status", span_str(status), 1, item->bytes);
     }
     if (p->mime.n && p->mime.n < 100 && utf8_valid(p->mime)) sink_count(sink, "mime", p->mime, 1, item->bytes);
+    if (p->reason == INGEST_BLOCKED)
+        sink_count(sink, "blocked", span_str(blocklist_kinds[p->blocked]), 1, item->bytes);
     if (p->charset) sink_count(sink, "charset", span_str(p->charset), 1, item->bytes);
     for (int i = 0; i < HTTP_N_NOTES; i++)
         if (p->coding >> i & 1) sink_count(sink, "coding", span_str(http_notes[i]), 1, item->bytes);
+}
+
+/* Why a document that could be made is not wanted. */
+static IngestReason reason_to_drop(const IngestRun *r, const PageResult *p)
+{
+    if (!r->keep[p->lang]) return INGEST_LANGUAGE;
+    if (r->params->rules == INGEST_RULES_NONE) return INGEST_N_REASONS;
+    switch (hopeless_why(p->doc.text, p->lang)) {
+    case HOPELESS_SHORT: return INGEST_SHORT_TEXT;
+    case HOPELESS_FEW_LETTERS: return INGEST_FEW_LETTERS;
+    case HOPELESS_NOT: break;
+    }
+    return INGEST_N_REASONS;
 }
 
 static Span bytes_of(const StageBlock *b, size_t at, size_t n)
@@ -138,8 +154,9 @@ static ErrCode map_item(const IngestRun *r, PageWorker *w, const StageBlock *b, 
         return ERR_OK;
     }
     if ((rc = address(w, r, item, id, &p.doc, err)) != ERR_OK) return rc;
-    if (r->keep[p.lang]) return sink_emit(sink, &p.doc, err);
-    sink_drop(sink, INGEST_LANGUAGE, id, &p.doc);
+    p.reason = reason_to_drop(r, &p);
+    if (p.reason == INGEST_N_REASONS) return sink_emit(sink, &p.doc, err);
+    sink_drop(sink, p.reason, id, &p.doc);
     return ERR_OK;
 }
 
@@ -211,7 +228,12 @@ static void put_params(Buf *b, const IngestParams *p, const bool keep[LANG_N])
         first = false;
         json_put_cstr(b, lang_names[i]);
     }
-    buf_puts(b, "],\"part_bytes\":");
+    buf_puts(b, "],\"block\":");
+    if (p->block)
+        json_put_hash(b, blocklist_content(p->block));
+    else
+        buf_puts(b, "null");
+    buf_printf(b, ",\"rules\":\"%s\",\"part_bytes\":", ingest_rules[p->rules]);
     buf_put_u64(b, p->inputs_per_part ? 0 : p->part_bytes); /* it decides nothing when files are counted */
     if (p->beside) {
         buf_printf(b, ",\"%s\":", p->beside->name);

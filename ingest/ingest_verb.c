@@ -17,6 +17,8 @@ int ingest_verb(int argc, char **argv, const IngestBeside *signatures)
     IngestParams params = INGEST_PARAMS_DEFAULT;
     CommonOptions common = {0};
     StageBeside *beside = NULL;
+    Blocklist *blocks = NULL;
+    OptList block = {0};
     const char *out = NULL;
     bool sign = false;
     const OptSpec specs[] = {
@@ -24,6 +26,9 @@ int ingest_verb(int argc, char **argv, const IngestBeside *signatures)
         OPT_STR(0, "dump", &params.dump, "NAME", "the crawl of all inputs; else CC-MAIN-… of the path, else local"),
         OPT_STR('l', "keep-lang", &params.keep_lang, "LIST",
                 "keep these of en,zh,zh-Hans,zh-Hant,code,other; else all"),
+        OPT_LIST(0, "block", &block, "KIND:FILE",
+                 "drop URLs of a list; KIND domain, url, word, soft_word, substring; repeatable"),
+        OPT_CHOICE(0, "rules", &params.rules, ingest_rules, "SET", "cheap: drop texts that no rules of filter keep"),
         OPT_STR(0, "source", &params.source, "NAME", "what kind of place it is from; else web, for lines their own"),
         OPT_U32(0, "inputs-per-part", &params.inputs_per_part, "K", "consecutive inputs a part; 0: by bytes"),
         OPT_SIZE(0, "part-bytes", &params.part_bytes, "SIZE", "stored bytes of input a part"),
@@ -53,12 +58,18 @@ int ingest_verb(int argc, char **argv, const IngestBeside *signatures)
     StageTotals totals = {0};
     if (sign && (rc = signatures->make(&beside, &err)) != ERR_OK) goto out;
     params.beside = beside;
+    for (size_t i = 0; i < block.n && rc == ERR_OK; i++) rc = blocklist_add(&blocks, block.v[i], &err);
+    if (rc == ERR_OK && blocks) rc = blocklist_seal(blocks, &err);
+    if ((rc = par_agree(&par, rc, &err)) != ERR_OK) goto out;
+    params.block = blocks;
     rc = ingest_run(&params, (const char *const *)argv + first, (size_t)(argc - first), out, &common, &par, &totals,
                     &err);
     if (rc == ERR_OK && totals.complete && !totals.up_to_date && par.rank == 0 && !common.quiet)
         rc = stage_summary(out, &err);
 out:
     signatures->free(beside);
+    blocklist_free(blocks);
+    optlist_clear(&block);
     par_stop(&par);
     return verb_exit(rc, &err);
 }

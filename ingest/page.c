@@ -5,13 +5,14 @@
 
 #include <stdlib.h>
 
-ErrCode pageworker_new(PageWorker **out, Err *err)
+ErrCode pageworker_new(const IngestParams *params, PageWorker **out, Err *err)
 {
     PageWorker *w = calloc(1, sizeof *w);
     ErrCode rc;
 
     *out = NULL;
     if (!w) return err_nomem(err, "a worker");
+    w->params = params;
     rc = charset_new(&w->charset, err);
     if (rc == ERR_OK) rc = htmlparser_new(&w->html, err);
     if (rc != ERR_OK)
@@ -35,11 +36,17 @@ void pageworker_free(PageWorker *w)
     free(w);
 }
 
-/* The target URI without the angle brackets some crawlers put around it; blanks, controls and ill-formed bytes as %XX. */
-static Span clean_url(Buf *out, Span uri)
+/* The target URI without the angle brackets some crawlers put around it. */
+static Span bare_url(Span uri)
 {
     uri = span_trim(uri);
-    if (uri.n >= 2 && uri.p[0] == '<' && uri.p[uri.n - 1] == '>') uri = span(uri.p + 1, uri.n - 2);
+    return uri.n >= 2 && uri.p[0] == '<' && uri.p[uri.n - 1] == '>' ? span(uri.p + 1, uri.n - 2) : uri;
+}
+
+/* The same with blanks, controls and ill-formed bytes as %XX. */
+static Span clean_url(Buf *out, Span uri)
+{
+    uri = bare_url(uri);
     buf_reset(out);
     if (uri.n == 0 || uri.n > PAGE_MAX_URL) return (Span){NULL, 0};
     for (size_t i = 0, n; i < uri.n; i += n) {
@@ -51,6 +58,15 @@ static Span clean_url(Buf *out, Span uri)
             for (size_t k = 0; k < n; k++) buf_printf(out, "%%%02X", uri.p[i + k]);
     }
     return buf_span(out);
+}
+
+bool page_is_blocked(PageWorker *w, Span url, PageResult *out)
+{
+    if (!w->params->block || url.n == 0) return false;
+    out->blocked = blocklist_find(w->params->block, url, &w->url);
+    if (out->blocked == BLOCKLIST_N) return false;
+    out->reason = INGEST_BLOCKED;
+    return true;
 }
 
 static bool all_digits(Span s, const char *pattern)
@@ -230,6 +246,7 @@ ErrCode page_from_record(PageWorker *w, Span head, Span block, PageResult *out, 
     Buf *bufs[] = {&w->body[0], &w->body[1], &w->utf8, &w->text, &w->title};
     for (size_t i = 0; i < sizeof bufs / sizeof bufs[0]; i++) buf_reset(bufs[i]);
     if (record_head(head, &h) != WARC_HEAD_FINE) return ERR_OK;
+    if (page_is_blocked(w, bare_url(h.target_uri), out)) return ERR_OK;
     Span mime = http_media_type(h.content_type);
     if (h.type == WARC_CONVERSION) {
         if (is_blank(block)) return out->reason = INGEST_NO_PAYLOAD, ERR_OK;

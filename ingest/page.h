@@ -16,6 +16,7 @@ enum {
 };
 
 typedef struct {
+    const IngestParams *params; /* borrowed */
     Charset *charset;
     HtmlParser *html;
     HtmlTree tree;
@@ -23,7 +24,7 @@ typedef struct {
     DocScratch doc;
     Buf body[2], utf8, text, title, url, date, meta, id, line, own_id;
 } PageWorker;
-MUST_USE ErrCode pageworker_new(PageWorker **w, Err *err);
+MUST_USE ErrCode pageworker_new(const IngestParams *params, PageWorker **w, Err *err);
 void pageworker_free(PageWorker *w);
 
 typedef struct {
@@ -34,8 +35,12 @@ typedef struct {
     Span mime;
     const char *charset;
     int status;
-    unsigned coding; /* bits of HttpNote */
+    unsigned coding;       /* bits of HttpNote */
+    BlocklistKind blocked; /* of INGEST_BLOCKED */
 } PageResult;
+
+/* Whether a URL is on a list of --block; then out->reason says so. */
+bool page_is_blocked(PageWorker *w, Span url, PageResult *out);
 
 /* A WARC record: its header bytes and block. Errors: memory. */
 MUST_USE ErrCode page_from_record(PageWorker *w, Span head, Span block, PageResult *out, Err *err);

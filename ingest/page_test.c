@@ -7,12 +7,14 @@
     "The river rises in the hills to the north, and for most of its way it runs through open meadows, where cattle " \
     "graze in summer. In spring the water comes up over the banks, and the farmers build their barns higher."
 
+static const IngestParams params = INGEST_PARAMS_DEFAULT;
+
 static PageWorker *worker(void)
 {
     PageWorker *w = NULL;
     Err err = {0};
 
-    CHECK_OK(pageworker_new(&w, &err), &err);
+    CHECK_OK(pageworker_new(&params, &w, &err), &err);
     return w;
 }
 

@@ -103,7 +103,7 @@ $(tail -n 20 "$1.log")"
 }
 mkdir crawl
 mkcrawl -n 300 -f 3 -b crawl >/dev/null
-for verb in ingest dedup dedup-lines dedup-spans dedup-substrings dedup-clusters dedup-rates dedup-index dedup-remove dedup-signatures filter remix bpe bpe-convert bpe-decode bpe-inspect bpe-stats bpe-compare bpe-verify tokenize shards train docs status commit run plan alarms report events; do run_example $verb; done
+for verb in ingest dedup dedup-lines dedup-spans dedup-substrings dedup-clusters dedup-rates dedup-index dedup-remove dedup-signatures filter remix bpe bpe-convert bpe-decode bpe-inspect bpe-stats bpe-compare bpe-verify tokenize shards train docs url status commit run plan alarms report events; do run_example $verb; done
 [ $n_examples -eq "$(wc -l <verbs.all)" ] || fail "$n_examples examples of $(wc -l <verbs) verbs"
 mkdir alone
 cd alone

@@ -46,6 +46,7 @@ static const Verb verbs[] = {
     {"report", report_verb, "the report of a run as one HTML page"},
     {"events", events_verb, "what a run did and when: parts, phases, a trace"},
     {"docs", docs_verb, "look at documents: head, cat, show, grep, sample"},
+    {"url", url_verb, "what is seen in URLs: keys, domain, blocklists"},
     {"status", status_verb, "how far a dataset or a run is, while it runs"},
     {"commit", commit_verb, "finish a dataset whose parts are all there"},
 };

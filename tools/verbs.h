@@ -11,6 +11,7 @@ int status_verb(int argc, char **argv);   /* how far a dataset or a run is */
 int commit_verb(int argc, char **argv);   /* a full set of receipts into a manifest */
 int plan_verb(int argc, char **argv);     /* what a run will cost */
 int alarms_verb(int argc, char **argv);   /* bands for the rates of a run */
+int url_verb(int argc, char **argv);      /* what is seen in URLs: keys, host, domain, blocklists */
 int tokenize_verb(int argc, char **argv); /* documents into token shards */
 int train_verb(int argc, char **argv);    /* becomes tamis-train, the second binary */
 
