@@ -18,6 +18,12 @@ MUST_USE ErrCode docs_print(const Doc *doc, const DocsStyle *style, Err *err);
  * become a middle dot. `one_line`: newlines and tabs become spaces. */
 void docs_put_shown(Span s, bool one_line);
 
+/* Documents as records of a WET archive to stdout, a gzip member each, a warcinfo record ahead of the first. */
+typedef struct DocsWet DocsWet;
+MUST_USE ErrCode docswet_new(DocsWet **w, Err *err); /* to be freed also after a failure */
+void docswet_free(DocsWet *w);
+MUST_USE ErrCode docswet_write(DocsWet *w, const Doc *d, Err *err);
+
 /* A compiled pattern (PCRE2, UTF, JIT where there is one), with match and heap limits. */
 typedef struct DocsPattern DocsPattern;
 MUST_USE ErrCode docspattern_new(DocsPattern **p, const char *pattern, bool ignore_case, Err *err);

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* `tamis docs head | cat | show | grep | sample`: one pass over the documents of datasets or views, in order. */
+/* `tamis docs head | cat | show | grep | sample | wet`: one pass over the documents of datasets or views, in order. */
 
 static const char *const formats[] = {"auto", "json", "text", "pretty", NULL};
 
@@ -39,6 +39,20 @@ static ErrCode print_first(DocCursor *c, uint64_t limit, const DocsOptions *o, E
         if ((rc = docs_print(&doc, &o->style, err)) != ERR_OK) return rc;
     }
     return ERR_OK;
+}
+
+static ErrCode write_wet(DocCursor *c, Err *err)
+{
+    DocsWet *w = NULL;
+    Doc doc;
+    DocId id;
+    bool end = false;
+    ErrCode rc = docswet_new(&w, err);
+
+    while (rc == ERR_OK && (rc = next_doc(c, &doc, &id, &end, err)) == ERR_OK && !end)
+        rc = docswet_write(w, &doc, err);
+    docswet_free(w);
+    return rc;
 }
 
 static ErrCode show(DocCursor *c, const char *wanted, const DocsOptions *o, Err *err)
@@ -207,6 +221,8 @@ static ErrCode run(const char *what, int argc, char **argv, const DocsOptions *o
         rc = print_first(c, o->n, o, err);
     else if (!strcmp(what, "cat"))
         rc = print_first(c, UINT64_MAX, o, err);
+    else if (!strcmp(what, "wet"))
+        rc = write_wet(c, err);
     else if (!strcmp(what, "show"))
         rc = show(c, argv[0], o, err);
     else if (!strcmp(what, "grep"))
@@ -236,7 +252,7 @@ int docs_verb(int argc, char **argv)
         OPT_END,
     };
     const OptVerb verb = {
-        "docs", "head|cat|sample [options] DATASET... | show ID DATASET... | grep PATTERN DATASET...",
+        "docs", "head|cat|sample|wet [options] DATASET... | show ID DATASET... | grep PATTERN DATASET...",
         "Look at documents of any dataset or view, in order. PATTERN is a Perl-compatible regular expression.", specs,
         "Status 1: show or grep found nothing."};
     Err err = {.code = ERR_OK};

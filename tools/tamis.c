@@ -45,7 +45,7 @@ static const Verb verbs[] = {
     {"alarms", alarms_verb, "bands for the rates of a run that went well"},
     {"report", report_verb, "the report of a run as one HTML page"},
     {"events", events_verb, "what a run did and when: parts, phases, a trace"},
-    {"docs", docs_verb, "look at documents: head, cat, show, grep, sample"},
+    {"docs", docs_verb, "look at documents: head, cat, show, grep, sample, wet"},
     {"url", url_verb, "what is seen in URLs: keys, domain, blocklists"},
     {"status", status_verb, "how far a dataset or a run is, while it runs"},
     {"commit", commit_verb, "finish a dataset whose parts are all there"},
