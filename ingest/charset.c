@@ -1,50 +1,52 @@
 #include "ingest/charset.h"
 
 #include "core/utf8.h"
+#include "ingest/chinese_bytes.h"
 
 #include <errno.h>
 #include <iconv.h>
 #include <stdlib.h>
 
-/* What iconv of glibc calls the charsets that the WHATWG labels name. */
+/* What iconv of glibc calls the charsets that the WHATWG labels name, or a decoder of our own. */
 typedef struct {
     const char *name, *iconv;
+    size_t (*decode)(Span in, size_t max_replaced, Buf *out, size_t *n_replaced);
 } Encoding;
-static const Encoding encodings[] = {{"utf-8", NULL},
-                                     {"gb18030", "GB18030"},
-                                     {"big5", "BIG5-HKSCS"},
-                                     {"windows-1252", "CP1252"},
-                                     {"shift_jis", "CP932"},
-                                     {"euc-jp", "EUC-JP"},
-                                     {"iso-2022-jp", "ISO-2022-JP"},
-                                     {"euc-kr", "CP949"},
-                                     {"utf-16le", "UTF-16LE"},
-                                     {"utf-16be", "UTF-16BE"},
-                                     {"windows-1250", "CP1250"},
-                                     {"windows-1251", "CP1251"},
-                                     {"windows-1253", "CP1253"},
-                                     {"windows-1254", "CP1254"},
-                                     {"windows-1255", "CP1255"},
-                                     {"windows-1256", "CP1256"},
-                                     {"windows-1257", "CP1257"},
-                                     {"windows-1258", "CP1258"},
-                                     {"windows-874", "CP874"},
-                                     {"koi8-r", "KOI8-R"},
-                                     {"koi8-u", "KOI8-U"},
-                                     {"iso-8859-2", "ISO-8859-2"},
-                                     {"iso-8859-3", "ISO-8859-3"},
-                                     {"iso-8859-4", "ISO-8859-4"},
-                                     {"iso-8859-5", "ISO-8859-5"},
-                                     {"iso-8859-6", "ISO-8859-6"},
-                                     {"iso-8859-7", "ISO-8859-7"},
-                                     {"iso-8859-8", "ISO-8859-8"},
-                                     {"iso-8859-10", "ISO-8859-10"},
-                                     {"iso-8859-13", "ISO-8859-13"},
-                                     {"iso-8859-14", "ISO-8859-14"},
-                                     {"iso-8859-15", "ISO-8859-15"},
-                                     {"iso-8859-16", "ISO-8859-16"},
-                                     {"ibm866", "CP866"},
-                                     {"macintosh", "MACINTOSH"}};
+static const Encoding encodings[] = {{"utf-8", NULL, NULL},
+                                     {"gb18030", NULL, gb18030_to_utf8},
+                                     {"big5", NULL, big5_to_utf8},
+                                     {"windows-1252", "CP1252", NULL},
+                                     {"shift_jis", "CP932", NULL},
+                                     {"euc-jp", "EUC-JP", NULL},
+                                     {"iso-2022-jp", "ISO-2022-JP", NULL},
+                                     {"euc-kr", "CP949", NULL},
+                                     {"utf-16le", "UTF-16LE", NULL},
+                                     {"utf-16be", "UTF-16BE", NULL},
+                                     {"windows-1250", "CP1250", NULL},
+                                     {"windows-1251", "CP1251", NULL},
+                                     {"windows-1253", "CP1253", NULL},
+                                     {"windows-1254", "CP1254", NULL},
+                                     {"windows-1255", "CP1255", NULL},
+                                     {"windows-1256", "CP1256", NULL},
+                                     {"windows-1257", "CP1257", NULL},
+                                     {"windows-1258", "CP1258", NULL},
+                                     {"windows-874", "CP874", NULL},
+                                     {"koi8-r", "KOI8-R", NULL},
+                                     {"koi8-u", "KOI8-U", NULL},
+                                     {"iso-8859-2", "ISO-8859-2", NULL},
+                                     {"iso-8859-3", "ISO-8859-3", NULL},
+                                     {"iso-8859-4", "ISO-8859-4", NULL},
+                                     {"iso-8859-5", "ISO-8859-5", NULL},
+                                     {"iso-8859-6", "ISO-8859-6", NULL},
+                                     {"iso-8859-7", "ISO-8859-7", NULL},
+                                     {"iso-8859-8", "ISO-8859-8", NULL},
+                                     {"iso-8859-10", "ISO-8859-10", NULL},
+                                     {"iso-8859-13", "ISO-8859-13", NULL},
+                                     {"iso-8859-14", "ISO-8859-14", NULL},
+                                     {"iso-8859-15", "ISO-8859-15", NULL},
+                                     {"iso-8859-16", "ISO-8859-16", NULL},
+                                     {"ibm866", "CP866", NULL},
+                                     {"macintosh", "MACINTOSH", NULL}};
 enum { N_ENCODINGS = sizeof encodings / sizeof encodings[0] };
 
 /* Labels that are not their encoding's own name (Encoding Standard, section 4.2; the ones that pages carry). */
@@ -316,33 +318,46 @@ static bool iconv_put(iconv_t cd, char **in, size_t *in_left, Buf *out)
     return rc != (size_t)-1;
 }
 
-/* Appends `body` converted by encoding e. Stops early, *whole being false, past max_errors. */
-static ErrCode convert(Charset *c, size_t e, Span body, size_t max_errors, Buf *out, CharsetResult *r, bool *whole,
-                       Err *err)
+/* Appends `body` by the C library. Stops early past max_errors. Returns the bytes read. */
+static size_t iconv_all(iconv_t cd, size_t unit, Span body, size_t max_errors, Buf *out, size_t *n_replaced)
 {
     enum { HELD = 16 }; /* room for what a converter held back */
-    size_t unit = encodings[e].iconv && !strncmp(encodings[e].iconv, "UTF-16", 6) ? 2 : 1;
     char *in = (char *)(uintptr_t)body.p;
-    size_t in_left = body.n, start = out->n;
-    iconv_t cd = (iconv_t)-1;
-    ErrCode rc = converter(c, e, &cd, err);
+    size_t in_left = body.n;
 
-    if (rc != ERR_OK) return rc;
     iconv(cd, NULL, NULL, NULL, NULL);
-    r->n_replaced = 0;
-    while (in_left && r->n_replaced <= max_errors && buf_reserve(out, in_left + in_left / 2 + 64)) {
+    while (in_left && *n_replaced <= max_errors && buf_reserve(out, in_left + in_left / 2 + 64)) {
         if (iconv_put(cd, &in, &in_left, out) || errno == E2BIG) continue;
         if (!buf_reserve(out, HELD)) break;
         iconv_put(cd, NULL, NULL, out);
         size_t skip = replace_one(out, span(in, in_left), unit);
-        r->n_replaced++;
+        ++*n_replaced;
         in += skip;
         in_left -= skip;
     }
     if (buf_reserve(out, HELD)) iconv_put(cd, NULL, NULL, out);
+    return body.n - in_left;
+}
+
+/* Appends `body` converted by encoding e. Stops early, *whole being false, past max_errors. */
+static ErrCode convert(Charset *c, size_t e, Span body, size_t max_errors, Buf *out, CharsetResult *r, bool *whole,
+                       Err *err)
+{
+    size_t start = out->n, n_read;
+
+    r->n_replaced = 0;
+    if (encodings[e].decode) {
+        n_read = encodings[e].decode(body, max_errors, out, &r->n_replaced);
+    } else {
+        iconv_t cd = (iconv_t)-1;
+        ErrCode rc = converter(c, e, &cd, err);
+        if (rc != ERR_OK) return rc;
+        n_read =
+            iconv_all(cd, strncmp(encodings[e].name, "utf-16", 6) ? 1 : 2, body, max_errors, out, &r->n_replaced);
+    }
     r->name = encodings[e].name;
     r->n_chars = count_non_ascii(span_from(buf_span(out), start));
-    *whole = in_left == 0;
+    *whole = n_read == body.n;
     return buf_ok(out, "a page", err);
 }
 
