@@ -81,6 +81,8 @@ static Span *take_header(HttpResponse *r, Span line)
         take_transfer(r, value);
     } else if (span_eq_nocase(name, SPAN_LIT("Content-Language"))) {
         if (r->language.n == 0) r->language = value;
+    } else if (span_eq_nocase(name, SPAN_LIT("Content-Length"))) {
+        if (!r->has_length) r->has_length = span_to_u64(value, &r->length);
     }
     return NULL;
 }

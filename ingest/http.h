@@ -23,7 +23,9 @@ typedef struct {
     bool too_many_codings;
     bool chunked;
     Span language; /* Content-Language */
-    Span body;     /* as stored */
+    bool has_length;
+    uint64_t length; /* Content-Length */
+    Span body;       /* as stored */
 } HttpResponse;
 
 /* A block without a status line is a bare body, but for lines of a log before one. False: starts like a status line but is

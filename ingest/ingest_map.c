@@ -96,10 +96,22 @@ static ErrCode address(PageWorker *w, const IngestRun *r, const RecordItem *item
     return ERR_OK;
 }
 
+/* WARC-Truncated's words (ISO 28500 section 5.13) and ours; what else a record may say is one. */
+static Span cut_class(Span truncated)
+{
+    static const char *const classes[] = {"length", "time", "disconnect", "unspecified", "coding", "silent"};
+
+    for (size_t i = 0; i < sizeof classes / sizeof *classes; i++)
+        if (span_eq_nocase(truncated, span_str(classes[i]))) return span_str(classes[i]);
+    return SPAN_LIT("other");
+}
+
 static void count(StageSink *sink, const RecordItem *item, const PageResult *p)
 {
     char status[16];
 
+    if (item->mended) sink_count(sink, "record", SPAN_LIT("mended"), 1, item->bytes);
+    if (p->truncated.n) sink_count(sink, "truncated", cut_class(p->truncated), 1, item->bytes);
     if (p->status) {
         snprintf(status, sizeof status, "%d", p->status);
         sink_count(sink, "status", span_str(status), 1, item->bytes);

@@ -121,6 +121,10 @@ static void add_broken_members(Crawl *c)
     buf_reset(&c->raw);
     pack_record(&c->raw, "response", NULL, buf_span(b), b->n + 1000);
     pack_gzip(&c->file, buf_span(&c->raw));
+    c->expected[INGEST_N_REASONS]++; /* mended */
+    pack_gzip(
+        &c->file,
+        SPAN_LIT("WARC/1.0\r\nWARC-Type: response\r\nContent-Length: many\r\n\r\nHTTP/1.1 200 OK\r\n\r\n\r\n\r\n"));
     c->expected[INGEST_WARC_MALFORMED]++;
     buf_reset(b); /* a page of 100 MB that repeats beyond deflate's window, so that its size is honest */
     CHECK(buf_reserve(b, 100 << 20));

@@ -196,14 +196,16 @@ static bool is_html(Span mime, Span body)
     return span_eq_nocase(mime, SPAN_LIT("text/html")) || span_eq_nocase(mime, SPAN_LIT("application/xhtml+xml"));
 }
 
-/* How a body was cut that its record does not call cut: its coding ends early, or it is as long as Common Crawl's limit,
- * where the mark is often missing (nutch issue 10). */
-static Span unmarked_cut(Span stored, unsigned notes)
+/* How a body was cut that its record does not call cut: its coding ends early, it is as long as Common Crawl's limit,
+ * where the mark is often missing (nutch issue 10), or shorter than the server said. What was stored decoded has another length. */
+static Span unmarked_cut(const HttpResponse *r, unsigned notes)
 {
     enum { LIMIT = 1 << 20, LIMIT_2025 = 5 << 20 };
 
     if (notes >> HTTP_CUT & 1) return SPAN_LIT("coding");
-    return stored.n == LIMIT || stored.n == LIMIT_2025 ? SPAN_LIT("length") : (Span){NULL, 0};
+    if (r->body.n == LIMIT || r->body.n == LIMIT_2025) return SPAN_LIT("length");
+    bool is_short = r->has_length && r->n_codings == 0 && !r->chunked && r->body.n < r->length;
+    return is_short ? SPAN_LIT("silent") : (Span){NULL, 0};
 }
 
 static ErrCode from_http(PageWorker *w, const WarcHead *h, Span block, PageResult *out, Err *err)
@@ -226,7 +228,8 @@ static ErrCode from_http(PageWorker *w, const WarcHead *h, Span block, PageResul
     }
     BodyStatus got = http_body(&http, w->body, &body, &out->coding);
     if (got == BODY_NO_MEMORY) return err_nomem(err, "a page's body");
-    if (told.truncated.n == 0) told.truncated = unmarked_cut(http.body, out->coding);
+    if (told.truncated.n == 0) told.truncated = unmarked_cut(&http, out->coding);
+    out->truncated = told.truncated;
     if (got != BODY_FINE)
         out->reason = got == BODY_TOO_LARGE ? INGEST_TOO_LARGE : INGEST_DECODE_FAILED;
     else if (is_blank(body) && (out->mime.n == 0 || is_html(out->mime, body)))
@@ -247,6 +250,7 @@ ErrCode page_from_record(PageWorker *w, Span head, Span block, PageResult *out, 
     for (size_t i = 0; i < sizeof bufs / sizeof bufs[0]; i++) buf_reset(bufs[i]);
     if (record_head(head, &h) != WARC_HEAD_FINE) return ERR_OK;
     if (page_is_blocked(w, bare_url(h.target_uri), out)) return ERR_OK;
+    out->truncated = h.truncated;
     Span mime = http_media_type(h.content_type);
     if (h.type == WARC_CONVERSION) {
         if (is_blank(block)) return out->reason = INGEST_NO_PAYLOAD, ERR_OK;

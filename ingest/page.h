@@ -33,6 +33,7 @@ typedef struct {
     Lang lang;
     /* For the statistics; empty where it was not come to. They point into the record. */
     Span mime;
+    Span truncated; /* how the page was cut, in the words of WARC-Truncated or "coding", "silent" */
     const char *charset;
     int status;
     unsigned coding;       /* bits of HttpNote */

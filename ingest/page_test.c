@@ -77,6 +77,19 @@ TEST(cuts_that_a_record_does_not_tell_of_are_marked)
     CHECK_SPAN(SPAN_LIT("{\"truncated\":\"length\"}"), r.doc.meta);
     record(w, "WARC-Type: response\r\nWARC-Truncated: disconnect\r\n", buf_cstr(&block), &r);
     CHECK_SPAN(SPAN_LIT("{\"truncated\":\"disconnect\"}"), r.doc.meta);
+    /* Shorter than the server said; not so what is stored decoded, or without the chunks of old. */
+    record(w, "WARC-Type: response\r\n",
+           "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 4000\r\n\r\n<p>" PROSE, &r);
+    CHECK_SPAN(SPAN_LIT("{\"truncated\":\"silent\"}"), r.doc.meta);
+    CHECK_SPAN(SPAN_LIT("silent"), r.truncated);
+    record(w, "WARC-Type: response\r\n",
+           "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 4000\r\nContent-Encoding: "
+           "gzip\r\n\r\n<p>" PROSE,
+           &r);
+    CHECK(!r.doc.meta.p && !r.truncated.n);
+    record(w, "WARC-Type: response\r\n",
+           "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 40\r\n\r\n<p>" PROSE, &r);
+    CHECK(!r.doc.meta.p);
     pageworker_free(w);
     buf_clear(&block);
 }

@@ -80,6 +80,7 @@ static ErrCode next_record(RecordCursor *c, StageBlock *b, bool *more, Err *err)
     if (rc != ERR_OK || !*more) return rc;
     RecordItem item = {.input = c->in->slice[c->slice].input,
                        .kind = INPUT_ARCHIVE,
+                       .mended = rec.mended,
                        .reason = rec.reason,
                        .stored = rec.stored,
                        .inner = rec.inner,

@@ -18,6 +18,7 @@ enum {
 typedef struct {
     uint32_t input; /* index into Inputs */
     InputKind kind;
+    bool mended;                /* WarcRecord */
     IngestReason reason;        /* INGEST_N_REASONS: look into it */
     uint64_t stored, inner;     /* a record's address; a line: its number, 0 */
     uint64_t bytes;             /* it takes in the decompressed input */

@@ -178,14 +178,51 @@ static ErrCode skip_large(WarcReader *r, WarcRecord *rec, uint64_t total, Err *e
     return ERR_OK;
 }
 
-/* Whether the block that ends at window byte `at` ends where a block may. */
+/* Whether the block that ends at window byte `at` ends where a block may: before two line ends, whatever is behind them, or before the next
+ * record or member. */
 static bool ends_well(const WarcReader *r, size_t at)
 {
-    Span v = stream_view(r->s);
+    Span v = stream_view(r->s), rest = span_from(v, at);
     size_t tail = at;
 
+    if (span_starts(rest, SPAN_LIT("\r\n\r\n")) && !r->arc) return true;
     while (tail < v.n && tail - at < WARC_MAX_TAIL && (v.p[tail] == '\r' || v.p[tail] == '\n')) tail++;
     return tail == v.n || starts_record(r, span_from(v, tail)) || stream_is_member_start(r->s, tail);
+}
+
+/* The record takes the window's first `total` bytes. */
+static void accept(WarcReader *r, WarcRecord *rec, size_t head_bytes, size_t block_bytes, size_t total)
+{
+    Span v = stream_view(r->s);
+
+    rec->head = span(v.p, head_bytes);
+    rec->block = span(v.p + head_bytes, block_bytes);
+    rec->bytes = total;
+    r->skip = total;
+}
+
+/* A record whose length is wrong: its block goes to where the next record starts, without the two line ends, if that is in sight. The whole of
+ * a crawl can be off by two bytes (Common Crawl's of 2018-34 was, by a line end too many). */
+static ErrCode mend(WarcReader *r, WarcRecord *rec, const WarcHead *h, size_t total, Err *err)
+{
+    ErrCode rc = stream_need(r->s, total + STREAM_STEP, err);
+    Span v = stream_view(r->s);
+    size_t at, end;
+
+    if (rc != ERR_OK) return rc;
+    at = end = find_record(r, h->head_bytes, v.n);
+    bool at_end = at == v.n && v.n < total + STREAM_STEP; /* the input ends there, or breaks */
+    if (at_end && stream_break(r->s, NULL) != STREAM_FINE)
+        return malformed(r, rec, h->head_bytes,
+                         v.n < total ? reason_of(stream_break(r->s, NULL)) : INGEST_WARC_MALFORMED, err);
+    if (at_end && v.n < total) return malformed(r, rec, h->head_bytes, INGEST_TRUNCATED, err);
+    for (int i = 0; i < (r->arc ? 1 : 2) && end > h->head_bytes && v.p[end - 1] == '\n'; i++)
+        end -= end - 1 > h->head_bytes && v.p[end - 2] == '\r' ? 2 : 1;
+    if ((at == v.n && !at_end) || end == h->head_bytes || end - h->head_bytes > WARC_MAX_BLOCK)
+        return malformed(r, rec, h->head_bytes, INGEST_WARC_MALFORMED, err);
+    accept(r, rec, h->head_bytes, end - h->head_bytes, at);
+    rec->mended = true;
+    return ERR_OK;
 }
 
 static ErrCode read_record(WarcReader *r, WarcRecord *rec, const WarcHead *h, Err *err)
@@ -195,19 +232,9 @@ static ErrCode read_record(WarcReader *r, WarcRecord *rec, const WarcHead *h, Er
     Span v = stream_view(r->s);
 
     if (rc != ERR_OK) return rc;
-    size_t next = stream_next_member(r->s, h->head_bytes, v.n < total ? v.n : total);
-    if (v.n < total || next < total) {
-        /* Cut, or a length that reaches into the next record: only a record inside the block tells. */
-        IngestReason cut =
-            stream_break(r->s, NULL) != STREAM_FINE ? reason_of(stream_break(r->s, NULL)) : INGEST_TRUNCATED;
-        size_t inside = find_record(r, h->head_bytes, v.n < total ? v.n : total);
-        return malformed(r, rec, h->head_bytes, inside < v.n ? INGEST_WARC_MALFORMED : cut, err);
-    }
-    if (!ends_well(r, total)) return malformed(r, rec, h->head_bytes, INGEST_WARC_MALFORMED, err);
-    rec->head = span(v.p, h->head_bytes);
-    rec->block = span(v.p + h->head_bytes, (size_t)h->length);
-    rec->bytes = total;
-    r->skip = total;
+    if (v.n < total || stream_next_member(r->s, h->head_bytes, total) < total || !ends_well(r, total))
+        return mend(r, rec, h, total, err);
+    accept(r, rec, h->head_bytes, (size_t)h->length, total);
     return ERR_OK;
 }
 

@@ -1,9 +1,9 @@
 /* ingest/warc.h - WARC records (ISO 28500: 0.17, 0.18, 1.0, 1.1) out of a ByteStream, and those of ARC archives (arc.h).
  *
  * A record is a version line, header lines, a blank line, Content-Length bytes of block, two line ends. Crawlers get the
- * length wrong, so it is believed only when a record, the end or a member's end follows; else the record is malformed and
- * reading goes on at the next line that looks like a version line, or the next member that starts with one. So it does behind
- * a header without a length, and where a version line or such a member stands inside a header. */
+ * length wrong, so it is believed only when two line ends, a record, the end or a member's end follows; else the block goes on to the next line
+ * that looks like a version line, or the next member that starts with one: it is *mended*. Where that is not in sight, behind a header without
+ * a length, and where a version line or such a member stands inside a header, the record is malformed and reading goes on at the next. */
 #ifndef TAMIS_INGEST_WARC_H
 #define TAMIS_INGEST_WARC_H
 
@@ -51,6 +51,7 @@ typedef struct {
     uint64_t stored, inner; /* the record's address */
     uint64_t bytes;         /* it takes in the decompressed stream, as far as known */
     IngestReason reason;    /* why there is no block to look into; INGEST_N_REASONS when there is */
+    bool mended;            /* the block ends where the next record starts, not where its length says */
     Span head, block;       /* valid until the next call; head is empty for junk */
 } WarcRecord;
 
