@@ -34,27 +34,24 @@ static Span host_of(Span url, uint8_t bytes[2][URL_MAX_HOST])
     return host.p ? idn_ascii(host, bytes[1]) : host;
 }
 
-static uint64_t key_of(BlocklistKind kind, Span s) { return hash64_seed(s, (uint64_t)kind + 1); }
-
-/* The url_key() with the host in its A-label form. The path begins at *path. */
-static bool full_key(Buf *out, Span url, size_t *path)
+/* The url_key() with the host in its A-label form, *host_n bytes behind the "//". The path begins at *path. */
+static bool full_key(Buf *out, Span url, size_t *host_n, size_t *path)
 {
     uint8_t bytes[URL_MAX_HOST];
 
     buf_reset(out);
     if (!url_key(out, url)) return false;
-    Span key = buf_span(out);
-    const size_t host_n = span_find(span_from(key, 2), '/');
-    Span host = span(key.p + 2, host_n), name = span(host.p, span_find(host, ':'));
-    Span ascii = idn_ascii(name, bytes);
-    *path = 2 + host_n;
+    const Span key = span_from(buf_span(out), 2), host = span(key.p, span_find(key, '/')),
+               name = span(host.p, host.p[0] == '[' ? span_find(host, ']') + 1 : span_find(host, ':')),
+               ascii = idn_ascii(name, bytes);
+    *host_n = ascii.n;
+    *path = 2 + host.n - name.n + ascii.n;
     if (ascii.p == name.p) return true;
-    const size_t rest = key.n - 2 - name.n;
+    const size_t rest = key.n - name.n, name_n = name.n;
     if (!buf_reserve(out, ascii.n)) return false;
-    memmove(out->p + 2 + ascii.n, out->p + 2 + name.n, rest);
+    memmove(out->p + 2 + ascii.n, out->p + 2 + name_n, rest);
     memcpy(out->p + 2, ascii.p, ascii.n);
     out->n = 2 + ascii.n + rest;
-    *path = *path - name.n + ascii.n;
     return true;
 }
 
@@ -66,7 +63,10 @@ static Span decoded(Buf *out, Span url)
     buf_reset(out);
     if (url.n > BLOCKLIST_MAX_URL) url.n = BLOCKLIST_MAX_URL;
     if (!buf_reserve(out, url.n)) return (Span){NULL, 0};
-    for (size_t i = 0; i < url.n; i++) {
+    const size_t plain = span_find(url, '%');
+    for (size_t i = 0; i < plain; i++) out->p[i] = ascii_lower(url.p[i]);
+    out->n = plain;
+    for (size_t i = plain; i < url.n; i++) {
         uint8_t c = url.p[i];
         if (c == '%' && url.n - i > 2 && ascii_hex(url.p[i + 1]) >= 0 && ascii_hex(url.p[i + 2]) >= 0) {
             c = (uint8_t)(ascii_hex(url.p[i + 1]) << 4 | ascii_hex(url.p[i + 2]));
@@ -79,19 +79,24 @@ static Span decoded(Buf *out, Span url)
 
 /* ---- lists */
 
+static void count_in(Blocklist *b, BlocklistKind kind, uint64_t hash)
+{
+    hash += (uint64_t)kind + 1;
+    b->content.lo += mix64(hash);
+    b->content.hi += mix64(hash ^ UINT64_MAX);
+}
+
 /* Notes an entry of which `key` is compared; one that is there already changes nothing. */
 static ErrCode add_key(Blocklist *b, BlocklistKind kind, Span key, Err *err)
 {
-    const uint64_t hash = key_of(kind, key);
+    const uint64_t hash = hash64(key);
     bool is_new;
     ErrCode rc;
 
     if (b->keys[kind].n >= BLOCKLIST_MAX_ENTRIES)
         return err_set(err, ERR_LIMIT, "a blocklist of more than %d entries", (int)BLOCKLIST_MAX_ENTRIES);
-    if ((rc = keyset_add(&b->keys[kind], hash, &is_new, err)) != ERR_OK || !is_new) return rc;
-    b->content.lo += mix64(hash);
-    b->content.hi += mix64(hash ^ UINT64_MAX);
-    return ERR_OK;
+    if ((rc = keyset_add(&b->keys[kind], hash, &is_new, err)) == ERR_OK && is_new) count_in(b, kind, hash);
+    return rc;
 }
 
 /* A host, which a list may write as ".example.org" or "*.example.org". */
@@ -113,19 +118,18 @@ static ErrCode add_domain(Blocklist *b, Span entry, bool *taken, Err *err)
 static ErrCode add_url(Blocklist *b, Span entry, bool *taken, Err *err)
 {
     Buf url = {0};
-    size_t path;
-    bool fresh;
+    size_t path, host_n;
     ErrCode rc = ERR_OK;
 
     const Span head = span(entry.p, span_find(entry, '/'));
     if (head.n == 0 || head.p[head.n - 1] != ':') buf_puts(&url, "http://"); /* else it has a scheme */
     buf_put_span(&url, entry);
-    *taken = !url.oom && full_key(&b->scratch, buf_span(&url), &path);
+    *taken = !url.oom && full_key(&b->scratch, buf_span(&url), &host_n, &path);
     if (*taken) {
         Span key = buf_span(&b->scratch);
         while (key.n > path && key.p[key.n - 1] == '/') key.n--; /* what is below it is blocked with and without */
         rc = add_key(b, BLOCKLIST_URL, key, err);
-        if (rc == ERR_OK) rc = keyset_add(&b->keys[KEYS_URL_HOST], hash64(span(key.p, path)), &fresh, err);
+        if (rc == ERR_OK) rc = keyset_add(&b->keys[KEYS_URL_HOST], hash64(span(key.p + 2, host_n)), NULL, err);
     }
     if (rc == ERR_OK) rc = buf_ok(&url, "a blocklist", err);
     buf_clear(&url);
@@ -153,11 +157,11 @@ static ErrCode add_substring(Blocklist *b, Span entry, bool *taken, Err *err)
         if (is_word_byte(s.p[i])) b->strings.p[b->strings.n++] = s.p[i];
     *taken = b->strings.n > from;
     if (!*taken) return ERR_OK;
-    hash = key_of(BLOCKLIST_SUBSTRING, span(b->strings.p + from, b->strings.n - from));
+    hash = hash64(span(b->strings.p + from, b->strings.n - from));
     b->strings.p[b->strings.n++] = '\n';
     b->n_strings++;
-    b->content.lo += mix64(hash); /* one that comes twice counts twice: that costs a run done anew, no error */
-    b->content.hi += mix64(hash ^ UINT64_MAX);
+    count_in(b, BLOCKLIST_SUBSTRING,
+             hash); /* one that comes twice counts twice: that costs a run done anew, no error */
     return ERR_OK;
 }
 
@@ -281,7 +285,7 @@ static bool has_domain(const Blocklist *b, Span host)
     int n = 0;
 
     for (; host.n && n < MAX_LABELS; host = host_parent(host)) {
-        hash[n] = key_of(BLOCKLIST_DOMAIN, host);
+        hash[n] = hash64(host);
         keyset_prefetch(&b->keys[BLOCKLIST_DOMAIN], hash[n++]);
     }
     while (n > 0)
@@ -292,14 +296,13 @@ static bool has_domain(const Blocklist *b, Span host)
 /* The key and all of its beginnings that end before a '/', '?' or '&'. */
 static bool has_url(const Blocklist *b, Span url, Buf *scratch)
 {
-    size_t path;
+    size_t host_n, path;
 
-    if (!full_key(scratch, url, &path)) return false;
+    if (!full_key(scratch, url, &host_n, &path)) return false;
     const Span key = buf_span(scratch);
-    if (!keyset_has(&b->keys[KEYS_URL_HOST], hash64(span(key.p, path)))) return false;
     for (size_t n = path; n <= key.n; n++) {
         if (n < key.n && key.p[n] != '/' && key.p[n] != '?' && key.p[n] != '&') continue;
-        if (keyset_has(&b->keys[BLOCKLIST_URL], key_of(BLOCKLIST_URL, span(key.p, n)))) return true;
+        if (keyset_has(&b->keys[BLOCKLIST_URL], hash64(span(key.p, n)))) return true;
     }
     return false;
 }
@@ -313,12 +316,11 @@ static BlocklistKind find_word(const Blocklist *b, Span url)
     for (size_t i = 0, n; i < url.n; i += n + 1) {
         for (n = 0; i + n < url.n && is_word_byte(url.p[i + n]);) n++;
         if (n == 0) continue;
-        const Span word = span(url.p + i, n);
-        if (keyset_has(&b->keys[BLOCKLIST_WORD], key_of(BLOCKLIST_WORD, word))) return BLOCKLIST_WORD;
-        const uint64_t soft = key_of(BLOCKLIST_SOFT_WORD, word);
-        if (n_soft >= BLOCKLIST_SOFT_WORDS || !keyset_has(&b->keys[BLOCKLIST_SOFT_WORD], soft)) continue;
-        n_soft += n_soft == 0 || soft != first_soft;
-        if (n_soft == 1) first_soft = soft;
+        const uint64_t hash = hash64(span(url.p + i, n));
+        if (keyset_has(&b->keys[BLOCKLIST_WORD], hash)) return BLOCKLIST_WORD;
+        if (n_soft >= BLOCKLIST_SOFT_WORDS || !keyset_has(&b->keys[BLOCKLIST_SOFT_WORD], hash)) continue;
+        n_soft += n_soft == 0 || hash != first_soft;
+        if (n_soft == 1) first_soft = hash;
     }
     return n_soft >= BLOCKLIST_SOFT_WORDS ? BLOCKLIST_SOFT_WORD : BLOCKLIST_N;
 }
@@ -337,11 +339,12 @@ BlocklistKind blocklist_find(const Blocklist *b, Span url, Buf *scratch)
     uint8_t bytes[2][URL_MAX_HOST];
     BlocklistKind word = BLOCKLIST_N;
 
-    if (b->keys[BLOCKLIST_DOMAIN].n) {
-        Span host = host_of(url, bytes);
+    if (b->keys[BLOCKLIST_DOMAIN].n + b->keys[BLOCKLIST_URL].n) {
+        const Span host = host_of(url, bytes);
         if (host.p && has_domain(b, host)) return BLOCKLIST_DOMAIN;
+        if (host.p && keyset_has(&b->keys[KEYS_URL_HOST], hash64(host)) && has_url(b, url, scratch))
+            return BLOCKLIST_URL;
     }
-    if (b->keys[BLOCKLIST_URL].n && has_url(b, url, scratch)) return BLOCKLIST_URL;
     if (b->keys[BLOCKLIST_WORD].n + b->keys[BLOCKLIST_SOFT_WORD].n + b->automaton.n_states == 0) return BLOCKLIST_N;
     url = decoded(scratch, url);
     if (b->keys[BLOCKLIST_WORD].n + b->keys[BLOCKLIST_SOFT_WORD].n) word = find_word(b, url);

@@ -1,6 +1,21 @@
 /* core/url.c - hosts out of URLs, and the form in which URLs are compared. */
 #include "core/url.h"
 
+/* What a byte may be. UNRESERVED: of RFC 3986, 2.3. PLAIN: stands in a path or query as it is, and says nothing there that this file asks for. HOST:
+ * of a host. ENDS: behind the authority; a backslash is read as a slash by browsers. */
+enum { UNRESERVED = 1, PLAIN = 2, HOST = 4, ENDS = 8 };
+/* clang-format off */
+static const uint8_t class_of[256] = {
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 6, 2, 12, 6, 0, 6, 6, 6, 6, 6, 6, 6, 7, 7, 14, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 2, 6, 2, 6, 2, 14,
+    2, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 2, 12, 2, 2, 7,
+    2, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 2, 2, 2, 7, 0,
+    4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4,
+    4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4,
+    4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4,
+    4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4};
+/* clang-format on */
+
 /* Bytes of `scheme://` at the front, 0 when it is not there. */
 static size_t scheme_end(Span url)
 {
@@ -11,12 +26,11 @@ static size_t scheme_end(Span url)
     return n + 3;
 }
 
-/* Up to the first delimiter of RFC 3986, or a backslash, which browsers read as a slash. */
 static Span authority_of(Span rest)
 {
     size_t n = 0;
 
-    while (n < rest.n && rest.p[n] != '/' && rest.p[n] != '?' && rest.p[n] != '#' && rest.p[n] != '\\') n++;
+    while (n < rest.n && !(class_of[rest.p[n]] & ENDS)) n++;
     return span(rest.p, n);
 }
 
@@ -43,12 +57,7 @@ static bool cut_port(Span *host)
     return true;
 }
 
-static bool is_host_byte(uint8_t c, bool bracketed)
-{
-    if (c <= 32 || c == 127) return false;
-    if (bracketed) return ascii_hex(c) >= 0 || c == ':' || c == '.' || c == '[' || c == ']';
-    return !memchr("\"%<>[]^`{|}@:", c, 13);
-}
+static bool is_address_byte(uint8_t c) { return ascii_hex(c) >= 0 || c == ':' || c == '.' || c == '[' || c == ']'; }
 
 static Span without_user(Span authority)
 {
@@ -68,8 +77,9 @@ Span url_host(Span url, uint8_t out[URL_MAX_HOST])
     if (!cut_port(&host)) return none;
     if (host.n && host.p[host.n - 1] == '.') host.n--;
     if (host.n == 0 || host.n > URL_MAX_HOST || host.p[0] == '.') return none;
+    const bool bracketed = host.p[0] == '[';
     for (size_t i = 0; i < host.n; i++) {
-        if (!is_host_byte(host.p[i], host.p[0] == '[')) return none;
+        if (!(bracketed ? is_address_byte(host.p[i]) : class_of[host.p[i]] & HOST)) return none;
         out[i] = ascii_lower(host.p[i]);
     }
     return span(out, host.n);
@@ -81,61 +91,70 @@ Span url_host(Span url, uint8_t out[URL_MAX_HOST])
  * Analytics and Ads, Meta, Microsoft, X, TikTok, Yandex, Mailchimp, HubSpot, Marketo, Matomo, Alibaba; session ids of PHP and Java. */
 static bool is_tracking(Span name)
 {
-    static const char *const names[] = {
-        "fbclid",  "gclid",       "gclsrc", "dclid",  "gbraid", "wbraid",    "_ga",       "_gl",    "msclkid",
-        "twclid",  "ttclid",      "yclid",  "ysclid", "igshid", "mc_cid",    "mc_eid",    "_hsenc", "_hsmi",
-        "mkt_tok", "pk_campaign", "pk_kwd", "spm",    "scm",    "phpsessid", "jsessionid"};
+    static const struct {
+        uint8_t n;
+        char s[12];
+    } names[] = {{6, "fbclid"}, {5, "gclid"},  {6, "gclsrc"}, {5, "dclid"},     {6, "gbraid"},
+                 {6, "wbraid"}, {3, "_ga"},    {3, "_gl"},    {7, "msclkid"},   {6, "twclid"},
+                 {6, "ttclid"}, {5, "yclid"},  {6, "ysclid"}, {6, "igshid"},    {6, "mc_cid"},
+                 {6, "mc_eid"}, {6, "_hsenc"}, {5, "_hsmi"},  {7, "mkt_tok"},   {11, "pk_campaign"},
+                 {6, "pk_kwd"}, {3, "spm"},    {3, "scm"},    {9, "phpsessid"}, {10, "jsessionid"}};
 
-    if (name.n > 4 && span_eq_nocase(span(name.p, 4), SPAN_LIT("utm_"))) return true;
+    if (name.n > 4 && name.p[3] == '_' && span_eq_nocase(span(name.p, 4), SPAN_LIT("utm_"))) return true;
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (span_eq_nocase(name, span_str(names[i]))) return true;
+        if (name.n == names[i].n && ascii_lower(name.p[0]) == (uint8_t)names[i].s[0] &&
+            span_eq_nocase(name, span((const uint8_t *)names[i].s, names[i].n)))
+            return true;
     return false;
 }
 
-/* Of RFC 3986, 2.3. */
-static bool is_unreserved(uint8_t c) { return ascii_is_alnum(c) || c == '-' || c == '.' || c == '_' || c == '~'; }
-
-static void put_encoded(Buf *out, uint8_t c)
+static uint8_t *put_encoded(uint8_t *to, uint8_t c)
 {
     static const char hex[] = "0123456789ABCDEF";
 
-    buf_putc(out, '%');
-    buf_putc(out, (uint8_t)hex[c >> 4]);
-    buf_putc(out, (uint8_t)hex[c & 15]);
+    *to++ = '%';
+    *to++ = (uint8_t)hex[c >> 4];
+    *to++ = (uint8_t)hex[c & 15];
+    return to;
 }
 
 /* Path and query up to the fragment, each byte in the one way it is written. */
 static void put_rest(Buf *out, Span rest)
 {
-    bool query = false;
-
-    if (rest.n == 0 || (rest.p[0] != '/' && rest.p[0] != '\\')) buf_putc(out, '/');
-    for (size_t i = 0; i < rest.n && rest.p[i] != '#'; i++) {
+    rest.n = span_find(rest, '#');
+    const size_t path_n = span_find(rest, '?');
+    if (!buf_reserve(out, 3 * rest.n + 1)) return;
+    uint8_t *to = out->p + out->n;
+    if (rest.n == 0 || (rest.p[0] != '/' && rest.p[0] != '\\')) *to++ = '/';
+    for (size_t i = 0; i < rest.n; i++) {
         uint8_t c = rest.p[i];
+        if (class_of[c] & PLAIN) {
+            *to++ = c;
+            continue;
+        }
         int hi = c == '%' && rest.n - i > 2 ? ascii_hex(rest.p[i + 1]) : -1,
             lo = hi >= 0 ? ascii_hex(rest.p[i + 2]) : -1;
-        query |= c == '?';
         if (lo >= 0) {
             c = (uint8_t)(hi << 4 | lo);
             i += 2;
         }
-        if (lo < 0 && c == '\\' && !query) c = '/';
-        if (is_unreserved(c) || (lo < 0 && c > 32 && c < 127 && c != '%'))
-            buf_putc(out, c);
+        if (lo >= 0 ? (class_of[c] & UNRESERVED) != 0 : c == '\\')
+            *to++ = lo < 0 && i < path_n ? '/' : c;
         else
-            put_encoded(out, c);
+            to = put_encoded(to, c);
     }
+    out->n = (size_t)(to - out->p);
 }
 
 /* Pieces of s, each with its separator ahead; of those that are said to be dropped nothing stays. Returns the bytes left. */
-static size_t drop_pieces(uint8_t *s, size_t n, const char *separators, bool (*dropped)(Span piece))
+static size_t drop_pieces(uint8_t *s, size_t n, uint8_t separator, uint8_t other, bool (*dropped)(Span piece))
 {
     size_t to = 0;
 
     for (size_t from = 0, end; from < n; from = end) {
-        for (end = from + 1; end < n && !strchr(separators, s[end]);) end++;
+        for (end = from + 1; end < n && s[end] != separator && s[end] != other;) end++;
         if (dropped(span(s + from, end - from))) continue;
-        memmove(s + to, s + from, end - from);
+        if (to < from) memmove(s + to, s + from, end - from);
         to += end - from;
     }
     return to;
@@ -163,8 +182,8 @@ static void clean_rest(Buf *out, size_t at)
     size_t path = span_find(rest, '?'), query = rest.n - path;
     uint8_t *s = out->p + at;
 
-    size_t to = drop_pieces(s, path, "/;", is_session);
-    query = drop_pieces(s + path, query, "&", is_idle);
+    size_t to = memchr(s, ';', path) ? drop_pieces(s, path, '/', ';', is_session) : path;
+    query = drop_pieces(s + path, query, '&', '&', is_idle);
     memmove(s + to, s + path, query);
     if (query) s[to] = '?'; /* the first parameter may be gone, and its separator with it */
     out->n = at + to + query;
