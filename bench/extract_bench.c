@@ -171,7 +171,7 @@ static ErrCode run(int argc, char **argv, const char *out_path, const char *dir,
     FILE *out = NULL;
     ErrCode rc = charset_new(&w.charset, err);
 
-    if (rc == ERR_OK) rc = htmlparser_new(&w.html, err);
+    if (rc == ERR_OK) rc = htmlparser_new(&w.html, HTML_PARSER_FAST, err);
     if (rc == ERR_OK && argc == 0) rc = add_names(&all, dir, err);
     for (int i = 0; i < argc && rc == ERR_OK; i++) rc = add_page(&all, dir, span_str(argv[i]), err);
     if (rc == ERR_OK && out_path && !(out = fopen(out_path, "w")))

@@ -1,28 +1,41 @@
-/* ingest/html.h - HTML in UTF-8 -> a flat tree of our own. libxml2 (2.9, its HTML parser by SAX) is met only in html.c.
+/* ingest/html.h - HTML in UTF-8 -> a flat tree of our own.
  *
  * The tree is an array in document order: a node's subtree is [i, node[i].end), its children follow each other from i + 1
- * by their `end`s. Walking it needs no recursion, so depth is a number and not a stack.
+ * by their `end`s. Walking it needs no recursion, so depth is a number and not a stack. Node 0 is the root, above the page's
+ * <html>. A run of text may be several nodes that follow each other.
  *
- * Of scripts two kinds of content are kept: JSON-LD goes aside, and TeX (type math/tex) is a text node below its HTML_script.
+ * Two parsers make it. `fast` (html_tree.c) is a tokenizer and tree builder of our own, one pass, time linear in the bytes; it
+ * follows the HTML standard (whatwg.org, section 13.2, scripts off) but for what is named here:
+ * - Formatting elements that a block ends are not opened anew in the next one, nor is what crosses them moved (no "adoption agency");
+ *   only links end where their end tag or the next link says so. Text between the rows of a table stays where it stands.
+ * - A comment, script, style, title, textarea or drawing that is never closed loses its tag and not the page; so do a select without its
+ *   end, which ends before the next block, and a quote, which ends at the next '>'.
+ * - Elements deeper than HTML_FLAT_DEPTH become leaves, and their content follows them.
+ * - Blanks beside tags of blocks are left out, outside <pre>: nothing draws them. No implied <tbody> is made, nor an empty head.
+ * - Drawings (svg) are left out; in math, only blocks end it.
+ * - Controls, in the bytes or as references, are blanks.
+ * `libxml2` (html_libxml2.c) is libxml2's HTML 4 parser by SAX over cleaned bytes: the other opinion, for comparisons.
  *
- * Before parsing, the bytes are cleaned: NUL and control characters (libxml2 stops at a NUL) become spaces, the contents of
- * script, style, svg and comments go, and a tag keeps only attributes that are looked at, at most
- * HTML_MAX_ATTRIBUTES, since the search for repeated ones takes time quadratic in their number. An unclosed comment,
- * script or quote is text from there on, which is not what the HTML standard says, but it loses a tag and not a page. */
+ * In both, contents of script, style, svg and comments are no text. Of scripts two kinds are kept: JSON-LD goes aside, and TeX
+ * (type math/tex) is a text node below its HTML_script. */
 #ifndef TAMIS_INGEST_HTML_H
 #define TAMIS_INGEST_HTML_H
 
 #include "core/buf.h"
 
 enum {
-    HTML_MAX_BYTES = 8 << 20, /* of a page in UTF-8; 99.99 % of pages have less */
-    HTML_MAX_NODES = 1 << 20, /* 8 bytes of markup a node at that size */
-    HTML_MAX_DEPTH = 4096,    /* beyond it a page is hostile; browsers flatten at 512 */
+    HTML_MAX_BYTES = 8 << 20,     /* of a page in UTF-8; 99.99 % of pages have less */
+    HTML_MAX_NODES = 1 << 20,     /* 8 bytes of markup a node at that size */
+    HTML_FLAT_DEPTH = 512,        /* what browsers flatten at */
+    HTML_MAX_TAG_ATTRIBUTES = 64, /* of those that are looked at; more are ignored */
+    HTML_MAX_JSON_LD = 1 << 20,   /* bytes kept of <script type="application/ld+json"> */
+
+    /* Of libxml2. */
+    HTML_MAX_DEPTH = 4096, /* of any tree; beyond it a page is hostile */
     /* Open elements that end tags of none of them were compared with: libxml2 looks at all for each, and 2 million such tags
      * below 4,000 elements take half a minute. Broken pages come to some 10^5. */
     HTML_MAX_SEARCH = 1 << 28,
-    HTML_MAX_ATTRIBUTES = 256,
-    HTML_MAX_JSON_LD = 1 << 20 /* bytes kept of <script type="application/ld+json"> */
+    HTML_MAX_ATTRIBUTES = 256 /* a tag; repeated ones are looked for in quadratic time */
 };
 
 /* Elements that the main text looks at; all others are HTML_OTHER. (clang-format 14 never settles on this list.) */
@@ -87,15 +100,20 @@ typedef struct {
     size_t n_nodes, cap_nodes;
     HtmlAttrValue *attr;
     size_t n_attrs, cap_attrs;
-    Buf text;    /* texts and attribute values */
-    Buf json_ld; /* contents of JSON-LD scripts, each with a NUL behind it */
-    Buf clean;   /* private: the cleaned bytes */
+    Buf text;       /* texts and attribute values, among other bytes of the page */
+    Buf json_ld;    /* contents of JSON-LD scripts, each with a NUL behind it */
+    bool truncated; /* HTML_MAX_NODES was reached: the tree is the beginning of the page */
+    Buf clean;      /* private: the cleaned bytes */
 } HtmlTree;
 
+/* The fast parser refuses only pages beyond HTML_MAX_BYTES. */
 typedef enum { HTML_FINE, HTML_TOO_LARGE, HTML_TOO_DEEP } HtmlStatus;
 
+typedef enum { HTML_PARSER_FAST, HTML_PARSER_LIBXML2, HTML_N_PARSERS } HtmlParserKind;
+extern const char *const html_parser_names[HTML_N_PARSERS + 1]; /* ends with NULL */
+
 typedef struct HtmlParser HtmlParser; /* of one thread */
-MUST_USE ErrCode htmlparser_new(HtmlParser **p, Err *err);
+MUST_USE ErrCode htmlparser_new(HtmlParser **p, HtmlParserKind kind, Err *err);
 void htmlparser_free(HtmlParser *p);
 /* Parses well-formed UTF-8 into the tree (replaced; its memory is reused). Errors are lack of memory alone. */
 MUST_USE ErrCode htmlparser_parse(HtmlParser *p, Span utf8, HtmlTree *t, HtmlStatus *status, Err *err);

@@ -20,7 +20,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
     HtmlStatus status;
     Err err;
 
-    if (!parser) must(htmlparser_new(&parser, &err) == ERR_OK);
+    if (!parser) must(htmlparser_new(&parser, HTML_PARSER_FAST, &err) == ERR_OK);
     buf_reset(&page);
     buf_reset(&text);
     utf8_repair(&page, span(p, n)); /* the parser takes UTF-8 alone */

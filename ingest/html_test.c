@@ -2,17 +2,19 @@
 
 #include "tests/check.h"
 
-static HtmlStatus parse(Span page, HtmlTree *t)
+static HtmlStatus parse_by(HtmlParserKind kind, Span page, HtmlTree *t)
 {
     HtmlParser *p;
     HtmlStatus status = HTML_FINE;
     Err err = {0};
 
-    CHECK_OK(htmlparser_new(&p, &err), &err);
+    CHECK_OK(htmlparser_new(&p, kind, &err), &err);
     CHECK_OK(htmlparser_parse(p, page, t, &status, &err), &err);
     htmlparser_free(p);
     return status;
 }
+
+static HtmlStatus parse(Span page, HtmlTree *t) { return parse_by(HTML_PARSER_FAST, page, t); }
 
 /* All text of the tree but blanks alone, a bar between nodes; checks on the way that subtrees nest. */
 static void all_text(const HtmlTree *t, Buf *out)
@@ -79,8 +81,8 @@ TEST(nul_and_controls_do_not_end_a_page)
 
     CHECK_INT(HTML_FINE, parse(SPAN_LIT("<body>\0<p>one\0two</p>\1<p\0class=x>three</p>\x0b four"), &t));
     all_text(&t, &text);
-    CHECK_SPAN(SPAN_LIT("one two|three|  four"), buf_span(&text));
-    CHECK_SPAN(SPAN_LIT("x"), html_attr(&t, t.node[find_tag(&t, HTML_p)].end + 1, HTML_CLASS));
+    CHECK_SPAN(SPAN_LIT("one two|three|four"), buf_span(&text));
+    CHECK_SPAN(SPAN_LIT("x"), html_attr(&t, t.node[find_tag(&t, HTML_p)].end, HTML_CLASS));
     htmltree_clear(&t), buf_clear(&text);
 }
 
@@ -122,45 +124,50 @@ TEST(hostile_pages_end_soon)
     HtmlTree t = {0};
     Buf b = {0};
 
-    repeat(&b, "<div>", 100000);
-    CHECK_INT(HTML_TOO_DEEP, parse(buf_span(&b), &t));
-    buf_reset(&b);
-    buf_puts(&b, "<body><p ");
-    for (int i = 0; i < 100000; i++) buf_printf(&b, "a%d=1 class=%d ", i, i);
-    buf_puts(&b, ">text</p>");
-    CHECK_INT(HTML_FINE, parse(buf_span(&b), &t));
-    CHECK(find_tag(&t, HTML_TEXT) != UINT32_MAX);
-    buf_reset(&b);
-    repeat(&b, "<!--", 500000);
-    CHECK_INT(HTML_FINE, parse(buf_span(&b), &t));
-    buf_reset(&b);
-    repeat(&b, "<script>", 250000);
-    CHECK_INT(HTML_FINE, parse(buf_span(&b), &t));
-    buf_reset(&b);
-    repeat(&b, "<a b='<a b=\"", 300000);
-    CHECK_INT(HTML_FINE, parse(buf_span(&b), &t));
-    buf_reset(&b);
-    repeat(&b, "<b><i>", 1500);
-    repeat(&b, "x</p>", 1500);
-    CHECK_INT(HTML_FINE, parse(buf_span(&b), &t));
-    buf_reset(&b);
-    repeat(&b, "<div>", 4000);
-    repeat(&b, "</b>", 1900000);
-    CHECK_INT(HTML_TOO_DEEP, parse(buf_span(&b), &t));
-    buf_reset(&b);
-    repeat(&b, "<div>", 40);
-    repeat(&b, "text</b>", 10000);
-    CHECK_INT(HTML_FINE, parse(buf_span(&b), &t));
-    buf_reset(&b);
-    repeat(&b, "<p>", HTML_MAX_NODES + 100);
-    CHECK_INT(HTML_TOO_LARGE, parse(buf_span(&b), &t));
-    buf_reset(&b);
-    repeat(&b, "12345678", HTML_MAX_BYTES / 8);
-    buf_putc(&b, 'x');
-    CHECK_INT(HTML_TOO_LARGE, parse(buf_span(&b), &t));
-    b.n -= 100;
-    CHECK_INT(HTML_FINE, parse(buf_span(&b), &t));
-    CHECK_INT(b.n, t.node[t.n_nodes - 1].text_bytes);
+    for (HtmlParserKind kind = 0; kind < HTML_N_PARSERS; kind++) {
+        bool fast = kind == HTML_PARSER_FAST;
+        buf_reset(&b);
+        repeat(&b, "<div>", 100000);
+        CHECK_INT(fast ? HTML_FINE : HTML_TOO_DEEP, parse_by(kind, buf_span(&b), &t));
+        buf_reset(&b);
+        buf_puts(&b, "<body><p ");
+        for (int i = 0; i < 100000; i++) buf_printf(&b, "a%d=1 class=%d ", i, i);
+        buf_puts(&b, ">text</p>");
+        CHECK_INT(HTML_FINE, parse_by(kind, buf_span(&b), &t));
+        CHECK(find_tag(&t, HTML_TEXT) != UINT32_MAX);
+        buf_reset(&b);
+        repeat(&b, "<!--", 500000);
+        CHECK_INT(HTML_FINE, parse_by(kind, buf_span(&b), &t));
+        buf_reset(&b);
+        repeat(&b, "<script>", 250000);
+        CHECK_INT(HTML_FINE, parse_by(kind, buf_span(&b), &t));
+        buf_reset(&b);
+        repeat(&b, "<a b='<a b=\"", 300000);
+        CHECK_INT(HTML_FINE, parse_by(kind, buf_span(&b), &t));
+        buf_reset(&b);
+        repeat(&b, "<b><i>", 1500);
+        repeat(&b, "x</p>", 1500);
+        CHECK_INT(HTML_FINE, parse_by(kind, buf_span(&b), &t));
+        buf_reset(&b);
+        repeat(&b, "<div>", 4000);
+        repeat(&b, "</b>", 1900000);
+        CHECK_INT(fast ? HTML_FINE : HTML_TOO_DEEP, parse_by(kind, buf_span(&b), &t));
+        buf_reset(&b);
+        repeat(&b, "<div>", 40);
+        repeat(&b, "text</b>", 10000);
+        CHECK_INT(HTML_FINE, parse_by(kind, buf_span(&b), &t));
+        buf_reset(&b);
+        repeat(&b, "<p>", HTML_MAX_NODES + 100);
+        CHECK_INT(fast ? HTML_FINE : HTML_TOO_LARGE, parse_by(kind, buf_span(&b), &t));
+        CHECK_INT(fast, t.truncated);
+        buf_reset(&b);
+        repeat(&b, "12345678", HTML_MAX_BYTES / 8);
+        buf_putc(&b, 'x');
+        CHECK_INT(HTML_TOO_LARGE, parse_by(kind, buf_span(&b), &t));
+        b.n -= 100;
+        CHECK_INT(HTML_FINE, parse_by(kind, buf_span(&b), &t));
+        CHECK_INT(b.n, t.node[t.n_nodes - 1].text_bytes);
+    }
     htmltree_clear(&t), buf_clear(&b);
 }
 

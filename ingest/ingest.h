@@ -37,10 +37,10 @@ typedef enum {
     INGEST_DECODE_FAILED,  /* a content coding that is broken from its first byte, or one we lack */
     INGEST_CHARSET,        /* too much of the page is undecodable */
     INGEST_TOO_LARGE,      /* beyond the size limit of a record, page or line */
-    INGEST_TOO_DEEP,       /* elements nested beyond the limit, or end tags that cost as much */
-    INGEST_EMPTY_TEXT,     /* no main text */
-    INGEST_LANGUAGE,       /* not among --keep-lang */
-    INGEST_TRUNCATED,      /* the input ended inside the record */
+    INGEST_TOO_DEEP,   /* with --parser libxml2: elements nested beyond the limit, or end tags that cost as much */
+    INGEST_EMPTY_TEXT, /* no main text */
+    INGEST_LANGUAGE,   /* not among --keep-lang */
+    INGEST_TRUNCATED,  /* the input ended inside the record */
     INGEST_WARC_MALFORMED, /* no record header, or a Content-Length that does not fit */
     INGEST_GZIP_CORRUPT,   /* a gzip member, zstd or LZ4 frame that does not decompress */
     INGEST_BOMB,           /* decompresses to far more than pages do */
@@ -66,6 +66,7 @@ typedef struct {
     const char *source;        /* NULL: "web" for archives; a line's own source, else "local", for lines */
     const char *keep_lang;     /* comma-separated: en zh zh-Hans zh-Hant code other; NULL: all */
     uint32_t rules;            /* IngestRules */
+    uint32_t parser;           /* HtmlParserKind (html.h) */
     const Blocklist *block;    /* URLs that are not wanted; NULL: none. Borrowed */
     uint32_t inputs_per_part;  /* 0: as many as part_bytes hold */
     uint64_t part_bytes;       /* stored bytes a part; a larger archive is cut */

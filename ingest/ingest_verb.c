@@ -1,4 +1,5 @@
 /* ingest/ingest_verb.c - `tamis ingest`. */
+#include "ingest/html.h"
 #include "ingest/ingest.h"
 
 static const char after[] =
@@ -29,6 +30,8 @@ int ingest_verb(int argc, char **argv, const IngestBeside *signatures)
         OPT_LIST(0, "block", &block, "KIND:FILE",
                  "drop URLs of a list; KIND domain, url, word, soft_word, substring; repeatable"),
         OPT_CHOICE(0, "rules", &params.rules, ingest_rules, "SET", "cheap: drop texts that no rules of filter keep"),
+        OPT_CHOICE(0, "parser", &params.parser, html_parser_names, "NAME",
+                   "of HTML: fast, or libxml2 to compare with"),
         OPT_STR(0, "source", &params.source, "NAME", "what kind of place it is from; else web, for lines their own"),
         OPT_U32(0, "inputs-per-part", &params.inputs_per_part, "K", "consecutive inputs a part; 0: by bytes"),
         OPT_SIZE(0, "part-bytes", &params.part_bytes, "SIZE", "stored bytes of input a part"),

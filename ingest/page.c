@@ -14,7 +14,7 @@ ErrCode pageworker_new(const IngestParams *params, PageWorker **out, Err *err)
     if (!w) return err_nomem(err, "a worker");
     w->params = params;
     rc = charset_new(&w->charset, err);
-    if (rc == ERR_OK) rc = htmlparser_new(&w->html, err);
+    if (rc == ERR_OK) rc = htmlparser_new(&w->html, (HtmlParserKind)params->parser, err);
     if (rc != ERR_OK)
         pageworker_free(w);
     else
@@ -185,7 +185,9 @@ static ErrCode from_html(PageWorker *w, const WarcHead *h, Span body, Span label
     }
     if ((rc = maintext_extract(&w->main, &w->tree, &w->text, err)) != ERR_OK) return rc;
     if ((rc = maintext_title(&w->tree, &w->title, err)) != ERR_OK) return rc;
-    return finish(w, h, out, err);
+    WarcHead told = *h;
+    if (w->tree.truncated && told.truncated.n == 0) told.truncated = SPAN_LIT("nodes");
+    return finish(w, &told, out, err);
 }
 
 /* Whether a body is HTML: by its label unless its first bytes are something else; unlabelled, by its first bytes. */
