@@ -1,6 +1,6 @@
 #include "ingest/blocks.h"
 
-#include "core/utf8.h"
+#include "ingest/render.h"
 
 #include <stdlib.h>
 
@@ -90,60 +90,16 @@ bool blocks_is_silent(HtmlTag tag)
     }
 }
 
-enum { MAX_LISTS = 32 }; /* deeper lists share the numbers of the last level */
+/* ---- blocks */
 
-/* An element that the walk is inside of, and the innermost block element there: itself or one above it. */
-typedef struct OpenElement {
-    uint32_t node, block;
-} OpenElement;
-
-/* What the renderer knows while it walks. */
-typedef struct {
-    const HtmlTree *t;
-    BlockList *out;
-    size_t depth;      /* of out->stack */
-    Block now;         /* the block under way; its text is the end of out->text */
-    bool space;        /* a blank is owed before the next text */
-    bool owed_newline; /* … and it came from a line break in the source, which vanishes between Han characters */
-    bool cell;         /* a cell separator is owed */
-    uint32_t last_cp;  /* of the block */
-    uint32_t links, pres, headings; /* how many of them are open */
-    uint32_t row;                   /* the open <tr> of a data table; 0: none */
-    uint32_t table_end;             /* data tables: where the innermost ends */
-    uint32_t item;                  /* the open <li> whose marker is owed; 0: none */
-    uint16_t lists;                 /* open lists */
-    uint16_t number[MAX_LISTS];     /* per open list: its next item's number; 0: not numbered */
-    uint16_t item_number;
-    uint32_t math_end; /* of the outermost <math> seen */
-    bool oom;
-} Render;
-
-static void saturate(uint16_t *n) { *n = (uint16_t)(*n + (*n < UINT16_MAX)); }
-
-static void count_char(Render *r, uint32_t cp)
-{
-    uint32_t w = weight_of(cp);
-
-    r->now.weight += w;
-    if (r->links) r->now.link_weight += w;
-    if (cp == ',' || cp == 0xff0c || cp == 0x3001 || cp == 0xff1b) saturate(&r->now.commas);
-    if (cp == '.' || cp == '?' || cp == '!' || cp == 0x3002 || cp == 0xff01 || cp == 0xff1f)
-        saturate(&r->now.sentences);
-    r->last_cp = cp;
-}
-
-static bool is_wide(uint32_t cp)
-{
-    return weight_of(cp) == 25 || (cp >= 0x3000 && cp <= 0x303f) || (cp >= 0xff00 && cp <= 0xff65);
-}
-
-/* Ends the block under way; one without visible text leaves nothing. */
-static void flush(Render *r)
+void render_flush(Render *r)
 {
     BlockList *o = r->out;
     Block *b = &r->now;
 
+    render_end_tick(r);
     while (o->text.n > b->text && ascii_is_space(o->text.p[o->text.n - 1])) o->text.n--;
+    if (b->kind == BLOCK_PRE && o->text.n > b->text && !o->text.oom) render_finish_code(r);
     b->bytes = (uint32_t)(o->text.n - b->text);
     if (b->bytes && !o->text.oom) {
         Block *room = array_grow(o->block, o->n, &o->cap, sizeof *room);
@@ -154,11 +110,35 @@ static void flush(Render *r)
         r->oom |= !room;
     }
     *b = (Block){.text = (uint32_t)o->text.n};
-    r->space = r->owed_newline = r->cell = false;
+    r->space = r->owed_newline = false;
+    r->tick_owed = r->inline_code != 0;
     r->last_cp = 0;
 }
 
-static uint16_t *list_number(Render *r) { return &r->number[r->lists < MAX_LISTS ? r->lists : MAX_LISTS - 1]; }
+void render_start_block(Render *r)
+{
+    Block *b = &r->now;
+
+    b->node = r->depth ? r->out->stack[r->depth - 1].block : 0;
+    b->kind = r->row ? BLOCK_ROW : r->code ? BLOCK_PRE : r->headings ? BLOCK_HEADING : BLOCK_TEXT;
+    b->indent = r->lists;
+    b->quoted = r->quotes > 0;
+    b->group = r->list;
+    if (b->kind == BLOCK_HEADING) b->number = r->level;
+    if (r->item && (b->kind == BLOCK_TEXT || b->kind == BLOCK_HEADING)) {
+        b->kind = BLOCK_ITEM;
+        b->number = r->item_number;
+    }
+    b->definition = r->define && b->kind == BLOCK_TEXT;
+    if (!r->row) r->item = r->define = 0;
+}
+
+/* ---- lists */
+
+static uint16_t *list_number(Render *r)
+{
+    return &r->number[r->lists < RENDER_MAX_LISTS ? r->lists : RENDER_MAX_LISTS - 1];
+}
 
 static void open_list(Render *r, uint32_t list)
 {
@@ -178,189 +158,115 @@ static void open_item(Render *r, uint32_t li)
 
     r->item = li;
     r->item_number = *next;
-    if (*next) saturate(next);
+    if (*next) *next = (uint16_t)(*next + (*next < UINT16_MAX));
 }
 
-/* The block under way gets its first text: what it is follows from what is open. */
-static void start_block(Render *r)
-{
-    Block *b = &r->now;
-
-    b->node = r->depth ? r->out->stack[r->depth - 1].block : 0;
-    b->kind = r->row ? BLOCK_ROW : r->headings ? BLOCK_HEADING : r->pres ? BLOCK_PRE : BLOCK_TEXT;
-    b->indent = r->lists;
-    if (r->item && !r->row) {
-        if (b->kind == BLOCK_TEXT || b->kind == BLOCK_HEADING) b->kind = BLOCK_ITEM;
-        b->number = r->item_number;
-        r->item = 0;
-    }
-}
-
-static void owed_blank(Render *r, uint32_t cp)
-{
-    if (r->cell)
-        buf_puts(&r->out->text, " | ");
-    else if (r->space && !(r->owed_newline && is_wide(r->last_cp) && is_wide(cp)))
-        buf_putc(&r->out->text, ' ');
-    r->space = r->owed_newline = r->cell = false;
-}
-
-static void put_verbatim(Render *r, Span s)
-{
-    for (size_t i = 0, n; i < s.n; i += n) {
-        uint32_t cp;
-        n = utf8_next(s.p + i, s.n - i, &cp);
-        if (cp == '\r') continue;
-        buf_put(&r->out->text, s.p + i, n);
-        count_char(r, cp);
-    }
-}
-
-static void put_text(Render *r, Span s)
-{
-    for (size_t i = 0, n; i < s.n; i += n) {
-        uint32_t cp;
-        n = utf8_next(s.p + i, s.n - i, &cp);
-        if (cp == ' ' || (cp >= 9 && cp <= 13) || cp == 0xa0) {
-            r->owed_newline =
-                (r->space ? r->owed_newline : true) && (cp == '\n' || cp == '\r' || cp == ' ' || cp == '\t');
-            r->space = true;
-            continue;
-        }
-        if (cp == 0xad || cp == 0x200b || cp == 0xfeff || (cp == 0x3000 && r->out->text.n == r->now.text)) continue;
-        if (r->out->text.n == r->now.text) {
-            start_block(r);
-            r->space = r->cell = false;
-            if (r->pres && !r->row) {
-                put_verbatim(r, span_from(s, i));
-                return;
-            }
-        }
-        if (r->space || r->cell) owed_blank(r, cp);
-        buf_put(&r->out->text, s.p + i, n);
-        count_char(r, cp);
-    }
-}
+/* ---- elements */
 
 /* <br>: a line end; two of them, or one before an indented line, end the paragraph. */
 static void line_break(Render *r)
 {
     Buf *text = &r->out->text;
 
-    if (r->row)
+    if (r->row || r->headings) {
         r->space = true;
-    else if (text->n == r->now.text)
         return;
-    else if (r->pres)
-        buf_putc(text, '\n');
-    else if (text->p[text->n - 1] == '\n')
-        flush(r);
+    }
+    if (!render_has_text(r)) return;
+    render_end_tick(r);
+    r->tick_owed = r->inline_code != 0;
+    if (text->p[text->n - 1] == '\n')
+        render_flush(r);
     else
         buf_putc(text, '\n');
     r->space = r->owed_newline = false;
 }
 
-/* Whether a table holds data: rows of several short cells, no layout inside. */
-static bool is_data_table(const HtmlTree *t, uint32_t table)
+static void open_heading(Render *r, HtmlTag tag)
 {
-    uint32_t rows = 0, cells = 0, blocks = 0;
-    uint64_t bytes = 0;
-
-    for (uint32_t i = table + 1; i < t->node[table].end; i++) {
-        switch (t->node[i].tag) {
-        case HTML_table:
-        case HTML_pre:
-        case HTML_form:
-        case HTML_article:
-        case HTML_section: return false;
-        case HTML_tr: rows++; break;
-        case HTML_td:
-        case HTML_th: cells++; break;
-        case HTML_p:
-        case HTML_div:
-        case HTML_li:
-        case HTML_h1:
-        case HTML_h2:
-        case HTML_h3:
-        case HTML_br: blocks++; break;
-        case HTML_TEXT: bytes += t->node[i].text_bytes; break;
-        default: break;
-        }
-    }
-    return rows >= 2 && cells >= 2 * rows && blocks <= 2 * cells && bytes / cells < 300;
+    r->headings++;
+    r->level = (uint8_t)(1 + tag - HTML_h1);
 }
 
-/* In <math> the TeX annotation says it best; without one the text does. True: math's own text is left out. */
-static bool render_math(Render *r, uint32_t math)
+static void open_code(Render *r, uint32_t i)
 {
-    const HtmlTree *t = r->t;
-
-    if (math < r->math_end) return false; /* the outer one was searched */
-    r->math_end = t->node[math].end;
-    for (uint32_t i = math + 1; i < t->node[math].end; i++) {
-        if (t->node[i].tag != HTML_annotation || i + 1 >= t->node[i].end || t->node[i + 1].tag != HTML_TEXT) continue;
-        put_text(r, SPAN_LIT("$"));
-        put_text(r, span_trim(html_text(t, i + 1)));
-        put_text(r, SPAN_LIT("$"));
-        return true;
-    }
-    return false;
+    render_flush(r);
+    buf_reset(&r->out->indent);
+    r->code = i;
+    r->after_line = false;
 }
 
 static void open_element(Render *r, uint32_t i)
 {
     HtmlTag tag = (HtmlTag)r->t->node[i].tag;
 
-    if (blocks_is_block(tag) && !r->row)
-        flush(r);
-    else if (blocks_is_block(tag))
-        r->space = true;
+    if (tag == HTML_a) r->links++;
+    if (r->code) {
+        render_open_in_code(r, i);
+        return;
+    }
+    if (blocks_is_block(tag)) {
+        if (r->row)
+            r->space = true;
+        else
+            render_flush(r);
+    }
+    if (!r->row && render_is_code(r, i)) {
+        open_code(r, i);
+        return;
+    }
     switch (tag) {
-    case HTML_a: r->links++; break;
     case HTML_br: line_break(r); break;
-    case HTML_pre: r->pres++; break;
     case HTML_h1:
     case HTML_h2:
     case HTML_h3:
     case HTML_h4:
     case HTML_h5:
-    case HTML_h6: r->headings++; break;
+    case HTML_h6: open_heading(r, tag); break;
     case HTML_ul:
     case HTML_ol: open_list(r, i); break;
     case HTML_li: open_item(r, i); break;
-    case HTML_table:
-        if (i >= r->table_end && is_data_table(r->t, i)) r->table_end = r->t->node[i].end;
-        break;
-    case HTML_tr:
-        if (i < r->table_end) {
-            flush(r);
-            r->row = i;
-        }
-        break;
+    case HTML_dl: r->list = i; break;
+    case HTML_dd: r->define = i; break;
+    case HTML_blockquote: r->quotes++; break;
+    case HTML_table: render_open_table(r, i); break;
+    case HTML_tr: render_open_row(r, i); break;
     case HTML_td:
-    case HTML_th:
-        if (r->row && r->out->text.n > r->now.text) r->cell = true;
+    case HTML_th: render_open_cell(r, i); break;
+    case HTML_code:
+    case HTML_samp:
+        if (render_is_inline_code(r, i)) {
+            r->inline_code = i;
+            r->tick_owed = true;
+        }
         break;
     default: break;
     }
 }
 
-static void close_element(Render *r, uint32_t i)
+static void close_element(Render *r, const OpenElement *e)
 {
-    HtmlTag tag = (HtmlTag)r->t->node[i].tag;
+    HtmlTag tag = (HtmlTag)r->t->node[e->node].tag;
 
-    if (tag == HTML_tr && r->row == i) {
-        r->row = 0;
-        flush(r);
+    if (tag == HTML_a) r->links--;
+    if (r->code == e->node && r->code) {
+        render_flush(r);
+        r->code = 0;
+        return;
+    }
+    if (r->code) {
+        render_close_in_code(r, e);
+        return;
+    }
+    if (tag == HTML_tr && r->row == e->node) {
+        render_close_row(r);
     } else if (blocks_is_block(tag)) {
         if (r->row)
             r->space = true;
         else
-            flush(r);
+            render_flush(r);
     }
     switch (tag) {
-    case HTML_a: r->links--; break;
-    case HTML_pre: r->pres--; break;
     case HTML_h1:
     case HTML_h2:
     case HTML_h3:
@@ -370,11 +276,23 @@ static void close_element(Render *r, uint32_t i)
     case HTML_ul:
     case HTML_ol: r->lists = (uint16_t)(r->lists - 1); break;
     case HTML_li:
-        if (r->item == i) r->item = 0;
+        if (r->item == e->node) r->item = 0;
         break;
+    case HTML_dl: r->list = 0; break;
+    case HTML_dd:
+        if (r->define == e->node) r->define = 0;
+        break;
+    case HTML_blockquote: r->quotes--; break;
     default: break;
     }
+    if (r->inline_code == e->node && r->inline_code) {
+        render_end_tick(r);
+        r->inline_code = 0;
+        r->tick_owed = false;
+    }
 }
+
+/* ---- the walk */
 
 static ErrCode reserve(BlockList *out, size_t n_nodes, Err *err)
 {
@@ -393,7 +311,7 @@ static void close_until(Render *r, uint32_t i)
 {
     const OpenElement *stack = r->out->stack;
 
-    while (r->depth && r->t->node[stack[r->depth - 1].node].end <= i) close_element(r, stack[--r->depth].node);
+    while (r->depth && r->t->node[stack[r->depth - 1].node].end <= i) close_element(r, &stack[--r->depth]);
 }
 
 static void push(Render *r, uint32_t i)
@@ -402,84 +320,102 @@ static void push(Render *r, uint32_t i)
 
     top->node = i;
     top->block = blocks_is_block((HtmlTag)r->t->node[i].tag) ? i : r->depth ? top[-1].block : 0;
+    top->text = (uint32_t)r->out->text.n;
     r->depth++;
 }
 
-/* Passes over a node whose text is not wanted. */
+/* Whether an element that is not rendered takes no room in its line. */
+static bool takes_no_room(HtmlTag tag)
+{
+    return tag == HTML_script || tag == HTML_style || tag == HTML_template || tag == HTML_link || tag == HTML_meta ||
+           tag == HTML_rt || tag == HTML_rp;
+}
+
+/* Passes over a node whose text is not wanted: between words it leaves a blank, between Han characters none. */
 static void skip_node(Render *r, uint32_t i, bool dropped)
 {
-    if (dropped && blocks_is_block((HtmlTag)r->t->node[i].tag) && !r->row)
-        flush(r);
-    else
+    HtmlTag tag = (HtmlTag)r->t->node[i].tag;
+
+    if (r->code || takes_no_room(tag)) return;
+    if (dropped && blocks_is_block(tag) && !r->row) {
+        render_flush(r);
+    } else {
+        r->owed_newline |= !r->space;
         r->space = true;
+    }
+}
+
+/* The sign that manuals put behind a heading as a link to itself. */
+static bool is_anchor_sign(const Render *r, uint32_t i)
+{
+    const HtmlTree *t = r->t;
+
+    if (t->node[i].tag != HTML_a || t->node[i].end != i + 2 || t->node[i + 1].tag != HTML_TEXT) return false;
+    Span s = html_text(t, i + 1);
+    return span_is(s, "\xc2\xb6") || span_is(s, "\xc2\xa7") || (r->headings && span_is(s, "#"));
+}
+
+/* Whether a node's subtree is left out. In code the page's parts do not count. */
+static bool is_left_out(Render *r, uint32_t i)
+{
+    const HtmlNode *n = &r->t->node[i];
+
+    if (n->tag == HTML_TEXT) return !r->code && r->drop[i];
+    return (r->code ? n->hidden : r->drop[i] != 0) || blocks_is_silent((HtmlTag)n->tag) || is_anchor_sign(r, i) ||
+           render_is_gutter(r, i);
 }
 
 static void render_text(Render *r, Span s)
 {
-    if (r->pres && !r->row && r->out->text.n > r->now.text)
-        put_verbatim(r, s);
+    if (s.n == 0) return;
+    if (r->code)
+        render_put_code(r, s);
     else
-        put_text(r, s);
+        render_put_text(r, s);
+}
+
+typedef enum { NODE_DONE, NODE_LEFT_OUT, NODE_TEXT, NODE_OPEN } Visit;
+
+static Visit begin_node(Render *r, uint32_t i)
+{
+    const HtmlNode *n = &r->t->node[i];
+
+    if (n->tag != HTML_TEXT && !r->code && (!r->drop[i] || n->hidden) && render_math(r, i)) return NODE_DONE;
+    if (is_left_out(r, i)) return NODE_LEFT_OUT;
+    if (n->tag == HTML_TEXT) return NODE_TEXT;
+    open_element(r, i);
+    return NODE_OPEN;
 }
 
 ErrCode blocks_render(const HtmlTree *t, const uint8_t *drop, BlockList *out, Err *err)
 {
-    Render r = {.t = t, .out = out};
     uint32_t n = (uint32_t)t->n_nodes;
+    Render r = {.t = t, .drop = drop, .out = out, .empty_left = RENDER_MAX_EMPTY, .scan_left = 4 * (uint64_t)n};
     ErrCode rc = reserve(out, n, err);
 
     if (rc != ERR_OK) return rc;
     out->n = 0;
     buf_reset(&out->text);
+    buf_reset(&out->code);
     for (uint32_t i = 0, end; i < n; i = end) {
         close_until(&r, i);
-        HtmlTag tag = (HtmlTag)t->node[i].tag;
-        bool skip = drop[i] || blocks_is_silent(tag);
-        if (!skip && tag != HTML_TEXT) open_element(&r, i);
-        if (!skip && tag == HTML_math) skip = render_math(&r, i);
-        end = skip ? t->node[i].end : i + 1;
+        uint32_t before = (uint32_t)out->n + render_has_text(&r);
+        Visit v = begin_node(&r, i);
+        end = v == NODE_DONE || v == NODE_LEFT_OUT ? t->node[i].end : i + 1;
         /* Whatever starts at i or later comes behind the blocks so far, and the one under way if it has text. */
-        uint32_t at = (uint32_t)out->n + (out->text.n > r.now.text);
+        uint32_t at = v == NODE_DONE ? before : (uint32_t)out->n + render_has_text(&r);
         for (uint32_t k = i; k < end; k++) out->first[k] = at;
-        if (skip)
+        if (v == NODE_LEFT_OUT)
             skip_node(&r, i, drop[i]);
-        else if (tag == HTML_TEXT)
+        else if (v == NODE_TEXT)
             render_text(&r, html_text(t, i));
-        else
+        else if (v == NODE_OPEN)
             push(&r, i);
     }
     close_until(&r, n);
-    flush(&r);
+    render_flush(&r);
     out->first[n] = (uint32_t)out->n;
-    return r.oom || out->text.oom ? err_nomem(err, "a page's blocks") : ERR_OK;
-}
-
-static void put_marker(Buf *out, const Block *b)
-{
-    unsigned indent = b->indent > 8 ? 8 : b->indent;
-
-    for (unsigned i = 1; i < indent; i++) buf_puts(out, "  ");
-    if (b->number) {
-        buf_put_u64(out, b->number);
-        buf_puts(out, ". ");
-    } else {
-        buf_puts(out, "- ");
-    }
-}
-
-void blocks_write(const BlockList *list, Buf *out)
-{
-    const Block *before = NULL;
-
-    for (size_t i = 0; i < list->n; i++) {
-        const Block *b = &list->block[i];
-        if (!b->keep) continue;
-        bool same = before && before->kind == b->kind && (b->kind == BLOCK_ITEM || b->kind == BLOCK_ROW);
-        if (before) buf_puts(out, same ? "\n" : "\n\n");
-        if (b->kind == BLOCK_ITEM) put_marker(out, b);
-        buf_put(out, list->text.p + b->text, b->bytes);
-        before = b;
-    }
+    return r.oom || out->text.oom || out->code.oom || out->indent.oom ? err_nomem(err, "a page's blocks") : ERR_OK;
 }
 
 void blocklist_clear(BlockList *b)
@@ -488,5 +424,7 @@ void blocklist_clear(BlockList *b)
     free(b->first);
     free(b->stack);
     buf_clear(&b->text);
+    buf_clear(&b->code);
+    buf_clear(&b->indent);
     *b = (BlockList){0};
 }

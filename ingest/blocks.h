@@ -1,9 +1,26 @@
-/* ingest/blocks.h - a tree -> the page's blocks of text in order: paragraphs, headings, list items with their markers,
- * preformatted text with its line breaks, rows of data tables. All text is rendered once; choosing the main text is then a
- * choice of blocks (maintext.h).
+/* ingest/blocks.h - a tree -> the page's blocks of text in order: paragraphs, headings, list items, code with its line
+ * breaks, rows of data tables. All text is rendered once; choosing the main text is then a choice of blocks (maintext.h), and
+ * writing it puts Markdown's marks around the chosen ones:
+ *
+ *   heading      "# " to "###### ", by its level
+ *   list item    "- " or its number and ". ", two blanks a level; what follows inside an item stands behind a blank line
+ *   definition   ": " below its term
+ *   quotation    "> " before each line, unless all of the text is one
+ *   code         between lines of ``` (more where it has as many), behind the first the language its classes name; verbatim but
+ *                for line ends (LF), no-break spaces (blanks) and zero-width spaces (nothing). Without its line numbers and
+ *                buttons. Inline code between `. Preformatted prose, such as mail, has no fence.
+ *   table        rows of data tables as "| a | b |", behind rows of header cells "| --- | --- |". A bar in a cell is \|, a line
+ *                end a blank; a cell that spans others has its text in the first and leaves the others empty. Tables of
+ *                layout, and those with code or tables in a cell, are written cell by cell.
+ *   formula      $TeX$, set off $$TeX$$, from annotations, MathJax's scripts, alternative texts of pictures. TeX that stands
+ *                in the text as such stays as it is.
+ *
+ * Elsewhere white space is one blank, none where a line end stands between Han, kana or Hangul characters; soft hyphens and
+ * zero-width spaces go, joiners (U+200C, U+200D), which spelling needs, stay; so does full-width ASCII. <br><br>, or a line
+ * that begins with two ideographic spaces, begins a paragraph.
  *
  * Weight is the measure of text that all thresholds use, in tenths of a Latin letter: a letter 10, a digit 7, a Han, kana or
- * Hangul character 25 (it says what two to three letters say), blanks and punctuation 0. */
+ * Hangul character 25 (it says what two to three letters say), blanks and punctuation 0. Marks have none. */
 #ifndef TAMIS_INGEST_BLOCKS_H
 #define TAMIS_INGEST_BLOCKS_H
 
@@ -15,17 +32,22 @@ typedef struct {
     uint32_t node;        /* the innermost block element that holds it */
     uint32_t text, bytes; /* in BlockList.text; without the marker */
     uint32_t weight, link_weight;
+    uint32_t group;             /* the data table of a row, the <dl> of a term or definition; else 0 */
+    uint32_t code;              /* its language in BlockList.code, code_bytes of it */
     uint16_t commas, sentences; /* saturating */
     uint16_t indent;            /* list items: levels above; other blocks inside an item: as deep as its text */
-    uint16_t number;            /* ordered items: their number; else 0 */
-    uint8_t kind;
-    bool boilerplate, keep; /* maintext.c decides */
+    uint16_t number;            /* ordered items: their number; headings: their level; rows: their columns; else 0 */
+    uint8_t kind, code_bytes;
+    bool fenced, header, definition, quoted; /* how it is written: code; a row of header cells … */
+    bool boilerplate, keep;                  /* maintext.c decides */
 } Block;
 
 typedef struct {
     Block *block;
     size_t n, cap;
     Buf text;
+    Buf code;        /* names of languages */
+    Buf indent;      /* private: blanks before the first text of a code block */
     uint32_t *first; /* per node: index of the first block at or behind it; n_nodes + 1 entries. Node i has the blocks
                            [first[i], first[node[i].end]) */
     size_t cap_first;
@@ -44,8 +66,11 @@ static inline uint32_t weight_of(uint32_t cp)
         return 0;
     return 10;
 }
+/* Of well-formed text, and fast. */
+uint32_t weight_of_text(Span s);
 
-/* drop[i] leaves out the subtree of node i. Errors: memory. */
+/* drop[i] leaves out the subtree of node i; inside of code only what is hidden goes, since the names of token classes look
+ * like those of page parts. Errors: memory. */
 MUST_USE ErrCode blocks_render(const HtmlTree *t, const uint8_t *drop, BlockList *out, Err *err);
 /* Appends the kept blocks: a blank line between blocks, one line end between items of a list and rows of a table. */
 void blocks_write(const BlockList *list, Buf *out);

@@ -54,15 +54,6 @@ static bool reserve_nodes(MainText *m, size_t n)
     return true;
 }
 
-static uint32_t text_weight(Span s)
-{
-    uint32_t w = 0, cp;
-
-    for (size_t i = 0; i < s.n; i += utf8_next(s.p + i, s.n - i, &cp), w += weight_of(cp)) {
-    }
-    return w;
-}
-
 /* ---- 1. hard drops */
 
 static uint32_t hints_of_node(const HtmlTree *t, uint32_t i)
@@ -100,12 +91,12 @@ static uint64_t measure(MainText *m, const HtmlTree *t, bool without_noscript)
         m->drop[i] = without_noscript && n->tag == HTML_noscript;
         m->hints[i] = 0;
         if (n->tag == HTML_noscript) noscript_end = n->end;
-        if (n->tag == HTML_TEXT && i < noscript_end) noscript += text_weight(html_text(t, i));
+        if (n->tag == HTML_TEXT && i < noscript_end) noscript += weight_of_text(html_text(t, i));
         if (i < silent_end) continue;
         if (blocks_is_silent((HtmlTag)n->tag) || m->drop[i]) {
             silent_end = n->end;
         } else if (n->tag == HTML_TEXT) {
-            uint32_t w = text_weight(html_text(t, i));
+            uint32_t w = weight_of_text(html_text(t, i));
             weight += w;
             if (i < link_end) link += w;
         } else {
@@ -529,7 +520,7 @@ ErrCode maintext_extract(MainText *m, const HtmlTree *t, Buf *out, Err *err)
     if (kept_weight(&m->blocks) * 100 < text_outside_links(&m->blocks) * SPREAD) choose_spread(m, t);
     uint64_t kept = kept_weight(&m->blocks);
     Span body = kept < MIN_TEXT && t->json_ld.n ? article_body(m, t) : (Span){NULL, 0};
-    if (body.n && text_weight(body) > 2 * kept)
+    if (body.n && weight_of_text(body) > 2 * kept)
         put_plain(out, body);
     else
         blocks_write(&m->blocks, out);

@@ -60,7 +60,7 @@ TEST(prose_stays_and_what_surrounds_it_goes)
         "<div id=footer>Copyright 2020 A Company, all rights reserved, no part of it may be used "
         "anywhere.</div></body>",
         &out);
-    CHECK_SPAN(SPAN_LIT("The river\n\n" PROSE_1 "\n\nFloods\n\n" PROSE_2 "\n\n" PROSE_3), buf_span(&out));
+    CHECK_SPAN(SPAN_LIT("# The river\n\n" PROSE_1 "\n\n## Floods\n\n" PROSE_2 "\n\n" PROSE_3), buf_span(&out));
     buf_clear(&out);
 }
 
@@ -90,11 +90,12 @@ TEST(lists_code_and_tables_keep_their_form)
         "<table><tr><th>Year<th>Height</tr><tr><td>1990<td>4.5\n m</tr><tr><td>1991<td>3.9 m</tr></table><p>" PROSE_1
         "</p></article></body>",
         &out);
-    CHECK_SPAN(SPAN_LIT(PROSE_1 "\n\n3. " PROSE_2 "\n4. " PROSE_3 "\n"
-                                "- Take one of them and put it on the table\n  - then turn it around, slowly, "
-                                "twice\n- Now take the other one as well\n\n"
-                                "int main(void)\n{\n    return  0;\n}\n\n" PROSE_2
-                                "\n\nYear | Height\n1990 | 4.5 m\n1991 | 3.9 m\n\n" PROSE_1),
+    CHECK_SPAN(SPAN_LIT(PROSE_1
+                        "\n\n3. " PROSE_2 "\n4. " PROSE_3 "\n"
+                        "- Take one of them and put it on the table\n  - then turn it around, slowly, "
+                        "twice\n- Now take the other one as well\n\n"
+                        "```\nint main(void)\n{\n    return  0;\n}\n```\n\n" PROSE_2
+                        "\n\n| Year | Height |\n| --- | --- |\n| 1990 | 4.5 m |\n| 1991 | 3.9 m |\n\n" PROSE_1),
                buf_span(&out));
     buf_clear(&out);
 }
