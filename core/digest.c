@@ -1,6 +1,13 @@
 /* The one file that knows libcrypto. */
 #include "core/digest.h"
 
+size_t digest_bytes(DigestAlgorithm a)
+{
+    static const size_t sizes[] = {[DIGEST_MD5] = 16, [DIGEST_SHA1] = 20, [DIGEST_SHA256] = 32, [DIGEST_SHA512] = 64};
+
+    return sizes[a];
+}
+
 #ifdef TAMIS_CURL
 
 #include <openssl/evp.h>
@@ -14,6 +21,17 @@ ErrCode sha256(Span bytes, uint8_t out[SHA256_BYTES], Err *err)
     return EVP_Digest(bytes.n ? bytes.p : (const uint8_t *)"", bytes.n, out, NULL, EVP_sha256(), NULL) == 1
                ? ERR_OK
                : failed(err);
+}
+
+ErrCode digest_of(DigestAlgorithm a, Span bytes, uint8_t out[DIGEST_MAX_BYTES], Err *err)
+{
+    const EVP_MD *md = a == DIGEST_MD5      ? EVP_md5()
+                       : a == DIGEST_SHA1   ? EVP_sha1()
+                       : a == DIGEST_SHA256 ? EVP_sha256()
+                                            : EVP_sha512();
+
+    return EVP_Digest(bytes.n ? bytes.p : (const uint8_t *)"", bytes.n, out, NULL, md, NULL) == 1 ? ERR_OK
+                                                                                                  : failed(err);
 }
 
 ErrCode hmac_sha256(Span key, Span bytes, uint8_t out[SHA256_BYTES], Err *err)
@@ -79,6 +97,14 @@ void md5_free(Md5 *m)
     if (!m) return;
     EVP_MD_CTX_free(m->ctx);
     free(m);
+}
+
+#else
+
+ErrCode digest_of(DigestAlgorithm a, Span bytes, uint8_t out[DIGEST_MAX_BYTES], Err *err)
+{
+    (void)a, (void)bytes, (void)out;
+    return err_set(err, ERR_USAGE, "this build has no libcrypto, so it knows no SHA-1");
 }
 
 #endif

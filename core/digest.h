@@ -1,4 +1,5 @@
-/* core/digest.h - the hashes that object stores speak: SHA-256 and HMAC (SigV4), MD5 (ETags). Ours is XXH3, in hash.h. */
+/* core/digest.h - the hashes that others speak: object stores SHA-256 and HMAC (SigV4), MD5 (ETags), archives what they like. Ours is XXH3,
+ * in hash.h. */
 #ifndef TAMIS_CORE_DIGEST_H
 #define TAMIS_CORE_DIGEST_H
 
@@ -11,6 +12,12 @@ MUST_USE ErrCode sha256(Span bytes, uint8_t out[SHA256_BYTES], Err *err);
 MUST_USE ErrCode hmac_sha256(Span key, Span bytes, uint8_t out[SHA256_BYTES], Err *err);
 /* Lower-case digits and a NUL: out holds 2 n + 1 bytes. */
 void digest_hex(char *out, const uint8_t *digest, size_t n);
+
+/* Of these a build without libcrypto says that it is one (ERR_USAGE). */
+typedef enum { DIGEST_MD5, DIGEST_SHA1, DIGEST_SHA256, DIGEST_SHA512 } DigestAlgorithm;
+enum { DIGEST_MAX_BYTES = 64 };
+size_t digest_bytes(DigestAlgorithm a);
+MUST_USE ErrCode digest_of(DigestAlgorithm a, Span bytes, uint8_t out[DIGEST_MAX_BYTES], Err *err);
 
 /* MD5 of bytes that come in pieces. */
 typedef struct Md5 Md5;

@@ -70,6 +70,7 @@ typedef struct {
     const Blocklist *block;    /* URLs that are not wanted; NULL: none. Borrowed */
     uint32_t inputs_per_part;  /* 0: as many as part_bytes hold */
     uint64_t part_bytes;       /* stored bytes a part; a larger archive is cut */
+    bool verify_digests;       /* of all records; mismatches are counted and named, nothing is dropped for them */
     const StageBeside *beside; /* written beside the documents; NULL: nothing. Borrowed */
 
     /* How remote inputs come; decides nothing of the output. */

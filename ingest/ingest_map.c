@@ -8,6 +8,7 @@
 #include "ingest/outcome.h"
 #include "ingest/page.h"
 #include "ingest/records.h"
+#include "ingest/warc_digest.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -142,6 +143,24 @@ static Span bytes_of(const StageBlock *b, size_t at, size_t n)
     return n ? span(b->bytes.p + at, n) : (Span){NULL, 0};
 }
 
+/* What the digests of a record say goes into the statistics, and is told of the input. */
+static ErrCode verify(const IngestRun *r, PageWorker *w, const RecordItem *item, Span head, Span block,
+                      StageSink *sink, Err *err)
+{
+    DigestAnswer of[2];
+    WarcHead h;
+    ErrCode rc;
+
+    if (head.n == 0 || record_head(head, &h) != WARC_HEAD_FINE) return ERR_OK;
+    if ((rc = warc_digests(&h, block, &w->body[0], &of[0], &of[1], err)) != ERR_OK) return rc;
+    for (int i = 0; i < 2; i++) {
+        if (of[i] == DIGEST_ABSENT) continue;
+        sink_count(sink, i ? "payload_digest" : "block_digest", span_str(digest_answers[of[i]]), 1, item->bytes);
+    }
+    if (of[0] == DIGEST_MISMATCH || of[1] == DIGEST_MISMATCH) outcome_mismatch(r->outcome, item->input, item->stored);
+    return ERR_OK;
+}
+
 static ErrCode map_item(const IngestRun *r, PageWorker *w, const StageBlock *b, const RecordItem *item,
                         StageSink *sink, Err *err)
 {
@@ -152,6 +171,7 @@ static ErrCode map_item(const IngestRun *r, PageWorker *w, const StageBlock *b, 
 
     if (rc != ERR_OK) return rc;
     sink_in(sink, id, item->bytes);
+    if (r->params->verify_digests && (rc = verify(r, w, item, head, block, sink, err)) != ERR_OK) return rc;
     if (p.reason == INGEST_N_REASONS) {
         if (item->kind == INPUT_LINES)
             rc = page_from_line(w, block, &p, err);
@@ -200,7 +220,7 @@ static ErrCode source_open(void *ctx, uint32_t part, void **cursor, Err *err)
 
     for (uint32_t s = r->inputs.part_first[part]; s < r->inputs.part_first[part + 1]; s++)
         outcome_opened(r->outcome, &r->inputs.slice[s]);
-    return records_open(&r->inputs, r->staged, part, (RecordCursor **)cursor, err);
+    return records_open(&r->inputs, r->staged, part, r->params->verify_digests, (RecordCursor **)cursor, err);
 }
 static void source_ahead(void *ctx, const uint32_t *parts, size_t n)
 {
@@ -248,6 +268,7 @@ static void put_params(Buf *b, const IngestParams *p, const bool keep[LANG_N])
     buf_printf(b, ",\"rules\":\"%s\",\"parser\":\"%s\",\"part_bytes\":", ingest_rules[p->rules],
                html_parser_names[p->parser]);
     buf_put_u64(b, p->inputs_per_part ? 0 : p->part_bytes); /* it decides nothing when files are counted */
+    if (p->verify_digests) buf_puts(b, ",\"verify_digests\":true"); /* it decides the statistics */
     if (p->beside) {
         buf_printf(b, ",\"%s\":", p->beside->name);
         buf_put_span(b, p->beside->receipt);

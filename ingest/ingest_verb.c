@@ -35,6 +35,8 @@ int ingest_verb(int argc, char **argv, const IngestBeside *signatures)
         OPT_STR(0, "source", &params.source, "NAME", "what kind of place it is from; else web, for lines their own"),
         OPT_U32(0, "inputs-per-part", &params.inputs_per_part, "K", "consecutive inputs a part; 0: by bytes"),
         OPT_SIZE(0, "part-bytes", &params.part_bytes, "SIZE", "stored bytes of input a part"),
+        OPT_FLAG(0, "verify-digests", &params.verify_digests,
+                 "compare records with their WARC-Block-Digest and WARC-Payload-Digest; report what differs"),
         OPT_FLAG(0, "signatures", &sign, "write what dedup compares beside the documents, so that it reads no text"),
         OPT_STR(0, "stage-dir", &params.stage_dir, "DIR",
                 "remote inputs come to this disk first; else $TMPDIR or /tmp"),

@@ -12,6 +12,8 @@ struct Outcome {
     atomic_uint_least64_t n_read;    /* items that are records or lines, wanted or not */
     atomic_uint_least64_t n_damaged; /* places where the file itself is broken */
     atomic_uint_least64_t first;     /* the first such place, else the first that is no record: see place_of() */
+    atomic_uint_least64_t n_mismatch,
+        first_mismatch; /* records whose digests are wrong, and where the first one is stored */
 };
 
 /* The input ends or breaks there, or is nothing we read. A bad record alone is counted, not warned of. */
@@ -40,46 +42,59 @@ ErrCode outcomes_new(Outcome **out, const Inputs *in, Err *err)
 
     *out = o;
     if (!o) return err_nomem(err, "the list of inputs");
-    for (size_t i = 0; i < in->n; i++) atomic_init(&o[i].first, UINT64_MAX);
+    for (size_t i = 0; i < in->n; i++)
+        atomic_init(&o[i].first, UINT64_MAX), atomic_init(&o[i].first_mismatch, UINT64_MAX);
     return ERR_OK;
 }
 
 static void add_one(atomic_uint_least64_t *n) { atomic_fetch_add_explicit(n, 1, memory_order_relaxed); }
+
+static void lower(atomic_uint_least64_t *least, uint64_t n)
+{
+    uint64_t had = atomic_load_explicit(least, memory_order_relaxed);
+
+    while (n < had &&
+           !atomic_compare_exchange_weak_explicit(least, &had, n, memory_order_relaxed, memory_order_relaxed)) {
+    }
+}
 
 void outcome_opened(Outcome *o, const InputSlice *s) { add_one(&o[s->input].opened); }
 
 void outcome_item(Outcome *o, uint32_t input, IngestReason r, uint64_t stored)
 {
     Outcome *i = &o[input];
-    uint64_t place = place_of(r, stored), first = atomic_load_explicit(&i->first, memory_order_relaxed);
 
     if (!outcome_is_unread(r)) {
         add_one(&i->n_read);
         return;
     }
     if (is_damage(r)) add_one(&i->n_damaged);
-    while (place < first && !atomic_compare_exchange_weak_explicit(&i->first, &first, place, memory_order_relaxed,
-                                                                   memory_order_relaxed)) {
-    }
+    lower(&i->first, place_of(r, stored));
+}
+
+void outcome_mismatch(Outcome *o, uint32_t input, uint64_t stored)
+{
+    add_one(&o[input].n_mismatch);
+    lower(&o[input].first_mismatch, stored);
 }
 
 /* ---- the report */
 
 /* Sums over all ranks. */
 typedef struct {
-    uint64_t opened, n_read, n_damaged;
+    uint64_t opened, n_read, n_damaged, n_mismatch;
 } Sums;
 enum { N_SUMS = sizeof(Sums) / sizeof(uint64_t) };
 
 /* An input to warn of. */
 typedef struct {
     uint32_t input;
-    uint64_t n_damaged;
+    uint64_t n;   /* places that are damaged, or records whose digests are wrong */
     bool nothing; /* not one record was read in all of it */
 } Warning;
 
-/* Picks the inputs to warn of, at most OUTCOME_MAX_LINES, and counts all of them. */
-static uint64_t choose(const Sums *sums, const Inputs *in, Warning w[OUTCOME_MAX_LINES])
+/* Picks the inputs to warn of, at most OUTCOME_MAX_LINES, and counts all of them: those that are damaged. */
+static uint64_t choose_damaged(const Sums *sums, const Inputs *in, Warning w[OUTCOME_MAX_LINES])
 {
     uint64_t n = 0;
     size_t slice = 0;
@@ -95,7 +110,17 @@ static uint64_t choose(const Sums *sums, const Inputs *in, Warning w[OUTCOME_MAX
     return n;
 }
 
-static void warn(const Input *i, const Warning *w, uint64_t place)
+/* Those with wrong digests. */
+static uint64_t choose_mismatched(const Sums *sums, const Inputs *in, Warning w[OUTCOME_MAX_LINES])
+{
+    uint64_t n = 0;
+
+    for (uint32_t i = 0; i < in->n; i++)
+        if (sums[i].n_mismatch && n++ < OUTCOME_MAX_LINES) w[n - 1] = (Warning){i, sums[i].n_mismatch, false};
+    return n;
+}
+
+static void warn_damaged(const Input *i, const Warning *w, uint64_t place)
 {
     const char *what = w->nothing ? "not one record could be read: " : "", *unit = "byte";
     uint64_t at = stored_at(place);
@@ -106,12 +131,19 @@ static void warn(const Input *i, const Warning *w, uint64_t place)
         return;
     }
     if (i->kind == INPUT_LINES) unit = "line", at++; /* people count lines from 1 */
-    if (w->n_damaged > 1) snprintf(more, sizeof more, ", the first of %" PRIu64 " such places", w->n_damaged);
+    if (w->n > 1) snprintf(more, sizeof more, ", the first of %" PRIu64 " such places", w->n);
     log_warn("%s: %s%s at %s %" PRIu64 "%s", i->path, what, ingest_reasons[reason_at(place)], unit, at, more);
 }
 
+static void warn_mismatched(const Input *i, const Warning *w, uint64_t stored)
+{
+    log_warn("%s: the digests of %" PRIu64 " records are not those of their bytes, first at byte %" PRIu64, i->path,
+             w->n, stored);
+}
+
 /* Prints the chosen ones. What the ranks found first lies in one table, a row a rank, so that a sum is an exchange. */
-static ErrCode say(const Outcome *o, const Inputs *in, const Warning *w, uint64_t n, const Par *par, Err *err)
+static ErrCode say(const Outcome *o, const Inputs *in, const Warning *w, uint64_t n, bool damaged, const Par *par,
+                   Err *err)
 {
     size_t lines = n < OUTCOME_MAX_LINES ? (size_t)n : OUTCOME_MAX_LINES, ranks = (size_t)par->n_ranks;
     uint64_t *first = calloc(ranks * OUTCOME_MAX_LINES, sizeof *first);
@@ -119,15 +151,18 @@ static ErrCode say(const Outcome *o, const Inputs *in, const Warning *w, uint64_
 
     if (rc == ERR_OK) {
         for (size_t k = 0; k < lines; k++)
-            first[(size_t)par->rank * OUTCOME_MAX_LINES + k] = atomic_load(&o[w[k].input].first);
+            first[(size_t)par->rank * OUTCOME_MAX_LINES + k] =
+                atomic_load(damaged ? &o[w[k].input].first : &o[w[k].input].first_mismatch);
         par_sum_u64(par, first, ranks * OUTCOME_MAX_LINES);
         for (size_t k = 0; k < lines; k++) {
             uint64_t least = UINT64_MAX;
             for (size_t r = 0; r < ranks; r++)
                 if (first[r * OUTCOME_MAX_LINES + k] < least) least = first[r * OUTCOME_MAX_LINES + k];
-            warn(&in->input[w[k].input], &w[k], least);
+            (damaged ? warn_damaged : warn_mismatched)(&in->input[w[k].input], &w[k], least);
         }
-        if (n > lines) log_warn("%" PRIu64 " more inputs are damaged or hold no record", n - lines);
+        if (n > lines)
+            log_warn("%" PRIu64 " more inputs %s", n - lines,
+                     damaged ? "are damaged or hold no record" : "have records whose digests are wrong");
     }
     free(first);
     return rc;
@@ -141,10 +176,13 @@ ErrCode outcomes_report(const Outcome *o, const Inputs *in, const Par *par, Err 
 
     if (rc == ERR_OK) {
         for (size_t i = 0; i < in->n; i++)
-            sums[i] = (Sums){atomic_load(&o[i].opened), atomic_load(&o[i].n_read), atomic_load(&o[i].n_damaged)};
+            sums[i] = (Sums){atomic_load(&o[i].opened), atomic_load(&o[i].n_read), atomic_load(&o[i].n_damaged),
+                             atomic_load(&o[i].n_mismatch)};
         par_sum_u64(par, (uint64_t *)sums, in->n * N_SUMS);
-        uint64_t n = choose(sums, in, w);
-        if (n) rc = say(o, in, w, n, par, err);
+        uint64_t n = choose_damaged(sums, in, w);
+        if (n) rc = say(o, in, w, n, true, par, err);
+        n = choose_mismatched(sums, in, w);
+        if (n && rc == ERR_OK) rc = say(o, in, w, n, false, par, err);
     }
     free(sums);
     return rc;

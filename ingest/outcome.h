@@ -19,6 +19,8 @@ MUST_USE ErrCode outcomes_new(Outcome **o, const Inputs *in, Err *err);
 void outcome_opened(Outcome *o, const InputSlice *s);
 /* One of its items came to an end: with a reason, or (INGEST_N_REASONS) as a document. `stored` as in RecordItem. */
 void outcome_item(Outcome *o, uint32_t input, IngestReason reason, uint64_t stored);
+/* The digests of a record there are not those of its bytes. */
+void outcome_mismatch(Outcome *o, uint32_t input, uint64_t stored);
 /* Collective: prints the warnings. */
 MUST_USE ErrCode outcomes_report(const Outcome *o, const Inputs *in, const Par *par, Err *err);
 

@@ -5,19 +5,23 @@
 struct RecordCursor {
     const Inputs *in;
     Staged *staged;
+    bool all_blocks;
     uint32_t slice, end_slice; /* of the part: the one that is read, one past the last */
     ByteStream *stream;        /* of that slice; NULL between slices */
     WarcReader warc;
     uint64_t line; /* number of the next line */
 };
 
-ErrCode records_open(const Inputs *in, Staged *staged, uint32_t part, RecordCursor **out, Err *err)
+ErrCode records_open(const Inputs *in, Staged *staged, uint32_t part, bool all_blocks, RecordCursor **out, Err *err)
 {
     RecordCursor *c = calloc(1, sizeof *c);
 
     if (!c) return err_nomem(err, "an input");
-    *c = (RecordCursor){
-        .in = in, .staged = staged, .slice = in->part_first[part], .end_slice = in->part_first[part + 1]};
+    *c = (RecordCursor){.in = in,
+                        .staged = staged,
+                        .all_blocks = all_blocks,
+                        .slice = in->part_first[part],
+                        .end_slice = in->part_first[part + 1]};
     *out = c;
     return ERR_OK;
 }
@@ -88,7 +92,7 @@ static ErrCode next_record(RecordCursor *c, StageBlock *b, bool *more, Err *err)
     if (rec.reason == INGEST_N_REASONS) {
         WarcHead h;
         item.reason = record_head(rec.head, &h) == WARC_HEAD_FINE ? reason_of_type(h.type) : INGEST_WARC_MALFORMED;
-        if (item.reason != INGEST_N_REASONS) rec.block = (Span){NULL, 0};
+        if (item.reason != INGEST_N_REASONS && !c->all_blocks) rec.block = (Span){NULL, 0};
     }
     put_item(b, item, rec.head, rec.block);
     return ERR_OK;

@@ -26,8 +26,9 @@ typedef struct {
 } RecordItem;
 
 typedef struct RecordCursor RecordCursor;
-/* `staged` may be NULL: then no input is remote. Both are borrowed. */
-MUST_USE ErrCode records_open(const Inputs *in, Staged *staged, uint32_t part, RecordCursor **c, Err *err);
+/* `staged` may be NULL: then no input is remote. Both are borrowed. `all_blocks`: of records nobody looks into, too. */
+MUST_USE ErrCode records_open(const Inputs *in, Staged *staged, uint32_t part, bool all_blocks, RecordCursor **c,
+                              Err *err);
 /* Fills the block (bytes and items replaced); *end: the part has no more. A block may have no items. */
 MUST_USE ErrCode records_next(RecordCursor *c, StageBlock *b, bool *end, Err *err);
 void records_close(RecordCursor *c);

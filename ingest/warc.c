@@ -31,6 +31,8 @@ static void take_field(WarcHead *h, Span name, Span value)
                   {"warc-date", offsetof(WarcHead, date)},
                   {"content-type", offsetof(WarcHead, content_type)},
                   {"warc-truncated", offsetof(WarcHead, truncated)},
+                  {"warc-block-digest", offsetof(WarcHead, block_digest)},
+                  {"warc-payload-digest", offsetof(WarcHead, payload_digest)},
                   {"warc-identified-payload-type", offsetof(WarcHead, payload_type)}};
 
     if (span_eq_nocase(name, SPAN_LIT("WARC-Type"))) {

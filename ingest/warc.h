@@ -31,7 +31,7 @@ typedef enum {
 /* Spans point into the head's bytes and are trimmed; absent fields are empty. The first of repeated fields counts. */
 typedef struct {
     WarcType type;
-    Span target_uri, date, content_type, truncated, payload_type;
+    Span target_uri, date, content_type, truncated, payload_type, block_digest, payload_digest;
     bool has_length;
     bool is_arc;       /* content_type is then the page's and not the block's */
     uint64_t length;   /* of the block */
