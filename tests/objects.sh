@@ -302,6 +302,16 @@ same web/docs plain/docs
 seen 'all(e["agent"].startswith("tamis/") and e["agent"].endswith(" (+https://example.org/crawls)") for e in r)' "the user agent"
 seen 'log["open_most"] <= 2' "more than two connections"
 seen 'sum(e["method"] == "GET" for e in r) == 4' "not each archive once"
+# One archive's connection is cut and the server then knows no ranges, of another it says twice that it is busy, a third comes short twice.
+ask forget
+set -- $(cd crawl && ls | grep gz)
+fault "{\"path\":\"/$1\",\"kind\":\"reset\",\"after\":7000}"
+fault "{\"path\":\"/$1\",\"kind\":\"norange\"}"
+fault "{\"path\":\"/$2\",\"kind\":\"status\",\"status\":503,\"retry_after\":1,\"times\":2}"
+fault "{\"path\":\"/$3\",\"kind\":\"short\",\"after\":5000,\"times\":2}"
+staged web/faults @list
+same web/faults plain/docs
+seen 'sum(e["status"] == 503 for e in r) == 2 and sum(e["range"] is not None for e in r) >= 3' "the faults were not met"
 echo "http://127.0.0.1:$port/crawl/none.warc.gz?X-Amz-Signature=secret" >>list
 status_of 3 tamis ingest -o web/none --stage-dir stage @list
 says 'none.warc.gz: HTTP 404'
