@@ -15,7 +15,7 @@ static void render(Span page, Buf *out)
     Err err = {0};
 
     buf_reset(out);
-    CHECK_OK(htmlparser_new(&p, HTML_PARSER_LIBXML2, &err), &err);
+    CHECK_OK(htmlparser_new(&p, HTML_PARSER_FAST, &err), &err);
     CHECK_OK(htmlparser_parse(p, page, &t, &status, &err), &err);
     uint8_t *drop = calloc(t.n_nodes + 1, 1);
     for (size_t i = 0; i < t.n_nodes; i++) drop[i] = t.node[i].hidden;

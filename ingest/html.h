@@ -11,7 +11,7 @@
  * - A comment, script, style, title, textarea or drawing that is never closed loses its tag and not the page; so do a select without its
  *   end, which ends before the next block, and a quote, which ends at the next '>'.
  * - Elements deeper than HTML_FLAT_DEPTH become leaves, and their content follows them.
- * - Blanks beside tags of blocks are left out, outside <pre>: nothing draws them. No implied <tbody> is made, nor an empty head.
+ * - Blanks beside tags of blocks are left out, outside <pre>, but for those in a line with text: nothing draws them. No implied <tbody> is made, nor an empty head.
  * - Drawings (svg) are left out; in math, only blocks end it.
  * - Controls, in the bytes or as references, are blanks.
  * `libxml2` (html_libxml2.c) is libxml2's HTML 4 parser by SAX over cleaned bytes: the other opinion, for comparisons.

@@ -155,13 +155,22 @@ static void open_body(HtmlFast *f, unsigned tag, bool own)
 /* Whether a page before its body is inside something that keeps what comes: a template. */
 static bool in_template(const HtmlFast *f) { return f->stack.last[HTML_template] != 0; }
 
+/* Where text begins beside a block's tag. Several blanks in the line of the tag are kept: cells and <div>s that are lines of
+ * code begin so. */
+static const uint8_t *skip_blanks(const uint8_t *p)
+{
+    const uint8_t *end = scan_blank(p);
+
+    return end - p < 2 || *end == '<' || *end == 0 || memchr(p, '\n', (size_t)(end - p)) ? end : p;
+}
+
 /* Text, up to the next markup. */
 static const uint8_t *read_text(HtmlFast *f, const uint8_t *p)
 {
     const uint8_t *from = p;
     bool references = false;
 
-    if (f->blank) from = p = scan_blank(p);
+    if (f->blank) from = p = skip_blanks(p);
     for (;;) {
         p = scan_text(p);
         if (*p == 0) break;
