@@ -17,6 +17,7 @@ typedef struct {
 struct ByteStream {
     InFile *file; /* NULL: `bytes` are read, or standard input */
     Span bytes;
+    uint64_t base; /* of them in their file: what callers see of stored places */
     bool is_stdin; /* its `size` is UINT64_MAX until its end is seen */
     bool soon;     /* of standard input: what is there is enough, unless it is compressed */
     StreamCoding coding;
@@ -323,7 +324,7 @@ void stream_skip(ByteStream *s, size_t n)
 
 StreamBreak stream_break(const ByteStream *s, uint64_t *stored)
 {
-    if (stored) *stored = s->n_members ? s->member[s->n_members - 1].stored : 0;
+    if (stored) *stored = s->base + (s->n_members ? s->member[s->n_members - 1].stored : 0);
     return s->brk;
 }
 
@@ -343,6 +344,7 @@ ErrCode stream_pass(ByteStream *s, Err *err)
     uint64_t at;
     StreamBreak brk = stream_break(s, &at);
 
+    at -= s->base;
     s->brk = STREAM_FINE;
     s->in_member = false;
     if (s->warc && s->coding != STREAM_PLAIN) {
@@ -385,6 +387,7 @@ void stream_where(const ByteStream *s, size_t at, uint64_t *stored, uint64_t *in
         *stored = m->stored;
         *inner = pos - m->pos;
     }
+    *stored += s->base;
 }
 
 size_t stream_next_member(ByteStream *s, size_t from, size_t end)
@@ -508,13 +511,14 @@ ErrCode stream_open(ByteStream **out, const char *path, uint64_t begin, bool war
     return start(out, s, begin, err);
 }
 
-ErrCode stream_open_stdin(ByteStream **out, bool soon, Err *err)
+ErrCode stream_open_stdin(ByteStream **out, bool soon, bool warc, Err *err)
 {
     ByteStream *s = calloc(1, sizeof *s);
 
     *out = NULL;
     if (!s) return err_nomem(err, "an input");
     s->is_stdin = true;
+    s->warc = warc;
     s->soon = soon;
     s->size = UINT64_MAX;
     return start(out, s, 0, err);
@@ -530,6 +534,14 @@ ErrCode stream_open_bytes(ByteStream **out, Span bytes, uint64_t begin, bool war
     s->bytes = bytes;
     s->size = bytes.n;
     return start(out, s, begin, err);
+}
+
+ErrCode stream_open_range(ByteStream **out, Span bytes, uint64_t base, bool warc, Err *err)
+{
+    ErrCode rc = stream_open_bytes(out, bytes, 0, warc, err);
+
+    if (rc == ERR_OK) (*out)->base = base;
+    return rc;
 }
 
 void stream_close(ByteStream *s)

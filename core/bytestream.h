@@ -39,11 +39,13 @@ typedef struct ByteStream ByteStream;
  * itself for 0, one byte earlier for plain bytes (whether a line starts at `begin` then shows), else the next member as
  * above. `warc` says whether breaks are skipped so. */
 MUST_USE ErrCode stream_open(ByteStream **s, const char *path, uint64_t begin, bool warc, Err *err);
-/* Standard input from where it stands, to be read once; it has no stored places and nothing behind a break. `soon`: where it is plain,
+/* Standard input from where it stands, to be read once; its stored places count from where it stood. `soon`: where it is plain,
  * each read takes what is there, as from a terminal; how much the window then holds is nobody's content. */
-MUST_USE ErrCode stream_open_stdin(ByteStream **s, bool soon, Err *err);
+MUST_USE ErrCode stream_open_stdin(ByteStream **s, bool soon, bool warc, Err *err);
 /* The same over bytes in memory, which must outlive the stream. */
 MUST_USE ErrCode stream_open_bytes(ByteStream **s, Span bytes, uint64_t begin, bool warc, Err *err);
+/* The same over bytes that are part of a file, from its byte `base` on: stored places are the file's. */
+MUST_USE ErrCode stream_open_range(ByteStream **s, Span bytes, uint64_t base, bool warc, Err *err);
 void stream_close(ByteStream *s);
 StreamCoding stream_coding(const ByteStream *s);
 /* Of an archive: it starts with a URL, as an ARC does. */

@@ -32,7 +32,7 @@ ErrCode linefile_open(LineFile **out, const char *path, bool soon, Err *err)
     const bool is_stdin = strcmp(path, "-") == 0;
     f->path = is_stdin ? "standard input" : path;
     f->soon = is_stdin && soon;
-    rc = is_stdin ? stream_open_stdin(&f->stream, soon, err) : stream_open(&f->stream, path, 0, false, err);
+    rc = is_stdin ? stream_open_stdin(&f->stream, soon, false, err) : stream_open(&f->stream, path, 0, false, err);
     if (rc == ERR_OK)
         *out = f;
     else

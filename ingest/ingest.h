@@ -70,6 +70,9 @@ typedef struct {
     const Blocklist *block;    /* URLs that are not wanted; NULL: none. Borrowed */
     uint32_t inputs_per_part;  /* 0: as many as part_bytes hold */
     uint64_t part_bytes;       /* stored bytes a part; a larger archive is cut */
+    bool html;                 /* operands are pages */
+    bool cdxj;                 /* … are indexes (cdxj.h) */
+    const char *base_url;      /* what names in lists and indexes are relative to; NULL: the directory we are in */
     bool verify_digests;       /* of all records; mismatches are counted and named, nothing is dropped for them */
     const StageBeside *beside; /* written beside the documents; NULL: nothing. Borrowed */
 

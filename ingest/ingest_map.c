@@ -63,7 +63,7 @@ static Span item_id(PageWorker *w, const IngestRun *r, const RecordItem *item)
         utf8_repair(&w->id, span_str(line_source(r)));
         buf_putc(&w->id, '/');
     }
-    if (item->kind == INPUT_ARCHIVE || (in->has_dump && !names_dump(in))) {
+    if (item->kind != INPUT_LINES || (in->has_dump && !names_dump(in))) {
         utf8_repair(&w->id, span_str(in->dump));
         buf_putc(&w->id, '/');
     }
@@ -83,7 +83,7 @@ static ErrCode address(PageWorker *w, const IngestRun *r, const RecordItem *item
     const Input *in = &r->inputs.input[item->input];
 
     d->dump = span_str(in->dump);
-    if (item->kind == INPUT_ARCHIVE) {
+    if (item->kind != INPUT_LINES) {
         d->source = span_str(r->params->source ? r->params->source : "web");
     } else {
         Span own = d->id;
@@ -175,6 +175,8 @@ static ErrCode map_item(const IngestRun *r, PageWorker *w, const StageBlock *b, 
     if (p.reason == INGEST_N_REASONS) {
         if (item->kind == INPUT_LINES)
             rc = page_from_line(w, block, &p, err);
+        else if (item->kind == INPUT_HTML)
+            rc = page_from_file(w, block, &p, err);
         else
             rc = page_from_record(w, head, block, &p, err);
         if (rc != ERR_OK) return rc;
@@ -268,6 +270,7 @@ static void put_params(Buf *b, const IngestParams *p, const bool keep[LANG_N])
     buf_printf(b, ",\"rules\":\"%s\",\"parser\":\"%s\",\"part_bytes\":", ingest_rules[p->rules],
                html_parser_names[p->parser]);
     buf_put_u64(b, p->inputs_per_part ? 0 : p->part_bytes); /* it decides nothing when files are counted */
+    if (p->html) buf_puts(b, ",\"html\":true");
     if (p->verify_digests) buf_puts(b, ",\"verify_digests\":true"); /* it decides the statistics */
     if (p->beside) {
         buf_printf(b, ",\"%s\":", p->beside->name);
@@ -281,7 +284,7 @@ static void put_params(Buf *b, const IngestParams *p, const bool keep[LANG_N])
     buf_putc(b, '}');
 }
 
-/* A raw input counts as its name and size. */
+/* A raw input counts as its name and size, and the ranges that are read of it. */
 static void put_inputs(Buf *b, const Inputs *in)
 {
     Buf name = {0};
@@ -300,6 +303,10 @@ static void put_inputs(Buf *b, const Inputs *in)
         buf_putc(&name, 0);
         le64_put(size, in->input[i].size);
         buf_put(&name, size, sizeof size);
+        for (size_t k = 0; k < in->input[i].n_ranges; k++) {
+            const CdxjRange *g = &in->ranges.range[in->input[i].first_range + k];
+            buf_put_u64(&name, g->offset), buf_putc(&name, '+'), buf_put_u64(&name, g->length), buf_putc(&name, ' ');
+        }
         hash128_hex(hex, hash128(buf_span(&name)));
         buf_printf(b, ",\"content\":\"%s\"}", hex);
     }
@@ -331,7 +338,15 @@ ErrCode ingest_check(const IngestParams *p, Err *err)
         return err_set(err, ERR_USAGE, "--stage-depth must be 1 to %d", STAGING_MAX_DEPTH);
     if (p->connections < 1 || p->connections > WEB_MAX_CONNECTIONS)
         return err_set(err, ERR_USAGE, "--connections must be 1 to %d", WEB_MAX_CONNECTIONS);
+    if (p->html && p->cdxj) return err_set(err, ERR_USAGE, "--html and --cdxj: an index names records of archives");
     return ERR_OK;
+}
+
+/* Standard input is one process's, and read once. */
+static ErrCode check_stdin(const Inputs *in, const CommonOptions *common, const Par *par, Err *err)
+{
+    if (!inputs_have_stdin(in) || (par->n_ranks == 1 && common->task.count <= 1)) return ERR_OK;
+    return err_set(err, ERR_USAGE, "-: standard input is for one process, not for ranks or tasks");
 }
 
 /* A dataset into which not one record came is an operand that is no crawl, and no success. */
@@ -368,7 +383,9 @@ ErrCode ingest_run(const IngestParams *params, const char *const *operands, size
     ErrCode rc;
 
     (void)kept_languages(params, run.keep); /* checked with the others */
-    if ((rc = ingest_check(params, err)) == ERR_OK) rc = inputs_gather(&run.inputs, operands, n, params->dump, err);
+    const InputsAre are = {params->dump, params->base_url, params->html, params->cdxj};
+    if ((rc = ingest_check(params, err)) == ERR_OK) rc = inputs_gather(&run.inputs, operands, n, &are, err);
+    if (rc == ERR_OK) rc = check_stdin(&run.inputs, common, par, err);
     web_set_connections(params->connections / (unsigned)par->n_ranks);
     if ((rc = par_agree(par, rc, err)) != ERR_OK || (rc = inputs_measure(&run.inputs, par, err)) != ERR_OK) goto out;
     rc = inputs_cut(&run.inputs, params->inputs_per_part, params->part_bytes, err);

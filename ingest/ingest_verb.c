@@ -4,8 +4,8 @@
 
 static const char after[] =
     "INPUT: WARC, WET or ARC archive (plain, gzip, zstd, LZ4), JSON Lines of documents (same), directory, or @LIST "
-    "of "
-    "inputs; also s3://BUCKET/KEY and http(s) URLs.\n"
+    "of\n"
+    "inputs; also s3://BUCKET/KEY and http(s) URLs, and - for an archive on standard input.\n"
     "Archives are cut into parts of --part-bytes.\n"
     "A record that yields no document is counted by its reason; --rejected shows them one by one.\n"
     "Inputs that break off, do not decompress or hold no record are named; status 4 when not one record could be "
@@ -35,6 +35,10 @@ int ingest_verb(int argc, char **argv, const IngestBeside *signatures)
         OPT_STR(0, "source", &params.source, "NAME", "what kind of place it is from; else web, for lines their own"),
         OPT_U32(0, "inputs-per-part", &params.inputs_per_part, "K", "consecutive inputs a part; 0: by bytes"),
         OPT_SIZE(0, "part-bytes", &params.part_bytes, "SIZE", "stored bytes of input a part"),
+        OPT_FLAG(0, "html", &params.html, "INPUT is HTML files or directories of such, each file a page"),
+        OPT_FLAG(0, "cdxj", &params.cdxj, "INPUT is CDXJ indexes: read the records they name, by byte ranges"),
+        OPT_STR(0, "base-url", &params.base_url, "URL",
+                "names in lists and indexes are relative to this URL or directory"),
         OPT_FLAG(0, "verify-digests", &params.verify_digests,
                  "compare records with their WARC-Block-Digest and WARC-Payload-Digest; report what differs"),
         OPT_FLAG(0, "signatures", &sign, "write what dedup compares beside the documents, so that it reads no text"),

@@ -1,5 +1,7 @@
 #include "ingest/inputs.h"
 
+#include "core/bytestream.h"
+#include "core/log.h"
 #include "core/store.h"
 
 #include <inttypes.h>
@@ -35,6 +37,23 @@ static bool is_archive(const char *name)
     return ends_with_any(name, tails);
 }
 
+static bool is_html(const char *name)
+{
+    static const char *const tails[] = {".html", ".htm", ".xhtml", ".html.gz", ".htm.gz", NULL};
+
+    return ends_with_any(name, tails);
+}
+
+bool input_is_stdin(const Input *i) { return strcmp(i->url, "-") == 0; }
+bool input_is_staged(const Input *i) { return i->n_ranges == 0 && store_is_remote(i->url); }
+
+bool inputs_have_stdin(const Inputs *in)
+{
+    for (size_t i = 0; i < in->n; i++)
+        if (input_is_stdin(&in->input[i])) return true;
+    return false;
+}
+
 Span inputs_crawl_name(const char *path)
 {
     static const char lead[] = "CC-MAIN-";
@@ -57,13 +76,18 @@ static size_t shown_bytes(const char *path)
 }
 
 /* `size`: INPUTS_SIZE_UNKNOWN unless a listing told it. */
-static ErrCode add_input(Inputs *in, const char *path, const char *name, uint64_t size, const char *dump, Err *err)
+static ErrCode add_input(Inputs *in, const char *path, const char *name, uint64_t size, const InputsAre *are,
+                         Err *err)
 {
-    Input i = {.kind = is_lines(name) ? INPUT_LINES : INPUT_ARCHIVE, .size = size};
+    Input i = {.kind = are->html ? INPUT_HTML : is_lines(name) ? INPUT_LINES : INPUT_ARCHIVE, .size = size};
+    const char *dump = are->dump;
     Span crawl = inputs_crawl_name(path);
     ErrCode rc;
 
-    if (!store_is_remote(path) && (rc = store_size(path, &i.size, err)) != ERR_OK) return rc;
+    if (strcmp(path, "-") == 0)
+        i.size = 0;
+    else if (!store_is_remote(path) && (rc = store_size(path, &i.size, err)) != ERR_OK)
+        return rc;
     i.url = arena_str(&in->arena, span_str(path));
     i.path = arena_str(&in->arena, span(path, shown_bytes(path)));
     i.name = arena_str(&in->arena, span_str(name));
@@ -77,16 +101,17 @@ static ErrCode add_input(Inputs *in, const char *path, const char *name, uint64_
 }
 
 /* The same, named by the last part of its path. */
-static ErrCode add_file(Inputs *in, const char *path, const char *dump, Err *err)
+static ErrCode add_file(Inputs *in, const char *path, const InputsAre *are, Err *err)
 {
     char *shown = arena_str(&in->arena, span(path, shown_bytes(path)));
 
-    return shown ? add_input(in, path, path_base(shown), INPUTS_SIZE_UNKNOWN, dump, err)
+    return shown ? add_input(in, path, path_base(shown), INPUTS_SIZE_UNKNOWN, are, err)
                  : err_nomem(err, "the list of inputs");
 }
 
 /* `path` is a directory; `inside` is its path inside the operand, "" at the top. */
-static ErrCode add_directory(Inputs *in, const char *path, const char *inside, const char *dump, int depth, Err *err)
+static ErrCode add_directory(Inputs *in, const char *path, const char *inside, const InputsAre *are, int depth,
+                             Err *err)
 {
     StoreList list = {0};
     ErrCode rc;
@@ -103,9 +128,9 @@ static ErrCode add_directory(Inputs *in, const char *path, const char *inside, c
         else if (!list.size && (rc = store_is_dir(below, &is_dir, err)) != ERR_OK)
             break;
         else if (is_dir)
-            rc = add_directory(in, below, name, dump, depth + 1, err);
-        else if (is_lines(name) || is_archive(name))
-            rc = add_input(in, below, name, list.size ? list.size[i] : INPUTS_SIZE_UNKNOWN, dump, err);
+            rc = add_directory(in, below, name, are, depth + 1, err);
+        else if (are->html ? is_html(name) : is_lines(name) || is_archive(name))
+            rc = add_input(in, below, name, list.size ? list.size[i] : INPUTS_SIZE_UNKNOWN, are, err);
         else
             in->n_skipped++;
     }
@@ -113,21 +138,90 @@ static ErrCode add_directory(Inputs *in, const char *path, const char *inside, c
     return rc;
 }
 
-static ErrCode add_list(Inputs *in, const char *path, const char *dump, Err *err)
+/* Reads a list or index, which may be packed. */
+static ErrCode read_text(const char *path, Buf *out, Err *err)
+{
+    Buf stored = {0};
+    ByteStream *s = NULL;
+    ErrCode rc = store_read(path, INPUTS_MAX_LIST, &stored, err);
+
+    if (rc == ERR_OK) rc = stream_open_bytes(&s, buf_span(&stored), 0, false, err);
+    while (rc == ERR_OK && (rc = stream_need(s, STREAM_STEP, err)) == ERR_OK) {
+        Span v = stream_view(s);
+        buf_put_span(out, v);
+        stream_skip(s, v.n);
+        if (v.n == 0) break;
+        if (out->n > INPUTS_MAX_LIST)
+            rc = err_set(err, ERR_LIMIT, "%s: unpacks to more than %d bytes", path, INPUTS_MAX_LIST);
+    }
+    if (rc == ERR_OK && stream_break(s, NULL) != STREAM_FINE)
+        rc = err_set(err, ERR_DATA, "%s: does not unpack", path);
+    if (rc == ERR_OK) rc = buf_ok(out, "a list of inputs", err);
+    stream_close(s);
+    buf_clear(&stored);
+    return rc;
+}
+
+/* Where a name of a list or an index is: below --base-url, unless it says itself where. */
+static char *place_of(Inputs *in, Span name, const InputsAre *are)
+{
+    char *file = arena_str(&in->arena, name);
+
+    return !file || !are->base_url || path_is_absolute(file) ? file : path_join(&in->arena, are->base_url, file);
+}
+
+static ErrCode add_list(Inputs *in, const char *path, const InputsAre *are, Err *err)
 {
     Buf text = {0};
-    ErrCode rc = store_read(path, INPUTS_MAX_LIST, &text, err);
+    ErrCode rc = read_text(path, &text, err);
 
     for (size_t at = 0; rc == ERR_OK && at < text.n;) {
         Span rest = span_from(buf_span(&text), at);
         Span line = span_trim(span(rest.p, span_find(rest, '\n')));
         at += span_find(rest, '\n') + 1;
         if (line.n == 0 || line.p[0] == '#') continue;
-        char *file = arena_str(&in->arena, line);
-        rc = file ? add_file(in, file, dump, err) : err_nomem(err, "the list of inputs");
+        char *file = place_of(in, line, are), *name = arena_str(&in->arena, line);
+        if (!file || !name)
+            rc = err_nomem(err, "the list of inputs");
+        else if (are->html) /* many pages are called index.html */
+            rc = add_input(in, file, name, INPUTS_SIZE_UNKNOWN, are, err);
+        else
+            rc = add_file(in, file, are, err);
     }
     buf_clear(&text);
     return rc;
+}
+
+/* The archives that indexes name, with their ranges. */
+static ErrCode add_indexes(Inputs *in, const char *const *index, size_t n, const InputsAre *are, Err *err)
+{
+    CdxjRanges *r = &in->ranges;
+    Buf text = {0};
+    ErrCode rc = ERR_OK;
+
+    for (size_t i = 0; i < n && rc == ERR_OK; i++) {
+        buf_reset(&text);
+        if ((rc = read_text(index[i], &text, err)) == ERR_OK) rc = cdxj_add(r, &in->arena, buf_span(&text), err);
+    }
+    buf_clear(&text);
+    cdxj_seal(r);
+    for (size_t i = 0, end; i < r->n && rc == ERR_OK; i = end) {
+        uint64_t sum = 0;
+        for (end = i; end < r->n && strcmp(r->range[end].file, r->range[i].file) == 0; end++)
+            sum += r->range[end].length;
+        char *file = place_of(in, span_str(r->range[i].file), are);
+        rc = file ? add_file(in, file, are, err) : err_nomem(err, "the list of inputs");
+        if (rc != ERR_OK) break;
+        Input *input = &in->input[in->n - 1];
+        input->kind = INPUT_ARCHIVE;
+        input->size = sum;
+        input->first_range = i;
+        input->n_ranges = end - i;
+    }
+    if (rc == ERR_OK && r->n_other) log_info("%" PRIu64 " lines of the indexes name no range", r->n_other);
+    return rc == ERR_OK && r->n == 0
+               ? err_set(err, ERR_DATA, "%s: names no range of an archive", n ? index[0] : "--cdxj")
+               : rc;
 }
 
 static int by_dump_and_name(const void *a, const void *b)
@@ -151,20 +245,22 @@ static ErrCode sort_inputs(Inputs *in, Err *err)
     return ERR_OK;
 }
 
-ErrCode inputs_gather(Inputs *in, const char *const *operands, size_t n, const char *dump, Err *err)
+ErrCode inputs_gather(Inputs *in, const char *const *operands, size_t n, const InputsAre *are, Err *err)
 {
-    ErrCode rc = ERR_OK;
+    ErrCode rc = are->cdxj && n ? add_indexes(in, operands, n, are, err) : ERR_OK;
 
-    for (size_t i = 0; i < n && rc == ERR_OK; i++) {
+    for (size_t i = 0; i < n && rc == ERR_OK && !are->cdxj; i++) {
         bool is_dir = false;
         if (operands[i][0] == '@')
-            rc = add_list(in, operands[i] + 1, dump, err);
+            rc = add_list(in, operands[i] + 1, are, err);
+        else if (strcmp(operands[i], "-") == 0)
+            rc = add_input(in, "-", "stdin", 0, are, err);
         else if ((rc = store_is_dir(operands[i], &is_dir, err)) != ERR_OK)
             break;
         else if (is_dir)
-            rc = add_directory(in, operands[i], "", dump, 0, err);
+            rc = add_directory(in, operands[i], "", are, 0, err);
         else
-            rc = add_file(in, operands[i], dump, err);
+            rc = add_file(in, operands[i], are, err);
     }
     if (rc != ERR_OK) return rc;
     if (in->n == 0) return err_set(err, ERR_USAGE, "no input: name archives, directories of archives, or @LIST");
@@ -233,6 +329,27 @@ static ErrCode start_part(Inputs *in, Err *err)
     return ERR_OK;
 }
 
+/* The ranges of an input, each a slice. */
+static ErrCode cut_ranges(Inputs *in, uint32_t input, uint32_t inputs_per_part, uint64_t part_bytes, uint64_t *filled,
+                          Err *err)
+{
+    const Input *f = &in->input[input];
+    ErrCode rc;
+
+    for (size_t k = 0; k < f->n_ranges; k++) {
+        const CdxjRange *g = &in->ranges.range[f->first_range + k];
+        bool full = inputs_per_part ? k == 0 && input % inputs_per_part == 0 : *filled + g->length > part_bytes;
+        if (in->n_parts == 0 || full) {
+            if ((rc = start_part(in, err)) != ERR_OK) return rc;
+            *filled = 0;
+        }
+        if ((rc = add_slice(in, (InputSlice){input, g->offset, g->offset + g->length}, err)) != ERR_OK) return rc;
+        in->part_first[in->n_parts] = (uint32_t)in->n_slices;
+        *filled += g->length;
+    }
+    return ERR_OK;
+}
+
 ErrCode inputs_cut(Inputs *in, uint32_t inputs_per_part, uint64_t part_bytes, Err *err)
 {
     uint64_t filled = 0; /* stored bytes of the part under way */
@@ -242,6 +359,10 @@ ErrCode inputs_cut(Inputs *in, uint32_t inputs_per_part, uint64_t part_bytes, Er
     for (size_t i = 0; i < in->n; i++) {
         const Input *f = &in->input[i];
         uint64_t step = f->size, begin = 0;
+        if (f->n_ranges) {
+            if ((rc = cut_ranges(in, (uint32_t)i, inputs_per_part, part_bytes, &filled, err)) != ERR_OK) return rc;
+            continue;
+        }
         if (inputs_per_part == 0 && can_be_cut(f) && f->size > part_bytes)
             step = f->size / (f->size / part_bytes + (f->size % part_bytes != 0)) + 1;
         do {
@@ -265,7 +386,8 @@ ErrCode inputs_cut(Inputs *in, uint32_t inputs_per_part, uint64_t part_bytes, Er
 
 static uint64_t slice_bytes(const Inputs *in, const InputSlice *s)
 {
-    uint64_t size = in->input[s->input].size, end = s->end < size ? s->end : size;
+    const Input *i = &in->input[s->input];
+    uint64_t end = i->n_ranges || s->end < i->size ? s->end : i->size;
 
     return end > s->begin ? end - s->begin : 0;
 }
@@ -293,6 +415,7 @@ uint64_t inputs_part_work(const Inputs *in, uint32_t part)
 
 void inputs_clear(Inputs *in)
 {
+    cdxj_clear(&in->ranges);
     free(in->input);
     free(in->slice);
     free(in->part_first);

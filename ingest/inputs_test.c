@@ -5,6 +5,8 @@
 
 #include <stdio.h>
 
+static const InputsAre archives = {0};
+
 static void put_file(const char *dir, const char *name, size_t n)
 {
     char path[512];
@@ -50,7 +52,7 @@ TEST(directories_are_walked_in_order_and_lists_name_bases)
     snprintf(d, sizeof d, "%s/d", dir);
     snprintf(at, sizeof at, "@%s", list);
     const char *operands[] = {d, at};
-    CHECK_OK(inputs_gather(&in, operands, 2, NULL, &err), &err);
+    CHECK_OK(inputs_gather(&in, operands, 2, &archives, &err), &err);
     CHECK_INT(4, in.n);
     CHECK_INT(1, in.n_skipped);
     CHECK_STR("a/y.WARC", in.input[0].name);
@@ -76,14 +78,14 @@ TEST(equal_names_in_one_dump_are_refused)
     snprintf(a, sizeof a, "%s/CC-MAIN-2020-05/x.warc.gz", dir);
     snprintf(b, sizeof b, "%s/CC-MAIN-2020-10/x.warc.gz", dir);
     const char *operands[] = {a, b};
-    CHECK_OK(inputs_gather(&in, operands, 2, NULL, &err), &err);
+    CHECK_OK(inputs_gather(&in, operands, 2, &archives, &err), &err);
     CHECK_STR("CC-MAIN-2020-10", in.input[1].dump);
     inputs_clear(&in);
-    CHECK_INT(ERR_USAGE, inputs_gather(&in, operands, 2, "one", &err));
+    CHECK_INT(ERR_USAGE, inputs_gather(&in, operands, 2, &(InputsAre){.dump = "one"}, &err));
     CHECK(strstr(err.msg, "x.warc.gz") && strstr(err.msg, "one"));
     inputs_clear(&in);
     const char *missing[] = {"/nowhere/at/all.warc"};
-    CHECK_INT(ERR_SYS, inputs_gather(&in, missing, 1, NULL, &err));
+    CHECK_INT(ERR_SYS, inputs_gather(&in, missing, 1, &archives, &err));
     inputs_clear(&in);
 }
 

@@ -243,13 +243,30 @@ static ErrCode from_http(PageWorker *w, const WarcHead *h, Span block, PageResul
     return ERR_OK;
 }
 
+static void begin_page(PageWorker *w, PageResult *out)
+{
+    Buf *bufs[] = {&w->body[0], &w->body[1], &w->utf8, &w->text, &w->title};
+
+    *out = (PageResult){.reason = INGEST_WARC_MALFORMED};
+    for (size_t i = 0; i < sizeof bufs / sizeof bufs[0]; i++) buf_reset(bufs[i]);
+}
+
+ErrCode page_from_file(PageWorker *w, Span bytes, PageResult *out, Err *err)
+{
+    const WarcHead none = {0};
+
+    begin_page(w, out);
+    if (is_blank(bytes)) return out->reason = INGEST_NO_PAYLOAD, ERR_OK;
+    if (http_sniff_binary(bytes)) return out->reason = INGEST_NOT_HTML, ERR_OK;
+    out->mime = SPAN_LIT("text/html");
+    return from_html(w, &none, bytes, (Span){NULL, 0}, out, err);
+}
+
 ErrCode page_from_record(PageWorker *w, Span head, Span block, PageResult *out, Err *err)
 {
     WarcHead h;
 
-    *out = (PageResult){.reason = INGEST_WARC_MALFORMED};
-    Buf *bufs[] = {&w->body[0], &w->body[1], &w->utf8, &w->text, &w->title};
-    for (size_t i = 0; i < sizeof bufs / sizeof bufs[0]; i++) buf_reset(bufs[i]);
+    begin_page(w, out);
     if (record_head(head, &h) != WARC_HEAD_FINE) return ERR_OK;
     if (page_is_blocked(w, bare_url(h.target_uri), out)) return ERR_OK;
     out->truncated = h.truncated;

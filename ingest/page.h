@@ -46,6 +46,9 @@ bool page_is_blocked(PageWorker *w, Span url, PageResult *out);
 /* A WARC record: its header bytes and block. Errors: memory. */
 MUST_USE ErrCode page_from_record(PageWorker *w, Span head, Span block, PageResult *out, Err *err);
 
+/* A page by itself, of which nothing is known but its bytes. */
+MUST_USE ErrCode page_from_file(PageWorker *w, Span bytes, PageResult *out, Err *err);
+
 /* A line of JSON made elsewhere: needs a string "text"; members that are ours keep their meaning where they have the right
  * type and are left out where not, others are kept as they are. doc.id is the line's own id, empty when it has none; a
  * known language is believed, `lang` absent or unknown is detected. */

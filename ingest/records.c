@@ -1,5 +1,7 @@
 #include "ingest/records.h"
 
+#include "core/store.h"
+
 #include <stdlib.h>
 
 struct RecordCursor {
@@ -10,6 +12,10 @@ struct RecordCursor {
     ByteStream *stream;        /* of that slice; NULL between slices */
     WarcReader warc;
     uint64_t line; /* number of the next line */
+
+    InFile *file; /* of ranges: what `file_input` is, and the bytes of the slice */
+    uint32_t file_input;
+    Buf range;
 };
 
 ErrCode records_open(const Inputs *in, Staged *staged, uint32_t part, bool all_blocks, RecordCursor **out, Err *err)
@@ -39,6 +45,8 @@ void records_close(RecordCursor *c)
 {
     if (!c) return;
     close_slice(c);
+    if (c->file) infile_close(c->file);
+    buf_clear(&c->range);
     free(c);
 }
 
@@ -157,27 +165,91 @@ static bool is_unknown_format(Span v)
     return false;
 }
 
+/* The whole of an input is one page. */
+static ErrCode next_page(RecordCursor *c, StageBlock *b, bool *more, Err *err)
+{
+    RecordItem item = {.input = c->in->slice[c->slice].input, .kind = INPUT_HTML, .reason = INGEST_N_REASONS};
+    ErrCode rc = stream_need(c->stream, WARC_MAX_BLOCK + 1, err);
+    Span v = stream_view(c->stream);
+
+    *more = false;
+    if (rc != ERR_OK) return rc;
+    item.bytes = v.n;
+    if (v.n > WARC_MAX_BLOCK) item.reason = INGEST_TOO_LARGE;
+    if (stream_break(c->stream, NULL) == STREAM_CORRUPT) item.reason = INGEST_GZIP_CORRUPT;
+    if (stream_break(c->stream, NULL) == STREAM_CUT) item.reason = INGEST_TRUNCATED;
+    put_item(b, item, (Span){NULL, 0}, item.reason == INGEST_N_REASONS ? v : (Span){NULL, 0});
+    return ERR_OK;
+}
+
+/* Opens a slice that is a range of an index: just its bytes are read. One that reaches behind the end of its file is cut. */
+static ErrCode open_range(RecordCursor *c, StageBlock *b, Err *err)
+{
+    const InputSlice *s = &c->in->slice[c->slice];
+    uint64_t n = s->end - s->begin;
+    ErrCode rc;
+
+    if (!c->file || c->file_input != s->input) {
+        if (c->file) infile_close(c->file);
+        c->file = NULL;
+        if ((rc = infile_open(&c->file, c->in->input[s->input].url, err)) != ERR_OK) return rc;
+        c->file_input = s->input;
+    }
+    uint64_t size = infile_size(c->file), there = s->begin < size ? size - s->begin : 0;
+    if (n > there) n = there;
+    if (n == 0 || n > RECORDS_MAX_RANGE) {
+        put_item(
+            b,
+            (RecordItem){
+                .input = s->input, .reason = n ? INGEST_TOO_LARGE : INGEST_TRUNCATED, .stored = s->begin, .bytes = n},
+            (Span){NULL, 0}, (Span){NULL, 0});
+        c->slice++;
+        return ERR_OK;
+    }
+    buf_reset(&c->range);
+    if (!buf_reserve(&c->range, (size_t)n)) return err_nomem(err, "a range");
+    if ((rc = infile_read(c->file, s->begin, c->range.p, (size_t)n, err)) != ERR_OK) return rc;
+    c->range.n = (size_t)n;
+    if ((rc = stream_open_range(&c->stream, buf_span(&c->range), s->begin, true, err)) != ERR_OK) return rc;
+    c->warc = warc_reader(c->stream, 0, UINT64_MAX);
+    return ERR_OK;
+}
+
 static ErrCode open_slice(RecordCursor *c, StageBlock *b, Err *err)
 {
     const InputSlice *s = &c->in->slice[c->slice];
     const Input *i = &c->in->input[s->input];
+    const bool warc = i->kind == INPUT_ARCHIVE;
     const char *local;
-    ErrCode rc = staged_take(c->staged, c->in, c->slice, c->end_slice, &local, err);
+    ErrCode rc;
 
-    if (rc != ERR_OK) return rc;
-    if ((rc = stream_open(&c->stream, local, s->begin, i->kind == INPUT_ARCHIVE, err)) != ERR_OK) {
+    if (i->n_ranges) return open_range(c, b, err);
+    if ((rc = staged_take(c->staged, c->in, c->slice, c->end_slice, &local, err)) != ERR_OK) return rc;
+    rc = input_is_stdin(i) ? stream_open_stdin(&c->stream, false, warc, err)
+                           : stream_open(&c->stream, local, s->begin, warc, err);
+    if (rc != ERR_OK) {
         staged_done(c->staged, c->in, c->slice);
         return rc;
     }
     c->line = 0;
     c->warc = warc_reader(c->stream, s->begin, s->end);
-    if (i->kind == INPUT_LINES || s->begin > 0) return ERR_OK;
+    if (!warc || s->begin > 0) return ERR_OK;
     if ((rc = stream_need(c->stream, 16, err)) != ERR_OK || !is_unknown_format(stream_view(c->stream))) return rc;
     put_item(b, (RecordItem){.input = s->input, .reason = INGEST_UNKNOWN_FORMAT, .bytes = i->size}, (Span){NULL, 0},
              (Span){NULL, 0});
     close_slice(c);
     c->slice++;
     return ERR_OK;
+}
+
+static ErrCode next_item(RecordCursor *c, StageBlock *b, bool *more, Err *err)
+{
+    switch (c->in->input[c->in->slice[c->slice].input].kind) {
+    case INPUT_LINES: return next_line(c, b, more, err);
+    case INPUT_HTML: return next_page(c, b, more, err);
+    case INPUT_ARCHIVE: break;
+    }
+    return next_record(c, b, more, err);
 }
 
 ErrCode records_next(RecordCursor *c, StageBlock *b, bool *end, Err *err)
@@ -197,10 +269,7 @@ ErrCode records_next(RecordCursor *c, StageBlock *b, bool *end, Err *err)
             rc = open_slice(c, b, err);
             continue;
         }
-        if (c->in->input[c->in->slice[c->slice].input].kind == INPUT_LINES)
-            rc = next_line(c, b, &more, err);
-        else
-            rc = next_record(c, b, &more, err);
+        rc = next_item(c, b, &more, err);
         if (rc == ERR_OK && !more) {
             close_slice(c);
             c->slice++;

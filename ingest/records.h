@@ -12,6 +12,7 @@
 enum {
     RECORDS_BLOCK_BYTES = 4 << 20,
     RECORDS_BLOCK_ITEMS = 16 << 10, /* a block of tiny records is bounded too */
+    RECORDS_MAX_RANGE = 64 << 20,   /* stored bytes of a record that an index names */
     RECORDS_MAX_LINE = 64 << 20     /* a document line; its text is capped again in core/doc.h */
 };
 
@@ -20,9 +21,9 @@ typedef struct {
     InputKind kind;
     bool mended;                /* WarcRecord */
     IngestReason reason;        /* INGEST_N_REASONS: look into it */
-    uint64_t stored, inner;     /* a record's address; a line: its number, 0 */
+    uint64_t stored, inner;     /* a record's address; a line: its number, 0; a page: 0, 0 */
     uint64_t bytes;             /* it takes in the decompressed input */
-    size_t at, head_n, block_n; /* in StageBlock.bytes: the head (a line: empty), then the block */
+    size_t at, head_n, block_n; /* in StageBlock.bytes: the head (a line or page: empty), then the block */
 } RecordItem;
 
 typedef struct RecordCursor RecordCursor;

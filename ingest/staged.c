@@ -19,7 +19,7 @@ ErrCode staged_open(Staged **out, const Inputs *in, const StagingParams *params,
     ErrCode rc;
 
     *out = NULL;
-    for (size_t i = 0; i < in->n && !remote; i++) remote = store_is_remote(in->input[i].url);
+    for (size_t i = 0; i < in->n && !remote; i++) remote = input_is_staged(&in->input[i]);
     if (!remote) return ERR_OK;
     if (!(s = calloc(1, sizeof *s))) return err_nomem(err, "staging");
     s->in = in;
@@ -51,7 +51,7 @@ static size_t add_slices(const Staged *s, uint32_t begin, uint32_t end, StagingO
     for (uint32_t k = begin; k < end && n < max; k++) {
         const Input *i = &s->in->input[s->in->slice[k].input];
         size_t at = 0;
-        if (!store_is_remote(i->url)) continue;
+        if (!input_is_staged(i)) continue;
         while (at < n && list[at].path != i->url) at++;
         if (at == n) list[n++] = (StagingObject){i->url, i->size};
     }
@@ -65,7 +65,7 @@ ErrCode staged_take(Staged *s, const Inputs *in, uint32_t slice, uint32_t end, c
     ErrCode rc;
 
     *local = url;
-    if (!s || !store_is_remote(url)) return ERR_OK;
+    if (!s || !input_is_staged(&in->input[in->slice[slice].input])) return ERR_OK;
     size_t n = add_slices(s, slice, end, list, 0, s->depth + (size_t)1);
     for (size_t p = 0; p < s->n_ahead; p++)
         n = add_slices(s, in->part_first[s->ahead[p]], in->part_first[s->ahead[p] + 1], list, n,
