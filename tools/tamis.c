@@ -32,7 +32,7 @@ static int ingest(int argc, char **argv)
 }
 
 static const Verb verbs[] = {
-    {"ingest", ingest, "crawl records (WARC, WET, JSON Lines) into documents"},
+    {"ingest", ingest, "crawl records (WARC, ARC, HTML, JSON Lines) into documents"},
     {"dedup", dedup_words, "drop exact and near duplicates"},
     {"filter", filter_verb, "drop what quality rules reject"},
     {"remix", remix_verb, "mixture domains and their weights"},
