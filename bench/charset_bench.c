@@ -1,9 +1,11 @@
 /* bench/charset_bench.c - how fast GB18030 and Big5 become UTF-8: our decoders beside the C library's iconv, one thread.
- * Usage: charset_bench TEXT [SECONDS]
+ * Usage: charset_bench TEXT [SECONDS], or charset_bench --detect <SAMPLES
  * TEXT is UTF-8; of each charset what it has is taken, as one text and with a tag after every tenth character, as pages have.
+ * --detect names the charset of every sample, a line each; a sample is its length as four bytes, little-endian, and its bytes.
  * Prints MB/s of bytes read and of bytes written, processor time, the best of the rounds that fit in SECONDS. */
 #include "core/store.h"
 #include "core/utf8.h"
+#include "ingest/charset_detect.h"
 #include "ingest/chinese_bytes.h"
 
 #include <iconv.h>
@@ -81,6 +83,19 @@ static void measure(const char *charset, const char *form, Span raw, double seco
     buf_clear(&out);
 }
 
+static int detect_all(void)
+{
+    static uint8_t bytes[1 << 20];
+    uint8_t length[4];
+
+    while (fread(length, 1, sizeof length, stdin) == sizeof length) {
+        size_t n = le32_get(length);
+        if (n > sizeof bytes || fread(bytes, 1, n, stdin) != n) return 4;
+        puts(charset_detect(span(bytes, n)));
+    }
+    return 0;
+}
+
 int main(int argc, char **argv)
 {
     Buf text = {0}, raw = {0};
@@ -90,6 +105,7 @@ int main(int argc, char **argv)
         fputs("usage: charset_bench TEXT [SECONDS]\n", stderr);
         return 2;
     }
+    if (!strcmp(argv[1], "--detect")) return detect_all();
     double seconds = argc > 2 ? strtod(argv[2], NULL) : 1;
     if (store_read(argv[1], (size_t)1 << 30, &text, &err) != ERR_OK) {
         fprintf(stderr, "%s\n", err.msg);

@@ -1,6 +1,7 @@
 #include "ingest/charset.h"
 
 #include "core/utf8.h"
+#include "ingest/charset_detect.h"
 #include "ingest/chinese_bytes.h"
 
 #include <errno.h>
@@ -197,87 +198,6 @@ Span charset_of_markup(Span body)
     return (Span){NULL, 0};
 }
 
-/* Counts of two-byte reading: what a detector needs of GB18030, Big5 and EUC-JP, which share the form lead, trail. */
-typedef struct {
-    size_t n_bad, n_gb_common, n_big5_common, n_low_trail, n_kana, n_pairs, n_four;
-} PairCounts;
-
-static PairCounts count_pairs(Span s)
-{
-    PairCounts c = {0};
-
-    for (size_t i = 0; i < s.n; i++) {
-        uint8_t lead = s.p[i];
-        if (lead < 0x80) continue;
-        uint8_t trail = i + 1 < s.n ? s.p[i + 1] : 0;
-        if (lead == 0x80 || lead == 0xff || trail < 0x30 || trail == 0x7f || trail == 0xff) {
-            c.n_bad++;
-            continue;
-        }
-        i++;
-        if (trail <= 0x39) { /* the second of four bytes in GB18030 */
-            c.n_four++;
-            i += 2;
-            continue;
-        }
-        c.n_pairs++;
-        c.n_low_trail += trail < 0xa1;
-        /* Level 1 of GB 2312: the 3,755 common characters, rows 16 to 55. */
-        c.n_gb_common += lead >= 0xb0 && lead <= 0xd7 && trail >= 0xa1;
-        /* Level 1 of Big5: the 5,401 common characters, 0xA440 to 0xC67E. */
-        c.n_big5_common += lead >= 0xa4 && lead <= 0xc6 && (trail < 0x7f || trail >= 0xa1);
-        c.n_kana += (lead == 0xa4 || lead == 0xa5) && trail >= 0xa1;
-    }
-    return c;
-}
-
-/* Non-ASCII bytes stand in runs of even length where characters are two high bytes each. Latin text has single ones. */
-static bool mostly_single(Span s)
-{
-    size_t n_single = 0, n_other = 0;
-
-    for (size_t i = 0; i < s.n;) {
-        size_t run = i;
-        while (run < s.n && s.p[run] >= 0x80) run++;
-        if (run - i == 1)
-            n_single++;
-        else if (run > i)
-            n_other += (run - i + 1) / 2;
-        i = run > i ? run : i + 1;
-    }
-    return n_single > n_other;
-}
-
-/* Text between tags, bytes around non-ASCII ones, at most CHARSET_SAMPLE of them. */
-static size_t sample_of(Span body, uint8_t out[CHARSET_SAMPLE])
-{
-    size_t n = 0;
-
-    for (size_t i = 0; i < body.n && n < CHARSET_SAMPLE; i++) {
-        uint8_t c = body.p[i];
-        bool near = c >= 0x80 || (i > 0 && body.p[i - 1] >= 0x80);
-        if (near)
-            out[n++] = c;
-        else if (n && out[n - 1] < 0x80 && out[n - 1] != ' ')
-            out[n++] = ' ';
-    }
-    return n;
-}
-
-const char *charset_detect(Span body)
-{
-    uint8_t bytes[CHARSET_SAMPLE];
-    Span s = span(bytes, sample_of(body, bytes));
-    PairCounts c = count_pairs(s);
-
-    if (s.n == 0) return "windows-1252";
-    if (mostly_single(s) || c.n_pairs == 0 || c.n_bad * 20 > c.n_pairs) return "windows-1252";
-    if (c.n_kana * 5 > c.n_pairs && c.n_low_trail * 50 < c.n_pairs) return "euc-jp";
-    /* In Big5 four trail bytes in ten are below 0xA1; text in GB 2312 has none of them, GBK's extension is rare. */
-    if (c.n_four == 0 && c.n_low_trail * 8 > c.n_pairs && c.n_big5_common * 10 > c.n_pairs * 7) return "big5";
-    return c.n_gb_common * 2 > c.n_pairs ? "gb18030" : c.n_big5_common * 10 > c.n_pairs * 7 ? "big5" : "windows-1252";
-}
-
 static size_t count_non_ascii(Span s)
 {
     size_t n = 0;
@@ -447,12 +367,17 @@ ErrCode charset_to_utf8(Charset *c, Span body, Span http_label, Buf *out, Charse
     }
     for (int i = 0; i < 2 && !sure; i++) {
         const char *name = declared[i];
-        /* A markup that can be read as ASCII is not UTF-16, whatever it says. windows-1252 takes any bytes, so it is
-         * believed only where the bytes do not read as Chinese or Japanese. */
+        /* A markup that can be read as ASCII is not UTF-16, whatever it says. Most charsets take nearly any bytes, so they
+         * are believed only where no other reads much better. */
         if (!name || !strncmp(name, "utf-16", 6)) continue;
-        if (!strcmp(name, "windows-1252") && (escapes || strcmp(charset_detect(body), name) != 0)) continue;
+        if (escapes && !strcmp(name, "windows-1252")) continue;
+        if (!charset_believable(body, name)) continue;
         if ((rc = convert_clean(c, name, body, out, r, &done, err)) != ERR_OK || done) return rc;
     }
     if (!sure) sure = charset_detect(body);
+    if (!strcmp(sure, "utf-8")) {
+        as_utf8(body, true, out, r);
+        return buf_ok(out, "a page", err);
+    }
     return convert(c, encoding_index(sure), body, SIZE_MAX, out, r, &done, err);
 }

@@ -1,11 +1,11 @@
 /* ingest/charset.h - bytes of a page -> UTF-8.
  *
  * Order of evidence: byte order mark > the bytes are UTF-8 > Content-Type of HTTP > <meta> or <?xml in the first 8 KiB >
- * a detector of GB18030, Big5, EUC-JP and windows-1252. "Are UTF-8" allows one ill-formed sequence in 200: pages
- * with a little noise are UTF-8 still, while text in another charset fails on nearly every character; ISO-2022-JP alone
- * looks like ASCII, and is believed where it is declared and its escapes are there. A declared charset
- * must decode with at most one error in 200 characters, else the next evidence is asked. Labels are those of the WHATWG
- * encoding standard, so gb2312 means GB18030, iso-8859-1 windows-1252, big5 with its Hong Kong characters. */
+ * the detector (charset_detect.h). "Are UTF-8" allows one ill-formed sequence in 200: pages with a little noise are UTF-8
+ * still, while text in another charset fails on nearly every character; ISO-2022-JP alone looks like ASCII, and is believed
+ * where it is declared and its escapes are there. A declared charset must decode with at most one error in 200 characters,
+ * and no other may read much better, else the next evidence is asked. Labels are those of the WHATWG encoding standard, so
+ * gb2312 means GB18030, iso-8859-1 windows-1252, big5 with its Hong Kong characters. */
 #ifndef TAMIS_INGEST_CHARSET_H
 #define TAMIS_INGEST_CHARSET_H
 
@@ -17,7 +17,6 @@ void charset_free(Charset *c);
 
 enum {
     CHARSET_PRESCAN = 8 << 10, /* where <meta> is looked for: the standard says 1 KiB, pages put scripts before it */
-    CHARSET_SAMPLE = 16 << 10, /* bytes of non-ASCII runs that the detector reads */
     CHARSET_ERRORS_PER = 200   /* one error in so many characters is noise */
 };
 
@@ -35,7 +34,5 @@ MUST_USE ErrCode charset_to_utf8(Charset *c, Span body, Span http_label, Buf *ou
 Span charset_of_markup(Span body);
 /* The name of what a WHATWG label means; NULL for an unknown label. */
 const char *charset_of_label(Span label);
-/* The detector alone. */
-const char *charset_detect(Span body);
 
 #endif

@@ -88,6 +88,8 @@ TEST(bytes_beat_labels)
     check_decodes("UTF-8", "gb2312", "<meta charset=big5>", zh_hans, "utf-8"); /* it is UTF-8, whatever they say */
     check_decodes("GB18030", "utf-8", "<meta charset=utf-8>", zh_hans, "gb18030");
     check_decodes("GB18030", "iso-8859-1", "", zh_hans, "gb18030"); /* servers' default label */
+    check_decodes("BIG5", "gb2312", "", zh_hant, "big5");           /* GB18030 has a character for nearly any pair */
+    check_decodes("GB18030", "big5", "<meta charset=gbk>", zh_hans, "gb18030");
     check_decodes("UTF-8", "", "", "plain ASCII", "utf-8");
 }
 

@@ -79,7 +79,7 @@ static void add_bad_pages(Crawl *c)
     add(c, "response", buf_span(b), INGEST_LANGUAGE); /* a word of text, whatever it is nested in */
     repeated(b, "<body><p>", "0123456789", 1 << 20, "");
     add(c, "response", buf_span(b), INGEST_TOO_LARGE);
-    repeated(b, "<body><p>", "\x81\x8d. ", 400, ""); /* in no charset that a detector knows */
+    repeated(b, "\xff\xfe", "\x01\xdc", 400, ""); /* UTF-16 by its mark, and all of it halves of pairs */
     add(c, "response", buf_span(b), INGEST_CHARSET);
     repeated(b, "<body>", "<br>", 10, "");
     add(c, "response", buf_span(b), INGEST_EMPTY_TEXT);
