@@ -1,4 +1,5 @@
 #include "ingest/http.h"
+#include "ingest/optout.h"
 
 static bool starts_nocase(Span s, const char *prefix)
 {
@@ -81,6 +82,10 @@ static Span *take_header(HttpResponse *r, Span line)
         take_transfer(r, value);
     } else if (span_eq_nocase(name, SPAN_LIT("Content-Language"))) {
         if (r->language.n == 0) r->language = value;
+    } else if (span_eq_nocase(name, SPAN_LIT("X-Robots-Tag"))) {
+        r->opt_out |= optout_of_header(value);
+    } else if (span_eq_nocase(name, SPAN_LIT("tdm-reservation"))) {
+        r->opt_out |= optout_of_meta(name, value);
     } else if (span_eq_nocase(name, SPAN_LIT("Content-Length"))) {
         if (!r->has_length) r->has_length = span_to_u64(value, &r->length);
     }

@@ -22,7 +22,8 @@ typedef struct {
     int n_codings, n_transfer;
     bool too_many_codings;
     bool chunked;
-    Span language; /* Content-Language */
+    Span language;    /* Content-Language */
+    unsigned opt_out; /* bits of OptOut (optout.h): X-Robots-Tag and tdm-reservation */
     bool has_length;
     uint64_t length; /* Content-Length */
     Span body;       /* as stored */

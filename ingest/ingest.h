@@ -14,7 +14,8 @@
  * id = DUMP/NAME#OFFSET[+INNER]: OFFSET is the stored byte where the gzip member, zstd or LZ4 frame (else the record)
  * starts, INNER the offset inside what it decompresses to, when not 0. A foreign document gets SOURCE/NAME#RECORD,
  * RECORD counting the lines of its file from 0; its own id moves to meta.id.
- * Fields set: id text url date dump source lang lang_score meta {title, truncated, id}. Statistics groups: mime,
+ * Fields set: id text url date dump source lang lang_score meta {title, published, canonical,
+ * html_lang, opt_out, truncated, id}. Statistics groups: mime,
  * status, coding, charset, lang. */
 #ifndef TAMIS_INGEST_INGEST_H
 #define TAMIS_INGEST_INGEST_H
@@ -50,6 +51,8 @@ typedef enum {
     INGEST_BLOCKED,        /* its URL is on a --block list */
     INGEST_SHORT_TEXT,     /* --rules cheap (hopeless.h): too few letters to say anything, */
     INGEST_FEW_LETTERS,    /* or mostly digits and marks */
+    INGEST_OPT_OUT,        /* --respect-opt-out: the page asks not to be trained on, */
+    INGEST_NOINDEX,        /* or not to be indexed (optout.h) */
     INGEST_N_REASONS
 } IngestReason;
 extern const char *const ingest_reasons[INGEST_N_REASONS];
@@ -74,6 +77,7 @@ typedef struct {
     bool cdxj;                 /* … are indexes (cdxj.h) */
     const char *base_url;      /* what names in lists and indexes are relative to; NULL: the directory we are in */
     bool verify_digests;       /* of all records; mismatches are counted and named, nothing is dropped for them */
+    bool respect_opt_out;      /* drops pages that ask not to be trained on or indexed */
     const StageBeside *beside; /* written beside the documents; NULL: nothing. Borrowed */
 
     /* How remote inputs come; decides nothing of the output. */

@@ -17,7 +17,7 @@ const char *const ingest_reasons[INGEST_N_REASONS] = {
     "warcinfo",   "request",   "metadata",       "revisit",      "other_type", "http_malformed", "http_status",
     "no_payload", "not_html",  "decode_failed",  "charset",      "too_large",  "too_deep",       "empty_text",
     "language",   "truncated", "warc_malformed", "gzip_corrupt", "bomb",       "unknown_format", "bad_json",
-    "no_text",    "blocked",   "short_text",     "few_letters"};
+    "no_text",    "blocked",   "short_text",     "few_letters",  "opt_out",    "noindex"};
 const char *const ingest_rules[] = {"none", "cheap", NULL};
 
 typedef struct {
@@ -271,6 +271,7 @@ static void put_params(Buf *b, const IngestParams *p, const bool keep[LANG_N])
                html_parser_names[p->parser]);
     buf_put_u64(b, p->inputs_per_part ? 0 : p->part_bytes); /* it decides nothing when files are counted */
     if (p->html) buf_puts(b, ",\"html\":true");
+    if (p->respect_opt_out) buf_puts(b, ",\"respect_opt_out\":true");
     if (p->verify_digests) buf_puts(b, ",\"verify_digests\":true"); /* it decides the statistics */
     if (p->beside) {
         buf_printf(b, ",\"%s\":", p->beside->name);

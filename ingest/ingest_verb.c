@@ -41,6 +41,8 @@ int ingest_verb(int argc, char **argv, const IngestBeside *signatures)
                 "names in lists and indexes are relative to this URL or directory"),
         OPT_FLAG(0, "verify-digests", &params.verify_digests,
                  "compare records with their WARC-Block-Digest and WARC-Payload-Digest; report what differs"),
+        OPT_FLAG(0, "respect-opt-out", &params.respect_opt_out,
+                 "drop pages that ask not to be trained on or indexed"),
         OPT_FLAG(0, "signatures", &sign, "write what dedup compares beside the documents, so that it reads no text"),
         OPT_STR(0, "stage-dir", &params.stage_dir, "DIR",
                 "remote inputs come to this disk first; else $TMPDIR or /tmp"),

@@ -110,7 +110,7 @@ ErrCode page_from_line(PageWorker *w, Span line, PageResult *out, Err *err)
 
 ErrCode page_meta_with_id(PageWorker *w, Span own, Span *meta, Err *err)
 {
-    Buf *out = &w->meta, *keys = &w->title;
+    Buf *out = &w->meta, *keys = &w->about.scratch;
     JsonScan s = json_scan(*meta);
     Span key, raw;
 

@@ -30,7 +30,4 @@ void maintext_clear(MainText *m);
 /* Appends the main text of the page, "" when it has none. Errors: memory. */
 MUST_USE ErrCode maintext_extract(MainText *m, const HtmlTree *t, Buf *out, Err *err);
 
-/* The page's title: og:title, else <title> without the site's name when a heading repeats its start, else <h1>; appended. */
-MUST_USE ErrCode maintext_title(const HtmlTree *t, Buf *out, Err *err);
-
 #endif

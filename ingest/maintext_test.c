@@ -181,29 +181,6 @@ TEST(blocks_know_their_element_however_deep)
     buf_clear(&page), buf_clear(&out);
 }
 
-TEST(titles)
-{
-    static const struct {
-        const char *page, *title;
-    } cases[] = {{"<title> A\n page </title><body><h1>x</h1>", "A page"},
-                 {"<title>A page - A site</title><meta property='og:title' content='A page'><body>", "A page"},
-                 {"<body><p>none</p>", ""}};
-
-    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        HtmlParser *p;
-        HtmlTree t = {0};
-        HtmlStatus status;
-        Buf out = {0};
-        Err err = {0};
-        CHECK_OK(htmlparser_new(&p, HTML_PARSER_FAST, &err), &err);
-        CHECK_OK(htmlparser_parse(p, span_str(cases[i].page), &t, &status, &err), &err);
-        CHECK_OK(maintext_title(&t, &out, &err), &err);
-        CHECK_SPAN(span_str(cases[i].title), buf_span(&out));
-        htmlparser_free(p);
-        htmltree_clear(&t), buf_clear(&out);
-    }
-}
-
 TEST(class_words_are_split)
 {
     CHECK_INT(HINT_SIDE, class_hints(SPAN_LIT("left-sidebar")));

@@ -29,8 +29,9 @@ void pageworker_free(PageWorker *w)
     htmlparser_free(w->html);
     htmltree_clear(&w->tree);
     maintext_clear(&w->main);
+    metadata_clear(&w->about);
     docscratch_clear(&w->doc);
-    Buf *bufs[] = {&w->body[0], &w->body[1], &w->utf8, &w->text, &w->title, &w->url,
+    Buf *bufs[] = {&w->body[0], &w->body[1], &w->utf8, &w->text, &w->url,
                    &w->date,    &w->meta,    &w->id,   &w->line, &w->own_id};
     for (size_t i = 0; i < sizeof bufs / sizeof bufs[0]; i++) buf_clear(bufs[i]);
     free(w);
@@ -114,26 +115,39 @@ static bool too_many_replaced(Span text)
     return n_bad * 100 > utf8_count(text) * PAGE_MAX_BAD_PERCENT;
 }
 
-/* meta: {title, truncated}. */
-static void put_meta(PageWorker *w, Span title, Span truncated)
+static void put_member(Buf *b, const char *key, Span value)
 {
-    Buf *b = &w->meta;
+    if (value.n == 0 || !utf8_valid(value)) return;
+    if (b->n > 1) buf_putc(b, ',');
+    json_put_cstr(b, key);
+    buf_putc(b, ':');
+    json_put_string(b, value);
+}
 
+/* meta: {title, published, canonical, html_lang, opt_out, truncated}, of which what is known. `about`: NULL for a record that is no page. */
+static void put_meta(Buf *b, const Metadata *about, Span truncated)
+{
     buf_reset(b);
     buf_putc(b, '{');
-    if (title.n) {
-        buf_puts(b, "\"title\":");
-        json_put_string(b, title);
+    if (about) {
+        put_member(b, "title", buf_span(&about->title));
+        put_member(b, "published", span_str(about->published.day));
+        put_member(b, "canonical", about->canonical);
+        put_member(b, "html_lang", about->html_lang);
+        if (about->opt_out) buf_puts(b, b->n > 1 ? ",\"opt_out\":" : "\"opt_out\":");
+        for (int i = 0, n = 0; i < OPT_OUT_N; i++) {
+            if (!(about->opt_out >> i & 1)) continue;
+            buf_putc(b, n++ ? ',' : '[');
+            json_put_cstr(b, opt_out_names[i]);
+        }
+        if (about->opt_out) buf_putc(b, ']');
     }
-    if (truncated.n && utf8_valid(truncated)) {
-        buf_puts(b, b->n > 1 ? ",\"truncated\":" : "\"truncated\":");
-        json_put_string(b, truncated);
-    }
+    put_member(b, "truncated", truncated);
     buf_putc(b, '}');
 }
 
 /* Language, damage and emptiness of the text in w->text; fills the document. */
-static ErrCode finish(PageWorker *w, const WarcHead *h, PageResult *out, Err *err)
+static ErrCode finish(PageWorker *w, const WarcHead *h, const Metadata *about, PageResult *out, Err *err)
 {
     Span text = span_trim(buf_span(&w->text));
     ErrCode rc = buf_ok(&w->text, "a page's text", err);
@@ -142,7 +156,7 @@ static ErrCode finish(PageWorker *w, const WarcHead *h, PageResult *out, Err *er
     out->reason = text.n == 0 ? INGEST_EMPTY_TEXT : too_many_replaced(text) ? INGEST_CHARSET : INGEST_N_REASONS;
     if (out->reason != INGEST_N_REASONS) return ERR_OK;
     LangAnswer lang = lang_detect(text);
-    put_meta(w, buf_span(&w->title), h->truncated);
+    put_meta(&w->meta, about, h->truncated);
     out->lang = lang.lang;
     out->doc = (Doc){.text = text,
                      .url = clean_url(&w->url, h->target_uri),
@@ -152,7 +166,7 @@ static ErrCode finish(PageWorker *w, const WarcHead *h, PageResult *out, Err *er
                      .lang_score = lang.score,
                      .meta = w->meta.n > 2 ? buf_span(&w->meta) : (Span){NULL, 0}};
     if ((rc = buf_ok(&w->url, "a page's URL", err)) != ERR_OK) return rc;
-    return buf_ok(&w->meta, "a page's title", err);
+    return buf_ok(&w->meta, "a page's metadata", err);
 }
 
 /* A conversion record is text already: UTF-8 by the standard's practice, with controls as blanks. */
@@ -163,10 +177,26 @@ static ErrCode from_text(PageWorker *w, const WarcHead *h, Span block, PageResul
     utf8_repair(&w->text, block);
     for (size_t i = 0; i < w->text.n; i++)
         if (w->text.p[i] < ' ' && w->text.p[i] != '\n' && w->text.p[i] != '\t') w->text.p[i] = ' ';
-    return finish(w, h, out, err);
+    return finish(w, h, NULL, out, err);
 }
 
-static ErrCode from_html(PageWorker *w, const WarcHead *h, Span body, Span label, PageResult *out, Err *err)
+/* Whether --respect-opt-out drops a page. */
+static bool opts_out(const PageWorker *w, PageResult *out)
+{
+    unsigned flags = w->params->respect_opt_out ? w->about.opt_out : 0;
+
+    if (flags & OPT_OUT_TRAINING)
+        out->reason = INGEST_OPT_OUT;
+    else if (flags >> OPT_OUT_NOINDEX & 1)
+        out->reason = INGEST_NOINDEX;
+    else
+        return false;
+    return true;
+}
+
+/* `http` is NULL for a page that came without a response. */
+static ErrCode from_html(PageWorker *w, const WarcHead *h, const HttpResponse *http, Span body, Span label,
+                         PageResult *out, Err *err)
 {
     CharsetResult charset;
     HtmlStatus status;
@@ -183,11 +213,12 @@ static ErrCode from_html(PageWorker *w, const WarcHead *h, Span body, Span label
         out->reason = status == HTML_TOO_DEEP ? INGEST_TOO_DEEP : INGEST_TOO_LARGE;
         return ERR_OK;
     }
+    if ((rc = metadata_read(&w->about, &w->tree, http, bare_url(h->target_uri), h->date, err)) != ERR_OK) return rc;
+    if (opts_out(w, out)) return ERR_OK;
     if ((rc = maintext_extract(&w->main, &w->tree, &w->text, err)) != ERR_OK) return rc;
-    if ((rc = maintext_title(&w->tree, &w->title, err)) != ERR_OK) return rc;
     WarcHead told = *h;
     if (w->tree.truncated && told.truncated.n == 0) told.truncated = SPAN_LIT("nodes");
-    return finish(w, &told, out, err);
+    return finish(w, &told, &w->about, out, err);
 }
 
 /* Whether a body is HTML: by its label unless its first bytes are something else; unlabelled, by its first bytes. */
@@ -239,13 +270,14 @@ static ErrCode from_http(PageWorker *w, const WarcHead *h, Span block, PageResul
     else if (!is_html(out->mime, body))
         out->reason = INGEST_NOT_HTML;
     else
-        return from_html(w, &told, http_skip_blank(body), http_parameter(http.content_type, "charset"), out, err);
+        return from_html(w, &told, &http, http_skip_blank(body), http_parameter(http.content_type, "charset"), out,
+                         err);
     return ERR_OK;
 }
 
 static void begin_page(PageWorker *w, PageResult *out)
 {
-    Buf *bufs[] = {&w->body[0], &w->body[1], &w->utf8, &w->text, &w->title};
+    Buf *bufs[] = {&w->body[0], &w->body[1], &w->utf8, &w->text};
 
     *out = (PageResult){.reason = INGEST_WARC_MALFORMED};
     for (size_t i = 0; i < sizeof bufs / sizeof bufs[0]; i++) buf_reset(bufs[i]);
@@ -259,7 +291,7 @@ ErrCode page_from_file(PageWorker *w, Span bytes, PageResult *out, Err *err)
     if (is_blank(bytes)) return out->reason = INGEST_NO_PAYLOAD, ERR_OK;
     if (http_sniff_binary(bytes)) return out->reason = INGEST_NOT_HTML, ERR_OK;
     out->mime = SPAN_LIT("text/html");
-    return from_html(w, &none, bytes, (Span){NULL, 0}, out, err);
+    return from_html(w, &none, NULL, bytes, (Span){NULL, 0}, out, err);
 }
 
 ErrCode page_from_record(PageWorker *w, Span head, Span block, PageResult *out, Err *err)
@@ -284,5 +316,5 @@ ErrCode page_from_record(PageWorker *w, Span head, Span block, PageResult *out, 
     if (is_blank(block)) return out->reason = INGEST_NO_PAYLOAD, ERR_OK;
     out->mime = mime;
     if (!is_html(mime, block)) return out->reason = INGEST_NOT_HTML, ERR_OK;
-    return from_html(w, &h, block, http_parameter(h.content_type, "charset"), out, err);
+    return from_html(w, &h, NULL, block, http_parameter(h.content_type, "charset"), out, err);
 }

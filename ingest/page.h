@@ -7,6 +7,7 @@
 #include "ingest/ingest.h"
 #include "ingest/lang.h"
 #include "ingest/maintext.h"
+#include "ingest/metadata.h"
 #include "ingest/warc.h"
 
 enum {
@@ -21,8 +22,9 @@ typedef struct {
     HtmlParser *html;
     HtmlTree tree;
     MainText main;
+    Metadata about;
     DocScratch doc;
-    Buf body[2], utf8, text, title, url, date, meta, id, line, own_id;
+    Buf body[2], utf8, text, url, date, meta, id, line, own_id;
 } PageWorker;
 MUST_USE ErrCode pageworker_new(const IngestParams *params, PageWorker **w, Err *err);
 void pageworker_free(PageWorker *w);

@@ -176,3 +176,33 @@ TEST(lines_without_an_id_keep_their_signals)
     }
     pageworker_free(w);
 }
+
+TEST(pages_that_opt_out)
+{
+    static const char page[] =
+        "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nX-Robots-Tag: noai\r\n\r\n<html lang=en><title>T</title>"
+        "<meta name=robots content=noindex><link rel=canonical href='http://a.test/'><meta name=pubdate "
+        "content=2024-05-01><body><p>" PROSE;
+    static const char indexed[] =
+        "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n<meta name=robots content=noindex><p>" PROSE;
+    IngestParams respect = INGEST_PARAMS_DEFAULT;
+    PageWorker *w = worker(), *strict = NULL;
+    PageResult r;
+    Err err = {0};
+
+    respect.respect_opt_out = true;
+    CHECK_OK(pageworker_new(&respect, &strict, &err), &err);
+    record(w, "WARC-Type: response\r\n", page, &r);
+    CHECK_SPAN(
+        SPAN_LIT(
+            "{\"title\":\"T\",\"published\":\"2024-05-01\",\"canonical\":\"http://a.test/\",\"html_lang\":\"en\","
+            "\"opt_out\":[\"noindex\",\"noai\"]}"),
+        r.doc.meta);
+    record(strict, "WARC-Type: response\r\n", page, &r);
+    CHECK_INT(INGEST_OPT_OUT, r.reason);
+    record(strict, "WARC-Type: response\r\n", indexed, &r);
+    CHECK_INT(INGEST_NOINDEX, r.reason);
+    record(strict, "WARC-Type: response\r\n", "HTTP/1.1 200 OK\r\n\r\n<html><p>" PROSE, &r);
+    CHECK_INT(INGEST_N_REASONS, r.reason);
+    pageworker_free(w), pageworker_free(strict);
+}

@@ -1,0 +1,331 @@
+#include "ingest/metadata.h"
+
+#include "core/json.h"
+#include "core/url.h"
+#include "core/utf8.h"
+
+/* What the walk has found; spans into the tree. */
+typedef struct {
+    const HtmlTree *t;
+    Metadata *m;
+    Span og_title, title, site, og_url, canonical, lang_meta;
+    uint32_t h1; /* the first; 0: none */
+    unsigned n_h1;
+    PageDate meta, time, line;
+    uint8_t meta_rank; /* of the <meta> that gave the date: the lower the better; 0: none */
+} Walk;
+
+void metadata_clear(Metadata *m)
+{
+    buf_clear(&m->title);
+    buf_clear(&m->scratch);
+    *m = (Metadata){0};
+}
+
+/* Appends s with runs of white space as one blank, at most METADATA_MAX_TITLE bytes. *owed: white space ends it. */
+static void put_line(Buf *out, Span s, bool *owed)
+{
+    bool blank = *owed;
+
+    for (size_t i = 0, n; i < s.n; i += n) {
+        uint32_t cp;
+        n = utf8_next(s.p + i, s.n - i, &cp);
+        if (ascii_is_space(s.p[i]) || cp == 0xa0 || cp == 0x3000) {
+            blank = true;
+            continue;
+        }
+        if (cp == 0xad || cp == 0x200b || cp == 0xfeff) continue;
+        if (out->n + n + 1 > METADATA_MAX_TITLE) break;
+        if (blank && out->n) buf_putc(out, ' ');
+        blank = false;
+        buf_put(out, s.p + i, n);
+    }
+    *owed = blank;
+}
+
+/* ---- the walk */
+
+static void set_once(Span *to, Span value)
+{
+    if (to->n == 0) *to = span_trim(value);
+}
+
+static bool is_absolute(Span url)
+{
+    if (url.n > METADATA_MAX_URL || !utf8_valid(url)) return false;
+    for (size_t i = 0; i < url.n; i++)
+        if (url.p[i] <= ' ' || url.p[i] == 0x7f) return false;
+    return (url.n > 8 && span_eq_nocase(span(url.p, 8), SPAN_LIT("https://"))) ||
+           (url.n > 7 && span_eq_nocase(span(url.p, 7), SPAN_LIT("http://")));
+}
+
+/* Names of <meta> that give the day of publication; the first are the surest. */
+static void take_date(Walk *w, Span name, Span content)
+{
+    static const char *const names[] = {"article:published_time",
+                                        "og:article:published_time",
+                                        "og:published_time",
+                                        "datepublished",
+                                        "parsely-pub-date",
+                                        "sailthru.date",
+                                        "citation_publication_date",
+                                        "pubdate",
+                                        "publishdate",
+                                        "publish_date",
+                                        "publish-date",
+                                        "publication_date",
+                                        "publishtime",
+                                        "_pubtime",
+                                        "apub:time",
+                                        "bt:pubdate",
+                                        "weibo:article:create_at",
+                                        "article_date_original",
+                                        "dcterms.issued",
+                                        "dc.date.issued",
+                                        "dcterms.created",
+                                        "dc.date.created",
+                                        "cxenseparse:recs:publishtime",
+                                        "date",
+                                        "dc.date",
+                                        "dcterms.date"};
+
+    for (uint8_t i = 0; i < sizeof names / sizeof *names; i++) {
+        if (w->meta_rank && i + 1 >= w->meta_rank) return;
+        if (span_eq_nocase(name, span_str(names[i])) && pagedate_read(content, &w->meta))
+            w->meta_rank = (uint8_t)(i + 1);
+    }
+}
+
+static void take_meta(Walk *w, uint32_t i)
+{
+    Span name = html_attr(w->t, i, HTML_NAME), content = html_attr(w->t, i, HTML_CONTENT);
+
+    if (name.n == 0) name = html_attr(w->t, i, HTML_ITEMPROP);
+    if (name.n < 4 || content.n == 0) return;
+    w->m->opt_out |= optout_of_meta(name, content);
+    if (span_eq_nocase(name, SPAN_LIT("og:title")))
+        set_once(&w->og_title, content);
+    else if (span_eq_nocase(name, SPAN_LIT("og:site_name")) || span_eq_nocase(name, SPAN_LIT("application-name")))
+        set_once(&w->site, content);
+    else if (span_eq_nocase(name, SPAN_LIT("og:url")))
+        set_once(&w->og_url, content);
+    else if (span_eq_nocase(name, SPAN_LIT("content-language")))
+        set_once(&w->lang_meta, content);
+    else
+        take_date(w, name, content);
+}
+
+/* The text of an element as one line in `out`. */
+static void text_of(const HtmlTree *t, uint32_t i, Buf *out)
+{
+    bool owed = false;
+
+    for (uint32_t k = i + 1; k < t->node[i].end && out->n < METADATA_MAX_TITLE; k++) {
+        owed |= t->node[k].tag == HTML_br;
+        if (t->node[k].tag == HTML_TEXT) put_line(out, html_text(t, k), &owed);
+    }
+}
+
+/* Lines that follow the heading: "Posted on 2024-05-01", "发布时间：2024年5月1日 来源：…". */
+static void take_line(Walk *w, uint32_t i, unsigned *lines)
+{
+    Span s = html_text(w->t, i);
+
+    if (span_trim(s).n == 0) return;
+    ++*lines;
+    if (s.n <= METADATA_MAX_LINE) (void)pagedate_find(s, &w->line);
+}
+
+static void walk(Walk *w)
+{
+    const HtmlTree *t = w->t;
+    unsigned lines = 0;
+
+    for (uint32_t i = 0; i < t->n_nodes; i++) {
+        switch (t->node[i].tag) {
+        case HTML_TEXT:
+            if (w->h1 && lines < METADATA_LINES && !w->line.day[0] && i >= t->node[w->h1].end)
+                take_line(w, i, &lines);
+            break;
+        case HTML_meta: take_meta(w, i); break;
+        case HTML_html: set_once(&w->m->html_lang, html_attr(t, i, HTML_LANG)); break;
+        case HTML_title:
+            if (i + 1 < t->node[i].end && t->node[i + 1].tag == HTML_TEXT) set_once(&w->title, html_text(t, i + 1));
+            break;
+        case HTML_link:
+            if (span_eq_nocase(span_trim(html_attr(t, i, HTML_REL)), SPAN_LIT("canonical")))
+                set_once(&w->canonical, html_attr(t, i, HTML_HREF));
+            break;
+        case HTML_h1:
+            w->n_h1++;
+            if (!w->h1 && t->node[i].end > i + 1) w->h1 = i;
+            break;
+        case HTML_time:
+            if (!w->time.day[0]) (void)pagedate_read(html_attr(t, i, HTML_DATETIME), &w->time);
+            break;
+        default: break;
+        }
+    }
+}
+
+/* ---- title */
+
+/* Where the last part of a title begins, with its separator before it: " - ", " | ", "_" and so on; title.n: none. */
+static size_t last_part(Span title, size_t *separator)
+{
+    static const char *const separators[] = {" - ",
+                                             " | ",
+                                             " \xe2\x80\x93 ",
+                                             " \xe2\x80\x94 ",
+                                             " \xc2\xb7 ",
+                                             " :: ",
+                                             " \xc2\xbb ",
+                                             " \xe2\x80\xa2 ",
+                                             " / ",
+                                             "_",
+                                             "|",
+                                             "\xef\xbd\x9c" /* ｜ */,
+                                             "\xef\xbc\x8d" /* － */,
+                                             "-"};
+
+    for (size_t i = title.n; i-- > 1;) {
+        for (size_t k = 0; k < sizeof separators / sizeof *separators; k++) {
+            Span s = span_str(separators[k]);
+            if (!span_starts(span_from(title, i), s) || i + s.n >= title.n) continue;
+            *separator = i;
+            return i + s.n;
+        }
+    }
+    return title.n;
+}
+
+/* Whether a name is that of the host, up to blanks and case: "Example News" of www.example-news.com. */
+static bool is_host(Span name, Span url)
+{
+    uint8_t buf[URL_MAX_HOST];
+    Span host = url_host(url, buf);
+    char squeezed[64], plain[URL_MAX_HOST + 1];
+    size_t n = 0, h = 0;
+
+    for (size_t i = 0; i < name.n && n + 1 < sizeof squeezed; i++)
+        if (ascii_is_alnum(name.p[i])) squeezed[n++] = (char)ascii_lower(name.p[i]);
+    for (size_t i = 0; i < host.n; i++)
+        if (ascii_is_alnum(host.p[i]) || host.p[i] == '.') plain[h++] = (char)host.p[i];
+    squeezed[n] = plain[h] = 0;
+    if (n < 3) return false;
+    const char *at = strstr(plain, squeezed);
+    return at && (at == plain || at[-1] == '.');
+}
+
+/* A title without the site's name. The page's only heading says where a title ends, whatever follows. */
+static Span without_site(const Walk *w, Span title, Span h1, Span url)
+{
+    Span whole = title;
+
+    for (unsigned k = 0; k < 3; k++) {
+        size_t separator, part = last_part(title, &separator);
+        if (part == title.n) break;
+        Span name = span_trim(span_from(title, part)), rest = span_trim(span(title.p, separator));
+        if (rest.n == 0) break;
+        if (span_eq_nocase(rest, h1)) return rest;
+        if (!(w->site.n && span_eq_nocase(name, w->site)) && !is_host(name, url)) {
+            title = rest; /* "title_channel_site": only the heading can say */
+            continue;
+        }
+        return rest;
+    }
+    return whole;
+}
+
+static void put_title(const Walk *w, Span url)
+{
+    Metadata *m = w->m;
+    bool owed = false;
+    Span given = w->og_title.n ? w->og_title : w->title, h1 = {NULL, 0};
+
+    if (w->h1) text_of(w->t, w->h1, &m->scratch);
+    if (w->n_h1 == 1) h1 = buf_span(&m->scratch);
+    if (given.n == 0) {
+        put_line(&m->title, buf_span(&m->scratch), &owed);
+        return;
+    }
+    put_line(&m->title, given, &owed);
+    m->title.n = without_site(w, buf_span(&m->title), h1, url).n;
+}
+
+/* ---- the rest */
+
+static PageDate json_date(const HtmlTree *t, Metadata *m)
+{
+    Span rest = buf_span(&t->json_ld), key = SPAN_LIT("\"datePublished\""), value;
+    PageDate d = {""};
+
+    buf_reset(&m->scratch);
+    if (!buf_reserve(&m->scratch, rest.n)) return d;
+    for (; rest.n > key.n; rest = span_from(rest, 1)) {
+        const uint8_t *p = memchr(rest.p, '"', rest.n);
+        if (!p) break;
+        rest = span_from(rest, (size_t)(p - rest.p));
+        if (!span_starts(rest, key)) continue;
+        JsonScan s = json_scan(span_from(rest, key.n));
+        if (json_expect(&s, ':') && json_string(&s, &m->scratch, &value) && pagedate_read(value, &d)) break;
+    }
+    return d;
+}
+
+/* A day that the page was there already: the text compares as the days do. One of slack, since pages write local time. */
+static bool is_before(const PageDate *d, Span capture)
+{
+    PageDate day;
+
+    if (!d->day[0]) return false;
+    if (!pagedate_read(capture, &day)) return true;
+    int order = memcmp(d->day, day.day, PAGEDATE_BYTES);
+    if (order <= 0) return true;
+    day.day[9]++; /* the last of a month has no next one here: such a page loses its date */
+    if (day.day[9] > '9') day.day[9] = '0', day.day[8]++;
+    return memcmp(d->day, day.day, PAGEDATE_BYTES) == 0;
+}
+
+static void choose_date(const Walk *w, Span url, Span capture)
+{
+    PageDate of_url = {""}, json = json_date(w->t, w->m);
+
+    (void)pagedate_of_url(url, &of_url);
+    const PageDate *all[] = {&json, &w->meta, &w->time, &of_url, &w->line};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+        if (!is_before(all[i], capture)) continue;
+        w->m->published = *all[i];
+        return;
+    }
+}
+
+/* A language tag as far as it is one: "zh-CN" of "zh-CN, en". */
+static Span language_tag(Span s)
+{
+    size_t n = 0;
+
+    s = span_trim(s);
+    while (n < s.n && n < METADATA_MAX_LANG && (ascii_is_alnum(s.p[n]) || s.p[n] == '-' || s.p[n] == '_')) n++;
+    return n >= 2 ? span(s.p, n) : (Span){NULL, 0};
+}
+
+ErrCode metadata_read(Metadata *m, const HtmlTree *t, const HttpResponse *http, Span url, Span capture, Err *err)
+{
+    Walk w = {.t = t, .m = m};
+
+    buf_reset(&m->title);
+    buf_reset(&m->scratch);
+    m->published = (PageDate){""};
+    m->canonical = m->html_lang = (Span){NULL, 0};
+    m->opt_out = http ? http->opt_out : 0;
+    walk(&w);
+    put_title(&w, url);
+    choose_date(&w, url, capture);
+    m->canonical = is_absolute(w.canonical) ? w.canonical : is_absolute(w.og_url) ? w.og_url : (Span){NULL, 0};
+    m->html_lang = language_tag(m->html_lang);
+    if (m->html_lang.n == 0) m->html_lang = language_tag(w.lang_meta);
+    if (m->html_lang.n == 0 && http) m->html_lang = language_tag(http->language);
+    ErrCode rc = buf_ok(&m->title, "a page's title", err);
+    return rc == ERR_OK ? buf_ok(&m->scratch, "a page's metadata", err) : rc;
+}

@@ -1,0 +1,173 @@
+#include "ingest/metadata.h"
+
+#include "tests/check.h"
+
+static const char url[] = "https://www.example-news.test/2023/02/27/a.html";
+
+/* What a page says of itself, captured on 2024-05-06. */
+static void read_page(const char *page, const char *page_url, const HttpResponse *http, HtmlTree *t, Metadata *m)
+{
+    HtmlParser *p;
+    HtmlStatus status;
+    Err err = {0};
+
+    CHECK_OK(htmlparser_new(&p, HTML_PARSER_FAST, &err), &err);
+    CHECK_OK(htmlparser_parse(p, span_str(page), t, &status, &err), &err);
+    CHECK_OK(metadata_read(m, t, http, span_str(page_url), SPAN_LIT("2024-05-06T07:08:09Z"), &err), &err);
+    htmlparser_free(p);
+}
+
+TEST(titles)
+{
+    static const struct {
+        const char *page, *title;
+    } cases[] = {{"<title> A\n page </title><body><h1>x</h1>", "A page"},
+                 {"<title>A page - A site</title><meta property='og:title' content='A page'><body>", "A page"},
+                 {"<title>A page - Example News</title><body>", "A page"},
+                 {"<title>A - b - My Site</title><meta property=og:site_name content='my site'>", "A - b"},
+                 {"<title>一个标题_新闻_某某网</title><body><h1>一个标题</h1>", "一个标题"},
+                 {"<title>一个标题_新闻_某某网</title><body><h1>一个</h1><h1>标题</h1>", "一个标题_新闻_某某网"},
+                 {"<body><p>x<h1>The\xc2\xa0<b>only</b><br>one</h1>", "The only one"},
+                 {"<title>Example News</title>", "Example News"},
+                 {"<title> - </title>", "-"},
+                 {"<body><p>none</p>", ""}};
+    Metadata m = {0};
+    HtmlTree t = {0};
+
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        read_page(cases[i].page, url, NULL, &t, &m);
+        CHECK_SPAN(span_str(cases[i].title), buf_span(&m.title));
+    }
+    htmltree_clear(&t), metadata_clear(&m);
+}
+
+TEST(days_of_publication)
+{
+    static const struct {
+        const char *page, *url, *day;
+    } cases[] = {
+        {"<script "
+         "type='application/"
+         "ld+json'>{\"x\":\"\\\"datePublished\\\":1\",\"datePublished\":\"2024-05-01T08:00:00+08:00\"}"
+         "</script><meta property='article:published_time' content='2024-04-30'>",
+         url, "2024-05-01"},
+        {"<meta name=date content='2020-01-01'><meta property='article:published_time' "
+         "content='2024-04-30T01:02:03Z'>",
+         url, "2024-04-30"},
+        {"<meta itemprop=datePublished content='Wed, 01 May 2024 10:00:00 GMT'>", url, "2024-05-01"},
+        {"<body><time datetime='2024-05-02 10:11'>today</time>", url, "2024-05-02"},
+        {"<body><p>x", url, "2023-02-27"},
+        {"<body><p>x", "http://a.test/n/20230228/1.html", "2023-02-28"},
+        {"<body><p>x", "http://a.test/n/20231328/1.html", ""},
+        {"<body><p>2024-01-01<h1>T</h1><p>发布时间：2024年5月1日 来源：x", "http://a.test/", "2024-05-01"},
+        {"<body><p>2024-01-01<p>x", "http://a.test/2024", ""},
+        {"<meta name=pubdate content='2031-05-01'>", "http://a.test/", ""},
+        {"<meta name=pubdate content='2024-05-07'>", "http://a.test/", "2024-05-07"},
+        {"<meta name=pubdate content='2024-05-08'>", "http://a.test/", ""},
+    };
+    Metadata m = {0};
+    HtmlTree t = {0};
+
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        read_page(cases[i].page, cases[i].url, NULL, &t, &m);
+        CHECK_STR(cases[i].day, m.published.day);
+    }
+    htmltree_clear(&t), metadata_clear(&m);
+}
+
+TEST(spellings_of_days)
+{
+    static const char *const cases[][2] = {
+        {"2024-05-01", "2024-05-01"},
+        {"2024/5/1 10:00", "2024-05-01"},
+        {"2024.5.31", "2024-05-31"},
+        {"20240501", "2024-05-01"},
+        {"20240501103000", "2024-05-01"},
+        {"2024年 5 月 1 日", "2024-05-01"},
+        {"May 1st, 2024", ""},
+        {"May 1, 2024", "2024-05-01"},
+        {"1 Sept. 2024", "2024-09-01"},
+        {"Thu, 29 Feb 2024", "2024-02-29"},
+        {"2023-02-29", ""},
+        {"2024-13-01", ""},
+        {"1989-01-01", ""},
+        {"12024-05-01", ""},
+        {"2024-05-011", ""},
+        {"2024-5", ""},
+        {"", ""},
+        {"posted 2024-05-01", "2024-05-01"},
+    };
+
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        PageDate d = {""};
+        (void)pagedate_read(span_str(cases[i][0]), &d);
+        CHECK_STR(cases[i][1], d.day);
+    }
+}
+
+TEST(addresses_and_languages)
+{
+    HttpResponse http = {.language = SPAN_LIT("de, en")};
+    Metadata m = {0};
+    HtmlTree t = {0};
+
+    read_page("<html lang=' zh-CN '><link rel=canonical href='https://a.test/1'><meta property=og:url "
+              "content='http://b.test/'>",
+              url, &http, &t, &m);
+    CHECK_SPAN(SPAN_LIT("https://a.test/1"), m.canonical);
+    CHECK_SPAN(SPAN_LIT("zh-CN"), m.html_lang);
+    read_page("<link rel=canonical href='/1'><meta property=og:url content='http://b.test/?a=1&amp;b'>", url, &http,
+              &t, &m);
+    CHECK_SPAN(SPAN_LIT("http://b.test/?a=1&b"), m.canonical);
+    CHECK_SPAN(SPAN_LIT("de"), m.html_lang);
+    read_page("<link rel=canonical href='http://b.test/a b'><meta http-equiv=content-language content='x'>", url,
+              NULL, &t, &m);
+    CHECK_INT(0, m.canonical.n);
+    CHECK_INT(0, m.html_lang.n);
+    htmltree_clear(&t), metadata_clear(&m);
+}
+
+TEST(opt_outs)
+{
+    static const struct {
+        const char *name, *content;
+        unsigned flags;
+    } metas[] = {{"ROBOTS", "NOINDEX,nofollow", 1 << OPT_OUT_NOINDEX},
+                 {"robots", "none", 1 << OPT_OUT_NOINDEX},
+                 {"robots", "index, follow, max-image-preview:large", 0},
+                 {"robots", "noai, noimageai", 1 << OPT_OUT_NOAI | 1 << OPT_OUT_NOIMAGEAI},
+                 {"CCBot", "noindex noarchive", 1 << OPT_OUT_NOINDEX | 1 << OPT_OUT_NOARCHIVE},
+                 {"GPTBot", "noindex", 1 << OPT_OUT_NOAI},
+                 {"googlebot", "noindex", 0},
+                 {"googlebot", "noindex, noml", 1 << OPT_OUT_NOML},
+                 {"tdm-reservation", " 1 ", 1 << OPT_OUT_TDM},
+                 {"tdm-reservation", "0", 0},
+                 {"description", "noindex", 0}},
+      headers[] = {{"", "noindex", 1 << OPT_OUT_NOINDEX},
+                   {"", "gptbot: noindex, nofollow", 1 << OPT_OUT_NOAI},
+                   {"", "unavailable_after: 25 Jun 2030 15:00:00 PST, nocache", 1 << OPT_OUT_NOCACHE},
+                   {"", "googlebot:noindex, otherbot: noai", 1 << OPT_OUT_NOAI},
+                   {"", "max-snippet:50, nosnippet", 1 << OPT_OUT_NOSNIPPET},
+                   {"", ",;: ", 0}};
+
+    for (size_t i = 0; i < sizeof metas / sizeof metas[0]; i++)
+        CHECK_INT(metas[i].flags, optout_of_meta(span_str(metas[i].name), span_str(metas[i].content)));
+    for (size_t i = 0; i < sizeof headers / sizeof headers[0]; i++)
+        CHECK_INT(headers[i].flags, optout_of_header(span_str(headers[i].content)));
+}
+
+TEST(opt_outs_of_a_page_and_its_response)
+{
+    HttpResponse http;
+    Metadata m = {0};
+    HtmlTree t = {0};
+
+    CHECK(http_parse(
+        SPAN_LIT("HTTP/1.1 200 OK\r\nX-Robots-Tag: noai\r\nx-robots-tag: noarchive\r\nTDM-Reservation: 1\r\n\r\n"),
+        &http));
+    read_page("<meta name=robots content=noindex><p>x", url, &http, &t, &m);
+    CHECK_INT(1 << OPT_OUT_NOAI | 1 << OPT_OUT_NOARCHIVE | 1 << OPT_OUT_TDM | 1 << OPT_OUT_NOINDEX, m.opt_out);
+    read_page("<p>x", url, NULL, &t, &m);
+    CHECK_INT(0, m.opt_out);
+    htmltree_clear(&t), metadata_clear(&m);
+}
