@@ -4,7 +4,8 @@
  * NAMES: one page a line, in DIR, of the set that its first folder names. For each set the mean over pages of the F1 of two bags of
  * words (text outside elements that nobody reads; a Han character is a word), the fast parser's against libxml2's, and bytes of UTF-8
  * a second of both, the least time of PASSES (1). WORST pages of the lowest F1 are named with the words of one side alone.
- * With -t no comparison: the visible text of each page, a line {"file","text"}, by one parser. */
+ * With -t no comparison, but what one parser sees: a line {"file","runs":[[BLOCK, LINK, TEXT], ...]} a page, with the innermost block
+ * element and whether a link is around, for bench/html_oracle.py. */
 #include "core/hash.h"
 #include "core/json.h"
 #include "core/log.h"
@@ -215,19 +216,44 @@ static int by_f1(const void *a, const void *b)
     return (x->f1 > y->f1) - (x->f1 < y->f1);
 }
 
-static ErrCode print_text(Bench *b, int kind, Span name, Err *err)
+static void put_run(Buf *line, const HtmlTree *t, uint32_t i)
 {
+    const char *block = NULL;
+    bool link = false;
+
+    for (uint32_t up = t->node[i].parent;; up = t->node[up].parent) {
+        HtmlTag tag = (HtmlTag)t->node[up].tag;
+        if (!block && (blocks_is_block(tag) || up == 0)) block = html_tag_name(tag);
+        link |= tag == HTML_a;
+        if (up == 0) break;
+    }
+    buf_printf(line, "[\"%s\",%s,", block, link ? "true" : "false");
+    json_put_string(line, html_text(t, i));
+    buf_putc(line, ']');
+}
+
+static ErrCode print_runs(Bench *b, int kind, Span name, Err *err)
+{
+    const HtmlTree *t = &b->side[kind].tree;
     Buf *line = &b->line;
     ErrCode rc = parse(b, kind, err);
+    bool first = true;
 
     if (rc != ERR_OK) return rc;
-    visible_text(&b->side[kind]);
     buf_reset(line);
     buf_puts(line, "{\"file\":");
     json_put_string(line, name);
-    buf_puts(line, ",\"text\":");
-    json_put_string(line, buf_span(&b->side[kind].text));
-    buf_puts(line, "}\n");
+    buf_puts(line, ",\"runs\":[");
+    for (uint32_t i = 0; i < t->n_nodes;) {
+        bool silent = blocks_is_silent((HtmlTag)t->node[i].tag);
+        if (t->node[i].tag == HTML_TEXT) {
+            if (!first) buf_putc(line, ',');
+            first = false;
+            put_run(line, t, i);
+        }
+        i = silent ? t->node[i].end : i + 1;
+    }
+    buf_puts(line, "]}\n");
     if ((rc = buf_ok(line, "a line", err)) == ERR_OK && fwrite(line->p, 1, line->n, stdout) != line->n)
         rc = err_set(err, ERR_SYS, "cannot write the texts");
     return rc;
@@ -245,7 +271,7 @@ static ErrCode run(Bench *b, const char *dir, Span names, size_t worst, int only
         rest = span_from(rest, name.n + 1);
         if (name.n == 0 || (rc = load(b, dir, name, err)) != ERR_OK) continue;
         if (only < HTML_N_PARSERS) {
-            rc = print_text(b, only, name, err);
+            rc = print_runs(b, only, name, err);
             continue;
         }
         Result *room = array_grow(result, n, &cap, sizeof *room);

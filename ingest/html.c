@@ -44,6 +44,8 @@ ErrCode htmlparser_parse(HtmlParser *p, Span utf8, HtmlTree *t, HtmlStatus *stat
     return fine && !t->json_ld.oom ? ERR_OK : err_nomem(err, "a page");
 }
 
+uint64_t htmlparser_work(const HtmlParser *p) { return p->fast ? htmlfast_work(p->fast) : 0; }
+
 void htmltree_keep_json_ld(HtmlTree *t, Span content)
 {
     if (content.n >= HTML_MAX_JSON_LD - t->json_ld.n) return;

@@ -12,6 +12,7 @@
  *   end, which ends before the next block, and a quote, which ends at the next '>'.
  * - Elements deeper than HTML_FLAT_DEPTH become leaves, and their content follows them.
  * - Blanks beside tags of blocks are left out, outside <pre>, but for those in a line with text: nothing draws them. No implied <tbody> is made, nor an empty head.
+ * - A short <noscript> before the body holds what is in it.
  * - Drawings (svg) are left out; in math, only blocks end it.
  * - Controls, in the bytes or as references, are blanks.
  * `libxml2` (html_libxml2.c) is libxml2's HTML 4 parser by SAX over cleaned bytes: the other opinion, for comparisons.
@@ -117,6 +118,9 @@ MUST_USE ErrCode htmlparser_new(HtmlParser **p, HtmlParserKind kind, Err *err);
 void htmlparser_free(HtmlParser *p);
 /* Parses well-formed UTF-8 into the tree (replaced; its memory is reused). Errors are lack of memory alone. */
 MUST_USE ErrCode htmlparser_parse(HtmlParser *p, Span utf8, HtmlTree *t, HtmlStatus *status, Err *err);
+/* What the fast parser did for the last page beside reading each byte once: nodes made, elements opened, closed and looked at, and bytes
+ * searched for the end of something. Tests hold it linear. */
+uint64_t htmlparser_work(const HtmlParser *p);
 void htmltree_clear(HtmlTree *t);
 
 /* An attribute's value; empty with p == NULL when absent. */
@@ -125,6 +129,7 @@ static inline Span html_text(const HtmlTree *t, uint32_t node)
 {
     return (Span){t->text.p + t->node[node].text, t->node[node].text_bytes};
 }
+const char *html_tag_name(HtmlTag tag); /* "" for HTML_TEXT and HTML_OTHER */
 /* The tag of an element name in lower case. */
 HtmlTag html_tag_of(const char *name);
 

@@ -11,6 +11,8 @@ static const char *const attr_names[ATTR_NONE] = {
     "href",    "rel",       "datetime", "type",        "alt",     "alttext",  "display",    "colspan",
     "rowspan", "data-lang", "hidden",   "aria-hidden", "style",   "property", "http-equiv", "data-language"};
 
+const char *html_tag_name(HtmlTag tag) { return tag_names[tag]; }
+
 HtmlTag html_tag_of(const char *name)
 {
     int lo = HTML_OTHER + 1, hi = HTML_N_TAGS; /* the names are sorted */

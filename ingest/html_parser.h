@@ -9,6 +9,8 @@ HtmlFast *htmlfast_new(void);     /* NULL: no memory */
 void htmlfast_free(HtmlFast *f);
 bool htmlfast_parse(HtmlFast *f, Span utf8, HtmlTree *t); /* false: no memory */
 
+uint64_t htmlfast_work(const HtmlFast *f);
+
 typedef struct HtmlSax HtmlSax; /* html_libxml2.c */
 HtmlSax *htmlsax_new(void);
 void htmlsax_free(HtmlSax *p);

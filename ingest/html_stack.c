@@ -105,6 +105,7 @@ const uint16_t html_tag_traits[HTML_N_ALL_TAGS] = {
     [HTML_tr] = CELL,
     [HTML_track] = V,
     [HTML_ul] = B,
+    [HTML_video] = TAG_SILENT,
     [HTML_wbr] = V,
     [HTML_xmp] = B,
 };
@@ -116,6 +117,7 @@ void htmlstack_start(HtmlStack *s, HtmlTree *t)
     memset(s->last, 0, sizeof s->last);
     s->special = s->stop = s->scope = 0;
     s->full = s->oom = false;
+    s->work = 0;
     uint32_t root = htmlstack_node(s, HTML_html);
     if (root != NO_NODE) htmlstack_push(s, root, HTML_DEAD, 0);
 }
@@ -143,6 +145,7 @@ uint32_t htmlstack_node(HtmlStack *s, unsigned tag)
     if (s->depth) parent = s->open[s->depth <= HTML_FLAT_DEPTH ? s->depth - 1 : HTML_FLAT_DEPTH - 1].node;
     unsigned depth = i ? t->node[parent].depth + 1u : 0;
     t->n_nodes++;
+    s->work++;
     t->node[i] = (HtmlNode){.parent = parent,
                             .end = i + 1,
                             .depth = (uint16_t)depth,
@@ -187,6 +190,7 @@ void htmlstack_push(HtmlStack *s, uint32_t i, unsigned tag, uint32_t name)
                                     .scope = s->scope,
                                     .tag = (uint8_t)tag};
     s->last[tag] = at;
+    s->work++;
     if (traits & TAG_SPECIAL) s->special = at;
     if (traits & TAG_STOP) s->stop = at;
     if (traits & TAG_SCOPE) s->scope = at;
@@ -196,6 +200,7 @@ static void pop(HtmlStack *s)
 {
     const OpenTag *e = &s->open[--s->depth];
 
+    s->work++;
     s->last[e->tag] = e->same;
     s->special = e->special;
     s->stop = e->stop;
@@ -242,13 +247,13 @@ void htmlstack_end_around(HtmlStack *s, uint32_t at)
         if (html_tag_traits[blocks[i].tag] & TAG_SPECIAL) reopen(s, &blocks[i]);
 }
 
-uint32_t htmlstack_find(const HtmlStack *s, unsigned tag, uint32_t name)
+uint32_t htmlstack_find(HtmlStack *s, unsigned tag, uint32_t name)
 {
     enum { WINDOW = 16 }; /* of elements without a tag of ours: they are looked at one by one */
     uint32_t at = s->last[tag];
 
     if (tag != HTML_OTHER) return at;
-    for (int i = 0; i < WINDOW && at; i++, at = s->open[at].same)
+    for (int i = 0; i < WINDOW && at; i++, at = s->open[at].same, s->work++)
         if (s->open[at].name == name) return at;
     return 0;
 }

@@ -38,6 +38,7 @@ typedef struct {
     /* Positions in `open` of the innermost of a tag, and of a trait; 0 is none (or the root). */
     uint32_t last[HTML_N_ALL_TAGS];
     uint32_t special, stop, scope;
+    uint64_t work;  /* nodes made, elements opened, closed and looked at */
     bool full, oom; /* there is no room for another node: HTML_MAX_NODES, or memory */
 } HtmlStack;
 
@@ -56,7 +57,7 @@ void htmlstack_pop_to(HtmlStack *s, uint32_t at);
 /* The open element at `at` ends although blocks in it do not: they are closed with it and opened anew behind it. */
 void htmlstack_end_around(HtmlStack *s, uint32_t at);
 /* The position of the innermost open element of a tag and name; 0: none. */
-uint32_t htmlstack_find(const HtmlStack *s, unsigned tag, uint32_t name);
+uint32_t htmlstack_find(HtmlStack *s, unsigned tag, uint32_t name);
 /* The page ends. */
 void htmlstack_finish(HtmlStack *s);
 

@@ -16,9 +16,12 @@ struct HtmlFast {
     ScanTag tag;
     HtmlTree *t;
     const uint8_t *page;
+    size_t page_bytes;
+    uint64_t looked_over; /* bytes searched for the end of raw text, comments and drawings */
     Mode mode;
-    uint32_t html; /* the page's <html>; 0: none yet */
-    bool blank;    /* nothing but blanks since the last tag of a block, outside <pre> */
+    const uint8_t *noscript_end, *next_noscript_end; /* of one before the body; of the next one */
+    uint32_t html;                                   /* the page's <html>; 0: none yet */
+    bool blank; /* nothing is drawn since the last tag of a block, outside <pre>: blanks are nothing */
     bool no_comment_end, no_svg_end, no_cdata_end, no_gt;
     uint8_t no_raw_end[HTML_N_ALL_TAGS]; /* no end tag of this name is ahead */
 };
@@ -36,6 +39,11 @@ void htmlfast_free(HtmlFast *f)
     if (!f) return;
     htmlstack_clear(&f->stack);
     free(f);
+}
+
+static void look_over(HtmlFast *f, const uint8_t *from, const uint8_t *end)
+{
+    f->looked_over += end ? (size_t)(end - from) : f->page_bytes - (size_t)(from - f->page);
 }
 
 /* ---- text */
@@ -103,7 +111,8 @@ static uint32_t add_attrs(HtmlFast *f, uint32_t i)
 
 /* ---- html, head, body */
 
-/* A node for an element, open. Its attributes are the tag's when `own`. */
+/* A node for an element, open. Its attributes are the tag's when `own`. (Blanks in an inline element that begins a line are kept: in a
+ * line of code they indent.) */
 static void open_element(HtmlFast *f, unsigned tag, bool own)
 {
     uint32_t i = htmlstack_node(&f->stack, tag);
@@ -111,10 +120,7 @@ static void open_element(HtmlFast *f, unsigned tag, bool own)
     if (i == NO_NODE) return;
     if (own) add_attrs(f, i);
     htmlstack_push(&f->stack, i, tag, own ? f->tag.name : 0);
-    if (html_tag_traits[tag] & TAG_BLOCK)
-        f->blank = f->stack.last[HTML_pre] == 0 && f->stack.last[HTML_listing] == 0;
-    else
-        f->blank = false;
+    f->blank = (html_tag_traits[tag] & TAG_BLOCK) && f->stack.last[HTML_pre] == 0 && f->stack.last[HTML_listing] == 0;
 }
 
 static void open_html(HtmlFast *f, bool own)
@@ -152,8 +158,27 @@ static void open_body(HtmlFast *f, unsigned tag, bool own)
     f->blank = true;
 }
 
-/* Whether a page before its body is inside something that keeps what comes: a template. */
-static bool in_template(const HtmlFast *f) { return f->stack.last[HTML_template] != 0; }
+/* Whether a page that has no body yet does not get one by what stands at p: in a template, or in a <noscript> of the head. */
+static bool stays_out(const HtmlFast *f, const uint8_t *p)
+{
+    return f->stack.last[HTML_template] != 0 || p < f->noscript_end;
+}
+
+/* A <noscript> before the body that ends soon stays there, whatever is in it: it asks for scripts, or counts visits. */
+static void note_noscript(HtmlFast *f, const uint8_t *p)
+{
+    enum { SOON = 4096 };
+
+    if (f->no_raw_end[HTML_noscript]) return;
+    if (p > f->next_noscript_end) {
+        const uint8_t *end = scan_close(p, SPAN_LIT("noscript"));
+        look_over(f, p, end);
+        f->no_raw_end[HTML_noscript] = !end;
+        if (!end) return;
+        f->next_noscript_end = end;
+    }
+    if (f->next_noscript_end - p <= SOON) f->noscript_end = f->next_noscript_end;
+}
 
 /* Where text begins beside a block's tag. Several blanks in the line of the tag are kept: cells and <div>s that are lines of
  * code begin so. */
@@ -183,7 +208,7 @@ static const uint8_t *read_text(HtmlFast *f, const uint8_t *p)
         p++;
     }
     if (p == from) return p;
-    if (f->mode != IN_BODY && !in_template(f)) {
+    if (f->mode != IN_BODY && !stays_out(f, from)) {
         if (scan_blank(from) >= p) return p;
         open_body(f, HTML_body, false);
     }
@@ -254,12 +279,11 @@ static void keep_script(HtmlFast *f, const uint8_t *from, const uint8_t *end)
  * the page: its content is read as markup. */
 static const uint8_t *read_raw(HtmlFast *f, const uint8_t *p, unsigned tag, Raw raw)
 {
-    const uint8_t *end = NULL;
+    const uint8_t *end;
 
-    if (raw == RAW_REST)
-        end = p + strlen((const char *)p);
-    else if (!f->no_raw_end[tag])
-        end = scan_close(p, span_str(raw_name(tag)));
+    if (f->no_raw_end[tag]) return p;
+    end = raw == RAW_REST ? f->page + f->page_bytes : scan_close(p, span_str(raw_name(tag)));
+    look_over(f, p, end);
     if (!end) {
         f->no_raw_end[tag] = true;
         return p;
@@ -425,9 +449,9 @@ static void close_for(HtmlStack *s, unsigned tag, unsigned traits)
 }
 
 /* Tags that are about the page's frame. True: the tag is dealt with. */
-static bool frame_tag(HtmlFast *f, unsigned tag, unsigned traits)
+static bool frame_tag(HtmlFast *f, const uint8_t *p, unsigned tag, unsigned traits)
 {
-    if (in_template(f)) return tag == HTML_html || tag == HTML_head || tag == HTML_body;
+    if (stays_out(f, p)) return tag == HTML_html || tag == HTML_head || tag == HTML_body;
     switch (tag) {
     case HTML_html: open_html(f, true); return true;
     case HTML_head:
@@ -438,9 +462,7 @@ static bool frame_tag(HtmlFast *f, unsigned tag, unsigned traits)
     default: break;
     }
     if (!(traits & TAG_HEAD)) {
-        /* Pixels that count visits are no reason to leave the head. */
-        bool pixel = f->stack.last[HTML_noscript] && (tag == HTML_img || tag == HTML_iframe);
-        if (!pixel) open_body(f, HTML_body, false);
+        open_body(f, HTML_body, false);
     } else if (f->mode == BEFORE_HEAD) {
         open_head(f, false);
     }
@@ -456,12 +478,13 @@ static void skip_newline(const uint8_t **p)
 static const uint8_t *start_tag(HtmlFast *f, const uint8_t *p)
 {
     HtmlStack *s = &f->stack;
+    const uint8_t *name = p;
 
     p = scan_tag(&f->names, p, &f->tag);
     if (p[-1] != '>' && *p == 0) return p; /* the page ends inside the tag */
     unsigned tag = f->tag.tag, traits = html_tag_traits[tag];
     if (f->mode != IN_BODY) {
-        if (frame_tag(f, tag, traits)) return p;
+        if (frame_tag(f, name, tag, traits)) return p;
     } else if (tag == HTML_html || tag == HTML_head || tag == HTML_body || tag == HTML_frameset) {
         return p;
     }
@@ -470,6 +493,7 @@ static const uint8_t *start_tag(HtmlFast *f, const uint8_t *p)
     if (raw != RAW_NONE) return read_raw(f, p, tag, raw);
     if (tag == HTML_svg && !f->no_svg_end) {
         const uint8_t *end = f->tag.empty ? p : skip_svg(f, p);
+        look_over(f, p, end);
         if (end) return f->blank = false, end;
         f->no_svg_end = true;
         return p; /* the drawing is lost, not what follows */
@@ -483,6 +507,7 @@ static const uint8_t *start_tag(HtmlFast *f, const uint8_t *p)
         return p;
     }
     open_element(f, tag, true);
+    if (tag == HTML_noscript && f->mode != IN_BODY) note_noscript(f, p);
     if (tag == HTML_pre || tag == HTML_listing) skip_newline(&p);
     return p;
 }
@@ -567,10 +592,10 @@ static const uint8_t *end_tag(HtmlFast *f, const uint8_t *p)
     unsigned tag = htmlname_find(f->names.tag, HTML_TAG_SLOT_BITS, name, n, HTML_OTHER);
     if (tag == HTML_body || tag == HTML_html || tag == HTML_frameset) return p;
     if (tag == HTML_head) {
-        if (!in_template(f)) close_head(f);
+        if (!stays_out(f, name)) close_head(f);
         return p;
     }
-    if (f->mode != IN_BODY && !in_template(f) && !(html_tag_traits[tag] & TAG_HEAD)) {
+    if (f->mode != IN_BODY && !stays_out(f, name) && !(html_tag_traits[tag] & TAG_HEAD)) {
         if (tag != HTML_p && tag != HTML_br) return p;
         open_body(f, HTML_body, false);
     }
@@ -590,13 +615,16 @@ static const uint8_t *read_declaration(HtmlFast *f, const uint8_t *p)
     const uint8_t *end = NULL;
 
     if (p[1] == '!' && p[2] == '-' && p[3] == '-') {
-        if (!f->no_comment_end) end = scan_comment(p + 4);
+        if (f->no_comment_end) return p + 4;
+        end = scan_comment(p + 4);
+        look_over(f, p, end);
         f->no_comment_end = !end;
         return end ? end : p + 4;
     }
     if (!memcmp(p, "<![CDATA[", 9) && f->stack.last[HTML_math] && !f->no_cdata_end) {
         for (end = p + 9; *(end = scan_pair(end, ']', ']')) && end[2] != '>';) end++;
         f->no_cdata_end = !*end;
+        look_over(f, p, end);
         if (*end) {
             if (end > p + 9) put_text(f, p + 9, end, false);
             return end + 3;
@@ -605,6 +633,7 @@ static const uint8_t *read_declaration(HtmlFast *f, const uint8_t *p)
     }
     if (!f->no_gt) {
         end = scan_byte(p + 2, '>');
+        look_over(f, p, end);
         if (*end) return end + 1;
         f->no_gt = true;
     }
@@ -635,8 +664,11 @@ bool htmlfast_parse(HtmlFast *f, Span utf8, HtmlTree *t)
     t->text.n = utf8.n + SCAN_PAD;
     f->t = t;
     f->page = t->text.p;
+    f->page_bytes = utf8.n;
+    f->looked_over = 0;
     f->mode = BEFORE_HEAD;
     f->html = 0;
+    f->noscript_end = f->next_noscript_end = f->page;
     f->blank = true;
     f->no_comment_end = f->no_svg_end = f->no_cdata_end = f->no_gt = false;
     memset(f->no_raw_end, 0, sizeof f->no_raw_end);
@@ -648,3 +680,5 @@ bool htmlfast_parse(HtmlFast *f, Span utf8, HtmlTree *t)
     t->truncated = f->stack.full;
     return !f->stack.oom;
 }
+
+uint64_t htmlfast_work(const HtmlFast *f) { return f->stack.work + f->looked_over; }
