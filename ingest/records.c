@@ -152,13 +152,7 @@ static ErrCode next_line(RecordCursor *c, StageBlock *b, bool *more, Err *err)
 /* Formats that are told by their first bytes and that we do not read: bzip2, xz, zip, 7z, Parquet, LZ4 from before it had frames. */
 static bool is_unknown_format(Span v)
 {
-    static const char *const magic[] = {"BZh",
-                                        "\xfd"
-                                        "7zXZ",
-                                        "PK\3\4",
-                                        "7z\xbc\xaf",
-                                        "PAR1",
-                                        "\x02\x21\x4c\x18"};
+    static const char *const magic[] = {"BZh", "\3757zXZ", "PK\3\4", "7z\xbc\xaf", "PAR1", "\x02\x21\x4c\x18"};
 
     for (size_t i = 0; i < sizeof magic / sizeof *magic; i++)
         if (span_starts(v, span_str(magic[i]))) return true;
