@@ -1,14 +1,15 @@
 /* bench/extract_bench.c - pages in memory to their main text: bytes a second of every phase, and the texts for whoever scores them.
  *
- *   extract_bench [-o OUT] [-C DIR] [-n PASSES] [PAGE...]
+ *   extract_bench [-o OUT] [-f FEATURES] [-C DIR] [-m MODE] [-n PASSES] [PAGE...]
  * Without a PAGE their names come from stdin, one a line; they are looked for in DIR and are of the set that their first folder names. All
- * are read before the first is timed. OUT gets a line {"file","text"} a page. Times are those of the thread on its processor, the least
+ * are read before the first is timed. OUT gets a line {"file","text"} a page; FEATURES.jsonl and FEATURES.i16 the blocks
+ * of every page with their features (tools/train_blocks.py). Times are those of the thread on its processor, the least
  * of PASSES (1) over the set; MB are those of the page as it was served for charset, of its UTF-8 for the others. */
 #include "core/json.h"
 #include "core/log.h"
 #include "core/store.h"
 #include "ingest/charset.h"
-#include "ingest/maintext.h"
+#include "ingest/features.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -43,6 +44,8 @@ typedef struct {
     HtmlTree tree;
     MainText main;
     Buf utf8, text, line;
+    FILE *out, *texts, *features;
+    MainMode mode;
 } Worker;
 
 static size_t set_of(Pages *all, Span name)
@@ -104,14 +107,54 @@ static ErrCode run_page(Worker *w, Span body, double seconds[N_PHASES], size_t *
     at[1] = thread_cpu_seconds();
     if (rc == ERR_OK) rc = htmlparser_parse(w->html, buf_span(&w->utf8), &w->tree, &status, err);
     at[2] = thread_cpu_seconds();
-    if (rc == ERR_OK && status == HTML_FINE) rc = maintext_extract(&w->main, &w->tree, &w->text, err);
+    if (rc == ERR_OK && status == HTML_FINE) rc = maintext_extract(&w->main, &w->tree, w->mode, &w->text, err);
     at[3] = thread_cpu_seconds();
     for (int i = 0; i < N_PHASES; i++) seconds[i] += at[i + 1] - at[i];
     *utf8_bytes = w->utf8.n;
     return rc;
 }
 
-static ErrCode run_all(Worker *w, Pages *all, bool first, FILE *out, Err *err)
+static bool put_line(Worker *w, FILE *f)
+{
+    buf_puts(&w->line, "}\n");
+    return !w->line.oom && fwrite(w->line.p, 1, w->line.n, f) == w->line.n;
+}
+
+static void begin_line(Worker *w, Span name)
+{
+    buf_reset(&w->line);
+    buf_puts(&w->line, "{\"file\":");
+    json_put_string(&w->line, name);
+}
+
+/* All blocks of the page and what is known of them, for tools/train_blocks.py. */
+static ErrCode put_features(Worker *w, Span name, Err *err)
+{
+    const BlockList *l = &w->main.blocks;
+    int16_t row[FEATURE_N];
+    bool ok = true;
+
+    begin_line(w, name);
+    buf_puts(&w->line, ",\"texts\":[");
+    for (uint32_t k = 0; k < l->n && ok; k++) {
+        if (k) buf_putc(&w->line, ',');
+        json_put_string(&w->line, span(l->text.p + l->block[k].text, l->block[k].bytes));
+        features_block(&w->main, &w->tree, k, row);
+        ok = fwrite(row, sizeof row, 1, w->features) == 1;
+    }
+    buf_putc(&w->line, ']');
+    return ok && put_line(w, w->texts) ? ERR_OK : err_set(err, ERR_SYS, "cannot write the features");
+}
+
+static ErrCode put_text(Worker *w, Span name, Err *err)
+{
+    begin_line(w, name);
+    buf_puts(&w->line, ",\"text\":");
+    json_put_string(&w->line, buf_span(&w->text));
+    return put_line(w, w->out) ? ERR_OK : err_set(err, ERR_SYS, "cannot write the texts");
+}
+
+static ErrCode run_all(Worker *w, Pages *all, bool first, Err *err)
 {
     double seconds[MAX_SETS][N_PHASES] = {{0}};
     size_t utf8_bytes;
@@ -122,15 +165,8 @@ static ErrCode run_all(Worker *w, Pages *all, bool first, FILE *out, Err *err)
         rc = run_page(w, span(all->bytes.p + p->at, p->n), seconds[p->set], &utf8_bytes, err);
         if (!first || rc != ERR_OK) continue;
         all->set[p->set].utf8_bytes += utf8_bytes;
-        if (!out) continue;
-        buf_reset(&w->line);
-        buf_puts(&w->line, "{\"file\":");
-        json_put_string(&w->line, p->name);
-        buf_puts(&w->line, ",\"text\":");
-        json_put_string(&w->line, buf_span(&w->text));
-        buf_puts(&w->line, "}\n");
-        if ((rc = buf_ok(&w->line, "a line", err)) == ERR_OK && fwrite(w->line.p, 1, w->line.n, out) != w->line.n)
-            rc = err_set(err, ERR_SYS, "cannot write the texts");
+        if (w->out) rc = put_text(w, p->name, err);
+        if (w->texts && rc == ERR_OK) rc = put_features(w, p->name, err);
     }
     for (size_t s = 0; s < all->n_sets; s++)
         for (int i = 0; i < N_PHASES; i++)
@@ -164,48 +200,96 @@ static void print_rates(const Pages *all)
     print_set(&sum);
 }
 
-static ErrCode run(int argc, char **argv, const char *out_path, const char *dir, int passes, Err *err)
+/* NULL stays NULL. */
+static ErrCode create(FILE **f, const char *path, const char *suffix, Err *err)
 {
-    Worker w = {0};
-    Pages all = {0};
-    FILE *out = NULL;
-    ErrCode rc = charset_new(&w.charset, err);
+    char name[4096];
 
-    if (rc == ERR_OK) rc = htmlparser_new(&w.html, HTML_PARSER_FAST, err);
-    if (rc == ERR_OK && argc == 0) rc = add_names(&all, dir, err);
-    for (int i = 0; i < argc && rc == ERR_OK; i++) rc = add_page(&all, dir, span_str(argv[i]), err);
-    if (rc == ERR_OK && out_path && !(out = fopen(out_path, "w")))
-        rc = err_set(err, ERR_SYS, "cannot write %s", out_path);
-    for (int i = 0; i < passes && rc == ERR_OK; i++) rc = run_all(&w, &all, i == 0, out, err);
-    if (out && fclose(out) != 0 && rc == ERR_OK) rc = err_set(err, ERR_SYS, "cannot write %s", out_path);
+    if (!path) return ERR_OK;
+    snprintf(name, sizeof name, "%s%s", path, suffix);
+    *f = fopen(name, "w");
+    return *f ? ERR_OK : err_set(err, ERR_SYS, "cannot write %s", name);
+}
+
+typedef struct {
+    const char *out, *features, *dir;
+    int passes;
+    MainMode mode;
+} Options;
+
+static ErrCode start(Worker *w, const Options *o, Err *err)
+{
+    ErrCode rc = charset_new(&w->charset, err);
+
+    if (rc == ERR_OK) rc = htmlparser_new(&w->html, HTML_PARSER_FAST, err);
+    if (rc == ERR_OK) rc = create(&w->out, o->out, "", err);
+    if (rc == ERR_OK) rc = create(&w->texts, o->features, ".jsonl", err);
+    if (rc == ERR_OK) rc = create(&w->features, o->features, ".i16", err);
+    if (rc != ERR_OK || !w->texts) return rc;
+    buf_putc(&w->line, '[');
+    for (int i = 0; i < FEATURE_N; i++) {
+        if (i) buf_putc(&w->line, ',');
+        json_put_cstr(&w->line, feature_names[i]);
+    }
+    buf_puts(&w->line, "]\n");
+    fwrite(w->line.p, 1, w->line.n, w->texts);
+    return buf_ok(&w->line, "a line", err);
+}
+
+static ErrCode stop(Worker *w, ErrCode rc, Err *err)
+{
+    FILE *files[] = {w->out, w->texts, w->features};
+    Buf *bufs[] = {&w->utf8, &w->text, &w->line};
+
+    for (size_t i = 0; i < 3; i++)
+        if (files[i] && (ferror(files[i]) | fclose(files[i])) != 0 && rc == ERR_OK)
+            rc = err_set(err, ERR_SYS, "cannot write the output");
+    charset_free(w->charset);
+    htmlparser_free(w->html);
+    htmltree_clear(&w->tree);
+    maintext_clear(&w->main);
+    for (size_t i = 0; i < 3; i++) buf_clear(bufs[i]);
+    return rc;
+}
+
+static ErrCode run(int argc, char **argv, const Options *o, Err *err)
+{
+    Worker w = {.mode = o->mode};
+    Pages all = {0};
+    ErrCode rc = start(&w, o, err);
+
+    if (rc == ERR_OK && argc == 0) rc = add_names(&all, o->dir, err);
+    for (int i = 0; i < argc && rc == ERR_OK; i++) rc = add_page(&all, o->dir, span_str(argv[i]), err);
+    for (int i = 0; i < o->passes && rc == ERR_OK; i++) rc = run_all(&w, &all, i == 0, err);
+    rc = stop(&w, rc, err);
     if (rc == ERR_OK) print_rates(&all);
-    charset_free(w.charset);
-    htmlparser_free(w.html);
-    htmltree_clear(&w.tree);
-    maintext_clear(&w.main);
-    Buf *bufs[] = {&w.utf8, &w.text, &w.line, &all.names, &all.bytes};
-    for (size_t i = 0; i < sizeof bufs / sizeof bufs[0]; i++) buf_clear(bufs[i]);
+    buf_clear(&all.names);
+    buf_clear(&all.bytes);
     free(all.page);
     return rc;
 }
 
 int main(int argc, char **argv)
 {
-    const char *out = NULL, *dir = NULL;
-    int passes = 1, c;
+    static const char *const modes[] = {"precision", "balanced", "recall", "all"};
+    Options o = {.passes = 1, .mode = MAINTEXT_BALANCED};
+    int c;
     Err err;
 
-    while ((c = getopt(argc, argv, "o:C:n:")) != -1) {
-        if (c == 'o') out = optarg;
-        if (c == 'C') dir = optarg;
-        if (c == 'n') passes = atoi(optarg);
-        if (c == '?') passes = 0;
+    while ((c = getopt(argc, argv, "o:f:C:m:n:")) != -1) {
+        if (c == 'o') o.out = optarg;
+        if (c == 'f') o.features = optarg;
+        if (c == 'C') o.dir = optarg;
+        for (int i = 0; c == 'm' && i <= MAINTEXT_ALL; i++)
+            if (!strcmp(optarg, modes[i])) o.mode = (MainMode)i;
+        if (c == 'n') o.passes = atoi(optarg);
+        if (c == '?') o.passes = 0;
     }
-    if (passes < 1) {
-        fputs("usage: extract_bench [-o OUT] [-C DIR] [-n PASSES] [PAGE...]\n", stderr);
+    if (o.passes < 1) {
+        fputs("usage: extract_bench [-o OUT] [-f FEATURES] [-C DIR] [-m MODE] [-n PASSES] [PAGE...]\n", stderr);
         return 2;
     }
-    ErrCode rc = run(argc - optind, argv + optind, out, dir, passes, &err);
+    ErrCode rc = run(argc - optind, argv + optind, &o, &err);
     if (rc) fprintf(stderr, "extract_bench: %s\n", err.msg);
     return rc ? err_status(rc) : 0;
 }

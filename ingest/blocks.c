@@ -120,6 +120,7 @@ void render_start_block(Render *r)
     Block *b = &r->now;
 
     b->node = r->depth ? r->out->stack[r->depth - 1].block : 0;
+    b->inner = r->depth ? r->out->stack[r->depth - 1].node : 0;
     b->kind = r->row ? BLOCK_ROW : r->code ? BLOCK_PRE : r->headings ? BLOCK_HEADING : BLOCK_TEXT;
     b->indent = r->lists;
     b->quoted = r->quotes > 0;

@@ -30,6 +30,7 @@ typedef enum { BLOCK_TEXT, BLOCK_HEADING, BLOCK_ITEM, BLOCK_PRE, BLOCK_ROW } Blo
 
 typedef struct {
     uint32_t node;        /* the innermost block element that holds it */
+    uint32_t inner;       /* the innermost element of any kind that its first text is in */
     uint32_t text, bytes; /* in BlockList.text; without the marker */
     uint32_t weight, link_weight;
     uint32_t group;             /* the data table of a row, the <dl> of a term or definition; else 0 */
@@ -39,7 +40,8 @@ typedef struct {
     uint16_t number;            /* ordered items: their number; headings: their level; rows: their columns; else 0 */
     uint8_t kind, code_bytes;
     bool fenced, header, definition, quoted; /* how it is written: code; a row of header cells … */
-    bool boilerplate, keep;                  /* maintext.c decides */
+    uint8_t phrases, likely, mode; /* maintext.c: kinds of phrases, 64ths, the strictest mode that keeps it */
+    bool shed, keep;
 } Block;
 
 typedef struct {

@@ -25,9 +25,15 @@ typedef enum {
     HINT_SEARCH = 1 << 16,
     HINT_CAPTION = 1 << 17,
     HINT_FORUM = 1 << 18, /* a thread, its topic, its posts */
+    HINT_TITLE = 1 << 19,
+    HINT_LIST = 1 << 20, /* a list of pages or goods */
+    HINT_CARD = 1 << 21, /* … and one of them */
+    HINT_PRODUCT = 1 << 22,
+    HINT_AUTHOR = 1 << 23, /* who somebody is: profile, avatar, signature */
+    HINT_WORDS = 24,       /* so many kinds come from words */
     /* What no word says and maintext.c finds out. */
-    HINT_BODY = 1 << 19,     /* itemprop="articleBody" */
-    HINT_PROTECTED = 1 << 20 /* holds the page's heading or article */
+    HINT_BODY = 1 << 24,     /* itemprop="articleBody" */
+    HINT_PROTECTED = 1 << 25 /* holds the page's heading or article */
 } Hint;
 
 /* The union over the words of one attribute. */

@@ -48,8 +48,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
         must(htmlparser_work(parser[kind]) <= 16 * (page.n + 16));
         check_tree(&t, fast ? HTML_FLAT_DEPTH : HTML_MAX_DEPTH);
         buf_reset(&text);
-        must(maintext_extract(&m, &t, &text, &err) == ERR_OK);
-        must(maintext_title(&t, &text, &err) == ERR_OK);
+        must(maintext_extract(&m, &t, MAINTEXT_RECALL, &text, &err) == ERR_OK);
         must(utf8_valid(buf_span(&text)));
     }
     return 0;

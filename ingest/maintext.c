@@ -2,6 +2,7 @@
 
 #include "core/json.h"
 #include "core/utf8.h"
+#include "ingest/blockmodel.h"
 #include "ingest/classhints.h"
 
 #include <stdlib.h>
@@ -13,14 +14,11 @@ enum {
     MIN_TEXT = 2500,      /* a page's main text; below it the drops were wrong */
     PHRASE_WEIGHT = 2000, /* boilerplate phrases are looked for in blocks below this */
     MIN_LEFT = 30,        /* percent of the text outside links; drops that leave less were wrong */
-    NEAR = 1,
-    AFTER = 2,           /* short blocks so many before the first prose and behind the last are kept */
-    SPREAD = 35,         /* percent of the text outside links: below it the choice fits the page badly */
-    LONG_CAPTION = 5000, /* a caption with more tells a story of its own */
-    TEASER = 300,        /* a link with so much text may be a card's headline */
-    ROOT_PERCENT = 50,   /* of the page's prose that the root must hold */
-    FORUM_MARKS = 8,     /* elements of a page whose class speaks of threads and posts */
-    CARD_WEIGHT = 1000   /* a link with so much text is a teaser, not a menu entry */
+    HIDDEN_SHARE = 30,    /* percent of the page's text: with more of it in hidden elements, scripts will show them */
+    PHRASE_BYTES = 300,   /* longer blocks are text of their own, whatever phrases they hold */
+    ROOT_PERCENT = 50,    /* of the page's prose that the root must hold */
+    FORUM_MARKS = 8,      /* elements of a page whose class speaks of threads and posts */
+    CARD_WEIGHT = 1000    /* a link with so much text is a teaser, not a menu entry */
 };
 
 void maintext_clear(MainText *m)
@@ -29,6 +27,11 @@ void maintext_clear(MainText *m)
     buf_clear(&m->json);
     free(m->hints);
     free(m->drop);
+    free(m->shed);
+    free(m->context);
+    free(m->path);
+    free(m->around);
+    free(m->page);
     free(m->weight);
     free(m->link);
     free(m->value);
@@ -48,7 +51,8 @@ static bool reserve_nodes(MainText *m, size_t n)
     if (n <= m->cap_nodes) return true;
     n += n / 2;
     if (!resize((void **)&m->hints, n, sizeof *m->hints) || !resize((void **)&m->drop, n, sizeof *m->drop) ||
-        !resize((void **)&m->weight, n + 1, sizeof *m->weight) || !resize((void **)&m->link, n + 1, sizeof *m->link))
+        !resize((void **)&m->shed, n, sizeof *m->shed) || !resize((void **)&m->weight, n + 1, sizeof *m->weight) ||
+        !resize((void **)&m->link, n + 1, sizeof *m->link))
         return false;
     m->cap_nodes = n;
     return true;
@@ -89,6 +93,7 @@ static uint64_t measure(MainText *m, const HtmlTree *t, bool without_noscript)
         m->weight[i] = weight;
         m->link[i] = link;
         m->drop[i] = without_noscript && n->tag == HTML_noscript;
+        m->shed[i] = 0;
         m->hints[i] = 0;
         if (n->tag == HTML_noscript) noscript_end = n->end;
         if (n->tag == HTML_TEXT && i < noscript_end) noscript += weight_of_text(html_text(t, i));
@@ -106,6 +111,7 @@ static uint64_t measure(MainText *m, const HtmlTree *t, bool without_noscript)
             if (n->tag == HTML_h1 || n->tag == HTML_main || (m->hints[i] & HINT_BODY)) protect(m, t, i);
         }
     }
+    m->n_forum = n_forum;
     m->forum = n_forum >= FORUM_MARKS;
     m->weight[t->n_nodes] = weight;
     m->link[t->n_nodes] = link;
@@ -164,7 +170,6 @@ static bool is_hard_drop(const MainText *m, const HtmlTree *t, uint32_t i, unsig
     uint32_t h = m->hints[i], w = weight_in(m, t, i), l = link_in(m, t, i);
     HtmlTag tag = (HtmlTag)n->tag;
 
-    if (n->hidden) return share < 30;
     if (m->forum) h &= ~(uint32_t)HINT_COMMENT;
     if (gentle) h &= ~(uint32_t)MOSTLY_BAD;
     if ((h & HINT_PROTECTED) && l * 2 < w) return false;
@@ -200,9 +205,10 @@ static unsigned drop_hard(MainText *m, const HtmlTree *t, bool gentle)
                           n->tag == HTML_article || n->tag == HTML_TEXT;
         uint64_t text = weight_in(m, t, i) - link_in(m, t, i);
         unsigned share = total ? (unsigned)(text * 100 / total) : 0;
-        if (n->tag != HTML_noscript) m->drop[i] = !structural && is_hard_drop(m, t, i, share, gentle);
-        if (m->drop[i]) gone += text;
-        i = m->drop[i] ? n->end : i + 1;
+        if (n->tag != HTML_noscript) m->drop[i] = !structural && n->hidden && share < HIDDEN_SHARE;
+        m->shed[i] = m->drop[i] || (!structural && is_hard_drop(m, t, i, share, gentle));
+        if (m->shed[i]) gone += text;
+        i = m->shed[i] ? n->end : i + 1;
     }
     return total ? (unsigned)((total - gone) * 100 / total) : 100;
 }
@@ -227,6 +233,10 @@ static void mark_link_clusters(MainText *m, const HtmlTree *t)
         HtmlTag tag = (HtmlTag)t->node[i].tag;
         uint32_t from = b->first[i], end = b->first[t->node[i].end];
         uint64_t link, w;
+        if (m->shed[i]) {
+            i = t->node[i].end;
+            continue;
+        }
         if ((tag != HTML_ul && tag != HTML_ol && tag != HTML_dl && tag != HTML_table) || end <= from) {
             i++;
             continue;
@@ -241,62 +251,14 @@ static void mark_link_clusters(MainText *m, const HtmlTree *t)
 
 /* ---- 3. values */
 
-/* Phrases that only boilerplate holds, in short blocks. */
-static bool has_phrase(Span s)
-{
-    static const char *const phrases[] = {"ICP备",
-                                          "公网安备",
-                                          "版权所有",
-                                          "责任编辑",
-                                          "上一篇",
-                                          "下一篇",
-                                          "相关阅读",
-                                          "扫一扫",
-                                          "分享到",
-                                          "友情链接",
-                                          "网站地图",
-                                          "关于我们",
-                                          "联系我们",
-                                          "免责声明",
-                                          "返回顶部",
-                                          "点击查看更多",
-                                          "©",
-                                          "All rights reserved",
-                                          "All Rights Reserved",
-                                          "Copyright ",
-                                          "Privacy Policy",
-                                          "Terms of Use",
-                                          "Terms of Service",
-                                          "Share this",
-                                          "Sign up for",
-                                          "Follow us",
-                                          "Click here to",
-                                          "Read more:",
-                                          "Leave a comment",
-                                          "Leave a Reply",
-                                          "Powered by",
-                                          "Skip to",
-                                          "cookies"};
-    enum { N = sizeof phrases / sizeof phrases[0] };
-    bool starts[256] = {false};
-
-    for (size_t i = 0; i < N; i++) starts[(uint8_t)phrases[i][0]] = true;
-    for (size_t at = 0; at < s.n; at++) {
-        if (!starts[s.p[at]]) continue;
-        for (size_t i = 0; i < N; i++)
-            if ((uint8_t)phrases[i][0] == s.p[at] && span_starts(span_from(s, at), span_str(phrases[i]))) return true;
-    }
-    return false;
-}
-
 static Span block_text(const BlockList *b, const Block *k) { return span(b->text.p + k->text, k->bytes); }
 
 static bool is_link_block(const Block *k) { return k->link_weight * 2 > k->weight && k->kind != BLOCK_PRE; }
 
 /* Prose: long enough, few links. */
-static bool is_good(const Block *k)
+bool maintext_is_prose(const Block *k)
 {
-    if (k->kind == BLOCK_HEADING || is_link_block(k)) return false;
+    if (k->kind == BLOCK_HEADING || is_link_block(k) || k->shed) return false;
     return k->weight >= GOOD_WEIGHT || (k->weight >= SHORT_WEIGHT && k->commas + k->sentences >= 2) ||
            (k->kind == BLOCK_PRE && k->weight >= SHORT_WEIGHT);
 }
@@ -305,9 +267,10 @@ static int64_t value_of(const MainText *m, const Block *k)
 {
     int64_t text = (int64_t)k->weight - k->link_weight;
 
+    if (k->shed) return 0;
     if (is_link_block(k)) return -(int64_t)k->link_weight / 2 - 300;
-    if (k->boilerplate) return -SHORT_WEIGHT;
-    if (is_good(k)) return text + 200;
+    if (k->phrases && k->weight < PHRASE_WEIGHT) return -SHORT_WEIGHT;
+    if (maintext_is_prose(k)) return text + 200;
     if (k->kind == BLOCK_HEADING || m->forum) return 0;
     return k->weight >= SHORT_WEIGHT                       ? text / 2
            : k->kind == BLOCK_ROW || k->kind == BLOCK_ITEM ? (int64_t)text / 4 - 50
@@ -352,7 +315,7 @@ static uint32_t find_root(const MainText *m, const HtmlTree *t)
 
     for (uint32_t i = 0; i < t->n_nodes; i++) {
         HtmlTag tag = (HtmlTag)t->node[i].tag;
-        if (m->drop[i]) {
+        if (m->shed[i]) {
             i = t->node[i].end - 1;
             continue;
         }
@@ -374,7 +337,7 @@ static int64_t good_value(const MainText *m, uint32_t from, uint32_t end)
     int64_t sum = 0;
 
     for (uint32_t k = from; k < end; k++)
-        if (is_good(&m->blocks.block[k])) sum += m->value[k + 1] - m->value[k];
+        if (maintext_is_prose(&m->blocks.block[k])) sum += m->value[k + 1] - m->value[k];
     return sum;
 }
 
@@ -396,44 +359,94 @@ static uint32_t widen_root(const MainText *m, const HtmlTree *t, uint32_t root)
     return root;
 }
 
-/* ---- 5. what of the root is kept */
+/* ---- 5. what is kept */
 
-static bool is_meta_block(const MainText *m, const HtmlTree *t, const Block *k, uint32_t root)
+/* How much of a page is expected to be kept and to be right at each threshold, in weights >> 4 and 128ths of them: the products
+ * below stay within 64 bits for pages of HTML_MAX_BYTES. */
+typedef struct {
+    uint64_t kept[MODEL_BUCKETS], right[MODEL_BUCKETS];
+} Expected;
+
+static uint64_t size_of(const Block *b) { return (b->weight >> 4) + 1; }
+
+/* The rows of a table are one: each gets what all of them are on average. */
+static void even_rows(BlockList *l)
 {
-    if (k->kind == BLOCK_HEADING) return false;
-    for (uint32_t i = k->node, up = 0; i > root && up < 3; i = t->node[i].parent, up++) {
-        if (t->node[i].tag == HTML_figcaption || (m->hints[i] & HINT_CAPTION)) return k->weight < LONG_CAPTION;
-        if ((m->hints[i] & HINT_META) && !(m->hints[i] & HINT_CONTENT)) return k->weight < SHORT_WEIGHT;
+    for (size_t k = 0, end; k < l->n; k = end) {
+        uint64_t sum = 0, size = 0;
+        for (end = k; end < l->n && l->block[end].kind == BLOCK_ROW && l->block[end].group == l->block[k].group;
+             end++) {
+            sum += size_of(&l->block[end]) * l->block[end].likely;
+            size += size_of(&l->block[end]);
+        }
+        for (size_t i = k; i < end; i++) l->block[i].likely = (uint8_t)((sum + size / 2) / size);
+        end += end == k;
     }
-    return false;
 }
 
-static void choose(MainText *m, const HtmlTree *t, uint32_t root)
+/* A block's neighbours say a little of it, too. */
+static void smooth(BlockList *l)
 {
-    BlockList *b = &m->blocks;
-    uint32_t from = b->first[root], end = b->first[t->node[root].end], first_good = end, last_good = from;
+    unsigned before = l->n ? l->block[0].likely : 0;
 
-    for (uint32_t k = from; k < end; k++) {
-        Block *c = &b->block[k];
-        c->keep = !is_link_block(c) && !c->boilerplate && !is_meta_block(m, t, c, root);
-        if (!c->keep || !is_good(c)) continue;
-        if (first_good == end) first_good = k;
-        last_good = k;
+    for (size_t k = 0; k < l->n; k++) {
+        unsigned own = l->block[k].likely, behind = k + 1 < l->n ? l->block[k + 1].likely : own;
+        l->block[k].likely = (uint8_t)((6 * own + before + behind + 4) / 8);
+        before = own;
     }
-    if (first_good == end) return;
-    /* Before the first prose stand title and by-line, behind the last what belongs to the site. */
-    for (uint32_t k = from; k < first_good; k++)
-        if (b->block[k].kind != BLOCK_HEADING && b->block[k].weight < SHORT_WEIGHT && first_good - k > NEAR)
-            b->block[k].keep = false;
-    for (uint32_t k = last_good + 1; k < end; k++)
-        if (k > last_good + AFTER || b->block[k].kind == BLOCK_HEADING) b->block[k].keep = false;
-    /* A heading with nothing kept before the next heading heads nothing. */
-    bool any_behind = false;
-    for (uint32_t k = end; k-- > from;) {
-        Block *c = &b->block[k];
-        if (c->kind == BLOCK_HEADING && !any_behind) c->keep = false;
-        any_behind |= c->keep;
+}
+
+static void judge(MainText *m, const HtmlTree *t, Expected *e)
+{
+    int16_t f[FEATURE_N];
+
+    for (uint32_t k = 0; k < m->blocks.n; k++) {
+        features_block(m, t, k, f);
+        m->blocks.block[k].likely = (uint8_t)blockmodel_judge(f);
     }
+    smooth(&m->blocks);
+    even_rows(&m->blocks);
+    *e = (Expected){{0}, {0}};
+    for (size_t k = 0; k < m->blocks.n; k++) {
+        const Block *b = &m->blocks.block[k];
+        e->kept[b->likely] += size_of(b) * 128;
+        e->right[b->likely] += size_of(b) * (2 * (unsigned)b->likely + 1);
+    }
+    for (int i = MODEL_BUCKETS - 1; i-- > 0;) e->kept[i] += e->kept[i + 1], e->right[i] += e->right[i + 1];
+}
+
+/* The threshold with the greatest expected F, in which recall counts `num`/`den` times what precision does: (num + den) right /
+ * (den kept + num all there is). Among equals the highest. */
+static unsigned best_threshold(const Expected *e, uint64_t num, uint64_t den)
+{
+    unsigned best = MODEL_BUCKETS - 1;
+
+    for (unsigned i = MODEL_BUCKETS - 1; i-- > 0;)
+        if (e->right[i] * ((den * e->kept[best] + num * e->right[0]) >> 4) >
+            e->right[best] * ((den * e->kept[i] + num * e->right[0]) >> 4))
+            best = i;
+    return best;
+}
+
+/* The strictest mode that keeps each block; true when the page has any text. */
+static void choose(MainText *m, const HtmlTree *t, MainMode mode)
+{
+    static const struct {
+        uint64_t num, den;
+    } weighing[] = {[MAINTEXT_PRECISION] = {1, 2}, [MAINTEXT_BALANCED] = {1, 1}, [MAINTEXT_RECALL] = {9, 1}};
+    unsigned from[MAINTEXT_ALL + 1] = {0};
+    Expected e;
+
+    judge(m, t, &e);
+    for (int i = 0; i < MAINTEXT_ALL; i++) from[i] = best_threshold(&e, weighing[i].num, weighing[i].den);
+    for (size_t k = 0; k < m->blocks.n; k++) {
+        Block *b = &m->blocks.block[k];
+        b->mode = MAINTEXT_PRECISION;
+        while (b->likely < from[b->mode]) b->mode++;
+        b->keep = b->mode <= mode;
+    }
+    uint64_t both = e.kept[from[MAINTEXT_BALANCED]] + e.right[0];
+    m->confidence = both ? (unsigned)(200 * e.right[from[MAINTEXT_BALANCED]] / both) : 0;
 }
 
 static uint64_t kept_weight(const BlockList *b)
@@ -444,26 +457,6 @@ static uint64_t kept_weight(const BlockList *b)
     return w;
 }
 
-/* Pages of lists and cards have little prose: everything that is no menu and no boilerplate is kept. */
-static void choose_spread(MainText *m, const HtmlTree *t)
-{
-    BlockList *b = &m->blocks;
-
-    for (size_t k = 0; k < b->n; k++) {
-        Block *c = &b->block[k];
-        bool link = is_link_block(c) && !(c->kind == BLOCK_HEADING || c->weight >= TEASER);
-        c->keep = !link && !c->boilerplate && !is_meta_block(m, t, c, 0);
-    }
-}
-
-static uint64_t text_outside_links(const BlockList *b)
-{
-    uint64_t w = 0;
-
-    for (size_t k = 0; k < b->n; k++) w += is_link_block(&b->block[k]) ? 0 : b->block[k].weight;
-    return w;
-}
-
 static ErrCode blocks_of_page(MainText *m, const HtmlTree *t, Err *err)
 {
     ErrCode rc = blocks_render(t, m->drop, &m->blocks, err);
@@ -471,9 +464,12 @@ static ErrCode blocks_of_page(MainText *m, const HtmlTree *t, Err *err)
     if (rc != ERR_OK) return rc;
     for (size_t k = 0; k < m->blocks.n; k++) {
         Block *b = &m->blocks.block[k];
-        b->boilerplate = b->weight < PHRASE_WEIGHT && has_phrase(block_text(&m->blocks, b));
-        b->keep = false;
+        b->phrases = b->bytes <= PHRASE_BYTES ? (uint8_t)phrases_in(&m->phrases, block_text(&m->blocks, b)) : 0;
+        b->keep = b->shed = false;
     }
+    for (uint32_t i = 0; i < t->n_nodes; i = m->shed[i] ? t->node[i].end : i + 1)
+        for (uint32_t k = m->blocks.first[i]; m->shed[i] && k < m->blocks.first[t->node[i].end]; k++)
+            m->blocks.block[k].shed = true;
     mark_link_clusters(m, t);
     return sum_values(m) ? ERR_OK : err_nomem(err, "a page's blocks");
 }
@@ -504,7 +500,7 @@ static void put_plain(Buf *out, Span s)
     for (size_t i = 0; i < s.n; i++) buf_putc(out, s.p[i] < ' ' && s.p[i] != '\n' ? ' ' : s.p[i]);
 }
 
-ErrCode maintext_extract(MainText *m, const HtmlTree *t, Buf *out, Err *err)
+ErrCode maintext_extract(MainText *m, const HtmlTree *t, MainMode mode, Buf *out, Err *err)
 {
     ErrCode rc;
 
@@ -514,10 +510,9 @@ ErrCode maintext_extract(MainText *m, const HtmlTree *t, Buf *out, Err *err)
         measure(m, t, false); /* forums show crawlers their threads there */
     if (drop_hard(m, t, false) < MIN_LEFT) drop_hard(m, t, true);
     if ((rc = blocks_of_page(m, t, err)) != ERR_OK) return rc;
-    uint32_t root = widen_root(m, t, find_root(m, t));
-    choose(m, t, root);
-    if (kept_weight(&m->blocks) < MIN_TEXT) choose(m, t, 0);
-    if (kept_weight(&m->blocks) * 100 < text_outside_links(&m->blocks) * SPREAD) choose_spread(m, t);
+    m->root = widen_root(m, t, find_root(m, t));
+    if ((rc = features_page(m, t, err)) != ERR_OK) return rc;
+    choose(m, t, mode);
     uint64_t kept = kept_weight(&m->blocks);
     Span body = kept < MIN_TEXT && t->json_ld.n ? article_body(m, t) : (Span){NULL, 0};
     if (body.n && weight_of_text(body) > 2 * kept)

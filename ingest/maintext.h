@@ -1,25 +1,43 @@
 /* ingest/maintext.h - which blocks of a page are its main text.
  *
- * 1. Hard drops, top-down: hidden elements, navigation, asides, site headers and footers, and elements whose class or id
- *    says advertisement, share, related, comments, cookies … A drop that would take most of the page's text is not made.
- * 2. The rest is rendered into blocks (blocks.h). Lists and tables that are mostly links are put aside.
+ * 1. Hidden elements go, unless they hold much of the page. Navigation, asides, site headers and footers, and elements
+ *    whose class or id says advertisement, share, related, comments, cookies … are shed: they count for nothing in 3.
+ * 2. The page is rendered into blocks (blocks.h). Lists and tables that are mostly links count as links.
  * 3. Each block gets a value: prose is worth its weight, links and scraps cost (link density and text density after
- *    Kohlschuetter, Fankhauser & Nejdl 2010, weights that count Han characters as words do).
- * 4. The root is the element whose blocks' values sum to most; it grows to its parent when that adds prose. Where good
- *    blocks outside it outweigh it (forums, pages of several articles), all good blocks of the page are taken.
- * 5. Inside it, blocks of links, boilerplate phrases and by-lines go; the ends are trimmed to the first and last prose.
+ *    Kohlschuetter, Fankhauser & Nejdl 2010, weights that count Han characters as words do). The root is the element whose
+ *    blocks' values sum to most; it grows to its parent while it holds too little of the page's prose.
+ * 4. What is known of each block (features.h: itself, its elements, its neighbours, the root, the title, the page) goes to a
+ *    model (blockmodel.h), trained on pages whose main text people have marked; it says how likely the block is main text.
+ *    Its neighbours say a little, too, and the rows of a table are judged together.
+ * 5. Kept is what is likelier than a threshold: the one at which the F1 of this page is expected to be greatest. On a page whose
+ *    blocks are sure that is about a half; where nothing is sure, less. Other modes weigh recall twice less or nine times
+ *    more. The F1 expected of the balanced mode is the page's confidence.
  * 6. A page with hardly any text gives the articleBody of its JSON-LD instead, when that says more. */
 #ifndef TAMIS_INGEST_MAINTEXT_H
 #define TAMIS_INGEST_MAINTEXT_H
 
 #include "ingest/blocks.h"
+#include "ingest/phrases.h"
+
+/* How much evidence a block needs. Each keeps what the one before keeps, and more. */
+typedef enum { MAINTEXT_PRECISION, MAINTEXT_BALANCED, MAINTEXT_RECALL, MAINTEXT_ALL } MainMode;
 
 /* Scratch of one thread; zero-initialise. */
 typedef struct {
     BlockList blocks;
     Buf json;
-    uint32_t *hints;         /* per node */
-    uint8_t *drop;           /* per node */
+    uint32_t *hints;             /* per node */
+    uint8_t *drop;               /* per node: not rendered */
+    uint8_t *shed;               /* per node: outermost elements that step 1 takes for no main text */
+    struct NodeContext *context; /* per node (features.c) */
+    struct PathSum *path;        /* a table of 2^path_bits (features.c) */
+    struct BlockContext *around; /* per block */
+    struct PageContext *page;
+    size_t cap_context, cap_path, cap_around;
+    uint32_t path_mask;
+    uint32_t root, n_forum;
+    unsigned confidence; /* of the last page, percent: the F1 that its balanced text is expected to have */
+    PhraseIndex phrases;
     uint32_t *weight, *link; /* per node + 1: weight of text before it, of linked text before it */
     int64_t *value;          /* per block + 1: prefix sums */
     size_t cap_nodes, cap_blocks;
@@ -27,7 +45,10 @@ typedef struct {
 } MainText;
 void maintext_clear(MainText *m);
 
+/* Whether a block is prose: long enough, few links. */
+bool maintext_is_prose(const Block *b);
+
 /* Appends the main text of the page, "" when it has none. Errors: memory. */
-MUST_USE ErrCode maintext_extract(MainText *m, const HtmlTree *t, Buf *out, Err *err);
+MUST_USE ErrCode maintext_extract(MainText *m, const HtmlTree *t, MainMode mode, Buf *out, Err *err);
 
 #endif

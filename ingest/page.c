@@ -215,7 +215,7 @@ static ErrCode from_html(PageWorker *w, const WarcHead *h, const HttpResponse *h
     }
     if ((rc = metadata_read(&w->about, &w->tree, http, bare_url(h->target_uri), h->date, err)) != ERR_OK) return rc;
     if (opts_out(w, out)) return ERR_OK;
-    if ((rc = maintext_extract(&w->main, &w->tree, &w->text, err)) != ERR_OK) return rc;
+    if ((rc = maintext_extract(&w->main, &w->tree, MAINTEXT_BALANCED, &w->text, err)) != ERR_OK) return rc;
     WarcHead told = *h;
     if (w->tree.truncated && told.truncated.n == 0) told.truncated = SPAN_LIT("nodes");
     return finish(w, &told, &w->about, out, err);
