@@ -312,6 +312,28 @@ fault "{\"path\":\"/$3\",\"kind\":\"short\",\"after\":5000,\"times\":2}"
 staged web/faults @list
 same web/faults plain/docs
 seen 'sum(e["status"] == 503 for e in r) == 2 and sum(e["range"] is not None for e in r) >= 3' "the faults were not met"
+# Lists and indexes below a place: of an index just the records it names are read, each by a range.
+ls crawl | grep gz | gzip -c >warc.paths.gz
+staged web/below --base-url "http://127.0.0.1:$port/crawl" @warc.paths.gz
+same web/below plain/docs
+tamis docs cat plain/docs >lines
+python3 - >host.cdxj <<'END'
+import json, os
+at = {}
+for line in open("lines", "rb"):
+    name, _, offset = json.loads(line)["id"].rpartition("#")
+    at.setdefault(os.path.basename(name), []).append(int(offset))
+for name, offsets in at.items():
+    ends = offsets[1:] + [os.path.getsize("crawl/" + name)]
+    for begin, end in zip(offsets, ends):
+        print("key 20240101 " + json.dumps({"filename": name, "offset": str(begin), "length": str(end - begin)}))
+END
+ask forget
+for place in "http://127.0.0.1:$port/crawl" s3://crawl; do
+    tamis ingest -q -o web/index --force --cdxj --base-url "$place" host.cdxj 2>said || fail "$(cat said)"
+    tamis docs cat web/index | cmp - lines
+done
+seen 'all(e["range"] for e in r if e["method"] == "GET" and e["path"].endswith(".gz"))' "whole archives were read"
 echo "http://127.0.0.1:$port/crawl/none.warc.gz?X-Amz-Signature=secret" >>list
 status_of 3 tamis ingest -o web/none --stage-dir stage @list
 says 'none.warc.gz: HTTP 404'
