@@ -68,8 +68,7 @@ static void put_item(StageBlock *b, RecordItem item, Span head, Span block)
     buf_put(&b->items, &item, sizeof item);
 }
 
-/* The type of a record whose block nobody will look into, as a reason. */
-static IngestReason reason_of_type(WarcType t)
+IngestReason records_reason(WarcType t)
 {
     switch (t) {
     case WARC_RESPONSE:
@@ -99,7 +98,7 @@ static ErrCode next_record(RecordCursor *c, StageBlock *b, bool *more, Err *err)
                        .bytes = rec.bytes};
     if (rec.reason == INGEST_N_REASONS) {
         WarcHead h;
-        item.reason = record_head(rec.head, &h) == WARC_HEAD_FINE ? reason_of_type(h.type) : INGEST_WARC_MALFORMED;
+        item.reason = record_head(rec.head, &h) == WARC_HEAD_FINE ? records_reason(h.type) : INGEST_WARC_MALFORMED;
         if (item.reason != INGEST_N_REASONS && !c->all_blocks) rec.block = (Span){NULL, 0};
     }
     put_item(b, item, rec.head, rec.block);

@@ -34,6 +34,9 @@ MUST_USE ErrCode records_open(const Inputs *in, Staged *staged, uint32_t part, b
 MUST_USE ErrCode records_next(RecordCursor *c, StageBlock *b, bool *end, Err *err);
 void records_close(RecordCursor *c);
 
+/* The type of a record whose block nobody will look into, as a reason. */
+IngestReason records_reason(WarcType t);
+
 size_t records_n_items(const StageBlock *b);
 const RecordItem *records_item(const StageBlock *b, size_t i);
 
