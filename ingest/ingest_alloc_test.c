@@ -9,7 +9,7 @@
 #include <zstd.h>
 
 typedef struct {
-    const char *in, *out;
+    const char *in, *out, *below;
 } Places;
 
 #define PROSE "The river rises in the hills, and for most of its way it runs through meadows, where cattle graze. "
@@ -70,6 +70,13 @@ static void make_inputs(const char *dir)
     CHECK(buf_reserve(&archive, ZSTD_compressBound(gz.n)));
     archive.n = ZSTD_compress(archive.p, archive.cap, gz.p, gz.n, 1);
     save(dir, "c.wet.zst", &archive);
+    save(dir, "d.warc.lz4", (pack_lz4(&archive, buf_span(&gz)), &archive));
+    pack_arc_version(&archive);
+    pack_arc(&archive, "http://a.test/", "text/html", page);
+    save(dir, "e.arc", &archive);
+    pack_zstd_dictionary(&archive, SPAN_LIT("\x37\xa4\x30\xec no dictionary, whatever it says"));
+    pack_zstd(&archive, buf_span(&gz), (Span){NULL, 0});
+    save(dir, "f.warc.zst", &archive);
     buf_clear(&gz), buf_clear(&zst);
 }
 
@@ -82,7 +89,7 @@ static ErrCode run_all(void *ctx, Err *err)
     StageTotals t = {0};
     ErrCode rc = ingest_run(&params, &at->in, 1, at->out, &common, &par, &t, err);
 
-    if (rc == ERR_OK) CHECK(t.complete && t.n_in == 12 && t.n_docs == 10);
+    if (rc == ERR_OK) CHECK(t.complete && t.n_in == 16 && t.n_docs == 13);
     return rc;
 }
 
@@ -90,9 +97,68 @@ static ErrCode start_over(void *ctx, Err *err) { return store_delete_tree(((cons
 
 TEST(ingest_without_memory)
 {
-    Places at = {check_tmpdir(), check_tmpdir()};
+    Places at = {check_tmpdir(), check_tmpdir(), NULL};
 
     log_setup(LOG_QUIET, 0);
     make_inputs(at.in);
     alloc_fault_each(run_all, start_over, &at);
+}
+
+static ErrCode run_index(void *ctx, Err *err)
+{
+    const Places *at = ctx;
+    IngestParams params = INGEST_PARAMS_DEFAULT;
+    const CommonOptions common = {.quiet = true, .memory = 1 << 30};
+    Par par = par_alone(1);
+    StageTotals t = {0};
+
+    params.cdxj = params.verify_digests = true;
+    params.base_url = at->below;
+    ErrCode rc = ingest_run(&params, &at->in, 1, at->out, &common, &par, &t, err);
+    if (rc == ERR_OK) CHECK(t.complete && t.n_in == 2 && t.n_docs == 2);
+    return rc;
+}
+
+static ErrCode run_pages(void *ctx, Err *err)
+{
+    const Places *at = ctx;
+    IngestParams params = INGEST_PARAMS_DEFAULT;
+    const CommonOptions common = {.quiet = true, .memory = 1 << 30};
+    Par par = par_alone(1);
+    StageTotals t = {0};
+
+    params.html = true;
+    params.base_url = at->below;
+    ErrCode rc = ingest_run(&params, &at->in, 1, at->out, &common, &par, &t, err);
+    if (rc == ERR_OK) CHECK(t.complete && t.n_in == 2 && t.n_docs == 2);
+    return rc;
+}
+
+TEST(indexes_and_pages_without_memory)
+{
+    const char *dir = check_tmpdir();
+    char index[300], list[300];
+    Places by_index = {index, check_tmpdir(), dir}, by_list = {list, check_tmpdir(), dir};
+    Buf b = {0}, raw = {0};
+
+    log_setup(LOG_QUIET, 0);
+    snprintf(index, sizeof index, "%s/x.cdxj", dir);
+    snprintf(list, sizeof list, "@%s/list.gz", dir);
+    pack_record(&raw, "conversion", NULL, SPAN_LIT(PROSE), sizeof PROSE - 1);
+    pack_gzip(&b, buf_span(&raw));
+    size_t n = b.n;
+    pack_gzip(&b, buf_span(&raw));
+    save(dir, "x.warc.gz", &b);
+    for (size_t i = 0; i < 2; i++)
+        buf_printf(&b, "k t {\"filename\":\"x.warc.gz\",\"offset\":\"%zu\",\"length\":%zu}\n", i * n, n);
+    save(dir, "x.cdxj", &b);
+    alloc_fault_each(run_index, start_over, &by_index);
+    buf_puts(&b, "<p>" PROSE);
+    save(dir, "1.html", &b);
+    buf_puts(&b, "<p>" PROSE PROSE);
+    save(dir, "2.html", &b);
+    pack_gzip(&b, SPAN_LIT("1.html\n2.html\n"));
+    save(dir, "list.gz", &b);
+    alloc_fault_each(run_pages, start_over, &by_list);
+    buf_clear(&b), buf_clear(&raw);
 }
