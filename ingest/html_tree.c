@@ -180,13 +180,14 @@ static void note_noscript(HtmlFast *f, const uint8_t *p)
     if (f->next_noscript_end - p <= SOON) f->noscript_end = f->next_noscript_end;
 }
 
-/* Where text begins beside a block's tag. Several blanks in the line of the tag are kept: cells and <div>s that are lines of
- * code begin so. */
+/* Where text begins beside a block's tag. Several blanks in the line of the tag are kept before text and <span>: cells and
+ * <div>s that are lines of code begin so. */
 static const uint8_t *skip_blanks(const uint8_t *p)
 {
     const uint8_t *end = scan_blank(p);
 
-    return end - p < 2 || *end == '<' || *end == 0 || memchr(p, '\n', (size_t)(end - p)) ? end : p;
+    if (end - p < 2 || *end == 0 || memchr(p, '\n', (size_t)(end - p))) return end;
+    return *end == '<' && !((end[1] | 0x20) == 's' && (end[2] | 0x20) == 'p') ? end : p;
 }
 
 /* Text, up to the next markup. */
