@@ -46,12 +46,10 @@ unsigned unicode_fold(uint32_t cp, uint32_t out[UNICODE_FOLD_MAX])
     return n;
 }
 
-int unicode_han_side(uint32_t cp)
+int unicode_han_side_rare(uint32_t cp)
 {
-    if (cp < 0x3400) return 0;
-    if (in_ranges(simplified_only, sizeof simplified_only / sizeof *simplified_only, cp)) return 1;
-    if (in_ranges(traditional_only, sizeof traditional_only / sizeof *traditional_only, cp)) return -1;
-    return 0;
+    return in_ranges(simplified_rare, sizeof simplified_rare / sizeof *simplified_rare, cp) -
+           in_ranges(traditional_rare, sizeof traditional_rare / sizeof *traditional_rare, cp);
 }
 
 const char *unicode_tables_id(void) { return UNICODE_TABLES_ID; }

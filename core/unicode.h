@@ -37,7 +37,19 @@ bool unicode_is_terminal(uint32_t cp);
 
 /* +1: this character is written so only in simplified text, -1: only in traditional text, 0: both. One-sided is what
  * OpenCC converts away and the other side's standard (Big5; GB/T 2312) does not have. */
-int unicode_han_side(uint32_t cp);
+static inline int unicode_han_side(uint32_t cp);
+
+/* Of U+3400 to U+9FFF a bit each side; what is above has its own, in ranges. */
+enum { UNICODE_SIDES_BEGIN = 0x3400, UNICODE_SIDES_END = 0xA000 };
+extern const uint64_t unicode_han_sides[2][(UNICODE_SIDES_END - UNICODE_SIDES_BEGIN) / 64];
+int unicode_han_side_rare(uint32_t cp);
+static inline int unicode_han_side(uint32_t cp)
+{
+    const uint32_t i = cp - UNICODE_SIDES_BEGIN;
+
+    if (i >= UNICODE_SIDES_END - UNICODE_SIDES_BEGIN) return cp < 0x20000 ? 0 : unicode_han_side_rare(cp);
+    return (int)(unicode_han_sides[0][i / 64] >> i % 64 & 1) - (int)(unicode_han_sides[1][i / 64] >> i % 64 & 1);
+}
 
 /* The folding of text keys for one code point: NFKC, lower case (NFKC_Casefold), then traditional ->
  * simplified, combining marks (Mn) dropped. Writes at most UNICODE_FOLD_MAX code points to out, returns how

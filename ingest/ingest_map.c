@@ -4,6 +4,7 @@
 #include "core/json.h"
 #include "core/store.h"
 #include "core/utf8.h"
+#include "ingest/cld2_shim.h"
 #include "ingest/hopeless.h"
 #include "ingest/outcome.h"
 #include "ingest/page.h"
@@ -120,6 +121,8 @@ static void count(StageSink *sink, const RecordItem *item, const PageResult *p)
     if (p->mime.n && p->mime.n < 100 && utf8_valid(p->mime)) sink_count(sink, "mime", p->mime, 1, item->bytes);
     if (p->reason == INGEST_BLOCKED)
         sink_count(sink, "blocked", span_str(blocklist_kinds[p->blocked]), 1, item->bytes);
+    if (p->reason == INGEST_N_REASONS && p->lang == LANG_OTHER && *p->lang_code)
+        sink_count(sink, "lang_other", span_str(p->lang_code), 1, item->bytes);
     if (p->charset) sink_count(sink, "charset", span_str(p->charset), 1, item->bytes);
     for (int i = 0; i < HTTP_N_NOTES; i++)
         if (p->coding >> i & 1) sink_count(sink, "coding", span_str(http_notes[i]), 1, item->bytes);
@@ -262,7 +265,12 @@ static void put_params(Buf *b, const IngestParams *p, const bool keep[LANG_N])
         first = false;
         json_put_cstr(b, lang_names[i]);
     }
-    buf_puts(b, "],\"block\":");
+    buf_puts(b, "],\"lid\":");
+    if (p->lid)
+        json_put_hash(b, fasttext_content(p->lid));
+    else
+        json_put_cstr(b, cld2_version());
+    buf_puts(b, ",\"block\":");
     if (p->block)
         json_put_hash(b, blocklist_content(p->block));
     else

@@ -20,13 +20,15 @@ int ingest_verb(int argc, char **argv, const IngestBeside *signatures)
     StageBeside *beside = NULL;
     Blocklist *blocks = NULL;
     OptList block = {0};
-    const char *out = NULL;
+    FastText *lid = NULL;
+    const char *out = NULL, *lid_path = NULL;
     bool sign = false;
     const OptSpec specs[] = {
         OPT_NEED('o', "out", &out, "DIR", "the dataset goes here (created)"),
         OPT_STR(0, "dump", &params.dump, "NAME", "the crawl of all inputs; else CC-MAIN-… of the path, else local"),
         OPT_STR('l', "keep-lang", &params.keep_lang, "LIST",
                 "keep these of en,zh,zh-Hans,zh-Hant,code,other; else all"),
+        OPT_STR(0, "lid", &lid_path, "FILE", "tell languages by this fastText model, not by CLD2"),
         OPT_LIST(0, "block", &block, "KIND:FILE",
                  "drop URLs of a list; KIND domain, url, word, soft_word, substring; repeatable"),
         OPT_CHOICE(0, "rules", &params.rules, ingest_rules, "SET", "cheap: drop texts that no rules of filter keep"),
@@ -71,8 +73,10 @@ int ingest_verb(int argc, char **argv, const IngestBeside *signatures)
     params.beside = beside;
     for (size_t i = 0; i < block.n && rc == ERR_OK; i++) rc = blocklist_add(&blocks, block.v[i], &err);
     if (rc == ERR_OK && blocks) rc = blocklist_seal(blocks, &err);
+    if (rc == ERR_OK && lid_path) rc = fasttext_open(&lid, lid_path, &err);
     if ((rc = par_agree(&par, rc, &err)) != ERR_OK) goto out;
     params.block = blocks;
+    params.lid = lid;
     rc = ingest_run(&params, (const char *const *)argv + first, (size_t)(argc - first), out, &common, &par, &totals,
                     &err);
     if (rc == ERR_OK && totals.complete && !totals.up_to_date && par.rank == 0 && !common.quiet)
@@ -80,6 +84,7 @@ int ingest_verb(int argc, char **argv, const IngestBeside *signatures)
 out:
     signatures->free(beside);
     blocklist_free(blocks);
+    fasttext_free(lid);
     optlist_clear(&block);
     par_stop(&par);
     return verb_exit(rc, &err);

@@ -3,8 +3,13 @@
 #include "core/unicode.h"
 #include "core/utf8.h"
 #include "ingest/cld2_shim.h"
+#include "ingest/codelines.h"
+
+#include <stdlib.h>
 
 const char *const lang_names[LANG_N] = {"other", "en", "zh-Hans", "zh-Hant", "code"};
+
+enum { FEW_LETTERS = 20 };
 
 bool lang_of_name(Span name, Lang *lang)
 {
@@ -34,145 +39,298 @@ bool lang_set_parse(const char *list, bool keep[LANG_N])
     return true;
 }
 
-/* Up to LANG_SAMPLE bytes of a text: all of a short one, else three pieces. */
-static size_t sample_of(Span text, uint8_t out[LANG_SAMPLE])
-{
-    enum { PIECE = LANG_SAMPLE / 3 - 8 };
-    size_t n = 0;
+/* Up to LANG_SAMPLE bytes of a text: all of a short one, else three pieces; a byte is free behind each. */
+typedef struct {
+    uint8_t bytes[LANG_SAMPLE + 3];
+    size_t from[3], n[3];
+    int n_pieces;
+} Sample;
 
-    if (text.n <= LANG_SAMPLE) {
-        if (text.n) memcpy(out, text.p, text.n);
-        return text.n;
+static void take_sample(Sample *s, Span text)
+{
+    enum { PIECE = LANG_SAMPLE / 3 };
+
+    s->n_pieces = text.n > LANG_SAMPLE ? 3 : 1;
+    for (int i = 0; i < s->n_pieces; i++) {
+        const size_t from = s->n_pieces == 1 ? 0 : utf8_floor(text, (text.n - PIECE) / 2 * (size_t)i);
+        const Span piece = span_from(text, from);
+        s->from[i] = i ? s->from[i - 1] + s->n[i - 1] + 1 : 0;
+        s->n[i] = s->n_pieces == 1 ? text.n : utf8_floor(piece, PIECE);
+        if (s->n[i]) memcpy(s->bytes + s->from[i], piece.p, s->n[i]);
     }
-    for (int i = 0; i < 3; i++) {
-        size_t from = utf8_floor(text, (text.n - PIECE) / 2 * (size_t)i);
-        Span piece = span_from(text, from);
-        size_t k = utf8_floor(piece, PIECE);
-        memcpy(out + n, piece.p, k);
-        n += k;
-        out[n++] = '\n';
-    }
-    return n;
 }
 
 typedef struct {
     uint32_t letters, han, kana, hangul, latin; /* letters: of all scripts */
     uint32_t hans, hant;                        /* characters that one side alone writes */
-    uint32_t symbols, lines,
-        code_lines; /* ASCII marks of code; lines with text; lines that end or start as code does */
-    uint32_t bytes;
 } Histogram;
 
-static Histogram count_scripts(Span s)
+static inline void count_character(Histogram *h, uint32_t cp)
 {
-    Histogram h = {.bytes = (uint32_t)s.n};
+    const int side = unicode_han_side(cp);
+
+    switch (unicode_class(cp)) {
+    case UC_HAN:
+        h->han++;
+        h->hans += side > 0;
+        h->hant += side < 0;
+        break;
+    case UC_KANA: h->kana++; break;
+    case UC_HANGUL: h->hangul++; break;
+    case UC_LETTER: h->letters++; break;
+    default: break;
+    }
+}
+
+static void count_scripts(Histogram *h, Span s)
+{
     uint32_t cp;
 
-    for (size_t i = 0; i < s.n; i += utf8_next(s.p + i, s.n - i, &cp)) {
-        utf8_next(s.p + i, s.n - i, &cp);
-        if (cp < 0x80) {
-            h.latin += ascii_is_alpha((uint8_t)cp);
-            h.symbols += cp && strchr("{}()[];=<>_$*&|#\\", (int)cp) != NULL;
+    for (size_t i = 0; i < s.n;) {
+        if (s.p[i] < 0x80) {
+            h->latin += ascii_is_alpha(s.p[i++]);
             continue;
         }
-        switch (unicode_class(cp)) {
-        case UC_HAN: {
-            int side = unicode_han_side(cp);
-            h.han++;
-            h.hans += side > 0;
-            h.hant += side < 0;
-            break;
-        }
-        case UC_KANA: h.kana++; break;
-        case UC_HANGUL: h.hangul++; break;
-        case UC_LETTER: h.letters++; break;
-        default: break;
-        }
+        i += utf8_next(s.p + i, s.n - i, &cp);
+        if (cp != UTF8_BAD) count_character(h, cp);
     }
-    h.letters += h.latin + h.han + h.kana + h.hangul;
-    return h;
 }
 
-/* A call or a declaration: a name right before a parenthesis, which prose has a blank before. */
-static bool has_call(Span line)
+/* What a sample consists of. Its lines that are no code are moved to its front, for who judges by words. */
+typedef struct {
+    Histogram text, code;         /* of lines that are no code, of those that are */
+    uint32_t bytes[LINE_N_KINDS]; /* of lines without the blanks around them */
+    uint32_t n_code;              /* lines */
+    size_t n;                     /* bytes of what is moved */
+} Parts;
+
+static void add(Histogram *to, const Histogram *h)
 {
-    for (size_t i = 1; i < line.n; i++)
-        if (line.p[i] == '(' && (ascii_is_alnum(line.p[i - 1]) || line.p[i - 1] == '_')) return true;
-    return false;
+    to->letters += h->letters, to->latin += h->latin, to->han += h->han, to->kana += h->kana;
+    to->hangul += h->hangul, to->hans += h->hans, to->hant += h->hant;
 }
 
-/* "name = value", "a->b", "x += 1": operators between names, which prose does not use. */
-static bool contains_assignment(Span line)
+static void part_piece(Parts *parts, uint8_t *p, size_t from, size_t n)
 {
-    for (size_t i = 1; i + 1 < line.n; i++) {
-        if (line.p[i] == '=' && i + 2 < line.n && line.p[i - 1] == ' ' && line.p[i + 1] == ' ') return true;
-        if ((line.p[i] == '-' || line.p[i] == '=') && line.p[i + 1] == '>') return true;
-        if (line.p[i + 1] == '=' && strchr("+-*/|&!=", line.p[i])) return true;
-    }
-    return false;
-}
+    CodeState state = {0};
 
-/* How lines of programs start and end. */
-static bool is_code_line(Span line)
-{
-    static const char *const starts[] = {"#include", "#define", "#if",  "#endif", "import ", "from ",  "package ",
-                                         "use ",     "using ",  "//",   "/*",     "*/",      "#!",     "@",
-                                         "my ",      "var ",    "let ", "const ", "static ", "return", "else",
-                                         "try:",     "self.",   "$",    "sub "};
-    static const char *const blocks[] = {
-        "def ", "class ", "if ", "for ", "while ", "else:", "elif ", "except", "try:", "with ", "function "};
-    uint8_t last = line.p[line.n - 1];
-
-    if (last == ';' || last == '{' || last == '}') return true;
-    if ((last == ')' || last == '(' || last == ',' || last == ']') && has_call(line)) return true;
-    for (size_t i = 0; last == ':' && i < sizeof blocks / sizeof blocks[0]; i++)
-        if (span_starts(line, span_str(blocks[i]))) return true;
-    for (size_t i = 0; i < sizeof starts / sizeof starts[0]; i++)
-        if (span_starts(line, span_str(starts[i])))
-            return line.n < 80 && last != '.' && last != ',' && last != '?' && last != '!';
-    return contains_assignment(line);
-}
-
-static void count_code(Span s, Histogram *h)
-{
-    while (s.n) {
-        size_t n = span_find(s, '\n');
-        Span line = span_trim(span(s.p, n));
-        s = span_from(s, n + 1);
+    for (size_t i = from, len; i < from + n; i += len + 1) {
+        len = span_find(span(p + i, from + n - i), '\n');
+        const Span line = span_trim(span(p + i, len));
+        Histogram h = {0};
         if (line.n == 0) continue;
-        h->lines++;
-        h->code_lines += is_code_line(line);
+        count_scripts(&h, line);
+        h.letters += h.latin + h.han + h.kana + h.hangul;
+        const LineKind kind = codeline_kind(&state, line, h.han && h.han * 3 >= h.letters);
+        if (kind == LINE_OTHER && !h.han) h.letters -= h.latin / 2; /* names, menus: not yet English */
+        parts->bytes[kind] += (uint32_t)line.n;
+        parts->n_code += kind >= LINE_FENCED;
+        add(kind >= LINE_FENCED ? &parts->code : &parts->text, &h);
+        if (kind >= LINE_FENCED) continue;
+        memmove(p + parts->n, line.p, line.n);
+        parts->n += line.n;
+        p[parts->n++] = '\n'; /* the line's own, or the byte behind the piece */
     }
+}
+
+static Parts part_sample(Sample *s)
+{
+    Parts parts = {0};
+
+    for (int i = 0; i < s->n_pieces; i++) part_piece(&parts, s->bytes, s->from[i], s->n[i]);
+    return parts;
+}
+
+/* Examples that are set apart count a quarter: who sets them apart writes about them. */
+static uint32_t code_bytes(const Parts *p) { return p->bytes[LINE_CODE] + p->bytes[LINE_FENCED] / 4; }
+
+/* Of programs more than of prose: pages about programming quote them, and are prose. */
+static bool is_code(const Parts *p)
+{
+    const uint32_t code = code_bytes(p);
+
+    return p->n_code >= 3 && code * 2 >= p->bytes[LINE_PROSE] * 3 && code * 2 >= p->bytes[LINE_OTHER];
 }
 
 /* `part` of `whole` in hundredths. */
 static double share(uint64_t part, uint64_t whole) { return whole ? (double)(part * 100 / whole) / 100 : 0; }
 
-LangAnswer lang_detect(Span text)
-{
-    uint8_t bytes[LANG_SAMPLE];
-    Span s = span(bytes, sample_of(text, bytes));
-    Histogram h = count_scripts(s);
-    Cld2Answer answer;
+struct LangDetector {
+    const FastText *model; /* NULL: CLD2 */
+    FastTextScratch *scratch;
+};
 
-    if (h.letters == 0) return (LangAnswer){LANG_OTHER, 0};
-    /* A Han character says what two to three letters do, and Chinese pages quote commands and names: 15 in 100 suffice.
-     * Kana in 1 of 50 characters makes it Japanese. */
-    uint64_t wide = h.han + h.kana + h.hangul;
-    if (h.han && h.kana * 50 <= h.han && h.hangul * 10 <= h.han && h.han * 100 >= h.letters * 15) {
-        bool hant = h.hant > h.hans && h.hant >= 3;
-        return (LangAnswer){hant ? LANG_ZH_HANT : LANG_ZH_HANS,
-                            share(h.han * 5 / 2, h.han * 5 / 2 + h.letters - h.han)};
+ErrCode lang_detector_new(LangDetector **out, const FastText *model, Err *err)
+{
+    LangDetector *d = calloc(1, sizeof *d);
+    ErrCode rc = ERR_OK;
+
+    *out = NULL;
+    if (!d) return err_nomem(err, "a detector of languages");
+    d->model = model;
+    if (model) rc = fasttext_scratch_new(&d->scratch, model, err);
+    if (rc != ERR_OK)
+        lang_detector_free(d);
+    else
+        *out = d;
+    return rc;
+}
+
+void lang_detector_free(LangDetector *d)
+{
+    if (!d) return;
+    fasttext_scratch_free(d->scratch);
+    free(d);
+}
+
+/* Which of the two sides: what few characters say, the page's own word outweighs. */
+static Lang side_of(const Histogram *h, bool traditional)
+{
+    const uint32_t most = h->hant > h->hans ? h->hant : h->hans;
+
+    if (most < LANG_SURE_SIDE && traditional) return LANG_ZH_HANT;
+    return h->hant > h->hans ? LANG_ZH_HANT : LANG_ZH_HANS;
+}
+
+/* Of a model's label what could be a code; it goes to names of counters. */
+static void set_code(LangAnswer *a, Span code)
+{
+    size_t n = 0;
+
+    while (n < code.n && n < sizeof a->code - 1 && ascii_is_alnum(code.p[n])) a->code[n] = (char)code.p[n], n++;
+    a->code[n] = 0;
+}
+
+/* The part of a model's label that names the language: "zh" of "zh-Hans", "cmn" of "cmn_Hani". */
+static Span main_part(Span label)
+{
+    size_t n = 0;
+
+    while (n < label.n && label.p[n] != '-' && label.p[n] != '_') n++;
+    return span(label.p, n);
+}
+
+static bool is_any(Span s, const char *const *names)
+{
+    while (*names)
+        if (span_is(s, *names++)) return true;
+    return false;
+}
+
+/* What CLD2 or the model says of a text whose script does not tell; *score in hundredths. */
+static Span ask(LangDetector *d, Span s, Cld2Answer *cld2, double *score)
+{
+    FastTextAnswer best;
+
+    *score = 0;
+    if (!d->model) {
+        cld2_detect((const char *)s.p, s.n, cld2);
+        *score = (double)cld2->percent / 100;
+        return span_str(cld2->code);
     }
-    count_code(s, &h);
-    if (h.lines >= 3 && h.code_lines * 3 >= h.lines && h.symbols * 25 >= h.bytes)
-        return (LangAnswer){LANG_CODE, share(h.code_lines, h.lines)};
-    if (wide * 2 > h.letters) return (LangAnswer){LANG_OTHER, share(wide, h.letters)};
-    cld2_detect((const char *)s.p, s.n, &answer);
-    double score = (double)answer.percent / 100;
-    if (span_is(span_str(answer.code), "en")) return (LangAnswer){LANG_EN, score};
-    /* Chinese with a lot of Latin in it: names, formulas, links. */
-    if (!strncmp(answer.code, "zh", 2) && h.han * 10 >= h.letters)
-        return (LangAnswer){h.hant > h.hans && h.hant >= 3 ? LANG_ZH_HANT : LANG_ZH_HANS, score};
-    return (LangAnswer){LANG_OTHER, score};
+    if (!fasttext_predict(d->model, d->scratch, s, 1, &best)) return SPAN_LIT("un");
+    /* fasttext.h: the same float everywhere, so the same hundredth. */
+    const int percent = (int)(best.p * 100.0f + 0.5f);
+    *score = (double)(percent > 100 ? 100 : percent) / 100;
+    return fasttext_label(d->model, best.label);
+}
+
+/* Chinese: a Han character says what two to three letters do, and Chinese pages quote commands and names, so 15 in 100 suffice. Kana in
+ * 1 of 50 characters makes it Japanese. */
+static bool is_near_chinese(const Histogram *h)
+{
+    return h->han && h->kana * 50 <= h->han && h->hangul * 10 <= h->han;
+}
+static bool is_chinese(const Histogram *h) { return is_near_chinese(h) && h->han * 100 >= h->letters * 15; }
+
+static LangAnswer by_words(LangDetector *d, Span s, const Histogram *h, bool traditional)
+{
+    static const char *const english[] = {"en", "eng", NULL};
+    LangAnswer a = {.lang = LANG_OTHER};
+    Cld2Answer cld2;
+    const Span label = ask(d, s, &cld2, &a.score), code = main_part(label);
+
+    if (is_any(code, english))
+        a.lang = LANG_EN;
+    else if (is_near_chinese(h) && h->han * 12 >= h->letters)
+        a.lang = side_of(h, traditional); /* with a lot of Latin in it that is no English: names, formulas, links */
+    else
+        set_code(&a, code);
+    return a;
+}
+
+LangAnswer lang_detect(LangDetector *d, Span text, bool traditional)
+{
+    Sample s;
+
+    take_sample(&s, text);
+    const Parts parts = part_sample(&s);
+    const uint32_t code = code_bytes(&parts), prose = parts.bytes[LINE_PROSE];
+    if (is_code(&parts)) return (LangAnswer){.lang = LANG_CODE, .score = share(code, code + prose)};
+
+    Histogram h = parts.text;
+    Span words = span(s.bytes, parts.n);
+    if (h.letters < FEW_LETTERS) { /* what is left of little code says nothing: all of it, then */
+        add(&h, &parts.code);
+        words = span(text.p, utf8_floor(text, text.n < LANG_WORDS ? text.n : LANG_WORDS));
+    }
+    if (h.letters == 0) return (LangAnswer){.lang = LANG_OTHER};
+    if (is_chinese(&h))
+        return (LangAnswer){side_of(&h, traditional), share(h.han * 5 / 2, h.han * 5 / 2 + h.letters - h.han), ""};
+    const uint64_t wide = h.han + h.kana + h.hangul;
+    if (wide * 2 > h.letters) {
+        LangAnswer a = {.lang = LANG_OTHER, .score = share(wide, h.letters)};
+        set_code(&a, h.hangul > h.kana ? SPAN_LIT("ko") : SPAN_LIT("ja"));
+        return a;
+    }
+    return by_words(d, span(words.p, utf8_floor(words, words.n < LANG_WORDS ? words.n : LANG_WORDS)), &h,
+                    traditional);
+}
+
+/* --- what a page says of itself */
+
+static bool is_sub(Span sub, const char *const *names)
+{
+    while (*names)
+        if (span_eq_nocase(sub, span_str(*names++))) return true;
+    return false;
+}
+
+/* +1 for a tag of traditional Chinese ("zh-TW", "zh-Hant-HK"), -1 for one of simplified, 0 for another. */
+static int tag_side(Span tag)
+{
+    static const char *const hant[] = {"hant", "tw", "hk", "mo", "cht", NULL}, *const hans[] = {"hans", "cn", "sg",
+                                                                                                "chs", NULL};
+    Span sub = main_part(tag);
+
+    if (!span_eq_nocase(sub, SPAN_LIT("zh"))) return 0;
+    while (tag.n > sub.n) {
+        tag = span_from(tag, sub.n + 1);
+        sub = main_part(tag);
+        if (is_sub(sub, hant)) return 1;
+        if (is_sub(sub, hans)) return -1;
+    }
+    return 0;
+}
+
+/* The host's last label. */
+static Span country(Span url)
+{
+    size_t n = 0, from;
+
+    while (n + 3 <= url.n && memcmp(url.p + n, "://", 3) != 0) n++;
+    Span host = span_from(url, n + 3);
+    for (n = 0; n < host.n && host.p[n] != '/' && host.p[n] != ':' && host.p[n] != '?' && host.p[n] != '#';) n++;
+    for (from = n; from && host.p[from - 1] != '.';) from--;
+    return n ? span(host.p + from, n - from) : host;
+}
+
+bool lang_says_traditional(Span html_lang, const char *charset, Span url)
+{
+    static const char *const places[] = {"tw", "hk", "mo", NULL};
+    const int side = tag_side(span_trim(html_lang));
+
+    if (side) return side > 0;
+    if (charset && span_starts(span_str(charset), SPAN_LIT("big5"))) return true;
+    return is_sub(country(url), places);
 }

@@ -99,8 +99,9 @@ ErrCode page_from_line(PageWorker *w, Span line, PageResult *out, Err *err)
     if (span_trim(d->text).n == 0) {
         out->reason = INGEST_EMPTY_TEXT;
     } else if (!d->lang.p || !lang_of_name(d->lang, &out->lang)) {
-        LangAnswer a = lang_detect(d->text);
+        LangAnswer a = lang_detect(w->lang, d->text, lang_says_traditional((Span){NULL, 0}, NULL, d->url));
         out->lang = a.lang;
+        memcpy(out->lang_code, a.code, sizeof a.code);
         d->has_lang_score = true;
         d->lang_score = a.score;
     }

@@ -14,6 +14,7 @@ ErrCode pageworker_new(const IngestParams *params, PageWorker **out, Err *err)
     if (!w) return err_nomem(err, "a worker");
     w->params = params;
     rc = charset_new(&w->charset, err);
+    if (rc == ERR_OK) rc = lang_detector_new(&w->lang, params->lid, err);
     if (rc == ERR_OK) rc = htmlparser_new(&w->html, (HtmlParserKind)params->parser, err);
     if (rc != ERR_OK)
         pageworker_free(w);
@@ -29,6 +30,7 @@ void pageworker_free(PageWorker *w)
     htmlparser_free(w->html);
     htmltree_clear(&w->tree);
     maintext_clear(&w->main);
+    lang_detector_free(w->lang);
     metadata_clear(&w->about);
     docscratch_clear(&w->doc);
     Buf *bufs[] = {&w->body[0], &w->body[1], &w->utf8, &w->text, &w->url,
@@ -124,8 +126,8 @@ static void put_member(Buf *b, const char *key, Span value)
     json_put_string(b, value);
 }
 
-/* meta: {title, published, canonical, html_lang, opt_out, truncated}, of which what is known. `about`: NULL for a record that is no page. */
-static void put_meta(Buf *b, const Metadata *about, Span truncated)
+/* meta: {title, published, canonical, html_lang, opt_out, truncated, lid}, of which what is known. `about`: NULL for a record that is no page. */
+static void put_meta(Buf *b, const Metadata *about, Span truncated, Span lid)
 {
     buf_reset(b);
     buf_putc(b, '{');
@@ -143,6 +145,7 @@ static void put_meta(Buf *b, const Metadata *about, Span truncated)
         if (about->opt_out) buf_putc(b, ']');
     }
     put_member(b, "truncated", truncated);
+    put_member(b, "lid", lid);
     buf_putc(b, '}');
 }
 
@@ -155,9 +158,12 @@ static ErrCode finish(PageWorker *w, const WarcHead *h, const Metadata *about, P
     if (rc != ERR_OK) return rc;
     out->reason = text.n == 0 ? INGEST_EMPTY_TEXT : too_many_replaced(text) ? INGEST_CHARSET : INGEST_N_REASONS;
     if (out->reason != INGEST_N_REASONS) return ERR_OK;
-    LangAnswer lang = lang_detect(text);
-    put_meta(&w->meta, about, h->truncated);
+    Span html_lang = about ? about->html_lang : (Span){NULL, 0};
+    LangAnswer lang =
+        lang_detect(w->lang, text, lang_says_traditional(html_lang, out->charset, bare_url(h->target_uri)));
+    put_meta(&w->meta, about, h->truncated, span_str(lang.code));
     out->lang = lang.lang;
+    memcpy(out->lang_code, lang.code, sizeof lang.code);
     out->doc = (Doc){.text = text,
                      .url = clean_url(&w->url, h->target_uri),
                      .date = clean_date(&w->date, h->date),

@@ -23,6 +23,7 @@ typedef struct {
     HtmlTree tree;
     MainText main;
     Metadata about;
+    LangDetector *lang;
     DocScratch doc;
     Buf body[2], utf8, text, url, date, meta, id, line, own_id;
 } PageWorker;
@@ -33,6 +34,7 @@ typedef struct {
     IngestReason reason; /* INGEST_N_REASONS: doc is filled but for id, dump and source */
     Doc doc;             /* valid until the next call with the worker */
     Lang lang;
+    char lang_code[sizeof((LangAnswer *)0)->code]; /* of a language that is not ours, if it was detected */
     /* For the statistics; empty where it was not come to. They point into the record. */
     Span mime;
     Span truncated; /* how the page was cut, in the words of WARC-Truncated or "coding", "silent" */

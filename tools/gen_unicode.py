@@ -20,6 +20,7 @@ N = 0x110000
 LAST = 1 << 31  # marks the last code point of a fold
 FOLD_SAME, FOLD_NOTHING, FOLD_FIRST = 0, 1, 2  # values of a fold entry; from FOLD_FIRST on an offset into the pool
 FOLD_PAGE = 128  # UNICODE_FOLD_PAGE of core/unicode.h
+SIDES_BEGIN, SIDES_END = 0x3400, 0xA000  # what a bitmap says of sides; the rest, rare, is in ranges
 
 
 def properties(path, wanted):
@@ -197,7 +198,15 @@ def write(f, cls, fold, side, terminal):
     f.write(f"}};\nstatic const uint32_t fold_pool[{len(pool)}] = {{\n")
     numbers(f, pool, form=lambda v: f"0x{v:X}")
     f.write("};\n")
-    for name, points in (("simplified_only", side[0]), ("traditional_only", side[1]), ("terminal", terminal)):
+    f.write(f"const uint64_t unicode_han_sides[2][{(SIDES_END - SIDES_BEGIN) // 64}] = {{\n")
+    for points in side:
+        words = [sum(1 << bit for bit in range(64) if at + bit in points) for at in range(SIDES_BEGIN, SIDES_END, 64)]
+        f.write("{\n")
+        numbers(f, words, form=lambda v: f"0x{v:X}")
+        f.write("},\n")
+    f.write("};\n")
+    rare = [[cp for cp in points if cp >= SIDES_END] for points in side]
+    for name, points in (("simplified_rare", rare[0]), ("traditional_rare", rare[1]), ("terminal", terminal)):
         r = ranges(points)
         f.write(f"static const CodeRange {name}[{len(r)}] = {{\n")
         numbers(f, r, form=lambda v: f"{{0x{v[0]:X},0x{v[1]:X}}}")
