@@ -1,5 +1,6 @@
 #include "core/utf8.h"
 #include "ingest/maintext.h"
+#include "ingest/metadata.h"
 
 #include <stdlib.h>
 
@@ -33,6 +34,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
     static HtmlParser *parser[HTML_N_PARSERS];
     static HtmlTree t;
     static MainText m;
+    static Metadata about;
     static Buf page, text;
     HtmlStatus status;
     Err err;
@@ -47,8 +49,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
         if (status != HTML_FINE) continue;
         must(htmlparser_work(parser[kind]) <= 16 * (page.n + 16));
         check_tree(&t, fast ? HTML_FLAT_DEPTH : HTML_MAX_DEPTH);
+        must(metadata_read(&about, &t, NULL, (Span){NULL, 0}, (Span){NULL, 0}, &err) == ERR_OK);
+        must(utf8_valid(buf_span(&about.title)) && utf8_valid(about.canonical) && utf8_valid(about.html_lang));
         buf_reset(&text);
-        must(maintext_extract(&m, &t, MAINTEXT_RECALL, &text, &err) == ERR_OK);
+        must(maintext_extract(&m, &t, MAINTEXT_BALANCED, &text, &err) == ERR_OK);
         must(utf8_valid(buf_span(&text)));
     }
     return 0;

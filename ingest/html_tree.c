@@ -1,30 +1,7 @@
 #include "ingest/html_entity.h"
-#include "ingest/html_parser.h"
-#include "ingest/html_stack.h"
+#include "ingest/html_fast.h"
 
 #include <stdlib.h>
-
-/* Where in a page the parser is. */
-typedef enum { BEFORE_HEAD, IN_HEAD, AFTER_HEAD, IN_BODY } Mode;
-
-/* Elements whose content is no markup. */
-typedef enum { RAW_NONE, RAW_SCRIPT, RAW_STYLE, RAW_DROPPED, RAW_TEXT, RAW_VERBATIM, RAW_REST } Raw;
-
-struct HtmlFast {
-    HtmlNames names;
-    HtmlStack stack;
-    ScanTag tag;
-    HtmlTree *t;
-    const uint8_t *page;
-    size_t page_bytes;
-    uint64_t looked_over; /* bytes searched for the end of raw text, comments and drawings */
-    Mode mode;
-    const uint8_t *noscript_end, *next_noscript_end; /* of one before the body; of the next one */
-    uint32_t html;                                   /* the page's <html>; 0: none yet */
-    bool blank; /* nothing is drawn since the last tag of a block, outside <pre>: blanks are nothing */
-    bool no_comment_end, no_svg_end, no_cdata_end, no_gt;
-    uint8_t no_raw_end[HTML_N_ALL_TAGS]; /* no end tag of this name is ahead */
-};
 
 HtmlFast *htmlfast_new(void)
 {
@@ -39,11 +16,6 @@ void htmlfast_free(HtmlFast *f)
     if (!f) return;
     htmlstack_clear(&f->stack);
     free(f);
-}
-
-static void look_over(HtmlFast *f, const uint8_t *from, const uint8_t *end)
-{
-    f->looked_over += end ? (size_t)(end - from) : f->page_bytes - (size_t)(from - f->page);
 }
 
 /* ---- text */
@@ -76,7 +48,7 @@ static uint32_t decode(HtmlFast *f, const uint8_t *p, const uint8_t *end, bool i
 }
 
 /* A text node with the bytes of the page from `from` to `end`. */
-static void put_text(HtmlFast *f, const uint8_t *from, const uint8_t *end, bool references)
+void htmlfast_text(HtmlFast *f, const uint8_t *from, const uint8_t *end, bool references)
 {
     uint32_t i = htmlstack_node(&f->stack, HTML_TEXT);
 
@@ -88,12 +60,11 @@ static void put_text(HtmlFast *f, const uint8_t *from, const uint8_t *end, bool 
     f->blank = false;
 }
 
-static uint32_t add_attrs(HtmlFast *f, uint32_t i)
+void htmlfast_attrs(HtmlFast *f, uint32_t i)
 {
     const ScanTag *tag = &f->tag;
     HtmlTree *t = f->t;
 
-    if (i == NO_NODE) return i;
     for (unsigned k = 0; k < tag->n_attrs; k++) {
         const ScanAttr *a = &tag->attr[k];
         Span value = span(a->value, a->n);
@@ -106,19 +77,18 @@ static uint32_t add_attrs(HtmlFast *f, uint32_t i)
         }
         htmlstack_attr(&f->stack, kept, at, (uint32_t)value.n);
     }
-    return i;
 }
 
 /* ---- html, head, body */
 
 /* A node for an element, open. Its attributes are the tag's when `own`. (Blanks in an inline element that begins a line are kept: in a
  * line of code they indent.) */
-static void open_element(HtmlFast *f, unsigned tag, bool own)
+void htmlfast_open(HtmlFast *f, unsigned tag, bool own)
 {
     uint32_t i = htmlstack_node(&f->stack, tag);
 
     if (i == NO_NODE) return;
-    if (own) add_attrs(f, i);
+    if (own) htmlfast_attrs(f, i);
     htmlstack_push(&f->stack, i, tag, own ? f->tag.name : 0);
     f->blank = (html_tag_traits[tag] & TAG_BLOCK) && f->stack.last[HTML_pre] == 0 && f->stack.last[HTML_listing] == 0;
 }
@@ -127,14 +97,14 @@ static void open_html(HtmlFast *f, bool own)
 {
     if (f->html) return;
     f->html = (uint32_t)f->t->n_nodes;
-    open_element(f, HTML_html, own);
+    htmlfast_open(f, HTML_html, own);
     f->blank = true;
 }
 
 static void open_head(HtmlFast *f, bool own)
 {
     open_html(f, false);
-    open_element(f, HTML_head, own);
+    htmlfast_open(f, HTML_head, own);
     f->mode = IN_HEAD;
 }
 
@@ -148,12 +118,12 @@ static void close_head(HtmlFast *f)
 }
 
 /* `tag`: HTML_body, or HTML_frameset in its place. */
-static void open_body(HtmlFast *f, unsigned tag, bool own)
+void htmlfast_open_body(HtmlFast *f, unsigned tag, bool own)
 {
     if (f->mode == IN_BODY) return;
     open_html(f, false);
     close_head(f);
-    open_element(f, tag, own);
+    htmlfast_open(f, tag, own);
     f->mode = IN_BODY;
     f->blank = true;
 }
@@ -168,16 +138,9 @@ static bool stays_out(const HtmlFast *f, const uint8_t *p)
 static void note_noscript(HtmlFast *f, const uint8_t *p)
 {
     enum { SOON = 4096 };
+    const uint8_t *end = htmlfast_next_end(f, p, HTML_noscript);
 
-    if (f->no_raw_end[HTML_noscript]) return;
-    if (p > f->next_noscript_end) {
-        const uint8_t *end = scan_close(p, SPAN_LIT("noscript"));
-        look_over(f, p, end);
-        f->no_raw_end[HTML_noscript] = !end;
-        if (!end) return;
-        f->next_noscript_end = end;
-    }
-    if (f->next_noscript_end - p <= SOON) f->noscript_end = f->next_noscript_end;
+    if (end && end - p <= SOON) f->noscript_end = end;
 }
 
 /* Where text begins beside a block's tag. Several blanks in the line of the tag are kept before text and <span>: cells and
@@ -211,124 +174,10 @@ static const uint8_t *read_text(HtmlFast *f, const uint8_t *p)
     if (p == from) return p;
     if (f->mode != IN_BODY && !stays_out(f, from)) {
         if (scan_blank(from) >= p) return p;
-        open_body(f, HTML_body, false);
+        htmlfast_open_body(f, HTML_body, false);
     }
-    put_text(f, from, p, references);
+    htmlfast_text(f, from, p, references);
     return p;
-}
-
-/* ---- content that is no markup */
-
-static Raw raw_of(unsigned tag)
-{
-    switch (tag) {
-    case HTML_script: return RAW_SCRIPT;
-    case HTML_style: return RAW_STYLE;
-    case HTML_iframe:
-    case HTML_noembed:
-    case HTML_noframes: return RAW_DROPPED;
-    case HTML_title:
-    case HTML_textarea: return RAW_TEXT;
-    case HTML_xmp: return RAW_VERBATIM;
-    case HTML_plaintext: return RAW_REST;
-    default: return RAW_NONE;
-    }
-}
-
-static const char *raw_name(unsigned tag)
-{
-    switch (tag) {
-    case HTML_script: return "script";
-    case HTML_style: return "style";
-    case HTML_iframe: return "iframe";
-    case HTML_noembed: return "noembed";
-    case HTML_noframes: return "noframes";
-    case HTML_title: return "title";
-    case HTML_textarea: return "textarea";
-    default: return "xmp";
-    }
-}
-
-static bool type_holds(const ScanTag *tag, Span what)
-{
-    for (unsigned k = 0; k < tag->n_attrs; k++) {
-        const ScanAttr *a = &tag->attr[k];
-        if (a->attr != HTML_TYPE) continue;
-        for (size_t i = 0; i + what.n <= a->n; i++)
-            if (span_eq_nocase(span(a->value + i, what.n), what)) return true;
-        return false;
-    }
-    return false;
-}
-
-/* What is kept of a script: TeX stays as text, JSON-LD goes aside. */
-static void keep_script(HtmlFast *f, const uint8_t *from, const uint8_t *end)
-{
-    if (f->tag.n_attrs == 0) return;
-    if (type_holds(&f->tag, SPAN_LIT("ld+json"))) {
-        htmltree_keep_json_ld(f->t, span(from, (size_t)(end - from)));
-    } else if (type_holds(&f->tag, SPAN_LIT("math/tex"))) {
-        if (f->mode == AFTER_HEAD) open_body(f, HTML_body, false);
-        open_element(f, HTML_script, true);
-        put_text(f, from, end, false);
-        htmlstack_pop_to(&f->stack, (uint32_t)f->stack.depth - 1);
-        f->blank = false;
-    }
-}
-
-/* The content of an element whose start tag ends at p, and its end tag. One that is never closed (but plaintext) would swallow
- * the page: its content is read as markup. */
-static const uint8_t *read_raw(HtmlFast *f, const uint8_t *p, unsigned tag, Raw raw)
-{
-    const uint8_t *end;
-
-    if (f->no_raw_end[tag]) return p;
-    end = raw == RAW_REST ? f->page + f->page_bytes : scan_close(p, span_str(raw_name(tag)));
-    look_over(f, p, end);
-    if (!end) {
-        f->no_raw_end[tag] = true;
-        return p;
-    }
-    if (raw == RAW_SCRIPT) keep_script(f, p, end);
-    if (raw == RAW_DROPPED || raw == RAW_TEXT || raw == RAW_VERBATIM || raw == RAW_REST) {
-        bool blank = f->blank;
-        uint32_t i = add_attrs(f, htmlstack_node(&f->stack, tag));
-        if (i == NO_NODE) return end;
-        htmlstack_push(&f->stack, i, tag, 0);
-        if (end > p && raw != RAW_DROPPED) put_text(f, p, end, raw == RAW_TEXT);
-        htmlstack_pop_to(&f->stack, (uint32_t)f->stack.depth - 1);
-        f->blank = html_tag_traits[tag] & TAG_NEUTRAL ? blank : raw == RAW_VERBATIM;
-    }
-    return *end ? scan_tag_end(end + 2) : end;
-}
-
-/* Behind the <svg> whose start tag ends at p; NULL when it is never closed. Elements that no drawing holds end it, as in the standard,
- * but below a foreignObject. */
-static const uint8_t *skip_svg(HtmlFast *f, const uint8_t *p)
-{
-    ScanTag *tag = &f->tag;
-    unsigned svgs = 1, foreign = 0;
-
-    while (*(p = scan_byte(p, '<'))) {
-        const uint8_t *at = p;
-        if (p[1] == '!' && p[2] == '-' && p[3] == '-') {
-            if (!(p = scan_comment(p + 4))) return NULL;
-            continue;
-        }
-        bool closing = p[1] == '/';
-        p += closing ? 2 : 1;
-        if (!ascii_is_alpha(*p)) continue;
-        p = scan_tag(&f->names, p, tag);
-        if (tag->tag == HTML_svg) {
-            if (!tag->empty) svgs += closing ? -1u : 1;
-            if (svgs == 0) return p;
-        } else if (tag->tag == HTML_foreignobject) {
-            if (!tag->empty) foreign = closing ? 0 : 1;
-        } else if (!foreign && (html_tag_traits[tag->tag] & TAG_BLOCK)) {
-            return at;
-        }
-    }
-    return NULL;
 }
 
 /* ---- start tags */
@@ -459,11 +308,11 @@ static bool frame_tag(HtmlFast *f, const uint8_t *p, unsigned tag, unsigned trai
         if (f->mode == BEFORE_HEAD) open_head(f, true);
         return true;
     case HTML_body:
-    case HTML_frameset: open_body(f, tag, true); return true;
+    case HTML_frameset: htmlfast_open_body(f, tag, true); return true;
     default: break;
     }
     if (!(traits & TAG_HEAD)) {
-        open_body(f, HTML_body, false);
+        htmlfast_open_body(f, HTML_body, false);
     } else if (f->mode == BEFORE_HEAD) {
         open_head(f, false);
     }
@@ -490,24 +339,21 @@ static const uint8_t *start_tag(HtmlFast *f, const uint8_t *p)
         return p;
     }
     close_for(s, tag, traits);
-    Raw raw = raw_of(tag);
-    if (raw != RAW_NONE) return read_raw(f, p, tag, raw);
-    if (tag == HTML_svg && !f->no_svg_end) {
-        const uint8_t *end = f->tag.empty ? p : skip_svg(f, p);
-        look_over(f, p, end);
-        if (end) return f->blank = false, end;
-        f->no_svg_end = true;
-        return p; /* the drawing is lost, not what follows */
+    if (html_tag_is_raw(tag)) return htmlfast_raw(f, p);
+    if (tag == HTML_svg) {
+        f->blank = false;
+        return f->tag.empty ? p : htmlfast_skip_svg(f, p);
     }
     if ((traits & TAG_VOID) || (f->tag.empty && (tag == HTML_math || s->last[HTML_math] > s->scope))) {
-        add_attrs(f, htmlstack_node(s, tag));
+        uint32_t i = htmlstack_node(s, tag);
+        if (i != NO_NODE) htmlfast_attrs(f, i);
         if (traits & TAG_BLOCK)
             f->blank = true;
         else if (!(traits & TAG_NEUTRAL))
             f->blank = false;
         return p;
     }
-    open_element(f, tag, true);
+    htmlfast_open(f, tag, true);
     if (tag == HTML_noscript && f->mode != IN_BODY) note_noscript(f, p);
     if (tag == HTML_pre || tag == HTML_listing) skip_newline(&p);
     return p;
@@ -598,7 +444,7 @@ static const uint8_t *end_tag(HtmlFast *f, const uint8_t *p)
     }
     if (f->mode != IN_BODY && !stays_out(f, name) && !(html_tag_traits[tag] & TAG_HEAD)) {
         if (tag != HTML_p && tag != HTML_br) return p;
-        open_body(f, HTML_body, false);
+        htmlfast_open_body(f, HTML_body, false);
     }
     end_element(f, tag, tag == HTML_OTHER ? scan_hash_name(name, n) : 0);
     if (html_tag_traits[tag] & TAG_BLOCK)
@@ -608,38 +454,7 @@ static const uint8_t *end_tag(HtmlFast *f, const uint8_t *p)
     return p;
 }
 
-/* ---- the rest */
-
-/* Comments, declarations, CDATA. What is never closed is text from behind its opening on. */
-static const uint8_t *read_declaration(HtmlFast *f, const uint8_t *p)
-{
-    const uint8_t *end = NULL;
-
-    if (p[1] == '!' && p[2] == '-' && p[3] == '-') {
-        if (f->no_comment_end) return p + 4;
-        end = scan_comment(p + 4);
-        look_over(f, p, end);
-        f->no_comment_end = !end;
-        return end ? end : p + 4;
-    }
-    if (!memcmp(p, "<![CDATA[", 9) && f->stack.last[HTML_math] && !f->no_cdata_end) {
-        for (end = p + 9; *(end = scan_pair(end, ']', ']')) && end[2] != '>';) end++;
-        f->no_cdata_end = !*end;
-        look_over(f, p, end);
-        if (*end) {
-            if (end > p + 9) put_text(f, p + 9, end, false);
-            return end + 3;
-        }
-        return p + 9;
-    }
-    if (!f->no_gt) {
-        end = scan_byte(p + 2, '>');
-        look_over(f, p, end);
-        if (*end) return end + 1;
-        f->no_gt = true;
-    }
-    return p + 2;
-}
+/* ---- the page */
 
 static void read_page(HtmlFast *f, const uint8_t *p)
 {
@@ -653,7 +468,7 @@ static void read_page(HtmlFast *f, const uint8_t *p)
         else if (p[1] == '/' && p[2] == '>')
             p += 3;
         else
-            p = read_declaration(f, p);
+            p = htmlfast_declaration(f, p);
     }
 }
 
@@ -669,10 +484,11 @@ bool htmlfast_parse(HtmlFast *f, Span utf8, HtmlTree *t)
     f->looked_over = 0;
     f->mode = BEFORE_HEAD;
     f->html = 0;
-    f->noscript_end = f->next_noscript_end = f->page;
+    f->noscript_end = f->page;
     f->blank = true;
     f->no_comment_end = f->no_svg_end = f->no_cdata_end = f->no_gt = false;
-    memset(f->no_raw_end, 0, sizeof f->no_raw_end);
+    memset(f->next_end, 0, sizeof f->next_end);
+    memset(f->no_end, 0, sizeof f->no_end);
     htmlstack_start(&f->stack, t);
     if (!f->stack.full) {
         read_page(f, f->page + (span_starts(utf8, SPAN_LIT("\xEF\xBB\xBF")) ? 3 : 0));
