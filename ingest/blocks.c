@@ -395,6 +395,7 @@ ErrCode blocks_render(const HtmlTree *t, const uint8_t *drop, BlockList *out, Er
     ErrCode rc = reserve(out, n, err);
 
     if (rc != ERR_OK) return rc;
+    render_code_init(&r);
     out->n = 0;
     buf_reset(&out->text);
     buf_reset(&out->code);

@@ -28,7 +28,7 @@ static void check_tree(const HtmlTree *t, unsigned depth)
     }
 }
 
-/* Any page has a tree, by either parser, and a main text in well-formed UTF-8. */
+/* Any page has a tree, by either parser, a main text and metadata in well-formed UTF-8. */
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 {
     static HtmlParser *parser[HTML_N_PARSERS];
@@ -54,6 +54,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
         buf_reset(&text);
         must(maintext_extract(&m, &t, MAINTEXT_BALANCED, &text, &err) == ERR_OK);
         must(utf8_valid(buf_span(&text)));
+        must(metadata_read(&about, &t, NULL, span(p, n < 100 ? n : 100), (Span){NULL, 0}, &err) == ERR_OK);
+        must(utf8_valid(buf_span(&about.title)) && about.title.n <= METADATA_MAX_TITLE);
+        must(utf8_valid(about.canonical) && utf8_valid(about.html_lang));
+        (void)optout_of_header(span(p, n));
     }
     return 0;
 }

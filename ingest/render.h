@@ -18,6 +18,11 @@ typedef struct OpenElement {
     uint32_t text; /* where out->text ended when it was opened */
 } OpenElement;
 
+/* Words of a list by their first and last character: tells most words that are not in it. */
+typedef struct {
+    uint64_t bits[4];
+} WordFilter;
+
 /* What the renderer knows while it walks. */
 typedef struct {
     const HtmlTree *t;
@@ -38,6 +43,8 @@ typedef struct {
     uint32_t inline_code;      /* an open <code> in a line of text; 0: none */
     bool tick_owed, tick_open; /* its first ` has yet to come; has come and not the second */
     uint64_t scan_left;        /* nodes that may still be looked at twice */
+
+    WordFilter gutters, controls, containers; /* of the lists in render_code.c */
 
     /* Data tables. */
     uint32_t table, table_end;          /* the open one, if the node is below its end */
@@ -94,6 +101,7 @@ void render_put_code(Render *r, Span s); /* and here it is not */
 void render_end_tick(Render *r);         /* the second ` of inline code */
 
 /* --- render_code.c */
+void render_code_init(Render *r);
 /* Whether a code block begins with element i; sets r->soft then. */
 bool render_is_code(Render *r, uint32_t i);
 /* Line numbers, copy buttons: what of a code block nobody wrote. Looks at table cells outside of code too. */

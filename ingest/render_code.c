@@ -93,16 +93,41 @@ static const char *const containers[] = {"acetextlayer",
                                          "verbatim",
                                          "viewlines"};
 
-static bool class_among(Span class, const char *const *list, size_t n)
+static unsigned filter_bit(uint8_t first, uint8_t last) { return (first * 31u + last) & 255; }
+
+static WordFilter filter_of(const char *const *list, size_t n)
+{
+    WordFilter f = {{0}};
+
+    for (size_t i = 0; i < n; i++) {
+        unsigned bit = filter_bit((uint8_t)list[i][0], (uint8_t)list[i][strlen(list[i]) - 1]);
+        f.bits[bit >> 6] |= UINT64_C(1) << (bit & 63);
+    }
+    return f;
+}
+#define FILTER_OF(list) filter_of(list, sizeof list / sizeof *list)
+
+void render_code_init(Render *r)
+{
+    r->gutters = FILTER_OF(gutters);
+    r->controls = FILTER_OF(controls);
+    r->containers = FILTER_OF(containers);
+}
+
+static bool class_among(Span class, const WordFilter *f, const char *const *list, size_t n)
 {
     char word[MAX_WORD];
     Span w;
 
-    while ((w = class_word(&class)).n)
-        if (squeeze(w, word) && bsearch(word, list, n, sizeof *list, by_name)) return true;
+    while ((w = class_word(&class)).n) {
+        unsigned bit = filter_bit(ascii_lower(w.p[0]), ascii_lower(w.p[w.n - 1]));
+        if ((f->bits[bit >> 6] >> (bit & 63) & 1) && squeeze(w, word) &&
+            bsearch(word, list, n, sizeof *list, by_name))
+            return true;
+    }
     return false;
 }
-#define CLASS_AMONG(class, list) class_among(class, list, sizeof list / sizeof *list)
+#define CLASS_AMONG(class, r, list) class_among(class, &(r)->list, list, sizeof list / sizeof *list)
 
 /* ---- what begins a code block */
 
@@ -156,15 +181,16 @@ static uint32_t up_to(const HtmlTree *t, uint32_t i, HtmlTag tag)
 }
 
 /* Whether a class makes an element one of code without <pre>. */
-static bool may_hold_code(const HtmlTree *t, uint32_t i, HtmlTag tag)
+static bool may_hold_code(const Render *r, uint32_t i, HtmlTag tag)
 {
+    const HtmlTree *t = r->t;
     Span class = html_attr(t, i, HTML_CLASS), above;
 
     switch (tag) {
     case HTML_div:
     case HTML_section:
     case HTML_figure:
-    case HTML_table: return class.n >= 4 && CLASS_AMONG(class, containers);
+    case HTML_table: return class.n >= 4 && CLASS_AMONG(class, r, containers);
     case HTML_td: /* beside a column of numbers, or below the word "Code:"; in larger tables it is a column of codes */
         return class.n >= 4 && class_has(class, "code") && rows_of(t, up_to(t, i, HTML_table)) < 3;
     case HTML_ol: /* of old highlighters, which call it by the language; of Discuz */
@@ -184,7 +210,7 @@ bool render_is_code(Render *r, uint32_t i)
         r->soft = false;
         return true;
     }
-    if (tag != HTML_code && !may_hold_code(r->t, i, tag)) return false;
+    if (tag != HTML_code && !may_hold_code(r, i, tag)) return false;
     Inside in = look_inside(r, i);
     if (in.pre || in.nested || in.too_long) return false;
     r->soft = in.br || in.blocks;
@@ -238,9 +264,9 @@ bool render_is_gutter(Render *r, uint32_t i)
 
     if (class.n < 2) return false;
     if (!r->code) /* a column of numbers beside code */
-        return n->tag == HTML_td && !r->row && CLASS_AMONG(class, gutters) && is_numbers(r, i);
-    if (CLASS_AMONG(class, gutters)) return is_numbers(r, i);
-    return CLASS_AMONG(class, controls) && is_short(r->t, i);
+        return n->tag == HTML_td && !r->row && CLASS_AMONG(class, r, gutters) && is_numbers(r, i);
+    if (CLASS_AMONG(class, r, gutters)) return is_numbers(r, i);
+    return CLASS_AMONG(class, r, controls) && is_short(r->t, i);
 }
 
 /* ---- its lines */
