@@ -5,9 +5,14 @@
 
 #include "ingest/features.h"
 
-enum { MODEL_BUCKETS = 64 };
+enum { MODEL_BUCKETS = 64, MODEL_LANES = 16 };
 
-/* Of how many 64ths it is likely, 0 to 63: bucket b means a probability from b/64 to (b+1)/64. */
-unsigned blockmodel_judge(const int16_t features[FEATURE_N]);
+/* Features of so many blocks, feature by feature. */
+typedef struct {
+    int16_t of[FEATURE_N][MODEL_LANES];
+} ModelBatch;
+
+/* For each block of how many 64ths it is likely, 0 to 63: b means a probability from b/64 to (b+1)/64. */
+void blockmodel_judge(const ModelBatch *batch, uint8_t likely[MODEL_LANES]);
 
 #endif

@@ -1,7 +1,5 @@
 #include "ingest/classhints.h"
 
-#include <stdlib.h>
-
 /* Sorted by bytes. */
 static const struct {
     const char *word;
@@ -544,42 +542,53 @@ static const struct {
              {"zuobian", HINT_SIDE},
              {"zuozhe", HINT_META}};
 
-enum { MAX_WORD = 24 };
+enum { N_WORDS = sizeof words / sizeof words[0], MAX_WORD = 24 };
 
-static uint32_t hints_of(const char *word)
+static uint32_t step(uint32_t hash, uint8_t letter) { return (hash ^ letter) * 0x01000193U; }
+static uint32_t slot_of(uint32_t hash) { return (hash ^ hash >> 12) & (HINT_SLOTS - 1); }
+
+static void make_index(HintIndex *x)
 {
-    size_t lo = 0, hi = sizeof words / sizeof words[0];
-
-    while (lo < hi) {
-        size_t mid = lo + (hi - lo) / 2;
-        int c = strcmp(word, words[mid].word);
-        if (c == 0) return words[mid].hints;
-        if (c < 0)
-            hi = mid;
-        else
-            lo = mid + 1;
+    for (unsigned i = 0; i < N_WORDS; i++) {
+        uint32_t hash = 0, slot;
+        for (const char *p = words[i].word; *p; p++) hash = step(hash, (uint8_t)*p);
+        for (slot = slot_of(hash); x->word[slot]; slot = (slot + 1) & (HINT_SLOTS - 1)) {
+        }
+        x->word[slot] = (uint16_t)(i + 1);
     }
+    x->made = true;
+}
+
+_Static_assert(N_WORDS * 2 < HINT_SLOTS, "the table of words is half empty");
+
+static uint32_t hints_of(const HintIndex *x, uint32_t hash, const char *word)
+{
+    for (uint32_t slot = slot_of(hash); x->word[slot]; slot = (slot + 1) & (HINT_SLOTS - 1))
+        if (words[x->word[slot] - 1].word[0] == word[0] && !strcmp(words[x->word[slot] - 1].word, word))
+            return words[x->word[slot] - 1].hints;
     return 0;
 }
 
-uint32_t class_hints(Span v)
+uint32_t class_hints(HintIndex *x, Span v)
 {
     char word[MAX_WORD + 1];
     size_t n = 0;
-    uint32_t hints = 0;
+    uint32_t hints = 0, hash = 0;
     bool overflow = false;
 
+    if (!x->made) make_index(x);
     for (size_t i = 0; i <= v.n; i++) {
         uint8_t c = i < v.n ? v.p[i] : 0;
         bool letter = ascii_is_alpha(c), camel = ascii_is_upper(c) && i > 0 && ascii_is_lower(v.p[i - 1]);
         if (n && (!letter || camel)) {
             word[n <= MAX_WORD ? n : 0] = 0; /* a longer run is no word of the table */
-            if (!overflow) hints |= hints_of(word);
+            if (!overflow) hints |= hints_of(x, hash, word);
             overflow = !strcmp(word, "overflow"); /* overflow-hidden hides nothing */
-            n = 0;
+            n = 0, hash = 0;
         }
         if (letter) {
             if (n < MAX_WORD) word[n] = (char)ascii_lower(c);
+            hash = step(hash, ascii_lower(c));
             n++;
         }
     }

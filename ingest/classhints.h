@@ -36,7 +36,14 @@ typedef enum {
     HINT_PROTECTED = 1 << 25 /* holds the page's heading or article */
 } Hint;
 
+enum { HINT_SLOTS = 2048 };
+/* The words by their hashes; zero-initialise. */
+typedef struct {
+    uint16_t word[HINT_SLOTS]; /* index + 1 */
+    bool made;
+} HintIndex;
+
 /* The union over the words of one attribute. */
-uint32_t class_hints(Span value);
+uint32_t class_hints(HintIndex *index, Span value);
 
 #endif

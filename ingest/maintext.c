@@ -60,13 +60,13 @@ static bool reserve_nodes(MainText *m, size_t n)
 
 /* ---- 1. hard drops */
 
-static uint32_t hints_of_node(const HtmlTree *t, uint32_t i)
+static uint32_t hints_of_node(HintIndex *words, const HtmlTree *t, uint32_t i)
 {
     uint32_t h = 0;
     Span role = html_attr(t, i, HTML_ROLE), item = html_attr(t, i, HTML_ITEMPROP);
 
-    h |= class_hints(html_attr(t, i, HTML_CLASS)) | class_hints(html_attr(t, i, HTML_ID));
-    if (role.n) h |= class_hints(role);
+    h |= class_hints(words, html_attr(t, i, HTML_CLASS)) | class_hints(words, html_attr(t, i, HTML_ID));
+    if (role.n) h |= class_hints(words, role);
     if (span_is(item, "articleBody")) h |= HINT_CONTENT | HINT_BODY;
     if (span_is(role, "contentinfo")) h |= HINT_FOOT;
     return h;
@@ -106,7 +106,7 @@ static uint64_t measure(MainText *m, const HtmlTree *t, bool without_noscript)
             if (i < link_end) link += w;
         } else {
             if (n->tag == HTML_a && i >= link_end) link_end = n->end;
-            m->hints[i] = hints_of_node(t, i);
+            m->hints[i] = hints_of_node(&m->words, t, i);
             n_forum += (m->hints[i] & HINT_FORUM) != 0;
             if (n->tag == HTML_h1 || n->tag == HTML_main || (m->hints[i] & HINT_BODY)) protect(m, t, i);
         }
@@ -398,11 +398,20 @@ static void smooth(BlockList *l)
 
 static void judge(MainText *m, const HtmlTree *t, Expected *e)
 {
+    BlockList *l = &m->blocks;
+    ModelBatch batch;
     int16_t f[FEATURE_N];
+    uint8_t likely[MODEL_LANES];
 
-    for (uint32_t k = 0; k < m->blocks.n; k++) {
-        features_block(m, t, k, f);
-        m->blocks.block[k].likely = (uint8_t)blockmodel_judge(f);
+    memset(&batch, 0, sizeof batch); /* of the last lanes, which may stay empty */
+    for (uint32_t k = 0, n; k < l->n; k += n) {
+        n = l->n - k < MODEL_LANES ? (uint32_t)l->n - k : MODEL_LANES;
+        for (uint32_t i = 0; i < n; i++) {
+            features_block(m, t, k + i, f);
+            for (int of = 0; of < FEATURE_N; of++) batch.of[of][i] = f[of];
+        }
+        blockmodel_judge(&batch, likely);
+        for (uint32_t i = 0; i < n; i++) l->block[k + i].likely = likely[i];
     }
     smooth(&m->blocks);
     even_rows(&m->blocks);

@@ -17,6 +17,7 @@
 #define TAMIS_INGEST_MAINTEXT_H
 
 #include "ingest/blocks.h"
+#include "ingest/classhints.h"
 #include "ingest/phrases.h"
 
 /* How much evidence a block needs. Each keeps what the one before keeps, and more. */
@@ -38,6 +39,7 @@ typedef struct {
     uint32_t root, n_forum;
     unsigned confidence; /* of the last page, percent: the F1 that its balanced text is expected to have */
     PhraseIndex phrases;
+    HintIndex words;
     uint32_t *weight, *link; /* per node + 1: weight of text before it, of linked text before it */
     int64_t *value;          /* per block + 1: prefix sums */
     size_t cap_nodes, cap_blocks;

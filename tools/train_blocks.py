@@ -26,7 +26,7 @@ import numpy as np
 
 WIDE = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7a3"
 TOKEN = re.compile(f"[{WIDE}]|[^\\W{WIDE}]+")
-LEAF, BUCKETS = 1024, 64
+LEAF, BUCKETS, MAX_LEAVES = 1024, 64, 16
 PARAMS = {
     "objective": "binary",
     "extra_trees": True,
@@ -163,35 +163,35 @@ def report(pages, p):
 
 
 def put_tree(node, nodes, leaves):
-    """Index of an inner node, or ~index of a leaf."""
+    """Nodes as (threshold, feature, mask of the leaves that remain where the value is greater)."""
     if "leaf_value" in node:
         leaves.append(round(node["leaf_value"] * LEAF))
-        return ~(len(leaves) - 1)
-    at = len(nodes)
-    nodes.append(None)
+        return
     assert node["decision_type"] == "<="
-    threshold = int(np.floor(node["threshold"]))
-    left, right = (put_tree(node[side], nodes, leaves) for side in ("left_child", "right_child"))
-    nodes[at] = (threshold, node["split_feature"], left, right)
-    return at
+    at, first = len(nodes), len(leaves)
+    nodes.append(None)
+    put_tree(node["left_child"], nodes, leaves)
+    left = (1 << len(leaves)) - (1 << first)
+    put_tree(node["right_child"], nodes, leaves)
+    nodes[at] = (int(np.floor(node["threshold"])), node["split_feature"], 0xFFFF & ~left)
 
 
 def write_table(path, model, names):
-    nodes, leaves, first = [], [], []
+    nodes, leaves, ends = [], [], []
     for tree in model.dump_model()["tree_info"]:
         own_nodes, own_leaves = [], []
         put_tree(tree["tree_structure"], own_nodes, own_leaves)
         if not own_nodes:
             continue  # a tree that is one leaf says the same of all
-        first.append((len(nodes), len(leaves)))
         nodes += own_nodes
-        leaves += own_leaves
+        leaves += own_leaves + [0] * (MAX_LEAVES - len(own_leaves))
+        ends.append(len(nodes))
     bounds = [round(np.log(i / (BUCKETS - i)) * LEAF) for i in range(1, BUCKETS)]
     with open(path, "w", encoding="utf-8") as f:
-        f.write("/* Written by tools/train_blocks.py. Trees: their first node and leaf; nodes: greatest value that goes left, feature, left, right. */\n")
+        f.write("/* Written by tools/train_blocks.py; blockmodel.c says what it means. */\n/* clang-format off */\n")
         for kind, name, rows in (
-            ("ModelTree", "trees", ["{%d, %d}" % r for r in first]),
-            ("ModelNode", "nodes", ["{%d, FEATURE_%s, %d, %d}" % (t, names[i], l, r) for t, i, l, r in nodes]),
+            ("uint16_t", "tree_ends", [str(v) for v in ends]),
+            ("ModelNode", "nodes", ["{%d, FEATURE_%s, 0x%x}" % (t, names[i], mask) for t, i, mask in nodes]),
             ("int16_t", "leaves", [str(v) for v in leaves]),
             ("int32_t", "bounds", [str(v) for v in bounds]),
         ):
@@ -203,6 +203,7 @@ def write_table(path, model, names):
                     line = "   "
                 line += f" {row},"
             f.write(line + "\n};\n")
+        f.write("/* clang-format on */\n")
 
 
 def main():
