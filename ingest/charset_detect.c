@@ -33,6 +33,11 @@ static inline uint32_t table_cost(char letter)
     return v < 15 ? v + 3 : v == 15 ? 19 : NEVER;
 }
 
+unsigned charset_gb_bits(uint8_t lead, uint8_t trail)
+{
+    return table_cost(gb_costs[(size_t)(lead - 0x81) * 190 + trail - 0x40 - (trail > 0x7f)]);
+}
+
 /* The cheapest way to the end when a step may take one to four bytes: way[k] is the cost of having read all but k bytes. */
 typedef struct {
     uint32_t way[5];

@@ -14,4 +14,7 @@ const char *charset_detect(Span body);
  * those that the detector does not know. */
 bool charset_believable(Span body, const char *declared);
 
+/* How unlikely a pair of GBK is in Chinese text: -log2 of its share. The pair is one. */
+unsigned charset_gb_bits(uint8_t lead, uint8_t trail);
+
 #endif

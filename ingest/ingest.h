@@ -14,9 +14,9 @@
  * id = DUMP/NAME#OFFSET[+INNER]: OFFSET is the stored byte where the gzip member, zstd or LZ4 frame (else the record)
  * starts, INNER the offset inside what it decompresses to, when not 0. A foreign document gets SOURCE/NAME#RECORD,
  * RECORD counting the lines of its file from 0; its own id moves to meta.id.
- * Fields set: id text url date dump source lang lang_score meta {title, published, canonical,
+ * Fields set: id text url date dump source lang lang_score edits meta {title, published, canonical,
  * html_lang, opt_out, truncated, id}. Statistics groups: mime,
- * status, coding, charset, lang. */
+ * status, coding, charset, mojibake, lang. */
 #ifndef TAMIS_INGEST_INGEST_H
 #define TAMIS_INGEST_INGEST_H
 

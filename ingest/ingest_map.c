@@ -124,6 +124,9 @@ static void count(StageSink *sink, const RecordItem *item, const PageResult *p)
     if (p->reason == INGEST_N_REASONS && p->lang == LANG_OTHER && *p->lang_code)
         sink_count(sink, "lang_other", span_str(p->lang_code), 1, item->bytes);
     if (p->charset) sink_count(sink, "charset", span_str(p->charset), 1, item->bytes);
+    for (int i = 0; i < MOJIBAKE_N; i++)
+        if (p->mojibake.n_turned[i]) sink_count(sink, "mojibake", span_str(mojibake_names[i]), 1, item->bytes);
+    if (p->n_lost) sink_count(sink, "mojibake", SPAN_LIT("lost"), 1, item->bytes);
     for (int i = 0; i < HTTP_N_NOTES; i++)
         if (p->coding >> i & 1) sink_count(sink, "coding", span_str(http_notes[i]), 1, item->bytes);
 }

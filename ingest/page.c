@@ -15,6 +15,7 @@ ErrCode pageworker_new(const IngestParams *params, PageWorker **out, Err *err)
     w->params = params;
     rc = charset_new(&w->charset, err);
     if (rc == ERR_OK) rc = lang_detector_new(&w->lang, params->lid, err);
+    if (rc == ERR_OK) rc = mojibake_new(&w->mojibake, err);
     if (rc == ERR_OK) rc = htmlparser_new(&w->html, (HtmlParserKind)params->parser, err);
     if (rc != ERR_OK)
         pageworker_free(w);
@@ -27,14 +28,15 @@ void pageworker_free(PageWorker *w)
 {
     if (!w) return;
     charset_free(w->charset);
+    mojibake_free(w->mojibake);
     htmlparser_free(w->html);
     htmltree_clear(&w->tree);
     maintext_clear(&w->main);
     lang_detector_free(w->lang);
     metadata_clear(&w->about);
     docscratch_clear(&w->doc);
-    Buf *bufs[] = {&w->body[0], &w->body[1], &w->utf8, &w->text, &w->url,
-                   &w->date,    &w->meta,    &w->id,   &w->line, &w->own_id};
+    Buf *bufs[] = {&w->body[0], &w->body[1], &w->utf8, &w->text,   &w->url,  &w->date,
+                   &w->meta,    &w->id,      &w->line, &w->own_id, &w->edits};
     for (size_t i = 0; i < sizeof bufs / sizeof bufs[0]; i++) buf_clear(bufs[i]);
     free(w);
 }
@@ -108,13 +110,9 @@ static Span clean_date(Buf *out, Span d)
 static bool is_blank(Span s) { return span_trim(s).n == 0; }
 
 /* Whether more than PAGE_MAX_BAD_PERCENT of the characters could not be decoded. */
-static bool too_many_replaced(Span text)
+static bool too_many_replaced(size_t n_lost, Span text)
 {
-    size_t n_bad = 0;
-
-    for (size_t i = 0; i + 2 < text.n; i++)
-        n_bad += text.p[i] == 0xef && text.p[i + 1] == 0xbf && text.p[i + 2] == 0xbd;
-    return n_bad * 100 > utf8_count(text) * PAGE_MAX_BAD_PERCENT;
+    return n_lost * 100 > utf8_count(text) * PAGE_MAX_BAD_PERCENT;
 }
 
 static void put_member(Buf *b, const char *key, Span value)
@@ -149,6 +147,23 @@ static void put_meta(Buf *b, const Metadata *about, Span truncated, Span lid)
     buf_putc(b, '}');
 }
 
+/* Turns mojibake back and writes down that it did. */
+static ErrCode repair(PageWorker *w, Span *utf8, PageResult *out, Err *err)
+{
+    ErrCode rc = mojibake_repair(w->mojibake, utf8, &out->mojibake, err);
+    const char *sep = "";
+
+    for (int i = 0; i < MOJIBAKE_N && rc == ERR_OK; i++) {
+        if (out->mojibake.n_turned[i] == 0) continue;
+        if (w->edits.n == 0)
+            buf_printf(&w->edits, "[{\"stage\":\"ingest\",\"version\":%d,\"mojibake\":{", INGEST_VERSION);
+        buf_printf(&w->edits, "%s\"%s\":%zu", sep, mojibake_names[i], out->mojibake.n_turned[i]);
+        sep = ",";
+    }
+    if (w->edits.n) buf_puts(&w->edits, "}}]");
+    return rc == ERR_OK ? buf_ok(&w->edits, "a page's edits", err) : rc;
+}
+
 /* Language, damage and emptiness of the text in w->text; fills the document. */
 static ErrCode finish(PageWorker *w, const WarcHead *h, const Metadata *about, PageResult *out, Err *err)
 {
@@ -156,7 +171,10 @@ static ErrCode finish(PageWorker *w, const WarcHead *h, const Metadata *about, P
     ErrCode rc = buf_ok(&w->text, "a page's text", err);
 
     if (rc != ERR_OK) return rc;
-    out->reason = text.n == 0 ? INGEST_EMPTY_TEXT : too_many_replaced(text) ? INGEST_CHARSET : INGEST_N_REASONS;
+    out->n_lost = mojibake_lost(text);
+    out->reason = text.n == 0                            ? INGEST_EMPTY_TEXT
+                  : too_many_replaced(out->n_lost, text) ? INGEST_CHARSET
+                                                         : INGEST_N_REASONS;
     if (out->reason != INGEST_N_REASONS) return ERR_OK;
     Span html_lang = about ? about->html_lang : (Span){NULL, 0};
     LangAnswer lang =
@@ -170,6 +188,7 @@ static ErrCode finish(PageWorker *w, const WarcHead *h, const Metadata *about, P
                      .lang = span_str(lang_names[lang.lang]),
                      .has_lang_score = true,
                      .lang_score = lang.score,
+                     .edits = w->edits.n ? buf_span(&w->edits) : (Span){NULL, 0},
                      .meta = w->meta.n > 2 ? buf_span(&w->meta) : (Span){NULL, 0}};
     if ((rc = buf_ok(&w->url, "a page's URL", err)) != ERR_OK) return rc;
     return buf_ok(&w->meta, "a page's metadata", err);
@@ -180,7 +199,12 @@ static ErrCode from_text(PageWorker *w, const WarcHead *h, Span block, PageResul
 {
     out->mime = SPAN_LIT("text/plain");
     out->charset = "utf-8";
-    utf8_repair(&w->text, block);
+    utf8_repair(&w->utf8, block);
+    Span utf8 = buf_span(&w->utf8);
+    ErrCode rc = buf_ok(&w->utf8, "a page", err);
+    if (rc == ERR_OK) rc = repair(w, &utf8, out, err);
+    if (rc != ERR_OK) return rc;
+    buf_put_span(&w->text, utf8);
     for (size_t i = 0; i < w->text.n; i++)
         if (w->text.p[i] < ' ' && w->text.p[i] != '\n' && w->text.p[i] != '\t') w->text.p[i] = ' ';
     return finish(w, h, NULL, out, err);
@@ -214,7 +238,9 @@ static ErrCode from_html(PageWorker *w, const WarcHead *h, const HttpResponse *h
     }
     if ((rc = charset_to_utf8(w->charset, body, label, &w->utf8, &charset, err)) != ERR_OK) return rc;
     out->charset = charset.name;
-    if ((rc = htmlparser_parse(w->html, buf_span(&w->utf8), &w->tree, &status, err)) != ERR_OK) return rc;
+    Span utf8 = buf_span(&w->utf8);
+    if ((rc = repair(w, &utf8, out, err)) != ERR_OK) return rc;
+    if ((rc = htmlparser_parse(w->html, utf8, &w->tree, &status, err)) != ERR_OK) return rc;
     if (status != HTML_FINE) {
         out->reason = status == HTML_TOO_DEEP ? INGEST_TOO_DEEP : INGEST_TOO_LARGE;
         return ERR_OK;
@@ -283,7 +309,7 @@ static ErrCode from_http(PageWorker *w, const WarcHead *h, Span block, PageResul
 
 static void begin_page(PageWorker *w, PageResult *out)
 {
-    Buf *bufs[] = {&w->body[0], &w->body[1], &w->utf8, &w->text};
+    Buf *bufs[] = {&w->body[0], &w->body[1], &w->utf8, &w->text, &w->edits};
 
     *out = (PageResult){.reason = INGEST_WARC_MALFORMED};
     for (size_t i = 0; i < sizeof bufs / sizeof bufs[0]; i++) buf_reset(bufs[i]);

@@ -8,6 +8,7 @@
 #include "ingest/lang.h"
 #include "ingest/maintext.h"
 #include "ingest/metadata.h"
+#include "ingest/mojibake.h"
 #include "ingest/warc.h"
 
 enum {
@@ -19,13 +20,14 @@ enum {
 typedef struct {
     const IngestParams *params; /* borrowed */
     Charset *charset;
+    Mojibake *mojibake;
     HtmlParser *html;
     HtmlTree tree;
     MainText main;
     Metadata about;
     LangDetector *lang;
     DocScratch doc;
-    Buf body[2], utf8, text, url, date, meta, id, line, own_id;
+    Buf body[2], utf8, text, url, date, meta, id, line, own_id, edits;
 } PageWorker;
 MUST_USE ErrCode pageworker_new(const IngestParams *params, PageWorker **w, Err *err);
 void pageworker_free(PageWorker *w);
@@ -40,7 +42,9 @@ typedef struct {
     Span truncated; /* how the page was cut, in the words of WARC-Truncated or "coding", "silent" */
     const char *charset;
     int status;
-    unsigned coding;       /* bits of HttpNote */
+    unsigned coding; /* bits of HttpNote */
+    MojibakeResult mojibake;
+    size_t n_lost;         /* characters of the text that stand for lost ones */
     BlocklistKind blocked; /* of INGEST_BLOCKED */
 } PageResult;
 

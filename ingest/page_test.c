@@ -94,6 +94,27 @@ TEST(cuts_that_a_record_does_not_tell_of_are_marked)
     buf_clear(&block);
 }
 
+TEST(mojibake_is_turned_back_and_told_of)
+{
+    PageWorker *w = worker();
+    PageResult r;
+
+    record(w, "WARC-Type: response\r\n",
+           "HTTP/1.1 200 OK\r\nContent-Type: text/html; charset=utf-8\r\n\r\n<title>The cattleâ€™s "
+           "meadow</title><p>" PROSE " Itâ€™s high, itâ€™s low.",
+           &r);
+    CHECK_INT(INGEST_N_REASONS, r.reason);
+    CHECK_SPAN(SPAN_LIT(PROSE " It’s high, it’s low."), r.doc.text);
+    CHECK_SPAN(SPAN_LIT("{\"title\":\"The cattle’s meadow\"}"), r.doc.meta);
+    CHECK_SPAN(SPAN_LIT("[{\"stage\":\"ingest\",\"version\":4,\"mojibake\":{\"windows-1252\":3}}]"), r.doc.edits);
+    CHECK_INT(3, r.mojibake.n_turned[MOJIBAKE_LATIN]);
+    record(w, "WARC-Type: conversion\r\n", PROSE " 锟斤拷", &r);
+    CHECK_INT(INGEST_CHARSET, r.reason);
+    CHECK_INT(3, r.n_lost);
+    CHECK_INT(0, r.mojibake.n_turned[MOJIBAKE_LATIN]);
+    pageworker_free(w);
+}
+
 TEST(what_a_record_says_of_itself_is_kept)
 {
     PageWorker *w = worker();
