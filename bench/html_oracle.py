@@ -144,7 +144,7 @@ def html5_runs(page):
 def fast_runs(build, directory, names):
     got = subprocess.run([os.path.join(build, "html_parsers"), "-C", directory, "-t", "fast"], input="\n".join(names).encode(),
                          capture_output=True, check=True)
-    return [[tuple(r) for r in json.loads(line)["runs"]] for line in got.stdout.decode().splitlines()]
+    return [[tuple(r) for r in json.loads(line)["runs"]] for line in got.stdout.decode().split("\n") if line]
 
 
 def words(runs):
