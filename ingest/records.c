@@ -97,8 +97,7 @@ static ErrCode next_record(RecordCursor *c, StageBlock *b, bool *more, Err *err)
                        .inner = rec.inner,
                        .bytes = rec.bytes};
     if (rec.reason == INGEST_N_REASONS) {
-        WarcHead h;
-        item.reason = record_head(rec.head, &h) == WARC_HEAD_FINE ? records_reason(h.type) : INGEST_WARC_MALFORMED;
+        item.reason = records_reason(rec.type);
         if (item.reason != INGEST_N_REASONS && !c->all_blocks) rec.block = (Span){NULL, 0};
     }
     put_item(b, item, rec.head, rec.block);

@@ -22,18 +22,24 @@ static WarcType type_of(Span v)
     return WARC_UNKNOWN;
 }
 
+/* Most lines are fields nobody asks for: lengths are compared first. */
 static void take_field(WarcHead *h, Span name, Span value)
 {
+#define FIELD(name, member)                               \
+    {                                                     \
+        name, sizeof name - 1, offsetof(WarcHead, member) \
+    }
     static const struct {
         const char *name;
-        size_t at;
-    } fields[] = {{"warc-target-uri", offsetof(WarcHead, target_uri)},
-                  {"warc-date", offsetof(WarcHead, date)},
-                  {"content-type", offsetof(WarcHead, content_type)},
-                  {"warc-truncated", offsetof(WarcHead, truncated)},
-                  {"warc-block-digest", offsetof(WarcHead, block_digest)},
-                  {"warc-payload-digest", offsetof(WarcHead, payload_digest)},
-                  {"warc-identified-payload-type", offsetof(WarcHead, payload_type)}};
+        size_t n, at;
+    } fields[] = {FIELD("warc-target-uri", target_uri),
+                  FIELD("warc-date", date),
+                  FIELD("content-type", content_type),
+                  FIELD("warc-truncated", truncated),
+                  FIELD("warc-block-digest", block_digest),
+                  FIELD("warc-payload-digest", payload_digest),
+                  FIELD("warc-identified-payload-type", payload_type)};
+#undef FIELD
 
     if (span_eq_nocase(name, SPAN_LIT("WARC-Type"))) {
         if (h->type == WARC_UNKNOWN) h->type = type_of(value);
@@ -42,7 +48,8 @@ static void take_field(WarcHead *h, Span name, Span value)
     }
     for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++) {
         Span *slot = (Span *)(void *)((char *)h + fields[i].at);
-        if (slot->n == 0 && span_eq_nocase(name, span_str(fields[i].name))) *slot = value;
+        if (name.n != fields[i].n || slot->n || !span_eq_nocase(name, span(fields[i].name, fields[i].n))) continue;
+        *slot = value;
     }
 }
 
@@ -193,12 +200,13 @@ static bool ends_well(const WarcReader *r, size_t at)
 }
 
 /* The record takes the window's first `total` bytes. */
-static void accept(WarcReader *r, WarcRecord *rec, size_t head_bytes, size_t block_bytes, size_t total)
+static void accept(WarcReader *r, WarcRecord *rec, const WarcHead *h, size_t block_bytes, size_t total)
 {
     Span v = stream_view(r->s);
 
-    rec->head = span(v.p, head_bytes);
-    rec->block = span(v.p + head_bytes, block_bytes);
+    rec->type = h->type;
+    rec->head = span(v.p, h->head_bytes);
+    rec->block = span(v.p + h->head_bytes, block_bytes);
     rec->bytes = total;
     r->skip = total;
 }
@@ -222,7 +230,7 @@ static ErrCode mend(WarcReader *r, WarcRecord *rec, const WarcHead *h, size_t to
         end -= end - 1 > h->head_bytes && v.p[end - 2] == '\r' ? 2 : 1;
     if ((at == v.n && !at_end) || end == h->head_bytes || end - h->head_bytes > WARC_MAX_BLOCK)
         return malformed(r, rec, h->head_bytes, INGEST_WARC_MALFORMED, err);
-    accept(r, rec, h->head_bytes, end - h->head_bytes, at);
+    accept(r, rec, h, end - h->head_bytes, at);
     rec->mended = true;
     return ERR_OK;
 }
@@ -236,7 +244,7 @@ static ErrCode read_record(WarcReader *r, WarcRecord *rec, const WarcHead *h, Er
     if (rc != ERR_OK) return rc;
     if (v.n < total || stream_next_member(r->s, h->head_bytes, total) < total || !ends_well(r, total))
         return mend(r, rec, h, total, err);
-    accept(r, rec, h->head_bytes, (size_t)h->length, total);
+    accept(r, rec, h, (size_t)h->length, total);
     return ERR_OK;
 }
 

@@ -51,6 +51,7 @@ typedef struct {
     uint64_t stored, inner; /* the record's address */
     uint64_t bytes;         /* it takes in the decompressed stream, as far as known */
     IngestReason reason;    /* why there is no block to look into; INGEST_N_REASONS when there is */
+    WarcType type;          /* when there is */
     bool mended;            /* the block ends where the next record starts, not where its length says */
     Span head, block;       /* valid until the next call; head is empty for junk */
 } WarcRecord;
