@@ -136,6 +136,7 @@ TEST(lists_and_quotations)
     static const Case cases[] = {
         {"<ul><li>a<ul><li>b<ol start=7><li>c<li>d</ol></ul><li>e</ul>", "- a\n  - b\n    7. c\n    8. d\n- e"},
         {"<ol><li><p>a</p><p>more</p><li>b</ol>", "1. a\n\nmore\n\n2. b"},
+        {"<dl><dd>one</dl><p>x", "one\n\nx"},
         {"<dl><dt>t<dd>one<dd><p>two</p><p>three</p><dt>u<dd>four</dl>", "t\n: one\n: two\n\nthree\n\nu\n: four"},
         {"<p>He said:<blockquote><p>One.<br>Two.</p><p>Three.</p></blockquote><p>End",
          "He said:\n\n> One.\n> Two.\n\n> Three.\n\nEnd"},

@@ -55,7 +55,8 @@ static void put_row(Buf *out, Span text)
     buf_puts(out, ends_empty ? "  |" : " |");
 }
 
-static void put_block(Buf *out, const BlockList *list, const Block *b)
+/* below_term: its term, or another definition of it, stands before. */
+static void put_block(Buf *out, const BlockList *list, const Block *b, bool below_term)
 {
     Span text = span(list->text.p + b->text, b->bytes);
 
@@ -69,7 +70,7 @@ static void put_block(Buf *out, const BlockList *list, const Block *b)
     }
     if (b->kind == BLOCK_ITEM) put_marker(out, b);
     if (b->kind == BLOCK_HEADING) put_many(out, "#", b->number), buf_putc(out, ' ');
-    if (b->definition) buf_puts(out, ": ");
+    if (below_term) buf_puts(out, ": ");
     buf_put_span(out, text);
 }
 
@@ -126,6 +127,16 @@ static bool is_label(const BlockList *list, size_t i)
            span_eq_nocase(span(list->text.p + b->text, b->bytes), span(list->code.p + next->code, next->code_bytes));
 }
 
+/* Terms are short, and often links; rows of headers have few words: one whose definition, or next row, is kept is kept, too. */
+static bool heads_kept(const BlockList *list, size_t i)
+{
+    const Block *b = &list->block[i], *next = b + 1;
+
+    if (i + 1 >= list->n || !next->keep || next->group != b->group) return false;
+    return b->kind == BLOCK_ROW ? b->header && next->kind == BLOCK_ROW
+                                : next->definition && !b->definition && b->kind == BLOCK_TEXT;
+}
+
 void blocks_write(const BlockList *list, Buf *out)
 {
     const Block *before = NULL;
@@ -133,10 +144,10 @@ void blocks_write(const BlockList *list, Buf *out)
 
     for (size_t i = 0; i < list->n; i++) {
         const Block *b = &list->block[i];
-        if (!b->keep || is_label(list, i)) continue;
+        if (!(b->keep || heads_kept(list, i)) || is_label(list, i)) continue;
         if (before) put_between(out, before, b);
         size_t from = out->n;
-        put_block(out, list, b);
+        put_block(out, list, b, b->definition && before && before->group == b->group);
         if (quotes && b->quoted) quote_from(out, from);
         before = b;
     }

@@ -12,7 +12,7 @@ typedef struct {
     uint32_t h1; /* the first; 0: none */
     unsigned n_h1;
     PageDate meta, time, line;
-    uint8_t meta_rank; /* of the <meta> that gave the date: the lower the better; 0: none */
+    unsigned meta_rank; /* of the <meta> that gave the date: the lower the better; 0: none */
 } Walk;
 
 void metadata_clear(Metadata *m)
@@ -89,10 +89,9 @@ static void take_date(Walk *w, Span name, Span content)
                                         "dc.date",
                                         "dcterms.date"};
 
-    for (uint8_t i = 0; i < sizeof names / sizeof *names; i++) {
+    for (unsigned i = 0; i < sizeof names / sizeof *names; i++) {
         if (w->meta_rank && i + 1 >= w->meta_rank) return;
-        if (span_eq_nocase(name, span_str(names[i])) && pagedate_read(content, &w->meta))
-            w->meta_rank = (uint8_t)(i + 1);
+        if (span_eq_nocase(name, span_str(names[i])) && pagedate_read(content, &w->meta)) w->meta_rank = i + 1;
     }
 }
 
