@@ -1,10 +1,12 @@
 /* bench/lid_bench.c - what language texts are said to be of, by our detector and by the two it asks, and how fast.
  *
  *   lid_bench [-q] [-n PASSES] [MODEL] < LINES
+ *   lid_bench -r MODEL < REFERENCE
  * LINES are documents whose `lang` is right and whose `source` names their set (bench/lid.py writes some). Prints, a set: texts, and of 100 those that
  * are right by us with CLD2, by us with the fastText MODEL, by CLD2 alone and by the MODEL alone; then what we took the wrong ones for. The two alone know no
  * code, and the model no zh-Hant: zh is right for both. -q: only sets of whole texts. Speed is that of the thread on its processor, the
- * least of PASSES (3), over the whole texts. */
+ * least of PASSES (3), over the whole texts. -r: lines of set, language, name, fastText's labels with their probabilities, text; prints
+ * how far ours are from them. */
 #include "core/doc.h"
 #include "core/utf8.h"
 #include "ingest/cld2_shim.h"
@@ -184,15 +186,56 @@ static void print_mean(const Bench *b, const char *what, Lang lang, bool pieces)
     printf("\n");
 }
 
+/* The largest distance between a probability and its label's in `told`; 1 where we have another label that is not as likely. */
+static double distance(Bench *b, Span text, const char *told)
+{
+    FastTextAnswer a[FASTTEXT_MAX_K];
+    const size_t n = fasttext_predict(b->model, b->scratch, text, 3, a);
+    double worst = 0, p;
+    char label[128];
+    int len;
+
+    for (size_t i = 0; i < n && sscanf(told, " __label__%127s %lf%n", label, &p, &len) == 2; i++, told += len) {
+        double d = p > (double)a[i].p ? p - (double)a[i].p : (double)a[i].p - p;
+        if (!span_is(fasttext_label(b->model, a[i].label), label) && d > 1e-5) d = 1;
+        if (d > worst) worst = d;
+    }
+    return worst;
+}
+
+static void compare_reference(Bench *b)
+{
+    char *line = NULL;
+    size_t cap = 0, n = 0, n_far = 0;
+    ssize_t len;
+    double worst = 0;
+
+    while ((len = getline(&line, &cap, stdin)) > 0) {
+        Span rest = span(line, (size_t)len - (line[len - 1] == '\n')), field = {NULL, 0};
+        for (int i = 0; i < 4; i++) {
+            field = span(rest.p, span_find(rest, '\t'));
+            rest = span_from(rest, field.n + 1);
+        }
+        if (!rest.n) continue;
+        line[(size_t)((const char *)field.p - line) + field.n] = 0;
+        const double d = distance(b, rest, (const char *)field.p);
+        n++, n_far += d > 1e-5;
+        if (d > worst) worst = d;
+    }
+    free(line);
+    printf("%zu texts, %zu further than 1e-5 from the reference, the worst %.2g\n", n, n_far, worst);
+}
+
 int main(int argc, char **argv)
 {
     static Bench b;
-    bool quiet = false;
+    bool quiet = false, reference = false;
     int passes = 3, opt;
     Err err = {0};
 
-    while ((opt = getopt(argc, argv, "qn:")) != -1) {
+    while ((opt = getopt(argc, argv, "qrn:")) != -1) {
         if (opt == 'q') quiet = true;
+        if (opt == 'r') reference = true;
         if (opt == 'n') passes = atoi(optarg);
         if (opt == '?') return 2;
     }
@@ -204,6 +247,10 @@ int main(int argc, char **argv)
         fprintf(stderr, "lid_bench: %s\n", err.msg);
         return err_status(rc);
     }
+    if (reference && b.model) {
+        compare_reference(&b);
+        goto out;
+    }
     read_texts(&b);
     judge(&b);
     print_sets(&b, quiet);
@@ -211,6 +258,7 @@ int main(int argc, char **argv)
         for (int lang = 0; lang < LANG_N; lang++) print_mean(&b, pieces ? "pieces" : "texts", (Lang)lang, pieces);
     for (int way = OURS; way < N_WAYS; way++)
         if (b.model || way == OURS || way == CLD2) time_way(&b, way, passes);
+out:
     for (size_t i = 0; i < b.n_sets; i++) free(b.set[i].name);
     free(b.text);
     buf_clear(&b.bytes);

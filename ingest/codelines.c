@@ -127,22 +127,40 @@ static bool holds(Span line, const char *two)
     return false;
 }
 
-/* Whether a line is code or comment by what stands around it. A fence that names no language may be an end whose beginning was not seen. */
-static bool by_state(CodeState *state, Span line, LineKind *kind)
+/* Perl's documentation, and Ruby's. */
+static bool begins_pod(Span line)
 {
-    if (span_starts(line, SPAN_LIT("```"))) {
-        state->fenced = !state->fenced && line.n > 3;
-        *kind = LINE_FENCED;
-        return true;
-    }
-    if (state->fenced) {
-        *kind = LINE_FENCED;
+    return line.p[0] == '=' && (span_starts(line, SPAN_LIT("=head")) || span_starts(line, SPAN_LIT("=item ")) ||
+                                span_starts(line, SPAN_LIT("=pod")) || span_starts(line, SPAN_LIT("=begin")));
+}
+
+static bool is_commented(CodeState *state, Span line)
+{
+    if (begins_pod(line)) {
+        state->is_pod = true;
+        state->comment = MAX_COMMENT;
         return true;
     }
     if (!state->comment && !span_starts(line, SPAN_LIT("/*"))) return false;
-    state->comment = holds(line, "*/") ? 0 : state->comment ? state->comment - 1 : MAX_COMMENT;
-    *kind = LINE_COMMENT;
+    const bool ends =
+        state->is_pod ? span_starts(line, SPAN_LIT("=cut")) || span_is(line, "=end") : holds(line, "*/");
+    state->comment = ends ? 0 : state->comment ? state->comment - 1 : MAX_COMMENT;
+    if (!state->comment) state->is_pod = false;
     return true;
+}
+
+/* Whether a line is code or comment by what stands around it. A fence that names no language may be an end whose beginning was not seen. */
+static bool by_state(CodeState *state, Span line, LineKind *kind)
+{
+    const bool is_fence = span_starts(line, SPAN_LIT("```"));
+
+    if (is_fence || state->fenced) {
+        *kind = LINE_FENCED;
+        if (is_fence) state->fenced = !state->fenced && line.n > 3;
+        return true;
+    }
+    *kind = LINE_COMMENT;
+    return is_commented(state, line);
 }
 
 LineKind codeline_kind(CodeState *state, Span line, bool is_han)

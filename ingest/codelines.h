@@ -15,7 +15,8 @@ typedef enum {
 
 /* What goes from line to line; zero before the first. */
 typedef struct {
-    uint32_t comment; /* lines that one of C's may still have */
+    uint32_t comment; /* lines that one may still have */
+    bool is_pod;      /* it ends with =cut, else with a star and a slash */
     bool fenced;      /* within ```, as blocks.h writes code of pages */
 } CodeState;
 

@@ -121,8 +121,8 @@ static void count(StageSink *sink, const RecordItem *item, const PageResult *p)
     if (p->mime.n && p->mime.n < 100 && utf8_valid(p->mime)) sink_count(sink, "mime", p->mime, 1, item->bytes);
     if (p->reason == INGEST_BLOCKED)
         sink_count(sink, "blocked", span_str(blocklist_kinds[p->blocked]), 1, item->bytes);
-    if (p->reason == INGEST_N_REASONS && p->lang == LANG_OTHER && *p->lang_code)
-        sink_count(sink, "lang_other", span_str(p->lang_code), 1, item->bytes);
+    if (p->reason == INGEST_N_REASONS && p->lang == LANG_OTHER)
+        sink_count(sink, "lang_other", span_str(*p->lang_code ? p->lang_code : "un"), 1, p->doc.text.n);
     if (p->charset) sink_count(sink, "charset", span_str(p->charset), 1, item->bytes);
     for (int i = 0; i < MOJIBAKE_N; i++)
         if (p->mojibake.n_turned[i]) sink_count(sink, "mojibake", span_str(mojibake_names[i]), 1, item->bytes);

@@ -254,7 +254,7 @@ static LangAnswer by_words(LangDetector *d, Span s, const Histogram *h, bool tra
         a.lang = LANG_EN;
     else if (is_near_chinese(h) && h->han * 12 >= h->letters)
         a.lang = side_of(h, traditional); /* with a lot of Latin in it that is no English: names, formulas, links */
-    else
+    else if (!span_is(code, "un"))        /* CLD2's word for what it does not know */
         set_code(&a, code);
     return a;
 }

@@ -90,6 +90,12 @@ TEST(prose_with_examples_is_prose_and_programs_are_code)
     buf_reset(&b);
     for (int i = 0; i < 40; i++) buf_printf(&b, "-- 取出一行\nSELECT name, price FROM items WHERE id = %d;\n", i);
     CHECK_INT(LANG_CODE, ask(NULL, buf_span(&b), false).lang);
+    buf_reset(&b);
+    buf_puts(&b, "package Thread;\nuse strict;\nour $VERSION = '3';\nsub new { return bless {}, shift; "
+                 "}\n1;\n\n=head1 NAME\n\n");
+    for (int i = 0; i < 20; i++) buf_puts(&b, english);
+    buf_puts(&b, "=cut\n");
+    CHECK_INT(LANG_CODE, ask(NULL, buf_span(&b), false).lang);
     buf_clear(&b);
 }
 
