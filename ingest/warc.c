@@ -235,6 +235,17 @@ static ErrCode mend(WarcReader *r, WarcRecord *rec, const WarcHead *h, size_t to
     return ERR_OK;
 }
 
+/* The record at the window's start is the last of a member that breaks behind it, at its checksum as a rule: its bytes are all there, and nobody
+ * says that they are what they were. */
+static bool is_doubtful(const WarcReader *r, const WarcRecord *rec, size_t total)
+{
+    uint64_t stored;
+    StreamBreak brk = stream_break(r->s, &stored);
+    size_t n = stream_view(r->s).n;
+
+    return (brk == STREAM_CORRUPT || brk == STREAM_CUT) && stored == rec->stored && find_record(r, total, n) == n;
+}
+
 static ErrCode read_record(WarcReader *r, WarcRecord *rec, const WarcHead *h, Err *err)
 {
     size_t total = h->head_bytes + (size_t)h->length;
@@ -244,6 +255,7 @@ static ErrCode read_record(WarcReader *r, WarcRecord *rec, const WarcHead *h, Er
     if (rc != ERR_OK) return rc;
     if (v.n < total || stream_next_member(r->s, h->head_bytes, total) < total || !ends_well(r, total))
         return mend(r, rec, h, total, err);
+    if (is_doubtful(r, rec, total)) return malformed(r, rec, h->head_bytes, INGEST_GZIP_CORRUPT, err);
     accept(r, rec, h, (size_t)h->length, total);
     return ERR_OK;
 }
