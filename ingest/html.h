@@ -8,8 +8,9 @@
  * follows the HTML standard (whatwg.org, section 13.2, scripts off) but for what is named here:
  * - Formatting elements that a block ends are not opened anew in the next one, nor is what crosses them moved (no "adoption agency");
  *   only links end where their end tag or the next link says so. Text between the rows of a table stays where it stands.
- * - A comment, script, style, title, textarea or drawing that is never closed loses its tag and not the page; so do a select without its
- *   end, which ends before the next block, and a quote, which ends at the next '>'.
+ * - What is never closed does not swallow the page: a comment, script, style, textarea or drawing loses its tag, a title ends at the next
+ *   tag, a style with the head, a select before the next block, a quote at the next '>'. Elements that are open at the end of the
+ *   page and hide what is in them (a template, a button, a video) are HTML_OTHER, and links are spans.
  * - Elements deeper than HTML_FLAT_DEPTH become leaves, and their content follows them.
  * - Blanks beside tags of blocks are left out, outside <pre>, but for those in a line with text: nothing draws them. No implied <tbody> is made, nor an empty head.
  * - A short <noscript> before the body holds what is in it.

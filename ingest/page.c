@@ -249,7 +249,7 @@ static ErrCode from_html(PageWorker *w, const WarcHead *h, const HttpResponse *h
     if (opts_out(w, out)) return ERR_OK;
     if ((rc = maintext_extract(&w->main, &w->tree, MAINTEXT_BALANCED, &w->text, err)) != ERR_OK) return rc;
     WarcHead told = *h;
-    if (w->tree.truncated && told.truncated.n == 0) told.truncated = SPAN_LIT("nodes");
+    if (w->tree.truncated && told.truncated.n == 0) out->truncated = told.truncated = SPAN_LIT("nodes");
     return finish(w, &told, &w->about, out, err);
 }
 

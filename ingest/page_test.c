@@ -227,3 +227,20 @@ TEST(pages_that_opt_out)
     CHECK_INT(INGEST_N_REASONS, r.reason);
     pageworker_free(w), pageworker_free(strict);
 }
+
+TEST(a_page_of_too_many_elements_keeps_its_beginning)
+{
+    PageWorker *w = worker();
+    Buf block = {0};
+    PageResult r;
+
+    buf_puts(&block, "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n<p>" PROSE);
+    for (int i = 0; i < HTML_MAX_NODES; i++) buf_puts(&block, "<b>");
+    buf_puts(&block, "<p>The end.");
+    record(w, "WARC-Type: response\r\n", buf_cstr(&block), &r);
+    CHECK_INT(INGEST_N_REASONS, r.reason);
+    CHECK_SPAN(SPAN_LIT(PROSE), r.doc.text);
+    CHECK_SPAN(SPAN_LIT("{\"truncated\":\"nodes\"}"), r.doc.meta);
+    CHECK_SPAN(SPAN_LIT("nodes"), r.truncated);
+    pageworker_free(w), buf_clear(&block);
+}
