@@ -271,7 +271,6 @@ static ErrCode run(int argc, char **argv, const Options *o, Err *err)
 
 int main(int argc, char **argv)
 {
-    static const char *const modes[] = {"precision", "balanced", "recall", "all"};
     Options o = {.passes = 1, .mode = MAINTEXT_BALANCED};
     int c;
     Err err;
@@ -281,7 +280,7 @@ int main(int argc, char **argv)
         if (c == 'f') o.features = optarg;
         if (c == 'C') o.dir = optarg;
         for (int i = 0; c == 'm' && i <= MAINTEXT_ALL; i++)
-            if (!strcmp(optarg, modes[i])) o.mode = (MainMode)i;
+            if (!strcmp(optarg, maintext_modes[i])) o.mode = (MainMode)i;
         if (c == 'n') o.passes = atoi(optarg);
         if (c == '?') o.passes = 0;
     }

@@ -42,6 +42,7 @@ typedef struct {
     bool fenced, header, definition, quoted; /* how it is written: code; a row of header cells … */
     uint8_t phrases, likely, mode; /* maintext.c: kinds of phrases, 64ths, the strictest mode that keeps it */
     bool shed, keep;
+    uint32_t end; /* behind it in what blocks_write() wrote; 0: it did not write it */
 } Block;
 
 typedef struct {
@@ -75,7 +76,7 @@ uint32_t weight_of_text(Span s);
  * like those of page parts. Errors: memory. */
 MUST_USE ErrCode blocks_render(const HtmlTree *t, const uint8_t *drop, BlockList *out, Err *err);
 /* Appends the kept blocks: a blank line between blocks, one line end between items of a list and rows of a table. */
-void blocks_write(const BlockList *list, Buf *out);
+void blocks_write(BlockList *list, Buf *out);
 void blocklist_clear(BlockList *b);
 
 /* Whether an element starts and ends a line. */

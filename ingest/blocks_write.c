@@ -137,18 +137,19 @@ static bool heads_kept(const BlockList *list, size_t i)
                                 : next->definition && !b->definition && b->kind == BLOCK_TEXT;
 }
 
-void blocks_write(const BlockList *list, Buf *out)
+void blocks_write(BlockList *list, Buf *out)
 {
     const Block *before = NULL;
     bool quotes = !all_quoted(list);
 
     for (size_t i = 0; i < list->n; i++) {
-        const Block *b = &list->block[i];
+        Block *b = &list->block[i];
         if (!(b->keep || heads_kept(list, i)) || is_label(list, i)) continue;
         if (before) put_between(out, before, b);
         size_t from = out->n;
         put_block(out, list, b, b->definition && before && before->group == b->group);
         if (quotes && b->quoted) quote_from(out, from);
+        b->end = (uint32_t)out->n;
         before = b;
     }
 }

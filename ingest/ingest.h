@@ -71,6 +71,7 @@ typedef struct {
     const char *keep_lang;     /* comma-separated: en zh zh-Hans zh-Hant code other; NULL: all */
     uint32_t rules;            /* IngestRules */
     uint32_t parser;           /* HtmlParserKind (html.h) */
+    uint32_t mode;             /* MainMode (maintext.h) */
     const Blocklist *block;    /* URLs that are not wanted; NULL: none. Borrowed */
     const FastText *lid;       /* model of languages; NULL: CLD2. Borrowed */
     uint32_t inputs_per_part;  /* 0: as many as part_bytes hold */
@@ -88,10 +89,10 @@ typedef struct {
     uint64_t stage_bytes;  /* … and bytes; 0: no bound */
     uint32_t connections;  /* over all ranks, at least one each */
 } IngestParams;
-#define INGEST_PARAMS_DEFAULT                                                                 \
-    {                                                                                         \
-        .part_bytes = (uint64_t)1 << 30, .stage_depth = 2, .stage_bytes = (uint64_t)32 << 30, \
-        .connections = WEB_CONNECTIONS                                                        \
+#define INGEST_PARAMS_DEFAULT                                                                            \
+    {                                                                                                    \
+        .mode = 1, .part_bytes = (uint64_t)1 << 30, .stage_depth = 2, .stage_bytes = (uint64_t)32 << 30, \
+        .connections = WEB_CONNECTIONS                                                                   \
     }
 
 /* ERR_USAGE for values that no run can have. */

@@ -278,8 +278,8 @@ static void put_params(Buf *b, const IngestParams *p, const bool keep[LANG_N])
         json_put_hash(b, blocklist_content(p->block));
     else
         buf_puts(b, "null");
-    buf_printf(b, ",\"rules\":\"%s\",\"parser\":\"%s\",\"part_bytes\":", ingest_rules[p->rules],
-               html_parser_names[p->parser]);
+    buf_printf(b, ",\"rules\":\"%s\",\"mode\":\"%s\",\"parser\":\"%s\",\"part_bytes\":", ingest_rules[p->rules],
+               maintext_modes[p->mode], html_parser_names[p->parser]);
     buf_put_u64(b, p->inputs_per_part ? 0 : p->part_bytes); /* it decides nothing when files are counted */
     if (p->html) buf_puts(b, ",\"html\":true");
     if (p->respect_opt_out) buf_puts(b, ",\"respect_opt_out\":true");

@@ -1,6 +1,7 @@
 /* ingest/ingest_verb.c - `tamis ingest`. */
 #include "ingest/html.h"
 #include "ingest/ingest.h"
+#include "ingest/maintext.h"
 
 static const char after[] =
     "INPUT: WARC, WET or ARC archive (plain, gzip, zstd, LZ4), JSON Lines of documents (same), directory, or @LIST "
@@ -32,6 +33,8 @@ int ingest_verb(int argc, char **argv, const IngestBeside *signatures)
         OPT_LIST(0, "block", &block, "KIND:FILE",
                  "drop URLs of a list; KIND domain, url, word, soft_word, substring; repeatable"),
         OPT_CHOICE(0, "rules", &params.rules, ingest_rules, "SET", "cheap: drop texts that no rules of filter keep"),
+        OPT_CHOICE(0, "mode", &params.mode, maintext_modes, "MODE",
+                   "of main text: precision, balanced, recall or all"),
         OPT_CHOICE(0, "parser", &params.parser, html_parser_names, "NAME",
                    "of HTML: fast, or libxml2 to compare with"),
         OPT_STR(0, "source", &params.source, "NAME", "what kind of place it is from; else web, for lines their own"),

@@ -21,6 +21,8 @@ enum {
     CARD_WEIGHT = 1000    /* a link with so much text is a teaser, not a menu entry */
 };
 
+const char *const maintext_modes[MAINTEXT_ALL + 2] = {"precision", "balanced", "recall", "all", NULL};
+
 void maintext_clear(MainText *m)
 {
     blocklist_clear(&m->blocks);
@@ -524,10 +526,32 @@ ErrCode maintext_extract(MainText *m, const HtmlTree *t, MainMode mode, Buf *out
     choose(m, t, mode);
     uint64_t kept = kept_weight(&m->blocks);
     Span body = kept < MIN_TEXT && t->json_ld.n ? article_body(m, t) : (Span){NULL, 0};
-    if (body.n && weight_of_text(body) > 2 * kept)
+    m->foreign = body.n && weight_of_text(body) > 2 * kept;
+    if (m->foreign)
         put_plain(out, body);
     else
         blocks_write(&m->blocks, out);
     if (m->json.oom) return err_nomem(err, "a page's text");
     return buf_ok(out, "a page's text", err);
+}
+
+void maintext_put_modes(const MainText *m, size_t begin, Buf *out)
+{
+    const BlockList *l = &m->blocks;
+    size_t n_runs = 0, end = 0;
+    unsigned mode = 0;
+
+    buf_putc(out, '[');
+    for (size_t k = 0; k <= l->n; k++) {
+        const Block *b = k < l->n ? &l->block[k] : NULL;
+        if (b && !b->end) continue;
+        unsigned own = b ? (b->keep ? b : b + 1)->mode : 0; /* what is not kept is written for the block behind it */
+        if (end > begin && (!b || own != mode)) {
+            buf_printf(out, "%s[\"%s\",", n_runs++ ? "," : "", maintext_modes[mode]);
+            buf_put_u64(out, end - begin);
+            buf_putc(out, ']');
+        }
+        if (b) end = b->end, mode = own;
+    }
+    buf_putc(out, ']');
 }

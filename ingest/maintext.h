@@ -22,6 +22,7 @@
 
 /* How much evidence a block needs. Each keeps what the one before keeps, and more. */
 typedef enum { MAINTEXT_PRECISION, MAINTEXT_BALANCED, MAINTEXT_RECALL, MAINTEXT_ALL } MainMode;
+extern const char *const maintext_modes[MAINTEXT_ALL + 2]; /* their names, then NULL */
 
 /* Scratch of one thread; zero-initialise. */
 typedef struct {
@@ -37,6 +38,7 @@ typedef struct {
     size_t cap_context, cap_path, cap_around;
     uint32_t path_mask;
     uint32_t root, n_forum;
+    bool foreign;        /* the last page's text came from its JSON-LD */
     unsigned confidence; /* of the last page, percent: the F1 that its balanced text is expected to have */
     PhraseIndex phrases;
     HintIndex words;
@@ -49,6 +51,10 @@ void maintext_clear(MainText *m);
 
 /* Whether a block is prose: long enough, few links. */
 bool maintext_is_prose(const Block *b);
+
+/* The text of the last page by the strictest mode that keeps it, as JSON: [[mode, end],…], each the mode of the bytes from the end before
+ * to its own, counted from `begin` bytes behind where the text began in `out` when that was empty. */
+void maintext_put_modes(const MainText *m, size_t begin, Buf *out);
 
 /* Appends the main text of the page, "" when it has none. Errors: memory. */
 MUST_USE ErrCode maintext_extract(MainText *m, const HtmlTree *t, MainMode mode, Buf *out, Err *err);

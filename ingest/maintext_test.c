@@ -192,3 +192,37 @@ TEST(class_words_are_split)
     for (const char *w = "abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyz"; *w; w++)
         CHECK_INT(0, class_hints(&x, span_str(w)) & HINT_AD);
 }
+
+/* What one mode keeps the next keeps too; the runs of the most generous say what the stricter ones would have kept. */
+TEST(modes_keep_more_and_more)
+{
+    static const char page[] = "<title>The river</title><body><div id=nav><ul><li><a href=1>Home</a><li><a "
+                               "href=2>Products</a></ul></div><div class=main>"
+                               "<h1>The river</h1><p>" PROSE_1 "</p><p>" PROSE_2 "</p><p>" PROSE_3
+                               "</p></div><div class=comments><p>I like it, thanks!</p>"
+                               "</div><div class=related><h3>Related</h3><p><a href=3>Ten bridges</a></p></div><div "
+                               "id=footer>Contact us</div></body>";
+    HtmlParser *p;
+    HtmlTree t = {0};
+    MainText m = {0};
+    HtmlStatus status;
+    Buf text[MAINTEXT_ALL + 1] = {{0}}, runs = {0}, whole = {0};
+    Err err = {0};
+
+    CHECK_OK(htmlparser_new(&p, HTML_PARSER_FAST, &err), &err);
+    CHECK_OK(htmlparser_parse(p, span_str(page), &t, &status, &err), &err);
+    for (MainMode mode = MAINTEXT_PRECISION; mode <= MAINTEXT_ALL; mode++) {
+        CHECK_OK(maintext_extract(&m, &t, mode, &text[mode], &err), &err);
+        CHECK(mode == 0 || text[mode].n >= text[mode - 1].n);
+        CHECK(m.confidence <= 100 && !m.foreign);
+    }
+    CHECK(has(&text[MAINTEXT_BALANCED], PROSE_2) && !has(&text[MAINTEXT_BALANCED], "Products"));
+    CHECK(has(&text[MAINTEXT_ALL], "Products") && has(&text[MAINTEXT_ALL], "Contact us"));
+    CHECK(m.confidence > 50);
+    maintext_put_modes(&m, 0, &runs);
+    buf_printf(&whole, ",%zu]]", text[MAINTEXT_ALL].n);
+    CHECK(has(&runs, "[\"precision\",") && has(&runs, "[\"all\",") && has(&runs, buf_cstr(&whole)));
+    for (int i = 0; i <= MAINTEXT_ALL; i++) buf_clear(&text[i]);
+    buf_clear(&runs), buf_clear(&whole);
+    htmlparser_free(p), htmltree_clear(&t), maintext_clear(&m);
+}

@@ -124,9 +124,24 @@ static void put_member(Buf *b, const char *key, Span value)
     json_put_string(b, value);
 }
 
-/* meta: {title, published, canonical, html_lang, opt_out, truncated, lid}, of which what is known. `about`: NULL for a record that is no page. */
-static void put_meta(Buf *b, const Metadata *about, Span truncated, Span lid)
+/* How sure the choice of the main text is, and for the modes that keep more than most readers want, what the stricter ones keep. */
+static void put_choice(const PageWorker *w, Span text, Buf *b)
 {
+    const MainText *m = &w->main;
+
+    if (m->foreign) return;
+    buf_printf(b, "%s\"confidence\":%u.%02u", b->n > 1 ? "," : "", m->confidence / 100, m->confidence % 100);
+    if (w->params->mode < MAINTEXT_RECALL) return;
+    buf_puts(b, ",\"modes\":");
+    maintext_put_modes(m, (size_t)(text.p - w->text.p), b);
+}
+
+/* meta: {title, published, canonical, html_lang, opt_out, truncated, lid, confidence, modes}, of which what is known. `about`: NULL for a
+ * record that is no page. */
+static void put_meta(PageWorker *w, const Metadata *about, Span truncated, Span lid, Span text)
+{
+    Buf *b = &w->meta;
+
     buf_reset(b);
     buf_putc(b, '{');
     if (about) {
@@ -144,6 +159,7 @@ static void put_meta(Buf *b, const Metadata *about, Span truncated, Span lid)
     }
     put_member(b, "truncated", truncated);
     put_member(b, "lid", lid);
+    if (about) put_choice(w, text, b);
     buf_putc(b, '}');
 }
 
@@ -179,7 +195,7 @@ static ErrCode finish(PageWorker *w, const WarcHead *h, const Metadata *about, P
     Span html_lang = about ? about->html_lang : (Span){NULL, 0};
     LangAnswer lang =
         lang_detect(w->lang, text, lang_says_traditional(html_lang, out->charset, bare_url(h->target_uri)));
-    put_meta(&w->meta, about, h->truncated, span_str(lang.code));
+    put_meta(w, about, h->truncated, span_str(lang.code), text);
     out->lang = lang.lang;
     memcpy(out->lang_code, lang.code, sizeof lang.code);
     out->doc = (Doc){.text = text,
@@ -247,7 +263,7 @@ static ErrCode from_html(PageWorker *w, const WarcHead *h, const HttpResponse *h
     }
     if ((rc = metadata_read(&w->about, &w->tree, http, bare_url(h->target_uri), h->date, err)) != ERR_OK) return rc;
     if (opts_out(w, out)) return ERR_OK;
-    if ((rc = maintext_extract(&w->main, &w->tree, MAINTEXT_BALANCED, &w->text, err)) != ERR_OK) return rc;
+    if ((rc = maintext_extract(&w->main, &w->tree, (MainMode)w->params->mode, &w->text, err)) != ERR_OK) return rc;
     WarcHead told = *h;
     if (w->tree.truncated && told.truncated.n == 0) out->truncated = told.truncated = SPAN_LIT("nodes");
     return finish(w, &told, &w->about, out, err);
