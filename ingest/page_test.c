@@ -251,7 +251,7 @@ TEST(a_page_of_too_many_elements_keeps_its_beginning)
     record(w, "WARC-Type: response\r\n", buf_cstr(&block), &r);
     CHECK_INT(INGEST_N_REASONS, r.reason);
     CHECK_SPAN(SPAN_LIT(PROSE), r.doc.text);
-    CHECK_SPAN(SPAN_LIT("{\"truncated\":\"nodes\"}"), r.doc.meta);
+    CHECK_SPAN(SPAN_LIT("{\"truncated\":\"nodes\","), said(&r));
     CHECK_SPAN(SPAN_LIT("nodes"), r.truncated);
     pageworker_free(w), buf_clear(&block);
 }
