@@ -391,7 +391,11 @@ static Visit begin_node(Render *r, uint32_t i)
 ErrCode blocks_render(const HtmlTree *t, const uint8_t *drop, BlockList *out, Err *err)
 {
     uint32_t n = (uint32_t)t->n_nodes;
-    Render r = {.t = t, .drop = drop, .out = out, .empty_left = RENDER_MAX_EMPTY, .scan_left = 4 * (uint64_t)n};
+    Render r = {.t = t,
+                .drop = drop,
+                .out = out,
+                .empty_left = RENDER_MAX_EMPTY,
+                .scan_left = 4 * (uint64_t)n + t->text.n / 16};
     ErrCode rc = reserve(out, n, err);
 
     if (rc != ERR_OK) return rc;

@@ -203,6 +203,27 @@ TEST(a_page_of_one_line)
     buf_clear(&page), buf_clear(&out);
 }
 
+/* Looking ahead is bounded: cells of code in one row, code in code, columns of digits in each other. */
+TEST(looking_ahead_costs_no_square)
+{
+    static const char *const pages[][2] = {{"<table><tr>", "<td class=code>a<br>b"},
+                                           {"<p>", "<code>"},
+                                           {"<pre>", "<i class=gutter>1"},
+                                           {"<div>", "<div class=fragment>x<br>"},
+                                           {"<p>", "<table><tr><td>x"}};
+    Buf page = {0}, out = {0};
+
+    for (size_t i = 0; i < sizeof pages / sizeof *pages; i++) {
+        buf_reset(&page);
+        buf_puts(&page, pages[i][0]);
+        for (int k = 0; k < 100000; k++) buf_puts(&page, pages[i][1]);
+        for (int k = 0; k < 1 << 20; k++) buf_putc(&page, '7');
+        render(buf_span(&page), &out);
+        CHECK(out.n >= 1 << 20 || i == 2); /* all of that is numbers */
+    }
+    buf_clear(&page), buf_clear(&out);
+}
+
 /* The weight by runs is the weight by characters. */
 TEST(weights_are_counted_by_runs)
 {

@@ -143,7 +143,16 @@ static void look_at_text(Span s, Inside *in)
         in->line_ends += span_trim(span_from(s, at)).n > 0;
 }
 
-/* Looks through an element once. What is looked at twice comes off a page's budget, so that nested elements cost no square. */
+/* What is looked at ahead comes off a page's budget, so that nested elements cost no square. False: it is spent. */
+static bool spend(Render *r, uint32_t node)
+{
+    uint64_t cost = 1 + (r->t->node[node].tag == HTML_TEXT ? r->t->node[node].text_bytes / 64 : 0);
+
+    if (r->scan_left < cost) return false;
+    r->scan_left -= cost;
+    return true;
+}
+
 static Inside look_inside(Render *r, uint32_t i)
 {
     const HtmlTree *t = r->t;
@@ -151,11 +160,10 @@ static Inside look_inside(Render *r, uint32_t i)
 
     for (uint32_t k = i + 1; k < t->node[i].end; k++) {
         HtmlTag tag = (HtmlTag)t->node[k].tag;
-        if (r->scan_left == 0) {
+        if (!spend(r, k)) {
             in.too_long = true;
             return in;
         }
-        r->scan_left--;
         in.pre |= tag == HTML_pre;
         in.br |= tag == HTML_br;
         in.nested |= tag == HTML_p || (tag >= HTML_h1 && tag <= HTML_h6) || tag == HTML_form || tag == HTML_article;
@@ -166,12 +174,16 @@ static Inside look_inside(Render *r, uint32_t i)
     return in;
 }
 
-static uint32_t rows_of(const HtmlTree *t, uint32_t table)
+/* Whether a table has one or two rows. */
+static bool has_few_rows(Render *r, uint32_t table)
 {
     uint32_t rows = 0;
 
-    for (uint32_t k = table + 1; k < t->node[table].end && rows < 3; k++) rows += t->node[k].tag == HTML_tr;
-    return rows;
+    for (uint32_t k = table + 1; k < r->t->node[table].end && rows < 3; k++) {
+        if (!spend(r, k)) return false;
+        rows += r->t->node[k].tag == HTML_tr;
+    }
+    return rows < 3;
 }
 
 static uint32_t up_to(const HtmlTree *t, uint32_t i, HtmlTag tag)
@@ -181,7 +193,7 @@ static uint32_t up_to(const HtmlTree *t, uint32_t i, HtmlTag tag)
 }
 
 /* Whether a class makes an element one of code without <pre>. */
-static bool may_hold_code(const Render *r, uint32_t i, HtmlTag tag)
+static bool may_hold_code(Render *r, uint32_t i, HtmlTag tag)
 {
     const HtmlTree *t = r->t;
     Span class = html_attr(t, i, HTML_CLASS), above;
@@ -192,7 +204,7 @@ static bool may_hold_code(const Render *r, uint32_t i, HtmlTag tag)
     case HTML_figure:
     case HTML_table: return class.n >= 4 && CLASS_AMONG(class, r, containers);
     case HTML_td: /* beside a column of numbers, or below the word "Code:"; in larger tables it is a column of codes */
-        return class.n >= 4 && class_has(class, "code") && rows_of(t, up_to(t, i, HTML_table)) < 3;
+        return class.n >= 4 && class_has(class, "code") && has_few_rows(r, up_to(t, i, HTML_table));
     case HTML_ol: /* of old highlighters, which call it by the language; of Discuz */
         if (class.n > 3 && span_starts(class, SPAN_LIT("dp-"))) return true;
         above = html_attr(t, t->node[t->node[i].parent].parent, HTML_CLASS);
@@ -236,8 +248,7 @@ static bool is_numbers(Render *r, uint32_t i)
     const HtmlTree *t = r->t;
 
     for (uint32_t k = i + 1; k < t->node[i].end; k++) {
-        if (r->scan_left == 0) return false;
-        r->scan_left--;
+        if (!spend(r, k)) return false;
         if (t->node[k].tag != HTML_TEXT) continue;
         Span s = html_text(t, k);
         for (size_t at = 0; at < s.n; at++)
