@@ -192,17 +192,19 @@ static size_t latin_page(Span page, Buf *out)
 
 /* --- read as GBK */
 
-/* What the commonest beginnings of Chinese in UTF-8 are in GBK, all of them rare characters: ，。的 and quotation marks. */
+/* What the commonest characters of Chinese begin with in UTF-8 is in GBK, all of it rare characters: ，。的是在可我 and
+ * quotation marks. */
 static bool gbk_shows(Span page)
 {
+    static const char signs[][4] = {"锛", "銆", "鐨", "鏄", "鍦", "鍙", "鎴", "鈥"}; /* 0xE9 is their first byte */
+
     for (size_t i = 0; i + 3 <= page.n; i++) {
         const uint8_t *at = memchr(page.p + i, 0xe9, page.n - i);
         if (!at) return false;
         i = (size_t)(at - page.p);
-        Span rest = span_from(page, i);
-        if (span_starts(rest, SPAN_LIT("锛")) || span_starts(rest, SPAN_LIT("銆")) ||
-            span_starts(rest, SPAN_LIT("鐨")) || span_starts(rest, SPAN_LIT("鈥")))
-            return true;
+        if (i + 3 > page.n) return false;
+        for (size_t k = 0; k < sizeof signs / sizeof signs[0]; k++)
+            if (!memcmp(at, signs[k], 3)) return true;
     }
     return false;
 }
