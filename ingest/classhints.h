@@ -44,6 +44,6 @@ typedef struct {
 } HintIndex;
 
 /* The union over the words of one attribute. */
-uint32_t class_hints(HintIndex *index, Span value);
+uint32_t class_hints(HintIndex *x, Span v);
 
 #endif

@@ -209,19 +209,19 @@ static void make_index(PhraseIndex *x)
     x->made = true;
 }
 
-uint32_t phrases_in(PhraseIndex *x, Span s)
+uint32_t phrases_in(PhraseIndex *x, Span text)
 {
     uint32_t kinds = 0;
     bool inside = false; /* of a word */
 
     if (!x->made) make_index(x);
-    for (size_t at = 0; at + 1 < s.n; at++) {
+    for (size_t at = 0; at + 1 < text.n; at++) {
         bool middle = inside;
-        inside = ascii_is_alpha(s.p[at]);
+        inside = ascii_is_alpha(text.p[at]);
         if (middle && inside) continue;
-        uint8_t i = x->head[pair_of(ascii_lower(s.p[at]), ascii_lower(s.p[at + 1]))];
+        uint8_t i = x->head[pair_of(ascii_lower(text.p[at]), ascii_lower(text.p[at + 1]))];
         for (; i; i = x->next[i - 1])
-            if (starts_with(span_from(s, at), phrases[i - 1].text)) kinds |= phrases[i - 1].kind;
+            if (starts_with(span_from(text, at), phrases[i - 1].text)) kinds |= phrases[i - 1].kind;
     }
     return kinds;
 }

@@ -23,6 +23,6 @@ typedef struct {
 } PhraseIndex;
 
 /* The kinds of all phrases in a text; ASCII letters in either case. */
-uint32_t phrases_in(PhraseIndex *index, Span text);
+uint32_t phrases_in(PhraseIndex *x, Span text);
 
 #endif
