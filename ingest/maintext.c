@@ -444,7 +444,7 @@ static void choose(MainText *m, const HtmlTree *t, MainMode mode)
 {
     static const struct {
         uint64_t num, den;
-    } weighing[] = {[MAINTEXT_PRECISION] = {1, 2}, [MAINTEXT_BALANCED] = {1, 1}, [MAINTEXT_RECALL] = {9, 1}};
+    } weighing[] = {[MAINTEXT_PRECISION] = {1, 2}, [MAINTEXT_BALANCED] = {1, 1}, [MAINTEXT_RECALL] = {16, 1}};
     unsigned from[MAINTEXT_ALL + 1] = {0};
     Expected e;
 

@@ -10,7 +10,7 @@
  *    model (blockmodel.h), trained on pages whose main text people have marked; it says how likely the block is main text.
  *    Its neighbours say a little, too, and the rows of a table are judged together.
  * 5. Kept is what is likelier than a threshold: the one at which the F1 of this page is expected to be greatest. On a page whose
- *    blocks are sure that is about a half; where nothing is sure, less. Other modes weigh recall twice less or nine times
+ *    blocks are sure that is about a half; where nothing is sure, less. Other modes weigh recall twice less or sixteen times
  *    more. The F1 expected of the balanced mode is the page's confidence.
  * 6. A page with hardly any text gives the articleBody of its JSON-LD instead, when that says more. */
 #ifndef TAMIS_INGEST_MAINTEXT_H
