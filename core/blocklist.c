@@ -34,12 +34,13 @@ static Span host_of(Span url, uint8_t bytes[2][URL_MAX_HOST])
     return host.p ? idn_ascii(host, bytes[1]) : host;
 }
 
-/* The url_key() with the host in its A-label form, *host_n bytes behind the "//". The path begins at *path. */
+/* The url_key() of at most BLOCKLIST_MAX_URL bytes with the host in its A-label form, *host_n bytes behind the "//". The path begins at *path. */
 static bool full_key(Buf *out, Span url, size_t *host_n, size_t *path)
 {
     uint8_t bytes[URL_MAX_HOST];
 
     buf_reset(out);
+    if (url.n > BLOCKLIST_MAX_URL) url.n = BLOCKLIST_MAX_URL;
     if (!url_key(out, url)) return false;
     const Span key = span_from(buf_span(out), 2), host = span(key.p, span_find(key, '/')),
                name = span(host.p, host.p[0] == '[' ? span_find(host, ']') + 1 : span_find(host, ':')),
@@ -157,6 +158,9 @@ static ErrCode add_substring(Blocklist *b, Span entry, bool *taken, Err *err)
         if (is_word_byte(s.p[i])) b->strings.p[b->strings.n++] = s.p[i];
     *taken = b->strings.n > from;
     if (!*taken) return ERR_OK;
+    if (b->strings.n - b->n_strings > BLOCKLIST_MAX_STATES)
+        return err_set(err, ERR_LIMIT, "a blocklist's substrings have more than %d bytes together",
+                       (int)BLOCKLIST_MAX_STATES);
     hash = hash64(span(b->strings.p + from, b->strings.n - from));
     b->strings.p[b->strings.n++] = '\n';
     b->n_strings++;

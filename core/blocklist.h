@@ -32,7 +32,9 @@ enum {
     BLOCKLIST_MAX_ENTRY = 4 << 10,   /* bytes of an entry; longer lines are no entries */
     BLOCKLIST_MAX_ENTRIES = 1 << 28, /* of one kind */
     BLOCKLIST_MAX_STATES = 1 << 18,  /* bytes of all substrings together, a state each: at most 164 MiB */
-    BLOCKLIST_MAX_URL = 8 << 10      /* bytes of a URL that words and substrings are looked for in */
+    BLOCKLIST_MAX_URL =
+        8
+        << 10 /* bytes of a URL that URLs, words and substrings are looked for in; of a longer one the rest is nothing */
 };
 
 typedef struct Blocklist Blocklist;

@@ -113,6 +113,39 @@ TEST(blocklists_refuse)
     blocklist_free(b);
 }
 
+/* Each of the million beginnings of its path would be hashed from the start: 500 GB. */
+TEST(endless_urls_cost_no_more_than_long_ones)
+{
+    Blocklist *b = NULL;
+    Buf url = {0};
+    Err err;
+
+    CHECK_OK(add(&b, "url", "site.example/zzz\nsite.example/b/a\n", &err), &err);
+    CHECK_OK(blocklist_seal(b, &err), &err);
+    buf_puts(&url, "http://site.example");
+    for (int i = 0; i < 1000000; i++) buf_puts(&url, "/a");
+    buf_putc(&url, 0);
+    CHECK_STR("", kind_of(b, (char *)url.p));
+    memcpy(url.p + strlen("http://site.example/"), "b", 1);
+    CHECK_STR("url", kind_of(b, (char *)url.p));
+    buf_clear(&url);
+    blocklist_free(b);
+}
+
+TEST(too_many_substrings_are_refused_while_they_are_added)
+{
+    Blocklist *b = NULL;
+    ErrCode rc = ERR_OK;
+    Err err;
+    int n = 0;
+
+    while (rc == ERR_OK && n < 1 << 20)
+        rc = blocklist_add_lines(&b, BLOCKLIST_SUBSTRING, SPAN_LIT("abcdefgh\nijklmnop\n"), &err), n++;
+    CHECK_INT(ERR_LIMIT, rc);
+    CHECK_INT(BLOCKLIST_MAX_STATES / 16 + 1, n);
+    blocklist_free(b);
+}
+
 /* Strings over three letters, so that they hold and end in each other. */
 TEST(substrings_against_memmem)
 {

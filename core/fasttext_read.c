@@ -188,12 +188,15 @@ static void read_entries(Reader *r, FastText *m, int64_t *label_count)
     if (r->rc == ERR_OK) m->entry_at[n] = used;
 }
 
-static uint32_t ceil_pow2(uint64_t n)
+/* The power of two that a table of n items takes, at least 16 and at most 2^31: masks and places in it are 32 bits. 0: it would be more. */
+static uint32_t table_size(Reader *r, uint64_t n)
 {
     uint64_t p = 16;
 
     while (p < n) p *= 2;
-    return (uint32_t)p;
+    if (p <= UINT64_C(1) << 31) return (uint32_t)p;
+    fail_limit(r, "more words or n-grams than a table of 2^31 holds");
+    return 0;
 }
 
 static Span entry(const FastText *m, uint32_t i)
@@ -204,7 +207,7 @@ static Span entry(const FastText *m, uint32_t i)
 /* Labels are entries too: a text that holds one says nothing by it. */
 static void index_words(Reader *r, FastText *m)
 {
-    const uint32_t slots = ceil_pow2(2 * (uint64_t)m->n_entries);
+    const uint32_t slots = table_size(r, 2 * (uint64_t)m->n_entries);
 
     m->word_mask = slots - 1;
     m->words = allocate(r, slots, sizeof *m->words);
@@ -220,7 +223,8 @@ static void index_words(Reader *r, FastText *m)
 
 static void read_pruned(Reader *r, FastText *m)
 {
-    const uint32_t slots = ceil_pow2(2 * (uint64_t)m->n_pruned), bits = ceil_pow2(16 * (uint64_t)m->n_pruned + 64);
+    const uint32_t slots = table_size(r, 2 * (uint64_t)m->n_pruned),
+                   bits = table_size(r, 16 * (uint64_t)m->n_pruned + 64);
 
     m->ngram_mask = slots - 1, m->seen_mask = bits - 1;
     m->ngrams = allocate(r, slots, sizeof *m->ngrams);

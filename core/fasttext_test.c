@@ -9,6 +9,7 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 enum {
     DIM = 6,
@@ -371,6 +372,27 @@ TEST(damaged_models_are_refused_or_harmless)
         buf_putc(&b, 0);
         try_damaged(buf_span(&b), true);
     }
+    buf_clear(&b);
+}
+
+/* Of 2^27 n-grams the table of bits would have 2^32: the file is a hole behind its dictionary. */
+TEST(more_ngrams_than_a_table_holds_are_refused)
+{
+    enum { NGRAMS = 1 << 27, COUNT_AT = 4 * 14 + 8 + 4 * 3 + 8 };
+    static Made m;
+    char path[512];
+    Buf b = {0};
+    FastText *model;
+    Err err;
+
+    make_model(&m, specs[4], &b);
+    CHECK_INT(N_PRUNED, le64_get(b.p + COUNT_AT));
+    le64_put(b.p + COUNT_AT, NGRAMS);
+    snprintf(path, sizeof path, "%s/hole.ftz", check_tmpdir());
+    CHECK_OK(store_write(path, buf_span(&b), &err), &err);
+    CHECK_INT(0, truncate(path, (off_t)b.n + (off_t)NGRAMS * 8));
+    CHECK_INT(ERR_LIMIT, fasttext_open(&model, path, &err));
+    CHECK(model == NULL);
     buf_clear(&b);
 }
 

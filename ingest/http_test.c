@@ -1,5 +1,6 @@
 #include "ingest/http.h"
 
+#include "core/hash.h"
 #include "tests/check.h"
 #include "tests/packing.h"
 
@@ -150,6 +151,21 @@ TEST(brotli_and_zstd_bodies)
                              buf_span(&z), s, &got)); /* stored without its chunks */
     CHECK_INT(1 << HTTP_BR | 1 << HTTP_ZSTD | 1 << HTTP_NOT_CODED, notes);
     buf_clear(&s[0]), buf_clear(&s[1]), buf_clear(&z);
+}
+
+/* What ends with the last byte of a step of output is whole. */
+TEST(zstd_bodies_of_whole_steps_are_not_cut)
+{
+    for (size_t n = (128 << 10) - 1; n < 512 << 10; n += n % 2 ? 1 : (128 << 10) - 1) {
+        Buf s[2] = {{0}, {0}}, z = {0}, raw = {0};
+        BodyStatus got;
+        for (size_t i = 0; i < n; i++) buf_putc(&raw, (uint8_t)mix64(i));
+        put_zstd(&z, buf_span(&raw));
+        Span body = body_of("HTTP/1.1 200 OK\r\nContent-Encoding: zstd\r\n\r\n", buf_span(&z), s, &got);
+        CHECK(span_eq(buf_span(&raw), body));
+        CHECK_INT(1 << HTTP_ZSTD, notes);
+        buf_clear(&s[0]), buf_clear(&s[1]), buf_clear(&z), buf_clear(&raw);
+    }
 }
 
 /* What Common Crawl, its news crawl and others do to heads and bodies (nutch issue 5, news-crawl issue 30). */

@@ -19,7 +19,7 @@ BodyStatus zstd_body(Span in, size_t limit, Buf *out)
         ZSTD_outBuffer to = {out->p + out->n, STEP, 0};
         left = ZSTD_decompressStream(d, &to, &from);
         out->n += to.pos;
-        if (to.pos < STEP && from.pos == from.size) break;
+        if (from.pos == from.size && (left == 0 || to.pos < STEP)) break; /* another call would begin a frame */
     }
     ZSTD_freeDStream(d);
     if (out->oom || ZSTD_getErrorCode(left) == ZSTD_error_memory_allocation) return BODY_NO_MEMORY;
