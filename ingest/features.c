@@ -2,6 +2,7 @@
 
 #include "core/utf8.h"
 #include "ingest/classhints.h"
+#include "ingest/metadata.h"
 #include "ingest/phrases.h"
 
 #include <stdlib.h>
@@ -176,19 +177,26 @@ static uint32_t json_ld_types(const HtmlTree *t)
     return bits;
 }
 
+/* A title as far as it is compared with blocks: each of them is looked for in it. */
+static Span title_of(Span s)
+{
+    s = span_trim(s);
+    return span(s.p, s.n < METADATA_MAX_TITLE ? s.n : METADATA_MAX_TITLE);
+}
+
 /* What the head says: type, titles, description. */
 static void read_head(const HtmlTree *t, PageContext *page)
 {
     for (uint32_t i = 0; i < t->n_nodes && t->node[i].tag != HTML_body; i++) {
         const HtmlNode *n = &t->node[i];
         if (n->tag == HTML_title && i + 1 < n->end && !page->title[0].n)
-            page->title[0] = span_trim(html_text(t, i + 1));
+            page->title[0] = title_of(html_text(t, i + 1));
         if (n->tag != HTML_meta) continue;
         Span name = html_attr(t, i, HTML_NAME), v = span_trim(html_attr(t, i, HTML_CONTENT));
         if (span_is(name, "og:type"))
             page->type = span_starts(v, SPAN_LIT("article")) ? 1 : span_starts(v, SPAN_LIT("product")) ? 2 : 3;
         else if (span_is(name, "og:title"))
-            page->title[1] = v;
+            page->title[1] = title_of(v);
         else if (span_is(name, "og:description") || (span_is(name, "description") && !page->about.n))
             page->about = v;
     }

@@ -30,7 +30,10 @@ enum {
     HTML_MAX_NODES = 1 << 20,     /* 8 bytes of markup a node at that size */
     HTML_FLAT_DEPTH = 512,        /* what browsers flatten at */
     HTML_MAX_TAG_ATTRIBUTES = 64, /* of those that are looked at; more are ignored */
-    HTML_MAX_JSON_LD = 1 << 20,   /* bytes kept of <script type="application/ld+json"> */
+    /* Bytes kept of class, id, role and type each: those of all elements above are asked by what is below them. Classes that are
+     * longer, of tools that write every style as one, come to some 3,000. */
+    HTML_MAX_NAMES = 4 << 10,
+    HTML_MAX_JSON_LD = 1 << 20, /* bytes kept of <script type="application/ld+json"> */
 
     /* Of libxml2. */
     HTML_MAX_DEPTH = 4096, /* of any tree; beyond it a page is hostile */

@@ -237,6 +237,7 @@ static void add_attr(HtmlSax *b, HtmlNode *node, const char *name, const char *v
     unsigned a = html_attr_kept(html_attr_named(span_str(name)), v, &node->hidden);
 
     if (a == HTML_N_ATTRS) return;
+    v.n = html_attr_bytes(a, v);
     HtmlAttrValue *room = array_grow(t->attr, t->n_attrs, &t->cap_attrs, sizeof *room);
     if (!room) {
         b->oom = true;

@@ -107,3 +107,13 @@ unsigned html_attr_kept(unsigned attr, Span value, bool *hidden)
     default: return attr < HTML_N_ATTRS ? attr : HTML_N_ATTRS;
     }
 }
+
+size_t html_attr_bytes(unsigned kept, Span value)
+{
+    size_t n = HTML_MAX_NAMES;
+
+    if ((kept != HTML_CLASS && kept != HTML_ID && kept != HTML_ROLE && kept != HTML_TYPE) || value.n <= n)
+        return value.n;
+    while (n && (value.p[n] & 0xc0) == 0x80) n--; /* not within a character */
+    return n;
+}

@@ -69,6 +69,8 @@ static inline uint8_t htmlname_find(const HtmlName *slots, unsigned bits, const 
 HtmlTag html_tag_shown(unsigned tag);
 /* The attribute of a name in any case, ATTR_NONE for all that nobody looks at. */
 unsigned html_attr_named(Span name);
+/* How many bytes of a value are kept. */
+size_t html_attr_bytes(unsigned kept, Span value);
 /* The attribute that a value is kept as, HTML_N_ATTRS when none; sets *hidden when it hides its element. */
 unsigned html_attr_kept(unsigned attr, Span value, bool *hidden);
 

@@ -73,9 +73,9 @@ void htmlfast_attrs(HtmlFast *f, uint32_t i)
         if (kept == HTML_N_ATTRS) continue;
         if (a->n && memchr(a->value, '&', a->n)) {
             at = decode(f, a->value, a->value + a->n, true);
-            value.n = t->text.n - at;
+            value = span(t->text.p + at, t->text.n - at);
         }
-        htmlstack_attr(&f->stack, kept, at, (uint32_t)value.n);
+        htmlstack_attr(&f->stack, kept, at, (uint32_t)html_attr_bytes(kept, value));
     }
 }
 

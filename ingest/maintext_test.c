@@ -1,5 +1,6 @@
 #include "ingest/maintext.h"
 
+#include "core/log.h"
 #include "ingest/classhints.h"
 #include "tests/check.h"
 
@@ -225,4 +226,92 @@ TEST(modes_keep_more_and_more)
     for (int i = 0; i <= MAINTEXT_ALL; i++) buf_clear(&text[i]);
     buf_clear(&runs), buf_clear(&whole);
     htmlparser_free(p), htmltree_clear(&t), maintext_clear(&m);
+}
+
+/* The least time of three for the main text of `before`, units up to a size, `after`. */
+static double seconds_of(const char *before, const char *unit, const char *after, size_t size)
+{
+    HtmlParser *p;
+    HtmlTree t = {0};
+    MainText m = {0};
+    HtmlStatus status;
+    Err err = {0};
+    Buf page = {0}, out = {0};
+    double least = 1e9;
+
+    buf_puts(&page, before);
+    while (page.n < size) buf_puts(&page, unit);
+    buf_puts(&page, after);
+    CHECK_OK(htmlparser_new(&p, HTML_PARSER_FAST, &err), &err);
+    for (int i = 0; i < 3; i++) {
+        double from = thread_cpu_seconds();
+        buf_reset(&out);
+        CHECK_OK(htmlparser_parse(p, buf_span(&page), &t, &status, &err), &err);
+        CHECK_OK(maintext_extract(&m, &t, MAINTEXT_BALANCED, &out, &err), &err);
+        double now = thread_cpu_seconds() - from;
+        least = now < least ? now : least;
+    }
+    htmlparser_free(p);
+    htmltree_clear(&t);
+    maintext_clear(&m);
+    buf_clear(&page), buf_clear(&out);
+    return least;
+}
+
+/* Pages of which some part was once quadratic: eight times the bytes take less than 32 times the time. What takes no time at all
+ * is not told from noise. */
+TEST(no_page_takes_more_than_linear_time)
+{
+    static const struct {
+        const char *before, *unit, *after;
+    } pages[] = {
+        {"<p><code>x", "\n", "</code> text"},
+        {"<table><tr>", "<td class=code>x", "</table>"},
+        {"<table><tr>", "<td class=code>x<br>y", "</table>"},
+        {"<div class='", "abc ", "'>"},
+        {"<title>", "aaaa", "</title>"},
+        {"<p>", "<code>", ""},
+        {"<ul>", "<li><a href=x>a</a>", ""},
+        {"<table>", "<tr><td rowspan=99 colspan=99>a<td>b", ""},
+        {"<p>", "<math><mi>x", ""},
+        {"<p>", "<span class=MathJax>x</span>", ""},
+        {"<div>", "<blockquote><p>abc</blockquote><p>b", ""},
+        {"<script type=ld+json>", "\"datePublished\":\"\\'", "</script>x"},
+    };
+    static const char *const below[] = {"<pre>x</pre>", "<math alttext=x></math> ", "<ol><li>x</ol>", "<div>x</div>",
+                                        "<table><tr><td class=code>x</table>"};
+
+    for (size_t i = 0; i < sizeof pages / sizeof pages[0]; i++) {
+        double small = seconds_of(pages[i].before, pages[i].unit, pages[i].after, 64 << 10);
+        double large = seconds_of(pages[i].before, pages[i].unit, pages[i].after, 512 << 10);
+        if (large > 32 * small + 0.05) fprintf(stderr, "%s: %.3f s, %.3f s\n", pages[i].unit, small, large);
+        CHECK(large <= 32 * small + 0.05);
+    }
+    /* Half of the page is a class or a title, the other what asks for it. */
+    for (size_t i = 0; i < sizeof below / sizeof below[0]; i++) {
+        double seconds[2];
+        for (int k = 0; k < 2; k++) {
+            size_t size = (size_t)(k ? 512 : 64) << 10;
+            Buf before = {0};
+            buf_puts(&before, "<div class='");
+            while (before.n < size / 2) buf_puts(&before, "abc ");
+            buf_puts(&before, "'>");
+            seconds[k] = seconds_of(buf_cstr(&before), below[i], "", size);
+            buf_clear(&before);
+        }
+        if (seconds[1] > 32 * seconds[0] + 0.05)
+            fprintf(stderr, "%s: %.3f s, %.3f s\n", below[i], seconds[0], seconds[1]);
+        CHECK(seconds[1] <= 32 * seconds[0] + 0.05);
+    }
+    double seconds[2];
+    for (int k = 0; k < 2; k++) {
+        size_t size = (size_t)(k ? 512 : 64) << 10;
+        Buf before = {0};
+        buf_puts(&before, "<title>");
+        while (before.n < size * 2 / 3) buf_putc(&before, 'a');
+        buf_puts(&before, "</title><p>");
+        seconds[k] = seconds_of(buf_cstr(&before), "a", "b", size);
+        buf_clear(&before);
+    }
+    CHECK(seconds[1] <= 32 * seconds[0] + 0.05);
 }

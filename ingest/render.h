@@ -43,6 +43,8 @@ typedef struct {
     uint32_t inline_code;      /* an open <code> in a line of text; 0: none */
     bool tick_owed, tick_open; /* its first ` has yet to come; has come and not the second */
     uint64_t scan_left;        /* nodes that may still be looked at twice */
+    uint32_t counted;          /* the table whose rows were counted last; 0: none */
+    bool few_rows;             /* it has one or two */
 
     WordFilter gutters, controls, containers; /* of the lists in render_code.c */
 
@@ -108,6 +110,8 @@ bool render_is_code(Render *r, uint32_t i);
 bool render_is_gutter(Render *r, uint32_t i);
 void render_open_in_code(Render *r, uint32_t i);
 void render_close_in_code(Render *r, const OpenElement *e);
+/* The class of an element that many may be below: what is read of it comes off the page's budget; empty once that is spent. */
+Span render_class_above(Render *r, uint32_t i);
 /* What flush knows of a finished code block: language, fence. */
 void render_finish_code(Render *r);
 /* Whether <code> with text in it stands in a line. */

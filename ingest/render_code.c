@@ -139,8 +139,11 @@ typedef struct {
 
 static void look_at_text(Span s, Inside *in)
 {
-    for (size_t at = 0; in->line_ends < 2 && (at += span_find(span_from(s, at), '\n')) < s.n; at++)
-        in->line_ends += span_trim(span_from(s, at)).n > 0;
+    Span text = span_trim(s);
+
+    s.n = (size_t)(text.p - s.p) + text.n; /* line ends behind the last word are none inside */
+    for (size_t at = 0; text.n && in->line_ends < 2 && (at += span_find(span_from(s, at), '\n')) < s.n; at++)
+        in->line_ends++;
 }
 
 /* What is looked at ahead comes off a page's budget, so that nested elements cost no square. False: it is spent. */
@@ -151,6 +154,16 @@ static bool spend(Render *r, uint32_t node)
     if (r->scan_left < cost) return false;
     r->scan_left -= cost;
     return true;
+}
+
+Span render_class_above(Render *r, uint32_t i)
+{
+    Span class = html_attr(r->t, i, HTML_CLASS);
+    uint64_t cost = 1 + class.n / 64;
+
+    if (r->scan_left < cost) return (Span){NULL, 0};
+    r->scan_left -= cost;
+    return class;
 }
 
 static Inside look_inside(Render *r, uint32_t i)
@@ -174,16 +187,19 @@ static Inside look_inside(Render *r, uint32_t i)
     return in;
 }
 
-/* Whether a table has one or two rows. */
+/* Whether a table has one or two rows. All of its cells may ask. */
 static bool has_few_rows(Render *r, uint32_t table)
 {
     uint32_t rows = 0;
 
+    if (table == r->counted) return r->few_rows;
+    r->counted = table;
+    r->few_rows = false;
     for (uint32_t k = table + 1; k < r->t->node[table].end && rows < 3; k++) {
         if (!spend(r, k)) return false;
         rows += r->t->node[k].tag == HTML_tr;
     }
-    return rows < 3;
+    return r->few_rows = rows < 3;
 }
 
 static uint32_t up_to(const HtmlTree *t, uint32_t i, HtmlTag tag)
@@ -207,8 +223,8 @@ static bool may_hold_code(Render *r, uint32_t i, HtmlTag tag)
         return class.n >= 4 && class_has(class, "code") && has_few_rows(r, up_to(t, i, HTML_table));
     case HTML_ol: /* of old highlighters, which call it by the language; of Discuz */
         if (class.n > 3 && span_starts(class, SPAN_LIT("dp-"))) return true;
-        above = html_attr(t, t->node[t->node[i].parent].parent, HTML_CLASS);
-        return class_has(above, "blockcode") || class_has(html_attr(t, t->node[i].parent, HTML_CLASS), "blockcode");
+        above = render_class_above(r, t->node[t->node[i].parent].parent);
+        return class_has(above, "blockcode") || class_has(render_class_above(r, t->node[i].parent), "blockcode");
     default: return false;
     }
 }
@@ -424,7 +440,7 @@ static bool of_class(Render *r, Span class, bool near)
 static bool of_element(Render *r, uint32_t i, bool near)
 {
     const HtmlTree *t = r->t;
-    Span class = html_attr(t, i, HTML_CLASS);
+    Span class = render_class_above(r, i);
 
     if (take_language(r, html_attr(t, i, HTML_DATA_LANG), false)) return true;
     if (near && take_language(r, html_attr(t, i, HTML_LANG), true)) return true;
@@ -495,7 +511,7 @@ static void drop_numbers(Render *r)
 
 void render_finish_code(Render *r)
 {
-    Span above = html_attr(r->t, r->t->node[r->code].parent, HTML_CLASS);
+    Span above = render_class_above(r, r->t->node[r->code].parent);
 
     if (class_has(above, "cnblogs_code")) drop_numbers(r);
     find_language(r);

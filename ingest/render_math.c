@@ -43,11 +43,11 @@ static bool class_contains(Span class, const char *what)
 }
 
 /* Whether a formula stands by itself: it says so, or what its tool put around it does. */
-static bool is_display(const HtmlTree *t, uint32_t i)
+static bool is_display(Render *r, uint32_t i)
 {
-    if (span_is(html_attr(t, i, HTML_DISPLAY), "block")) return true;
-    for (unsigned up = 0; up < 4 && i; up++, i = t->node[i].parent) {
-        Span class = html_attr(t, i, HTML_CLASS);
+    if (span_is(html_attr(r->t, i, HTML_DISPLAY), "block")) return true;
+    for (unsigned up = 0; up < 4 && i; up++, i = r->t->node[i].parent) {
+        Span class = render_class_above(r, i);
         if (class_contains(class, "katex-display") || class_contains(class, "math-display") ||
             class_contains(class, "mathml-display") || class_contains(class, "MathJax_Display"))
             return true;
@@ -65,11 +65,11 @@ static bool put_math(Render *r, uint32_t math)
     r->math_end = t->node[math].end;
     for (uint32_t i = math + 1; i + 1 < t->node[math].end; i++) {
         if (t->node[i].tag != HTML_annotation || t->node[i + 1].tag != HTML_TEXT || t->node[i].end == i + 1) continue;
-        put_formula(r, html_text(t, i + 1), is_display(t, math));
+        put_formula(r, html_text(t, i + 1), is_display(r, math));
         return true;
     }
     if (span_trim(alt).n == 0) return false;
-    put_formula(r, alt, is_display(t, math));
+    put_formula(r, alt, is_display(r, math));
     return true;
 }
 
