@@ -11,7 +11,9 @@ their decoding and parsing, without their imports. Times are of the processor, t
 A page is scored by 4-grams of tokens (a run of word characters, or one Han, kana or Hangul character), as multisets: hits, false and
 missed ones are divided by their sum, so that each page weighs the same, and summed over a set; P, R, F1 come from the sums. `words` is
 the mean of the F1 of single tokens. The interval is of F1, 95 % by 1000 bootstrap samples of the pages (seed 1). The folds are the halves of a set by
-the first bit of the SHA-256 of the page's name: a rule that helps one and hurts the other was made for single pages.
+the first bit of the SHA-256 of the page's name: a rule that helps one and hurts the other was made for single pages. Where the pages are those that
+the model of `tamis` was trained on, a line ahead of its table says so: then its rows say nothing of other pages, and what tools/train_blocks.py
+--folds 5 prints is to be quoted beside the peers instead.
 
 Texts of pages belong to others: the table holds scores alone."""
 
@@ -130,6 +132,14 @@ def run_tamis(program, mode, pages, directory, runs):
     return texts, table
 
 
+def trained_on(pages):
+    """Whether the model in the sources was trained on these pages, as tools/train_blocks.py notes."""
+    source = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "ingest", "blockmodel_table.inc")
+    names = hashlib.sha256("\n".join(sorted(p["file"] for p in pages)).encode()).hexdigest()[:16]
+    with open(source, encoding="utf-8") as f:
+        return names in f.read(500)
+
+
 def groups_of(page):
     keys = [page["set"], f"{page['set']} {page['lang']}"]
     if page.get("type"):
@@ -171,6 +181,8 @@ def main():
         pages = [json.loads(line) for line in f]
     per_page = open(args.per_page, "w", encoding="utf-8") if args.per_page else None
     program = os.path.join(args.bin_dir, "extract_bench")
+    if trained_on(pages):
+        print("# tamis: TRAINED ON THESE PAGES; for pages not seen: tools/train_blocks.py --folds 5 (bench/RESULTS.md)")
     for mode in args.modes.split(",") if args.modes else [""]:
         texts, speeds = run_tamis(program, mode, pages, directory, args.runs)
         table(f"tamis {mode}".strip(), pages, texts, per_page)

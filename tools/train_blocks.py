@@ -176,7 +176,12 @@ def put_tree(node, nodes, leaves):
     nodes[at] = (int(np.floor(node["threshold"])), node["split_feature"], 0xFFFF & ~left)
 
 
-def write_table(path, model, names):
+def names_of(gold):
+    """What bench/extraction.py knows by that it scores the pages of the training."""
+    return hashlib.sha256("\n".join(sorted(d["file"] for d in gold)).encode()).hexdigest()[:16]
+
+
+def write_table(path, model, names, pages):
     nodes, leaves, ends = [], [], []
     for tree in model.dump_model()["tree_info"]:
         own_nodes, own_leaves = [], []
@@ -188,7 +193,8 @@ def write_table(path, model, names):
         ends.append(len(nodes))
     bounds = [round(np.log(i / (BUCKETS - i)) * LEAF) for i in range(1, BUCKETS)]
     with open(path, "w", encoding="utf-8") as f:
-        f.write("/* Written by tools/train_blocks.py; blockmodel.c says what it means. */\n/* clang-format off */\n")
+        f.write("/* Written by tools/train_blocks.py; blockmodel.c says what it means.\n")
+        f.write(f" * Trained on {len(pages)} pages, SHA-256 of their names {names_of([p.gold for p in pages])}. */\n/* clang-format off */\n")
         for kind, name, rows in (
             ("uint16_t", "tree_ends", [str(v) for v in ends]),
             ("ModelNode", "nodes", ["{%d, FEATURE_%s, 0x%x}" % (t, names[i], mask) for t, i, mask in nodes]),
@@ -219,7 +225,7 @@ def main():
     if args.folds:
         report(pages, held_back(features, pages, args.trees, args.folds, args.seeds))
     if args.write:
-        write_table(args.write, lightgbm.train({**PARAMS, "seed": 1}, dataset(features, pages), args.trees), names)
+        write_table(args.write, lightgbm.train({**PARAMS, "seed": 1}, dataset(features, pages), args.trees), names, pages)
 
 
 if __name__ == "__main__":
