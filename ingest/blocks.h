@@ -10,7 +10,8 @@
  *                for line ends (LF), no-break spaces (blanks) and zero-width spaces (nothing). Without its line numbers and
  *                buttons. Inline code between `. Preformatted prose, such as mail, has no fence.
  *   table        rows of data tables as "| a | b |", behind rows of header cells "| --- | --- |". A bar in a cell is \|, a line
- *                end a blank; a cell that spans others has its text in the first and leaves the others empty. Tables of
+ *                end a blank; a cell that spans others has its text in the first and leaves the others empty, up to 64
+ *                columns and 65,534 rows, and 65,536 empty ones in a page, past which rows are written cell by cell. Header rows among the data are rows. Tables of
  *                layout, and those with code or tables in a cell, are written cell by cell.
  *   formula      $TeX$, set off $$TeX$$, from annotations, MathJax's scripts, alternative texts of pictures. TeX that stands
  *                in the text as such stays as it is.

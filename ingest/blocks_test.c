@@ -63,6 +63,7 @@ TEST(code_is_verbatim)
          "Use `a = 1`, or `b`. x`y"},
         {"<code>one<br>&nbsp; two<br></code>", "```\none\n  two\n```"},
         {"<p>js<pre class=language-js>f()</pre>", "```js\nf()\n```"},
+        {"<h2>js</h2><pre class=language-js>f()</pre>", "## js\n\n```js\nf()\n```"},
         {"<pre>Dear all, we meet at noon. Bring food, and a chair.\nYours</pre>",
          "Dear all, we meet at noon. Bring food, and a chair.\nYours"},
         {"<pre></pre><pre> \n </pre><p>x", "x"},
@@ -106,6 +107,14 @@ TEST(tables_keep_their_cells)
          "| a | b |\n| 1 | 2 |\n\n| c | d |\n| 3 | 4 |"},
         {"<table><tr><th>a<th>b<th>c<tr><td rowspan=2>1<td colspan=2>2<tr><td>3<td><p>4</p><p>5</p></table>",
          "| a | b | c |\n| --- | --- | --- |\n| 1 | 2 |  |\n|  | 3 | 4 5 |"},
+        {"<table><tr><th>A<th>B<th>C<tr><td>a1<td>b1<td rowspan=2>c1<tr><td>a2<tr><td>a3<td>b3<td>c3</table>",
+         "| A | B | C |\n| --- | --- | --- |\n| a1 | b1 | c1 |\n| a2 |\n| a3 | b3 | c3 |"},
+        {"<table><thead><tr><th rowspan=9>A<th>B</thead><tbody><tr><td>a1<td>b1<tr><td>a2<td>b2</tbody></table>",
+         "| A | B |\n| --- | --- |\n| a1 | b1 |\n| a2 | b2 |"},
+        {"<table><tr><th>A<th>B<tr><td rowspan=0>g<td>1<tr><td>2<tr><td>3<tbody><tr><td>x<td>y</table>",
+         "| A | B |\n| --- | --- |\n| g | 1 |\n|  | 2 |\n|  | 3 |\n| x | y |"},
+        {"<table><tr><th>A<th>B<tr><td>1<td>2<tr><th>C<th>D<tr><td>3<td>4</table>",
+         "| A | B |\n| --- | --- |\n| 1 | 2 |\n| C | D |\n| 3 | 4 |"},
         {"<table><thead><tr><td>a<td>b</thead><tr><td><td>2<tr><td>3<td></table>",
          "| a | b |\n| --- | --- |\n|  | 2 |\n| 3 |  |"},
         {"<table><tr><th><th>x<tr><th>r<td><code>a|b</code> c<br>d<tr><td> <td> </table>",
@@ -127,7 +136,15 @@ TEST(spans_are_bounded)
     for (int i = 0; i < 5000; i++)
         buf_puts(&page, "<tr><td colspan=9007199254740991 rowspan=4294967297>a<td rowspan=-1 colspan=0>b");
     render(buf_span(&page), &out);
-    CHECK(out.n > 5000 * 5 && out.n < page.n + 64 * 4 * 16384);
+    CHECK(out.n > 5000 * 5 && out.n < page.n + 4 * 65536);
+    buf_reset(&page);
+    buf_puts(&page, "<table class=wikitable><tr><th>A<th>B<th>C<tr><td rowspan=200>all<td>0<td>1");
+    for (int i = 1; i < 200; i++) buf_puts(&page, "<tr><td>v<td>x");
+    buf_puts(&page, "<tr><td>y<td>z<td>w</table>");
+    render(buf_span(&page), &out);
+    CHECK(span_starts(buf_span(&out),
+                      SPAN_LIT("| A | B | C |\n| --- | --- | --- |\n| all | 0 | 1 |\n|  | v | x |\n|  | v | x |")));
+    CHECK_SPAN(SPAN_LIT("|  | v | x |\n| y | z | w |"), span_from(buf_span(&out), out.n - 26));
     buf_clear(&page), buf_clear(&out);
 }
 
@@ -182,6 +199,19 @@ TEST(text_is_joined_as_it_is_read)
          "一段。\n\n二段。\n三段"},
         {"<ruby>漢<rp>(</rp><rt>かん</rt><rp>)</rp></ruby>字", "漢字"},
         {"<p>one<br><br>two<br> three", "one\n\ntwo\nthree"},
+    };
+
+    CHECK_CASES(cases);
+}
+
+/* What is never closed hides nothing of what follows. */
+TEST(an_unclosed_template_hides_nothing)
+{
+    static const Case cases[] = {
+        {"<html><head><title>t</title><template></head><body><p>a<p>b</body></html>", "a\n\nb"},
+        {"<html><head><title>t</title></head><body><template><p>a<p>b</body></html>", "a\n\nb"},
+        {"<head><title>t</title><template><p>a</template></head><p>b", "b"},
+        {"<head><title>t</title>", ""},
     };
 
     CHECK_CASES(cases);

@@ -123,7 +123,7 @@ static bool is_label(const BlockList *list, size_t i)
 {
     const Block *b = &list->block[i], *next = b + 1;
 
-    return i + 1 < list->n && next->keep && next->fenced && next->code_bytes &&
+    return b->kind == BLOCK_TEXT && i + 1 < list->n && next->keep && next->fenced && next->code_bytes &&
            span_eq_nocase(span(list->text.p + b->text, b->bytes), span(list->code.p + next->code, next->code_bytes));
 }
 

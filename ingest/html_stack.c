@@ -260,12 +260,16 @@ uint32_t htmlstack_find(HtmlStack *s, unsigned tag, uint32_t name)
 
 void htmlstack_finish(HtmlStack *s)
 {
-    for (size_t at = 1; at < s->depth; at++) {
+    bool in_silent = false;
+
+    for (size_t at = s->depth; at-- > 1;) {
         const OpenTag *e = &s->open[at];
-        if (e->tag == HTML_a)
-            s->t->node[e->node].tag = HTML_span;
-        else if (e->tag != HTML_head && (html_tag_traits[e->tag] & TAG_SILENT))
-            s->t->node[e->node].tag = HTML_OTHER;
+        if (e->tag == HTML_a) s->t->node[e->node].tag = HTML_span;
+        if (!(html_tag_traits[e->tag] & TAG_SILENT)) continue;
+        if (e->tag == HTML_head && !in_silent)
+            continue; /* the page ends in its head; else all of the page is in a template there */
+        s->t->node[e->node].tag = HTML_OTHER;
+        in_silent = true;
     }
     htmlstack_pop_to(s, 0);
 }

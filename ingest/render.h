@@ -7,9 +7,11 @@
 #include "ingest/blocks.h"
 
 enum {
-    RENDER_MAX_LISTS = 32,     /* deeper lists share the numbers of the last level */
-    RENDER_MAX_SPAN = 64,      /* columns and rows of one cell; colspan=9007199254740991 occurs */
-    RENDER_MAX_EMPTY = 1 << 14 /* cells of a page that spans leave empty; further spans count as 1 */
+    RENDER_MAX_LISTS = 32, /* deeper lists share the numbers of the last level */
+    RENDER_MAX_COLUMNS =
+        64, /* of one cell; colspan=9007199254740991 occurs. Further columns are no cells' of rows above */
+    RENDER_MAX_ROWSPAN = 65534, /* the HTML standard's, section 4.9.11 */
+    RENDER_MAX_EMPTY = 1 << 16  /* cells of a page that spans leave empty; past them rows are written cell by cell */
 };
 
 /* An element that the walk is inside of, and the innermost block element there: itself or one above it. */
@@ -49,14 +51,16 @@ typedef struct {
     WordFilter gutters, controls, containers; /* of the lists in render_code.c */
 
     /* Data tables. */
-    uint32_t table, table_end;          /* the open one, if the node is below its end */
-    uint32_t row;                       /* its open <tr>; 0: none */
-    uint32_t column;                    /* of the next cell in the row */
-    uint32_t n_cells, n_separators;     /* of the row: empty ones among them; put so far */
-    uint32_t n_spanned;                 /* columns that its last cell takes besides its own */
-    uint32_t n_headers, n_data;         /* header cells; others that are not empty */
-    uint32_t empty_left;                /* of RENDER_MAX_EMPTY */
-    uint8_t rows_left[RENDER_MAX_SPAN]; /* per column: rows below that a cell above still spans */
+    uint32_t table, table_end;              /* the open one, if the node is below its end */
+    uint32_t row;                           /* its open <tr>; 0: none */
+    uint32_t column;                        /* of the next cell in the row */
+    uint32_t n_cells, n_separators;         /* of the row: empty ones among them; put so far */
+    uint32_t n_spanned;                     /* columns that its last cell takes besides its own */
+    uint32_t n_headers, n_data;             /* header cells; others that are not empty */
+    uint32_t empty_left;                    /* of RENDER_MAX_EMPTY */
+    uint32_t group;                         /* what the last row was in: <tbody> and so on, or the table */
+    bool separated;                         /* rows of data began: further rows of header cells are among them */
+    uint16_t rows_left[RENDER_MAX_COLUMNS]; /* per column: rows below that a cell above still spans */
 
     uint32_t item;                     /* the open <li> whose marker is owed; 0: none */
     uint32_t define;                   /* the open <dd> whose marker is owed; 0: none */

@@ -75,36 +75,57 @@ void render_open_table(Render *r, uint32_t table)
     if (table < r->table_end || !render_is_data_table(r->t, table)) return;
     r->table = table;
     r->table_end = r->t->node[table].end;
+    r->group = table;
+    r->separated = false;
     memset(r->rows_left, 0, sizeof r->rows_left);
 }
 
 void render_open_row(Render *r, uint32_t tr)
 {
-    if (tr >= r->table_end) return;
+    if (tr >= r->table_end || r->empty_left == 0) return;
     render_flush(r);
+    uint32_t group = r->t->node[tr].parent;
+    if (group != r->group)
+        memset(r->rows_left, 0, sizeof r->rows_left); /* no cell reaches out of its <thead> or <tbody> */
+    r->group = group;
     r->row = tr;
     r->column = r->n_cells = r->n_separators = r->n_spanned = r->n_headers = r->n_data = 0;
 }
 
-static uint32_t span_of(Render *r, uint32_t cell, HtmlAttr attr)
+static uint32_t columns_of(Render *r, uint32_t cell)
 {
-    Span s = html_attr(r->t, cell, attr);
+    Span s = html_attr(r->t, cell, HTML_COLSPAN);
     uint64_t n;
 
     if (!s.n || !span_to_u64(span_trim(s), &n) || n < 2) return 1;
-    if (n > RENDER_MAX_SPAN) n = RENDER_MAX_SPAN;
-    if (n > r->empty_left) return 1;
-    r->empty_left -= (uint32_t)n;
-    return (uint32_t)n;
+    return n < RENDER_MAX_COLUMNS ? (uint32_t)n : RENDER_MAX_COLUMNS;
+}
+
+/* 0 is the rest of the rows in the group. */
+static uint16_t rows_of(Render *r, uint32_t cell)
+{
+    Span s = html_attr(r->t, cell, HTML_ROWSPAN);
+    uint64_t n;
+
+    if (!s.n || !span_to_u64(span_trim(s), &n)) return 1;
+    return n && n < RENDER_MAX_ROWSPAN ? (uint16_t)n : RENDER_MAX_ROWSPAN;
+}
+
+static void put_empty(Render *r)
+{
+    if (r->empty_left == 0) return;
+    r->empty_left--;
+    r->n_cells++;
 }
 
 /* Columns that the last cell, and then those that cells of rows above span. */
 static void pass_spanned(Render *r)
 {
-    r->n_cells += r->n_spanned;
-    r->n_spanned = 0;
-    for (; r->column < RENDER_MAX_SPAN && r->rows_left[r->column]; r->column++, r->n_cells++)
+    for (; r->n_spanned; r->n_spanned--) put_empty(r);
+    for (; r->column < RENDER_MAX_COLUMNS && r->rows_left[r->column]; r->column++) {
+        put_empty(r);
         r->rows_left[r->column]--;
+    }
 }
 
 static bool is_empty(const HtmlTree *t, uint32_t cell)
@@ -118,7 +139,8 @@ static bool is_empty(const HtmlTree *t, uint32_t cell)
 void render_open_cell(Render *r, uint32_t cell)
 {
     if (!r->row) return;
-    uint32_t columns = span_of(r, cell, HTML_COLSPAN), rows = span_of(r, cell, HTML_ROWSPAN);
+    uint32_t columns = columns_of(r, cell);
+    uint16_t rows = rows_of(r, cell);
 
     render_end_tick(r);
     pass_spanned(r);
@@ -127,8 +149,8 @@ void render_open_cell(Render *r, uint32_t cell)
     r->space = false;
     r->n_headers += r->t->node[cell].tag == HTML_th;
     r->n_data += r->t->node[cell].tag == HTML_td && !is_empty(r->t, cell);
-    for (uint32_t i = 0; i < columns && r->column < RENDER_MAX_SPAN; i++, r->column++)
-        r->rows_left[r->column] = (uint8_t)(rows - 1);
+    for (uint32_t i = 0; i < columns && r->column < RENDER_MAX_COLUMNS; i++, r->column++)
+        r->rows_left[r->column] = (uint16_t)(rows - 1);
 }
 
 void render_put_separators(Render *r)
@@ -139,12 +161,15 @@ void render_put_separators(Render *r)
 void render_close_row(Render *r)
 {
     pass_spanned(r);
+    for (; r->column < RENDER_MAX_COLUMNS; r->column++) r->rows_left[r->column] -= r->rows_left[r->column] > 0;
     render_end_tick(r);
     if (render_has_text(r)) {
+        bool header = r->n_data == 0 ? r->n_headers > 0 : r->t->node[r->group].tag == HTML_thead;
         render_put_separators(r);
         r->now.group = r->table;
         r->now.number = (uint16_t)r->n_cells;
-        r->now.header = r->n_data == 0 ? r->n_headers > 0 : r->t->node[r->t->node[r->row].parent].tag == HTML_thead;
+        r->now.header = header && !r->separated;
+        r->separated |= !header;
     }
     r->row = 0;
     render_flush(r);
