@@ -21,12 +21,17 @@ enum {
     WIDE_BLOCKS = 16
 };
 
-/* Tags that matter for what is in them, in this order behind the hints. */
-static const HtmlTag tag_bits[] = {HTML_li,    HTML_td,     HTML_table,      HTML_dl,     HTML_form,
-                                   HTML_nav,   HTML_aside,  HTML_header,     HTML_footer, HTML_article,
-                                   HTML_main,  HTML_figure, HTML_blockquote, HTML_p,      HTML_section,
-                                   HTML_label, HTML_span,   HTML_small,      HTML_strong, HTML_a};
-enum { N_TAG_BITS = sizeof tag_bits / sizeof tag_bits[0], TAG_SHIFT = 32 };
+/* Tags that matter for what is in them: bits behind the hints, in the order of the features t_li and so on. */
+#define TAG_BITS(X)                                                                                                  \
+    X(li)                                                                                                            \
+    X(td) X(table) X(dl) X(form) X(nav) X(aside) X(header) X(footer) X(article) X(main) X(figure) X(blockquote) X(p) \
+        X(section) X(label) X(span) X(small) X(strong) X(a)
+#define ONE(tag) BIT_##tag,
+enum { BIT_NONE, TAG_BITS(ONE) BIT_END, N_TAG_BITS = BIT_END - 1, TAG_SHIFT = 31 };
+#undef ONE
+#define ONE(tag) [HTML_##tag] = BIT_##tag,
+static const uint8_t tag_bit[HTML_N_TAGS] = {TAG_BITS(ONE)};
+#undef ONE
 
 /* Of a node; filled top-down. */
 typedef struct NodeContext {
@@ -86,9 +91,7 @@ static uint64_t bits_of(const MainText *m, const HtmlTree *t, uint32_t i)
     uint64_t bits = m->hints[i] & ~(uint64_t)HINT_PROTECTED;
 
     if (n->hidden) bits |= HINT_HIDDEN;
-    for (unsigned b = 0; b < N_TAG_BITS; b++)
-        if (n->tag == tag_bits[b]) bits |= (uint64_t)1 << (TAG_SHIFT + b);
-    return bits;
+    return tag_bit[n->tag] ? bits | (uint64_t)1 << (TAG_SHIFT + tag_bit[n->tag]) : bits;
 }
 
 static uint32_t mix(uint32_t h, uint32_t v)
@@ -135,6 +138,10 @@ static void walk_tree(MainText *m, const HtmlTree *t, PageContext *page)
         if (n->tag == HTML_TEXT) continue;
         const NodeContext *above = &m->context[n->parent];
         NodeContext *c = &m->context[i];
+        if (first[i] == first[n->end]) { /* no block begins in it */
+            *c = *above;
+            continue;
+        }
         bool same = first[i] == first[n->parent] && first[n->end] == first[t->node[n->parent].end];
         c->own = is_above_all((HtmlTag)n->tag) ? 0 : bits_of(m, t, i);
         c->around = above->around | c->own;
@@ -142,7 +149,6 @@ static void walk_tree(MainText *m, const HtmlTree *t, PageContext *page)
         c->bad = above->bad || !(c->own & SPEAKS_AGAINST) ? above->bad : i;
         c->good = (c->own & (HINT_CONTENT | HINT_BODY)) ? i : above->good;
         c->path = path_of(t, i, above->path);
-        if (first[i] == first[n->end]) continue;
         PathSum *s = path_sum(m, c->path);
         s->path = c->path;
         s->n_nodes++;
@@ -413,7 +419,7 @@ static void walk_blocks(MainText *m, const HtmlTree *t, PageContext *page)
         weight += b->weight;
         link += b->link_weight;
         han += (uint64_t)c->han * b->weight;
-        if (m->context[b->inner].around & ((uint64_t)1 << (TAG_SHIFT + 13))) page->in_p += b->weight;
+        if (m->context[b->inner].around & ((uint64_t)1 << (TAG_SHIFT + BIT_p))) page->in_p += b->weight;
         PathSum *s = path_sum(m, m->context[b->inner].path);
         s->n_blocks++;
         s->n_good += prose;
@@ -579,7 +585,7 @@ static void put_around(const MainText *m, const HtmlTree *t, const Block *b, int
     }
     for (int i = 0; i < HINT_WORDS; i++) f[FEATURE_n_content + i] = near >> i & 1;
     for (int i = 0; i < HINT_WORDS; i++) f[FEATURE_a_content + i] = c->around >> i & 1;
-    for (unsigned i = 0; i < N_TAG_BITS; i++) f[FEATURE_t_li + i] = c->around >> (TAG_SHIFT + i) & 1;
+    for (unsigned i = 0; i < N_TAG_BITS; i++) f[FEATURE_t_li + i] = c->around >> (TAG_SHIFT + 1 + i) & 1;
     f[FEATURE_dropped] = b->shed;
     Range bad = range_in(m, t, c->bad), good = range_in(m, t, c->good);
     f[FEATURE_bad_share] = (int16_t)(c->bad ? percent(bad.weight, m->page->weight) : -1);
