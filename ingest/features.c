@@ -22,10 +22,11 @@ enum {
 };
 
 /* Tags that matter for what is in them: bits behind the hints, in the order of the features t_li and so on. */
-#define TAG_BITS(X)                                                                                                  \
-    X(li)                                                                                                            \
-    X(td) X(table) X(dl) X(form) X(nav) X(aside) X(header) X(footer) X(article) X(main) X(figure) X(blockquote) X(p) \
-        X(section) X(label) X(span) X(small) X(strong) X(a)
+/* clang-format off */
+#define TAG_BITS(X) \
+    X(li) X(td) X(table) X(dl) X(form) X(nav) X(aside) X(header) X(footer) X(article) X(main) X(figure) \
+    X(blockquote) X(p) X(section) X(label) X(span) X(small) X(strong) X(a)
+/* clang-format on */
 #define ONE(tag) BIT_##tag,
 enum { BIT_NONE, TAG_BITS(ONE) BIT_END, N_TAG_BITS = BIT_END - 1, TAG_SHIFT = 31 };
 #undef ONE
