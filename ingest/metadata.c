@@ -11,8 +11,9 @@ typedef struct {
     Span og_title, title, site, og_url, canonical, lang_meta;
     uint32_t h1; /* the first; 0: none */
     unsigned n_h1;
-    PageDate meta, time, line;
-    unsigned meta_rank; /* of the <meta> that gave the date: the lower the better; 0: none */
+    PageDate meta, time, time_before, line; /* time_before: before the h1, which may never come */
+    uint32_t beside_end;                    /* of the last <aside>, <nav>, <footer> so far */
+    unsigned meta_rank;                     /* of the <meta> that gave the date: the lower the better; 0: none */
 } Walk;
 
 void metadata_clear(Metadata *m)
@@ -125,14 +126,42 @@ static void text_of(const HtmlTree *t, uint32_t i, Buf *out)
     }
 }
 
-/* Lines that follow the heading: "Posted on 2024-05-01", "发布时间：2024年5月1日 来源：…". */
+/* Whether a line with a date says when the page was made: it begins with it or has a word for it, and few others. Dates in prose are
+ * of what it tells. */
+static bool dates_page(Span s)
+{
+    static const char *const words[] = {"发布", "发表", "时间", "日期", "更新", "posted", "published", "date"};
+    enum { MAX_LETTERS = 60 }; /* a Han character is two */
+    size_t letters = 0;
+    bool said = s.n > 3 && span_eq_nocase(span(s.p, 3), SPAN_LIT("on "));
+
+    for (size_t i = 0; i < s.n; i++) {
+        said |= letters == 0 && ascii_is_digit(s.p[i]);
+        letters += (ascii_is_alpha(s.p[i]) || s.p[i] >= 0xc0) + (s.p[i] >= 0xe0);
+        for (size_t k = 0; k < sizeof words / sizeof *words && !said; k++) {
+            size_t n = strlen(words[k]);
+            said = s.n - i >= n && span_eq_nocase(span(s.p + i, n), span_str(words[k]));
+        }
+    }
+    return said && letters <= MAX_LETTERS;
+}
+
+/* Lines that follow the heading: "Posted on 2024-05-01", "发布时间：2024年5月1日 来源：…". The words may be in the node before. */
 static void take_line(Walk *w, uint32_t i, unsigned *lines)
 {
-    Span s = html_text(w->t, i);
+    Span s = span_trim(html_text(w->t, i));
 
-    if (span_trim(s).n == 0) return;
+    if (s.n == 0) return;
     ++*lines;
-    if (s.n <= METADATA_MAX_LINE) (void)pagedate_find(s, &w->line);
+    if (s.n <= METADATA_MAX_LINE && dates_page(s)) (void)pagedate_find(s, &w->line);
+}
+
+/* The first <time> behind the heading; one before it only when there is none. What stands beside the text has its own times. */
+static void take_time(Walk *w, uint32_t i)
+{
+    PageDate *to = w->h1 ? &w->time : &w->time_before;
+
+    if (i >= w->beside_end && !to->day[0]) (void)pagedate_read(html_attr(w->t, i, HTML_DATETIME), to);
 }
 
 static void walk(Walk *w)
@@ -159,9 +188,12 @@ static void walk(Walk *w)
             w->n_h1++;
             if (!w->h1 && t->node[i].end > i + 1) w->h1 = i;
             break;
-        case HTML_time:
-            if (!w->time.day[0]) (void)pagedate_read(html_attr(t, i, HTML_DATETIME), &w->time);
+        case HTML_aside:
+        case HTML_nav:
+        case HTML_footer:
+            if (t->node[i].end > w->beside_end) w->beside_end = t->node[i].end;
             break;
+        case HTML_time: take_time(w, i); break;
         default: break;
         }
     }
@@ -198,22 +230,40 @@ static size_t last_part(Span title, size_t *separator)
     return title.n;
 }
 
-/* Whether a name is that of the host, up to blanks and case: "Example News" of www.example-news.com. */
+/* Letters and digits of a name in lower case; false when there are others, or none, or too many for a label. */
+static bool squeeze(Span name, char out[64])
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < name.n; i++) {
+        if (name.p[i] >= 0x80 || n + 1 >= 64) return false;
+        if (ascii_is_alnum(name.p[i])) out[n++] = (char)ascii_lower(name.p[i]);
+    }
+    out[n] = 0;
+    return n > 0;
+}
+
+/* Whether a name is that of the host: one of its labels from the second on, or the whole host, up to blanks, signs and case. "Example
+ * News" of www.example-news.com, "Amazon.com" of www.amazon.com. The first label of several names a machine or a part ("mail."), unless
+ * the host has only two. */
 static bool is_host(Span name, Span url)
 {
+    enum { MIN_LETTERS = 4 };
     uint8_t buf[URL_MAX_HOST];
     Span host = url_host(url, buf);
-    char squeezed[64], plain[URL_MAX_HOST + 1];
-    size_t n = 0, h = 0;
+    char squeezed[64], label[64];
 
-    for (size_t i = 0; i < name.n && n + 1 < sizeof squeezed; i++)
-        if (ascii_is_alnum(name.p[i])) squeezed[n++] = (char)ascii_lower(name.p[i]);
-    for (size_t i = 0; i < host.n; i++)
-        if (ascii_is_alnum(host.p[i]) || host.p[i] == '.') plain[h++] = (char)host.p[i];
-    squeezed[n] = plain[h] = 0;
-    if (n < 3) return false;
-    const char *at = strstr(plain, squeezed);
-    return at && (at == plain || at[-1] == '.');
+    if (!squeeze(name, squeezed) || strlen(squeezed) < MIN_LETTERS) return false;
+    if (span_starts(host, SPAN_LIT("www."))) host = span_from(host, 4);
+    if (squeeze(host, label) && !strcmp(squeezed, label)) return true; /* with its suffix */
+    Span parent = host_parent(host);
+    size_t second = span_find(parent, '.');
+    bool several = second < parent.n && !(second <= 3 && parent.n - second == 3); /* "co.uk", "com.cn" */
+    for (Span rest = several ? parent : host; host_parent(rest).n; rest = host_parent(rest)) {
+        if (squeeze(rest, label) && !strcmp(squeezed, label)) return true;
+        if (squeeze(span(rest.p, span_find(rest, '.')), label) && !strcmp(squeezed, label)) return true;
+    }
+    return false;
 }
 
 /* A title without the site's name. The page's only heading says where a title ends, whatever follows. */
@@ -227,7 +277,8 @@ static Span without_site(const Walk *w, Span title, Span h1, Span url)
         Span name = span_trim(span_from(title, part)), rest = span_trim(span(title.p, separator));
         if (rest.n == 0) break;
         if (span_eq_nocase(rest, h1)) return rest;
-        if (!(w->site.n && span_eq_nocase(name, w->site)) && !is_host(name, url)) {
+        bool bare = title.p[separator] == '-' && rest.n == separator; /* within a word: "E-mail" */
+        if (!(w->site.n && span_eq_nocase(name, w->site)) && (bare || !is_host(name, url))) {
             title = rest; /* "title_channel_site": only the heading can say */
             continue;
         }
@@ -254,22 +305,86 @@ static void put_title(const Walk *w, Span url)
 
 /* ---- the rest */
 
-static PageDate json_date(const HtmlTree *t, Metadata *m)
+/* What an object's @type says of its date: 2 of an article, 1 of a page, 0 of something else ("Review", "Person"). */
+static unsigned rank_of_type(Span type)
 {
-    Span rest = buf_span(&t->json_ld), key = SPAN_LIT("\"datePublished\""), value;
-    PageDate d = {""};
+    static const char *const ends[] = {"Article", "Posting", "Report"};
 
-    buf_reset(&m->scratch);
-    if (!buf_reserve(&m->scratch, rest.n)) return d;
-    for (; rest.n > key.n; rest = span_from(rest, 1)) {
-        const uint8_t *p = memchr(rest.p, '"', rest.n);
-        if (!p) break;
-        rest = span_from(rest, (size_t)(p - rest.p));
-        if (!span_starts(rest, key)) continue;
-        JsonScan s = json_scan(span_from(rest, key.n));
-        if (json_expect(&s, ':') && json_string(&s, &m->scratch, &value) && pagedate_read(value, &d)) break;
+    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
+        size_t n = strlen(ends[i]);
+        if (type.n >= n && span_is(span_from(type, type.n - n), ends[i])) return 2;
     }
-    return d;
+    return span_is(type, "WebPage") ? 1 : 0;
+}
+
+/* An object of JSON-LD that is open; an array is one without members. */
+typedef struct {
+    unsigned rank;
+    PageDate date;
+} JsonLevel;
+
+/* The value of a member that is a string, or an array of them. */
+static void take_member(JsonLevel *level, Span key, Span value)
+{
+    if (span_is(key, "@type")) {
+        unsigned rank = rank_of_type(value);
+        if (rank > level->rank) level->rank = rank;
+    } else if (span_is(key, "datePublished") && !level->date.day[0]) {
+        (void)pagedate_read(value, &level->date);
+    }
+}
+
+/* What is behind the string whose quote is at all.p[i]; its bytes as they stand, since neither types nor days have escapes. One that
+ * is never closed ends with its script. */
+static size_t read_string(Span all, size_t i, Span *value)
+{
+    size_t from = ++i;
+
+    while (i < all.n && all.p[i] && all.p[i] != '"') i += 1 + (all.p[i] == '\\' && i + 1 < all.n && all.p[i + 1]);
+    *value = span(all.p + from, i - from);
+    return i + (i < all.n && all.p[i]);
+}
+
+static bool is_key(Span all, size_t i)
+{
+    while (i < all.n && ascii_is_space(all.p[i])) i++;
+    return i < all.n && all.p[i] == ':';
+}
+
+/* Strings and braces are looked at and nothing else: much of what pages have is not quite JSON. What is deeper than JSON_MAX_DEPTH
+ * is none of an article's. */
+static PageDate json_date(const HtmlTree *t)
+{
+    Span all = buf_span(&t->json_ld), key = {NULL, 0}, value;
+    JsonLevel open[JSON_MAX_DEPTH];
+    PageDate best = {""};
+    unsigned best_rank = 0;
+
+    for (size_t i = 0, depth = 0; i < all.n;) {
+        JsonLevel *level = depth && depth <= JSON_MAX_DEPTH ? &open[depth - 1] : NULL;
+        uint8_t c = all.p[i];
+        if (c == '"') {
+            i = read_string(all, i, &value);
+            if (is_key(all, i))
+                key = value;
+            else if (level)
+                take_member(level, key, value);
+            continue;
+        }
+        if (c == '{') {
+            if (depth < JSON_MAX_DEPTH) open[depth] = (JsonLevel){0};
+            depth++;
+            key.n = 0;
+        } else if (c == '}' && depth) {
+            depth--;
+            key.n = 0;
+            if (level && level->date.day[0] && level->rank > best_rank) best = level->date, best_rank = level->rank;
+        } else if (c == 0) {
+            depth = 0; /* the next script */
+        }
+        i++;
+    }
+    return best;
 }
 
 /* A day that the page was there already: the text compares as the days do. One of slack, since pages write local time. */
@@ -278,7 +393,7 @@ static bool is_before(const PageDate *d, Span capture)
     PageDate day;
 
     if (!d->day[0]) return false;
-    if (!pagedate_read(capture, &day)) return true;
+    if (!pagedate_read(capture, &day)) return memcmp(d->day, METADATA_LAST_DAY, PAGEDATE_BYTES) <= 0;
     int order = memcmp(d->day, day.day, PAGEDATE_BYTES);
     if (order <= 0) return true;
     day.day[9]++; /* the last of a month has no next one here: such a page loses its date */
@@ -288,10 +403,10 @@ static bool is_before(const PageDate *d, Span capture)
 
 static void choose_date(const Walk *w, Span url, Span capture)
 {
-    PageDate of_url = {""}, json = json_date(w->t, w->m);
+    PageDate of_url = {""}, json = json_date(w->t);
 
     (void)pagedate_of_url(url, &of_url);
-    const PageDate *all[] = {&json, &w->meta, &w->time, &of_url, &w->line};
+    const PageDate *all[] = {&json, &w->meta, w->h1 ? &w->time : &w->time_before, &of_url, &w->line};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
         if (!is_before(all[i], capture)) continue;
         w->m->published = *all[i];

@@ -1,9 +1,10 @@
 /* ingest/metadata.h - what a page says of itself, for the document's `meta`. One pass over the tree.
  *
- * title      og:title, else <title>, both without the site's name behind a separator when og:site_name, the host or the page's
- *            only <h1> says that it is one; else the first <h1>
- * published  the day: JSON-LD's datePublished, <meta> of a dozen names, <time>, the URL, a date in a short line behind the <h1>.
- *            Not one behind the day of the capture
+ * title      og:title, else <title>, both without the site's name behind a separator when og:site_name, a whole label of the
+ *            host or the page's only <h1> says that it is one; else the first <h1>
+ * published  the day: datePublished of an article in JSON-LD (else of its WebPage), <meta> of a dozen names, <time> behind the
+ *            <h1> and not in an <aside>, <nav> or <footer>, the URL, a date in a short line behind the <h1> that begins with it or
+ *            says what it is. Not one behind the day of the capture; where that is not known, not one behind METADATA_LAST_DAY
  * canonical  <link rel="canonical">, else og:url; only absolute ones
  * html_lang  <html lang>, else content-language of a <meta> or of the response: a hint, often wrong
  * opt_out    optout.h */
@@ -31,6 +32,10 @@ typedef struct {
     Buf scratch;
 } Metadata; /* of one thread; zero-initialise, reused */
 void metadata_clear(Metadata *m);
+
+/* Pages without a day of capture (WET made by others, files) cannot be younger than what was read; a constant, since no clock decides
+ * an output. Move it as years pass. */
+#define METADATA_LAST_DAY "2027-12-31"
 
 /* `http` may be NULL: a page without a response. `capture`: its day or time in RFC 3339, or empty. */
 MUST_USE ErrCode metadata_read(Metadata *m, const HtmlTree *t, const HttpResponse *http, Span url, Span capture,

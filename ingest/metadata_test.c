@@ -29,6 +29,8 @@ TEST(titles)
                  {"<title>一个标题_新闻_某某网</title><body><h1>一个</h1><h1>标题</h1>", "一个标题_新闻_某某网"},
                  {"<body><p>x<h1>The\xc2\xa0<b>only</b><br>one</h1>", "The only one"},
                  {"<title>Example News</title>", "Example News"},
+                 {"<title>A news - Exam</title>", "A news - Exam"},
+                 {"<title>A news-example-news</title>", "A news-example-news"},
                  {"<title> - </title>", "-"},
                  {"<body><p>none</p>", ""}};
     Metadata m = {0};
@@ -41,16 +43,79 @@ TEST(titles)
     htmltree_clear(&t), metadata_clear(&m);
 }
 
+TEST(site_names_are_whole_labels)
+{
+    static const char *const cases[][3] = {
+        {"http://mail.example.com/", "Setting up your E-mail", "Setting up your E-mail"},
+        {"http://mail.example.com/", "Setting up - Mail", "Setting up - Mail"},
+        {"http://www.amazon.com/x", "A chair - Amazon.com", "A chair"},
+        {"http://www.amazon.com/x", "A chair | Amazon", "A chair"},
+        {"http://www.amazon.com/x", "A river - Amazo", "A river - Amazo"},
+        {"http://my.blog-of-it.co.uk/x", "A day - Blog of it", "A day"},
+        {"http://x.test/", "A day - x", "A day - x"},
+        {"https://www.example.co.uk", "A day - Example", "A day"},
+    };
+    Metadata m = {0};
+    HtmlTree t = {0};
+    Buf page = {0};
+
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        buf_reset(&page);
+        buf_printf(&page, "<title>%s</title>", cases[i][1]);
+        read_page(buf_cstr(&page), cases[i][0], NULL, &t, &m);
+        CHECK_SPAN(span_str(cases[i][2]), buf_span(&m.title));
+    }
+    htmltree_clear(&t), metadata_clear(&m), buf_clear(&page);
+}
+
+/* Without a day of capture only a constant bounds a date. */
+TEST(no_page_is_of_the_far_future)
+{
+    static const char *const cases[][2] = {{"<meta name=date content='2099-01-01'><p>x", ""},
+                                           {"<meta name=date content='2024-01-01'><p>x", "2024-01-01"}};
+    Metadata m = {0};
+    HtmlTree t = {0};
+    HtmlParser *p;
+    HtmlStatus status;
+    Err err = {0};
+
+    CHECK_OK(htmlparser_new(&p, HTML_PARSER_FAST, &err), &err);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        CHECK_OK(htmlparser_parse(p, span_str(cases[i][0]), &t, &status, &err), &err);
+        CHECK_OK(metadata_read(&m, &t, NULL, SPAN_LIT("http://a.test/"), (Span){NULL, 0}, &err), &err);
+        CHECK_STR(cases[i][1], m.published.day);
+    }
+    htmlparser_free(p);
+    htmltree_clear(&t), metadata_clear(&m);
+}
+
 TEST(days_of_publication)
 {
     static const struct {
         const char *page, *url, *day;
     } cases[] = {
-        {"<script "
-         "type='application/"
-         "ld+json'>{\"x\":\"\\\"datePublished\\\":1\",\"datePublished\":\"2024-05-01T08:00:00+08:00\"}"
-         "</script><meta property='article:published_time' content='2024-04-30'>",
+        {"<script type='application/ld+json'>{\"x\":\"\\\"datePublished\\\":1\",\"@type\":\"NewsArticle\","
+         "\"datePublished\":\"2024-05-01T08:00:00+08:00\"}</script>"
+         "<meta property='article:published_time' content='2024-04-30'>",
          url, "2024-05-01"},
+        {"<script "
+         "type='application/ld+json'>{\"@type\":\"Product\",\"review\":[{\"@type\":\"Review\",\"datePublished\":"
+         "\"2011-02-03\"}]}</script><body><p>x",
+         "http://a.test/", ""},
+        {"<script type='application/ld+json'>{\"@graph\":[{\"@type\":\"WebPage\",\"datePublished\":\"2012-02-03\"},"
+         "{\"datePublished\":\"2013-02-03\",\"@type\":[\"Article\",\"Thing\"]}]}</script><body><p>x",
+         "http://a.test/", "2013-02-03"},
+        {"<script type='application/ld+json'>{\"@type\":\"WebPage\",\"datePublished\":\"2012-02-03\"}</script>x",
+         "http://a.test/", "2012-02-03"},
+        {"<body><h1>N</h1><p>He was born in a village on 1993-05-01, people say.</p>", "http://a.test/", ""},
+        {"<body><h1>某人</h1><p>某人，1993年5月1日出生于一个小村庄，是著名的作家，他写了很多书。</p>",
+         "http://a.test/", ""},
+        {"<body><h1>N</h1><p>2013-05-01 by X", "http://a.test/", "2013-05-01"},
+        {"<body><h1>N</h1><p>Posted by X on 2013-05-01", "http://a.test/", "2013-05-01"},
+        {"<body><aside><time datetime=2012-01-01>x</time></aside><time "
+         "datetime=2013-01-01>x</time><h1>C</h1><nav><time "
+         "datetime=2014-01-01></time></nav><time datetime=2020-01-01>x</time>",
+         "http://a.test/", "2020-01-01"},
         {"<meta name=date content='2020-01-01'><meta property='article:published_time' "
          "content='2024-04-30T01:02:03Z'>",
          url, "2024-04-30"},
