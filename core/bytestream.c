@@ -117,27 +117,37 @@ static ErrCode seek_stored(ByteStream *s, uint64_t to, Err *err)
 }
 
 /* What an archive's record starts with: "WARC/", or the URL of an ARC. So many bytes tell. */
-enum { MARK_BYTES = 11 };
+enum { MAX_SCHEME = 16, MARK_BYTES = MAX_SCHEME + 3 };
 
+bool stream_starts_url(Span s, bool *cut)
+{
+    static const char *const alone[] = {"dns:", "whois:", "mailto:"}; /* schemes of ARCs without // behind them */
+    size_t n = 0;
+
+    if (s.n && !ascii_is_alpha(s.p[0])) return *cut = false;
+    while (n < s.n && n < MAX_SCHEME && (ascii_is_alnum(s.p[n]) || s.p[n] == '+' || s.p[n] == '-' || s.p[n] == '.'))
+        n++;
+    *cut = n == s.n;
+    if (*cut || s.p[n] != ':') return false;
+    for (size_t i = 0; i < sizeof alone / sizeof *alone; i++)
+        if (span_eq_nocase(span(s.p, n + 1), span_str(alone[i]))) return true;
+    const Span rest = span_from(s, n + 1);
+    *cut = rest.n < 2 && span_starts(SPAN_LIT("//"), rest);
+    return span_starts(rest, SPAN_LIT("//"));
+}
+
+static bool starts_warc(Span v) { return span_starts(v, SPAN_LIT("WARC/")); }
 static bool starts_arc(Span v)
 {
-    static const char *const schemes[] = {"filedesc://", "http://", "https://", "dns:", "ftp://"};
-
-    for (size_t i = 0; i < sizeof schemes / sizeof *schemes; i++)
-        if (span_starts(v, span_str(schemes[i]))) return true;
-    return false;
+    bool cut;
+    return stream_starts_url(v, &cut);
 }
+static bool starts_record(const ByteStream *s, Span v) { return s->arc ? starts_arc(v) : starts_warc(v); }
 
-static bool starts_record(const ByteStream *s, Span v)
+/* The first bytes of what a member at `v` holds: *n of them, 0 when there is none. *cost: the stored bytes it took to say so, which are bounded,
+ * but for zstd not by a little. */
+static ErrCode peek(ByteStream *s, Span v, uint8_t out[MARK_BYTES], size_t *n, size_t *cost, Err *err)
 {
-    return s->arc ? starts_arc(v) : span_starts(v, SPAN_LIT("WARC/"));
-}
-
-/* The first bytes of what a member at the stored window's first byte holds: *n of them, 0 when there is none. *cost: the
- * stored bytes it took to say so, which are bounded, but for zstd not by a little. */
-static ErrCode peek(ByteStream *s, uint8_t out[MARK_BYTES], size_t *n, size_t *cost, Err *err)
-{
-    const Span v = stored_view(s);
     ErrCode rc = ERR_OK;
 
     *n = *cost = 0;
@@ -153,12 +163,36 @@ static ErrCode peek(ByteStream *s, uint8_t out[MARK_BYTES], size_t *n, size_t *c
     return rc;
 }
 
+static int first_byte(const ByteStream *s)
+{
+    return s->coding == STREAM_GZIP ? 0x1f : s->coding == STREAM_ZSTD ? 0x28 : 0x04;
+}
+
+/* What the archive is, by its first member; where that is neither's (a line end, damage), by the first one behind it that is. The stored window
+ * is at its start, and what is in its first half decides, wherever the stream will be entered. */
+static ErrCode tell_arc(ByteStream *s, Err *err)
+{
+    const Span all = stored_view(s);
+    size_t at = 0, n, cost;
+    uint8_t head[MARK_BYTES];
+    ErrCode rc;
+
+    while ((rc = peek(s, span_from(all, at), head, &n, &cost, err)) == ERR_OK) {
+        s->arc = starts_arc(span(head, n));
+        if (s->arc || starts_warc(span(head, n)) || s->coding == STREAM_PLAIN) break;
+        at += 1 + cost / STREAM_REREAD;
+        const uint8_t *p = at < all.n ? memchr(all.p + at, first_byte(s), all.n - at) : NULL;
+        if (!p || (at = (size_t)(p - all.p)) > STREAM_STORED_WINDOW / 2) break;
+    }
+    return rc;
+}
+
 /* The next stored place at or after `from` where a member starts with a record, or the end. Members that are none are
  * looked at again behind a share of what they cost, so that headers made to look like many cost no more than a few times
  * the file. */
 static ErrCode find_member(ByteStream *s, uint64_t from, Err *err)
 {
-    const int first = s->coding == STREAM_GZIP ? 0x1f : s->coding == STREAM_ZSTD ? 0x28 : 0x04;
+    const int first = first_byte(s);
     ErrCode rc = seek_stored(s, from, err);
 
     while (rc == ERR_OK && s->used_n < s->stored_n) {
@@ -168,7 +202,8 @@ static ErrCode find_member(ByteStream *s, uint64_t from, Err *err)
         const uint8_t *p = memchr(v.p, first, v.n);
         s->used_n += p ? (size_t)(p - v.p) : v.n;
         if ((rc = refill(s, err)) != ERR_OK || !p) continue; /* a peek needs what is behind the header too */
-        if ((rc = peek(s, head, &n, &cost, err)) != ERR_OK || starts_record(s, span(head, n))) return rc;
+        if ((rc = peek(s, stored_view(s), head, &n, &cost, err)) != ERR_OK || starts_record(s, span(head, n)))
+            return rc;
         s->used_n += 1 + cost / STREAM_REREAD;
     }
     return rc;
@@ -415,6 +450,35 @@ bool stream_is_member_start(const ByteStream *s, size_t at)
     return s->n_members && member_at(s, pos)->pos == pos;
 }
 
+ErrCode stream_is_entry(ByteStream *s, bool *entry, Err *err)
+{
+    enum { MOST = ZSTDIN_PEEK_BYTES }; /* no other coding looks at as much */
+    uint8_t head[MARK_BYTES];
+    size_t n, cost;
+    Buf again = {0};
+    ErrCode rc = ERR_OK;
+
+    *entry = false;
+    if (s->is_stdin || !stream_is_member_start(s, 0)) return ERR_OK;
+    const uint64_t at = member_at(s, s->out_pos + s->out_at)->stored, left = s->size - at;
+    const size_t want = left < MOST ? (size_t)left : MOST;
+    Span v = span(NULL, 0);
+    if (!s->file) {
+        v = span(s->bytes.p + at, want);
+    } else if (at >= s->stored_at && at + want <= s->stored_at + s->stored_n) {
+        v = span(s->stored + (at - s->stored_at), want);
+    } else if (!buf_reserve(&again, want)) {
+        return err_nomem(err, "an input");
+    } else {
+        rc = infile_read(s->file, at, again.p, want, err);
+        v = span(again.p, want);
+    }
+    if (rc == ERR_OK) rc = peek(s, v, head, &n, &cost, err);
+    *entry = rc == ERR_OK && starts_record(s, span(head, n));
+    buf_clear(&again);
+    return rc;
+}
+
 StreamCoding stream_coding_of(Span head)
 {
     if (head.n >= 2 && head.p[0] == 0x1f && head.p[1] == 0x8b) return STREAM_GZIP;
@@ -470,8 +534,6 @@ static ErrCode new_decoder(ByteStream *s, Err *err)
 /* Opens over s->file or s->bytes, of which s->size is set; takes s. */
 static ErrCode start(ByteStream **out, ByteStream *s, uint64_t begin, Err *err)
 {
-    uint8_t head[MARK_BYTES];
-    size_t n = 0, cost;
     ErrCode rc = ERR_OK;
 
     s->begin = begin < s->size ? begin : s->size;
@@ -482,8 +544,7 @@ static ErrCode start(ByteStream **out, ByteStream *s, uint64_t begin, Err *err)
         s->coding = stream_coding_of(stored_view(s));
         rc = new_decoder(s, err);
     }
-    if (rc == ERR_OK && s->warc) rc = peek(s, head, &n, &cost, err);
-    s->arc = starts_arc(span(head, n));
+    if (rc == ERR_OK && s->warc) rc = tell_arc(s, err);
     if (rc == ERR_OK && begin > 0) {
         rc = s->coding != STREAM_PLAIN ? find_member(s, begin, err) : seek_stored(s, begin - 1, err);
         if (s->coding == STREAM_PLAIN) s->out_pos = begin - 1 < s->size ? begin - 1 : s->size;

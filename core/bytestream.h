@@ -48,7 +48,7 @@ MUST_USE ErrCode stream_open_bytes(ByteStream **s, Span bytes, uint64_t begin, b
 MUST_USE ErrCode stream_open_range(ByteStream **s, Span bytes, uint64_t base, bool warc, Err *err);
 void stream_close(ByteStream *s);
 StreamCoding stream_coding(const ByteStream *s);
-/* Of an archive: it starts with a URL, as an ARC does. */
+/* Of an archive: it starts with a URL, as an ARC does, be it behind members that say nothing. */
 bool stream_is_arc(const ByteStream *s);
 
 /* Tries to have n <= STREAM_MAX_NEED bytes in the window. Fewer are there only before a break or the end. Errors are the
@@ -75,5 +75,11 @@ void stream_where(const ByteStream *s, size_t at, uint64_t *stored, uint64_t *in
 /* The first member start in window bytes [from, end) where a record starts; end when there is none. */
 size_t stream_next_member(ByteStream *s, size_t from, size_t end);
 bool stream_is_member_start(const ByteStream *s, size_t at);
+/* Whether a stream opened in front of the window's first byte would be entered here: it is asked the same of the stored bytes. Not of plain
+ * bytes or standard input. */
+MUST_USE ErrCode stream_is_entry(ByteStream *s, bool *entry, Err *err);
+
+/* A URL as ARCs begin their records with: a scheme in either case, "://" or one that has none. *cut: `s` ends before it shows. */
+bool stream_starts_url(Span s, bool *cut);
 
 #endif

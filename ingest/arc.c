@@ -1,16 +1,5 @@
 #include "ingest/arc.h"
 
-/* Bytes of the scheme at the start of `s` with its colon; 0: none. */
-static size_t scheme_bytes(Span s)
-{
-    enum { LONGEST = 16 };
-    size_t n = 0;
-
-    if (s.n == 0 || !ascii_is_alpha(s.p[0])) return 0;
-    while (n < s.n && n < LONGEST && (ascii_is_alnum(s.p[n]) || s.p[n] == '+' || s.p[n] == '-' || s.p[n] == '.')) n++;
-    return n == s.n ? n : s.p[n] == ':' ? n + 1 : 0;
-}
-
 static bool is_blank(uint8_t c) { return c == ' ' || c == '\t'; }
 
 /* The last field of `s`, without blanks; *before: where it starts. */
@@ -44,10 +33,11 @@ static bool is_address(Span f)
 WarcHeadStatus arc_head(Span s, WarcHead *out)
 {
     size_t n = span_find(s.n > ARC_MAX_LINE ? span(s.p, ARC_MAX_LINE) : s, '\n'), at, date_at, address_at;
+    bool cut;
 
     *out = (WarcHead){0};
-    if (s.n == 0) return WARC_HEAD_CUT;
-    if (scheme_bytes(s) == 0 || n == ARC_MAX_LINE) return WARC_HEAD_BAD;
+    if (!stream_starts_url(s, &cut)) return cut ? WARC_HEAD_CUT : WARC_HEAD_BAD;
+    if (n == ARC_MAX_LINE) return WARC_HEAD_BAD;
     if (n == s.n) return WARC_HEAD_CUT;
     Span line = span(s.p, n), date, length;
     if (line.n && line.p[line.n - 1] == '\r') line.n--;
@@ -60,7 +50,8 @@ WarcHeadStatus arc_head(Span s, WarcHead *out)
     }
     out->target_uri = span_trim(span(line.p, address_at));
     if (out->target_uri.n == 0) return WARC_HEAD_BAD;
-    out->type = span_starts(line, SPAN_LIT("filedesc:")) ? WARC_INFO : WARC_RESPONSE;
+    out->type =
+        span_eq_nocase(span(line.p, line.n < 9 ? line.n : 9), SPAN_LIT("filedesc:")) ? WARC_INFO : WARC_RESPONSE;
     out->is_arc = true;
     out->date = span(date.p, date.n < ARC_DATE ? date.n : ARC_DATE);
     out->content_type = span_trim(span(date.p + date.n, (size_t)(length.p - date.p) - date.n));

@@ -151,6 +151,38 @@ TEST(arc_records_are_read_whole_and_in_slices)
     }
 }
 
+/* Schemes in capitals, of any name, and archives whose first member is a line end or damaged. */
+TEST(arcs_are_told_by_any_member)
+{
+    for (int first = 0; first < 3; first++) {
+        Buf arc = {0}, raw = {0}, whole = {0}, want = {0};
+        if (first == 1) pack_gzip(&arc, SPAN_LIT("\n"));
+        if (first == 2) {
+            pack_arc_version(&raw);
+            pack_gzip(&arc, buf_span(&raw));
+            arc.p[10] = 0xff; /* a block of the type that does not exist */
+            buf_printf(&want, "0+0 %d \n", INGEST_GZIP_CORRUPT);
+        }
+        for (int i = 0; i < N; i++) {
+            static const char *const urls[] = {"http://a.test/", "HTTP://a.test/", "gopher://a.test/", "DNS:a.test"};
+            buf_reset(&raw);
+            pack_arc(&raw, urls[i % 4], "text/html", SPAN_LIT("block of noise\nand some"));
+            buf_printf(&want, "%zu+0 %d block of\n", arc.n, INGEST_N_REASONS);
+            pack_gzip(&arc, buf_span(&raw));
+        }
+        list_records(buf_span(&arc), 0, UINT64_MAX, &whole);
+        CHECK_SPAN(buf_span(&want), buf_span(&whole));
+        for (uint64_t cut = 1; cut < arc.n; cut += 7) {
+            Buf parts = {0};
+            list_records(buf_span(&arc), 0, cut, &parts);
+            list_records(buf_span(&arc), cut, UINT64_MAX, &parts);
+            CHECK_SPAN(buf_span(&whole), buf_span(&parts));
+            buf_clear(&parts);
+        }
+        buf_clear(&arc), buf_clear(&raw), buf_clear(&whole), buf_clear(&want);
+    }
+}
+
 /* Lengths that lie are mended, lengths that are none cost their record, and in the version block not even that. */
 TEST(a_wrong_arc_length_is_mended_or_costs_its_record)
 {

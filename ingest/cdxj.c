@@ -94,9 +94,11 @@ void cdxj_seal(CdxjRanges *r)
 
     if (r->n) qsort(r->range, r->n, sizeof *r->range, by_place);
     for (size_t i = 0; i < r->n; i++) {
-        bool again =
-            n && r->range[n - 1].offset == r->range[i].offset && !strcmp(r->range[n - 1].file, r->range[i].file);
-        if (!again) r->range[n++] = r->range[i];
+        const CdxjRange *kept = n ? &r->range[n - 1] : NULL, *x = &r->range[i];
+        if (kept && x->offset - kept->offset < kept->length && !strcmp(kept->file, x->file))
+            r->n_inside += x->offset != kept->offset;
+        else
+            r->range[n++] = *x;
     }
     r->n = n;
 }

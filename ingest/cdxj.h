@@ -22,13 +22,15 @@ typedef struct {
     uint64_t offset, length;
 } CdxjRange;
 typedef struct {
-    CdxjRange *range; /* by name and offset; none starts where another does */
+    CdxjRange *range; /* by name and offset; no two overlap */
     size_t n, cap;
-    uint64_t n_other; /* lines that are neither entries nor empty */
+    uint64_t n_other;  /* lines that are neither entries nor empty */
+    uint64_t n_inside; /* ranges that start inside of another */
 } CdxjRanges;
 /* Adds the entries of an index. */
 MUST_USE ErrCode cdxj_add(CdxjRanges *r, Arena *names, Span text, Err *err);
-/* Sorts them, and leaves of those that start at one place the longest. */
+/* Sorts them, and leaves of those that start at one place the longest and of those that overlap the first: a record read twice would be two
+ * documents of one id. */
 void cdxj_seal(CdxjRanges *r);
 void cdxj_clear(CdxjRanges *r);
 

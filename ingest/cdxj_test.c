@@ -67,3 +67,28 @@ TEST(ranges_of_an_index_are_sorted_and_unique)
     cdxj_clear(&r);
     arena_clear(&names);
 }
+
+/* An entry that names a whole file hides those of its records. */
+TEST(ranges_inside_of_others_are_left_out)
+{
+    CdxjRanges r = {0};
+    Arena names = {0};
+    Err err = {0};
+
+    CHECK_OK(cdxj_add(&r, &names,
+                      SPAN_LIT("{\"filename\":\"a\",\"offset\":5,\"length\":10}\n"
+                               "{\"filename\":\"a\",\"offset\":14,\"length\":9}\n"
+                               "{\"filename\":\"a\",\"offset\":15,\"length\":1}\n"
+                               "{\"filename\":\"a\",\"offset\":7,\"length\":2}\n"
+                               "{\"filename\":\"b\",\"offset\":6,\"length\":2}\n"),
+                      &err),
+             &err);
+    cdxj_seal(&r);
+    CHECK_INT(3, r.n);
+    CHECK_INT(2, r.n_inside);
+    CHECK(r.range[0].offset == 5 && r.range[0].length == 10);
+    CHECK(r.range[1].offset == 15 && !strcmp(r.range[1].file, "a"));
+    CHECK(r.range[2].offset == 6 && !strcmp(r.range[2].file, "b"));
+    cdxj_clear(&r);
+    arena_clear(&names);
+}

@@ -7,41 +7,33 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-static bool ends_with(const char *s, const char *tail)
+static bool ends_with_any(Span s, const char *const *tails)
 {
-    size_t n = strlen(s), k = strlen(tail);
-
-    return n >= k && span_eq_nocase(span(s + n - k, k), span_str(tail));
-}
-
-static bool ends_with_any(const char *s, const char *const *tails)
-{
-    for (; *tails; tails++)
-        if (ends_with(s, *tails)) return true;
+    for (; *tails; tails++) {
+        const Span tail = span_str(*tails);
+        if (s.n >= tail.n && span_eq_nocase(span_from(s, s.n - tail.n), tail)) return true;
+    }
     return false;
 }
 
-static bool is_lines(const char *name)
+/* What a name says is inside, without the ending of its packing: the one place that knows. */
+typedef enum { NAMES_NOTHING, NAMES_LINES, NAMES_ARCHIVE, NAMES_HTML } NamedKind;
+static const char *const packings[] = {".gz", ".zst", ".lz4", NULL};
+
+static bool is_packed(const char *name) { return ends_with_any(span_str(name), packings); }
+
+static NamedKind kind_of(const char *name)
 {
-    static const char *const tails[] = {".jsonl",     ".jsonl.gz",   ".jsonl.zst", ".ndjson",
-                                        ".ndjson.gz", ".ndjson.zst", NULL};
+    static const char *const lines[] = {".jsonl", ".ndjson", NULL},
+                             *const pages[] = {".html", ".htm", ".xhtml", NULL},
+                             *const archives[] = {".warc", ".wet", ".wat", ".arc", NULL};
+    Span s = span_str(name);
 
-    return ends_with_any(name, tails);
-}
-
-static bool is_archive(const char *name)
-{
-    static const char *const tails[] = {".warc",   ".warc.gz", ".warc.zst", ".warc.lz4", ".wet",
-                                        ".wet.gz", ".wet.zst", ".arc",      ".arc.gz",   NULL};
-
-    return ends_with_any(name, tails);
-}
-
-static bool is_html(const char *name)
-{
-    static const char *const tails[] = {".html", ".htm", ".xhtml", ".html.gz", ".htm.gz", NULL};
-
-    return ends_with_any(name, tails);
+    if (is_packed(name)) s.n -= name[s.n - 3] == '.' ? 3 : 4;
+    return ends_with_any(s, lines)      ? NAMES_LINES
+           : ends_with_any(s, archives) ? NAMES_ARCHIVE
+           : ends_with_any(s, pages)    ? NAMES_HTML
+                                        : NAMES_NOTHING;
 }
 
 bool input_is_stdin(const Input *i) { return strcmp(i->url, "-") == 0; }
@@ -79,7 +71,10 @@ static size_t shown_bytes(const char *path)
 static ErrCode add_input(Inputs *in, const char *path, const char *name, uint64_t size, const InputsAre *are,
                          Err *err)
 {
-    Input i = {.kind = are->html ? INPUT_HTML : is_lines(name) ? INPUT_LINES : INPUT_ARCHIVE, .size = size};
+    Input i = {.kind = are->html                      ? INPUT_HTML
+                       : kind_of(name) == NAMES_LINES ? INPUT_LINES
+                                                      : INPUT_ARCHIVE,
+               .size = size};
     const char *dump = are->dump;
     Span crawl = inputs_crawl_name(path);
     ErrCode rc;
@@ -100,13 +95,32 @@ static ErrCode add_input(Inputs *in, const char *path, const char *name, uint64_
     return ERR_OK;
 }
 
-/* The same, named by the last part of its path. */
+/* The last part of a path, with the directory above where that is a subset of Common Crawl's whose files are called like those of its `warc`. */
+static const char *name_of(const char *path)
+{
+    static const char *const subsets[] = {"crawldiagnostics/", "robotstxt/"};
+    const char *base = path_base(path);
+
+    for (size_t i = 0; i < sizeof subsets / sizeof *subsets; i++) {
+        const size_t n = strlen(subsets[i]), before = (size_t)(base - path);
+        if (before >= n && !memcmp(base - n, subsets[i], n) && (before == n || base[-(ptrdiff_t)n - 1] == '/'))
+            return base - n;
+    }
+    return base;
+}
+
+/* The same, named by name_of() its path. */
 static ErrCode add_file(Inputs *in, const char *path, const InputsAre *are, Err *err)
 {
     char *shown = arena_str(&in->arena, span(path, shown_bytes(path)));
 
-    return shown ? add_input(in, path, path_base(shown), INPUTS_SIZE_UNKNOWN, are, err)
+    return shown ? add_input(in, path, name_of(shown), INPUTS_SIZE_UNKNOWN, are, err)
                  : err_nomem(err, "the list of inputs");
+}
+
+static bool is_wanted(NamedKind k, const InputsAre *are)
+{
+    return are->html ? k == NAMES_HTML : k == NAMES_LINES || k == NAMES_ARCHIVE;
 }
 
 /* `path` is a directory; `inside` is its path inside the operand, "" at the top. */
@@ -129,7 +143,7 @@ static ErrCode add_directory(Inputs *in, const char *path, const char *inside, c
             break;
         else if (is_dir)
             rc = add_directory(in, below, name, are, depth + 1, err);
-        else if (are->html ? is_html(name) : is_lines(name) || is_archive(name))
+        else if (is_wanted(kind_of(name), are))
             rc = add_input(in, below, name, list.size ? list.size[i] : INPUTS_SIZE_UNKNOWN, are, err);
         else
             in->n_skipped++;
@@ -219,6 +233,8 @@ static ErrCode add_indexes(Inputs *in, const char *const *index, size_t n, const
         input->n_ranges = end - i;
     }
     if (rc == ERR_OK && r->n_other) log_info("%" PRIu64 " lines of the indexes name no range", r->n_other);
+    if (rc == ERR_OK && r->n_inside)
+        log_warn("%" PRIu64 " ranges of the indexes start inside of another and are not read", r->n_inside);
     return rc == ERR_OK && r->n == 0
                ? err_set(err, ERR_DATA, "%s: names no range of an archive", n ? index[0] : "--cdxj")
                : rc;
@@ -293,11 +309,6 @@ out:
     free(rcs);
     free(errs);
     return rc;
-}
-
-static bool is_packed(const char *name)
-{
-    return ends_with(name, ".gz") || ends_with(name, ".zst") || ends_with(name, ".lz4");
 }
 
 /* Records and the members that hold them can be found from the middle, lines cannot. */

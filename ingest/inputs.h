@@ -4,7 +4,8 @@
  * or a directory of such. Else an operand is a file, a directory (recursive, by bytes of the names; only names that end like an archive or JSON
  * Lines), an http(s) URL, "-" (standard input), or @LIST (one path or URL a line, blank lines and lines with # skipped); files, directories and lists may be in
  * object stores (s3://). NAME is the base name of a file or list
- * line and the path inside a directory operand; two equal NAMEs in one dump would give equal ids and are refused. */
+ * line, with crawldiagnostics/ or robotstxt/ where it is in such a directory (subsets of Common Crawl whose files are called like those of its
+ * warc/), and the path inside a directory operand; two equal NAMEs in one dump would give equal ids and are refused. */
 #ifndef TAMIS_INGEST_INPUTS_H
 #define TAMIS_INGEST_INPUTS_H
 

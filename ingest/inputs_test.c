@@ -89,6 +89,80 @@ TEST(equal_names_in_one_dump_are_refused)
     inputs_clear(&in);
 }
 
+static size_t gather_dir(const char *dir, const InputsAre *are, Inputs *in)
+{
+    Err err = {0};
+
+    *in = (Inputs){0};
+    CHECK_OK(inputs_gather(in, &dir, 1, are, &err), &err);
+    return in->n;
+}
+
+TEST(names_tell_kinds_however_packed)
+{
+    static const char *const lines[] = {"a.jsonl", "b.NDJSON"},
+                             *const records[] = {"a.warc", "b.arc", "c.warc.wet", "d.warc.wat"},
+                             *const pages[] = {"a.html", "b.htm", "c.xhtml"}, *const others[] = {"a.txt", "gz", "a"},
+                             *const packings[] = {"", ".gz", ".zst", ".LZ4"};
+    char dir[300], name[64];
+    Inputs in;
+
+    snprintf(dir, sizeof dir, "%s/kinds", check_tmpdir());
+    for (size_t p = 0; p < 4; p++) {
+#define PUT(list)                                                  \
+    for (size_t i = 0; i < sizeof list / sizeof *list; i++) {      \
+        snprintf(name, sizeof name, "%s%s", list[i], packings[p]); \
+        put_file(dir, name, 1);                                    \
+    }
+        PUT(lines) PUT(records) PUT(pages) PUT(others)
+#undef PUT
+    }
+    CHECK_INT(4 * 6, gather_dir(dir, &(InputsAre){0}, &in));
+    for (size_t i = 0; i < in.n; i++)
+        CHECK_INT(strstr(in.input[i].name, ".jsonl") || strstr(in.input[i].name, ".NDJSON") ? INPUT_LINES
+                                                                                            : INPUT_ARCHIVE,
+                  in.input[i].kind);
+    CHECK_INT(4 * 6, in.n_skipped);
+    inputs_clear(&in);
+    CHECK_INT(4 * 3, gather_dir(dir, &(InputsAre){.html = true}, &in));
+    inputs_clear(&in);
+}
+
+/* Archives of Common Crawl's three subsets have the same base names, in an index, in a list and as operands. */
+TEST(subsets_of_a_crawl_tell_their_archives_apart)
+{
+    static const char *const subsets[] = {"warc", "crawldiagnostics", "robotstxt"};
+    char file[3][700], list[300], index[300], at[310];
+    const char *dir = check_tmpdir();
+    Buf text = {0}, entries = {0};
+    Err err = {0};
+
+    for (int i = 0; i < 3; i++) {
+        snprintf(at, sizeof at, "%s/x.warc.gz", subsets[i]);
+        put_file(dir, at, 1);
+        snprintf(file[i], sizeof file[i], "%s/%s", dir, at);
+        buf_printf(&text, "%s\n", file[i]);
+        buf_printf(&entries, "{\"filename\":\"%s\",\"offset\":0,\"length\":1}\n", file[i]);
+    }
+    snprintf(list, sizeof list, "%s/list", dir);
+    snprintf(index, sizeof index, "%s/index", dir);
+    snprintf(at, sizeof at, "@%s", list);
+    CHECK_OK(store_write(list, buf_span(&text), &err), &err);
+    CHECK_OK(store_write(index, buf_span(&entries), &err), &err);
+    const char *const operands[3][3] = {{file[0], file[1], file[2]}, {at}, {index}};
+    for (int how = 0; how < 3; how++) {
+        Inputs in = {0};
+        const InputsAre are = {.cdxj = how == 2};
+        CHECK_OK(inputs_gather(&in, operands[how], how == 0 ? 3 : 1, &are, &err), &err);
+        CHECK_INT(3, in.n);
+        CHECK_STR("crawldiagnostics/x.warc.gz", in.input[0].name);
+        CHECK_STR("robotstxt/x.warc.gz", in.input[1].name);
+        CHECK_STR("x.warc.gz", in.input[2].name);
+        inputs_clear(&in);
+    }
+    buf_clear(&text), buf_clear(&entries);
+}
+
 /* Every byte of every input belongs to exactly one slice, slices are in order, and no part that holds several inputs is
  * larger than asked for. */
 static void check_cut(Inputs *in, uint32_t per_part, uint64_t part_bytes)

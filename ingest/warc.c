@@ -162,9 +162,32 @@ static ErrCode malformed(WarcReader *r, WarcRecord *rec, size_t from, IngestReas
     return rc;
 }
 
-/* A block beyond WARC_MAX_BLOCK: dropped as it streams by. A member that starts with a record ends it early. */
-static ErrCode skip_large(WarcReader *r, WarcRecord *rec, uint64_t total, Err *err)
+/* The first window byte in [from, n) behind a line end where a whole head stands that says what its record is and how long; n when there is
+ * none. from >= 1. */
+static size_t find_head(const WarcReader *r, size_t from, size_t n)
 {
+    Span v = stream_view(r->s);
+    WarcHead h;
+
+    for (size_t at = from - 1; at < n;) {
+        const uint8_t *p = memchr(v.p + at, '\n', n - at);
+        if (!p) break;
+        at = (size_t)(p - v.p) + 1;
+        if (at < n && record_head(span_from(v, at), &h) == WARC_HEAD_FINE && h.is_arc == r->arc && h.has_length &&
+            h.type != WARC_UNKNOWN)
+            return at;
+    }
+    return n;
+}
+
+/* A block beyond WARC_MAX_BLOCK: dropped as it streams by. A member that starts with a record ends it early, and so does a whole head of a
+ * record at the start of a line: one wrong length must not swallow an archive that lies in one member or comes through a pipe, where nobody can
+ * look whether the block ends well and come back. The price is that an archive inside of a giant's payload, stored as it is, reads as if it
+ * were part of the archive around it. */
+static ErrCode skip_large(WarcReader *r, WarcRecord *rec, const WarcHead *h, Err *err)
+{
+    const uint64_t total = h->head_bytes + h->length;
+    const size_t head_bytes = h->head_bytes;
     ErrCode rc;
 
     if (total > stream_plain_left(r->s)) { /* the length is wrong or the file is cut */
@@ -173,16 +196,21 @@ static ErrCode skip_large(WarcReader *r, WarcRecord *rec, uint64_t total, Err *e
         return rc;
     }
     rec->reason = INGEST_TOO_LARGE;
-    for (size_t from = 1; rec->bytes < total; from = 0) { /* the first member is its own */
-        if ((rc = stream_need(r->s, STREAM_STEP, err)) != ERR_OK) return rc;
-        size_t n = stream_view(r->s).n;
+    while (rec->bytes < total) {
+        if ((rc = stream_need(r->s, STREAM_STEP + WARC_MAX_HEAD, err)) != ERR_OK) return rc;
+        const size_t n = stream_view(r->s).n, from = rec->bytes < head_bytes ? head_bytes - (size_t)rec->bytes : 1;
         if (n == 0) return malformed(r, rec, 0, INGEST_TRUNCATED, err);
-        if (n > total - rec->bytes) n = (size_t)(total - rec->bytes);
-        size_t at = stream_next_member(r->s, from, n);
-        if (at < n) rec->reason = INGEST_WARC_MALFORMED;
-        stream_skip(r->s, at);
-        rec->bytes += at;
-        if (at < n) return ERR_OK;
+        size_t step = n > WARC_MAX_HEAD ? n - WARC_MAX_HEAD : n; /* a head that starts before is whole */
+        const bool last = step >= total - rec->bytes;
+        if (last) step = (size_t)(total - rec->bytes);
+        const size_t member = stream_next_member(r->s, rec->bytes == 0, step); /* the first one is its own */
+        const size_t end = member < step ? member : last || step == n ? step : step + 1;
+        const size_t at = find_head(r, from, end);
+        const bool early = at < end || member < step;
+        if (early) rec->reason = INGEST_WARC_MALFORMED;
+        stream_skip(r->s, early ? at : step);
+        rec->bytes += early ? at : step;
+        if (early) return ERR_OK;
     }
     return ERR_OK;
 }
@@ -212,23 +240,25 @@ static void accept(WarcReader *r, WarcRecord *rec, const WarcHead *h, size_t blo
 }
 
 /* A record whose length is wrong: its block goes to where the next record starts, without the two line ends, if that is in sight. The whole of
- * a crawl can be off by two bytes (Common Crawl's of 2018-34 was, by a line end too many). */
+ * a crawl can be off by two bytes (Common Crawl's of 2018-34 was, by a line end too many). In sight is STREAM_STEP behind the length, however much
+ * more is in the window: where reading began and how the archive is packed must decide nothing. */
 static ErrCode mend(WarcReader *r, WarcRecord *rec, const WarcHead *h, size_t total, Err *err)
 {
-    ErrCode rc = stream_need(r->s, total + STREAM_STEP, err);
+    const size_t sight = total + STREAM_STEP;
+    ErrCode rc = stream_need(r->s, sight + ARC_MAX_LINE, err); /* so that a record's first line is whole */
     Span v = stream_view(r->s);
-    size_t at, end;
+    size_t n = v.n < sight ? v.n : sight, at, end;
 
     if (rc != ERR_OK) return rc;
-    at = end = find_record(r, h->head_bytes, v.n);
-    bool at_end = at == v.n && v.n < total + STREAM_STEP; /* the input ends there, or breaks */
+    at = end = find_record(r, h->head_bytes, n);
+    bool at_end = at == n && n < sight; /* the input ends there, or breaks */
     if (at_end && stream_break(r->s, NULL) != STREAM_FINE)
         return malformed(r, rec, h->head_bytes,
                          v.n < total ? reason_of(stream_break(r->s, NULL)) : INGEST_WARC_MALFORMED, err);
     if (at_end && v.n < total) return malformed(r, rec, h->head_bytes, INGEST_TRUNCATED, err);
     for (int i = 0; i < (r->arc ? 1 : 2) && end > h->head_bytes && v.p[end - 1] == '\n'; i++)
         end -= end - 1 > h->head_bytes && v.p[end - 2] == '\r' ? 2 : 1;
-    if ((at == v.n && !at_end) || end == h->head_bytes || end - h->head_bytes > WARC_MAX_BLOCK)
+    if ((at == n && !at_end) || end == h->head_bytes || end - h->head_bytes > WARC_MAX_BLOCK)
         return malformed(r, rec, h->head_bytes, INGEST_WARC_MALFORMED, err);
     accept(r, rec, h, end - h->head_bytes, at);
     rec->mended = true;
@@ -276,10 +306,10 @@ static ErrCode skip_blank(WarcReader *r, Err *err)
 
 /* Whether a reader entered in front of the window would start here, at the latest: records from here on are the next slice's. Up to there,
  * whatever it is, all is this one's: members that break or start inside of a record are no place to enter. */
-static bool is_entry(const WarcReader *r)
+static ErrCode is_entry(const WarcReader *r, bool *entry, Err *err)
 {
-    if (stream_coding(r->s) == STREAM_PLAIN) return starts_record(r, stream_view(r->s));
-    return stream_next_member(r->s, 0, 1) == 0;
+    *entry = starts_record(r, stream_view(r->s));
+    return stream_coding(r->s) == STREAM_PLAIN ? ERR_OK : stream_is_entry(r->s, entry, err);
 }
 
 static ErrCode after_head(WarcReader *r, WarcRecord *rec, const WarcHead *h, Err *err)
@@ -288,13 +318,14 @@ static ErrCode after_head(WarcReader *r, WarcRecord *rec, const WarcHead *h, Err
         return malformed(r, rec, 1, INGEST_WARC_MALFORMED, err);
     if (!h->has_length || h->length > UINT64_MAX - h->head_bytes)
         return malformed(r, rec, h->head_bytes, INGEST_WARC_MALFORMED, err);
-    if (h->length > WARC_MAX_BLOCK) return skip_large(r, rec, h->head_bytes + h->length, err);
+    if (h->length > WARC_MAX_BLOCK) return skip_large(r, rec, h, err);
     return read_record(r, rec, h, err);
 }
 
 ErrCode warc_next(WarcReader *r, WarcRecord *rec, bool *more, Err *err)
 {
     uint64_t nobody = 0;
+    bool entry;
     WarcHead h;
     ErrCode rc;
 
@@ -310,7 +341,7 @@ ErrCode warc_next(WarcReader *r, WarcRecord *rec, bool *more, Err *err)
     Span v = stream_view(r->s);
     if (v.n == 0 && stream_at_end(r->s)) return ERR_OK;
     stream_where(r->s, 0, &rec->stored, &rec->inner);
-    if (rec->stored >= r->end && is_entry(r)) return ERR_OK;
+    if (rec->stored >= r->end && ((rc = is_entry(r, &entry, err)) != ERR_OK || entry)) return rc;
     *more = true;
     if (v.n == 0) return broken_member(r, rec, err);
     switch (r->arc ? arc_head(v, &h) : warc_head(v, &h)) {
