@@ -183,6 +183,16 @@ TEST(formulas_stand_once)
         {"<p>As <img class=latex alt='$e$'>: <math display=block><mi>z</mi></math>; \\(q\\) stays",
          "As $e$: z; \\(q\\) stays"},
         {"<p>Or <math display=block alttext=w><mi>z</mi></math>.", "Or $$w$$."},
+        {"<p>If <span class=katex-html><span>x2</span></span> is", "If x2 is"},
+        {"<p>If <span class=MathJax_Preview>y</span> is", "If y is"},
+        {"<p>If <math alttext='x+y'><semantics><mi>x</mi><annotation encoding='application/x-tex'> "
+         "</annotation></semantics></math> is",
+         "If $x+y$ is"},
+        {"<p>If <math><semantics><mi>x</mi><annotation encoding='StarMath 5.0'>x over y</annotation><annotation "
+         "encoding=TeX>x/y</annotation></semantics></math> is",
+         "If $x/y$ is"},
+        {"<table><tr><td><math alttext='a|b \\|c\\|'></math><td>1<tr><td>2<td>3</table>",
+         "| $a\\vert b \\Vert c\\Vert$ | 1 |\n| 2 | 3 |"},
     };
 
     CHECK_CASES(cases);

@@ -1,6 +1,11 @@
 /* ingest/render_math.c - formulas: their TeX, once, wherever the tool that set them has left it. */
 #include "ingest/render.h"
 
+enum {
+    WITHIN_WIKI = 3,  /* nodes of MediaWiki's element before its <math> */
+    WITHIN_DRAWN = 64 /* … and of what MathJax 3 has drawn before the one for screen readers */
+};
+
 /* What stands around TeX and says how it is set, not what it says. */
 static Span bare_tex(Span s)
 {
@@ -21,6 +26,20 @@ static Span bare_tex(Span s)
     return s;
 }
 
+/* In a row of a table a bar would end the cell, and \| is another sign in TeX. */
+static void put_tex(Render *r, Span tex)
+{
+    while (r->row && tex.n) {
+        size_t n = span_find(tex, '|');
+        bool norm = n && n < tex.n && tex.p[n - 1] == '\\';
+        render_put_text(r, span(tex.p, n - norm));
+        if (n == tex.n) return;
+        render_put_text(r, norm ? SPAN_LIT("\\Vert ") : SPAN_LIT("\\vert "));
+        tex = span_from(tex, n + 1);
+    }
+    render_put_text(r, tex);
+}
+
 static void put_formula(Render *r, Span tex, bool display)
 {
     Span mark = display ? SPAN_LIT("$$") : SPAN_LIT("$");
@@ -28,7 +47,7 @@ static void put_formula(Render *r, Span tex, bool display)
     tex = bare_tex(tex);
     if (tex.n == 0) return;
     render_put_text(r, mark);
-    render_put_text(r, tex);
+    put_tex(r, tex);
     r->space = false; /* none before the end */
     render_put_text(r, mark);
 }
@@ -55,6 +74,17 @@ static bool is_display(Render *r, uint32_t i)
     return false;
 }
 
+/* An annotation that is TeX: its encoding says so, or there is none. Others are MathML again, StarMath, Maple. */
+static bool is_tex(const HtmlTree *t, uint32_t i)
+{
+    Span encoding = html_attr(t, i, HTML_TYPE);
+
+    return !encoding.n || span_eq_nocase(encoding, SPAN_LIT("application/x-tex")) ||
+           span_eq_nocase(encoding, SPAN_LIT("TeX")) || span_eq_nocase(encoding, SPAN_LIT("LaTeX")) ||
+           span_eq_nocase(encoding, SPAN_LIT("application/x-latex")) ||
+           span_eq_nocase(encoding, SPAN_LIT("text/x-tex"));
+}
+
 /* <math>: the annotation says it best, then its alternative text; without either the text of its elements does. */
 static bool put_math(Render *r, uint32_t math)
 {
@@ -65,6 +95,7 @@ static bool put_math(Render *r, uint32_t math)
     r->math_end = t->node[math].end;
     for (uint32_t i = math + 1; i + 1 < t->node[math].end; i++) {
         if (t->node[i].tag != HTML_annotation || t->node[i + 1].tag != HTML_TEXT || t->node[i].end == i + 1) continue;
+        if (!is_tex(t, i) || span_trim(html_text(t, i + 1)).n == 0) continue;
         put_formula(r, html_text(t, i + 1), is_display(r, math));
         return true;
     }
@@ -92,23 +123,33 @@ static bool put_picture(Render *r, uint32_t i)
     return true;
 }
 
-/* What a script drew of a formula: the formula itself stands beside it or below. (The word comes first in these classes.) */
-static bool is_drawn(const HtmlTree *t, uint32_t i, Span class)
+/* The <math> among the first nodes of an element; 0: none. */
+static uint32_t math_in(const HtmlTree *t, uint32_t i, uint32_t n)
 {
-    if (span_starts(class, SPAN_LIT("katex-html")) || span_starts(class, SPAN_LIT("MathJax_Preview"))) return true;
-    if (!span_starts(class, SPAN_LIT("MathJax"))) return false;
-    uint32_t next = t->node[i].end;
-    for (unsigned n = 0; n < 3 && next < t->n_nodes; n++, next = t->node[next].end)
-        if (is_script_of_tex(t, next)) return true;
-    return false;
-}
-
-/* MediaWiki hides its <math>: what holds it and the picture of the same formula is one. */
-static uint32_t math_in(const HtmlTree *t, uint32_t i)
-{
-    for (uint32_t k = i + 1; k < t->node[i].end && k < i + 4; k++)
+    for (uint32_t k = i + 1; k < t->node[i].end && k <= i + n; k++)
         if (t->node[k].tag == HTML_math) return k;
     return 0;
+}
+
+/* What a script drew of a formula: dropped where the formula itself stands before it or behind. (The word comes first in these
+ * classes.) */
+static bool is_drawn(Render *r, uint32_t i, Span class)
+{
+    const HtmlTree *t = r->t;
+
+    /* KaTeX writes its <math> right before, as the last thing in a <span>. */
+    if (span_starts(class, SPAN_LIT("katex-html"))) return r->math_end && r->math_end + 2 >= i && r->math_end <= i;
+    if (!span_starts(class, SPAN_LIT("MathJax"))) return false;
+    uint32_t next = t->node[i].end;
+    for (unsigned n = 0; n < 6 && next < t->n_nodes; n++) { /* the preview, what is drawn, the formula */
+        const HtmlNode *k = &t->node[next];
+        if (is_script_of_tex(t, next) || k->tag == HTML_math) return true;
+        if (k->tag == HTML_TEXT && span_trim(html_text(t, next)).n) return false;
+        if (span_starts(html_attr(t, next, HTML_CLASS), SPAN_LIT("MathJax")) && math_in(t, next, WITHIN_DRAWN))
+            return true;
+        next = k->end;
+    }
+    return false;
 }
 
 bool render_math(Render *r, uint32_t i)
@@ -127,8 +168,10 @@ bool render_math(Render *r, uint32_t i)
     case HTML_span:
     case HTML_div:
         class = html_attr(t, i, HTML_CLASS);
-        if (span_starts(class, SPAN_LIT("mwe-math-element")) && (math = math_in(t, i)) != 0) return put_math(r, math);
-        return is_drawn(t, i, class);
+        if (span_starts(class, SPAN_LIT("mwe-math-element")) &&
+            (math = math_in(t, i, WITHIN_WIKI)) != 0) /* it is hidden: it and the picture are one */
+            return put_math(r, math);
+        return is_drawn(r, i, class);
     default: return false;
     }
 }
