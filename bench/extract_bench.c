@@ -107,6 +107,7 @@ static ErrCode run_page(Worker *w, Span body, double seconds[N_PHASES], size_t *
     at[1] = thread_cpu_seconds();
     if (rc == ERR_OK) rc = htmlparser_parse(w->html, buf_span(&w->utf8), &w->tree, &status, err);
     at[2] = thread_cpu_seconds();
+    w->main.blocks.n = 0; /* a page that is refused has none */
     if (rc == ERR_OK && status == HTML_FINE) rc = maintext_extract(&w->main, &w->tree, w->mode, &w->text, err);
     at[3] = thread_cpu_seconds();
     for (int i = 0; i < N_PHASES; i++) seconds[i] += at[i + 1] - at[i];
@@ -269,9 +270,20 @@ static ErrCode run(int argc, char **argv, const Options *o, Err *err)
     return rc;
 }
 
+static bool take_mode(Options *o, const char *name)
+{
+    for (int i = 0; i <= MAINTEXT_ALL; i++) {
+        if (strcmp(name, maintext_modes[i]) != 0) continue;
+        o->mode = (MainMode)i;
+        return true;
+    }
+    return false;
+}
+
 int main(int argc, char **argv)
 {
     Options o = {.passes = 1, .mode = MAINTEXT_BALANCED};
+    bool usage = false;
     int c;
     Err err;
 
@@ -279,12 +291,11 @@ int main(int argc, char **argv)
         if (c == 'o') o.out = optarg;
         if (c == 'f') o.features = optarg;
         if (c == 'C') o.dir = optarg;
-        for (int i = 0; c == 'm' && i <= MAINTEXT_ALL; i++)
-            if (!strcmp(optarg, maintext_modes[i])) o.mode = (MainMode)i;
+        if (c == 'm') usage |= !take_mode(&o, optarg);
         if (c == 'n') o.passes = atoi(optarg);
-        if (c == '?') o.passes = 0;
+        usage |= c == '?';
     }
-    if (o.passes < 1) {
+    if (usage || o.passes < 1) {
         fputs("usage: extract_bench [-o OUT] [-f FEATURES] [-C DIR] [-m MODE] [-n PASSES] [PAGE...]\n", stderr);
         return 2;
     }

@@ -141,22 +141,24 @@ static uint16_t *list_number(Render *r)
     return &r->number[r->lists < RENDER_MAX_LISTS ? r->lists : RENDER_MAX_LISTS - 1];
 }
 
+/* Of the number of an item, since 0 is none. */
+static uint16_t one_more(uint64_t n) { return (uint16_t)(n < UINT16_MAX - 1 ? n + 1 : UINT16_MAX); }
+
 static void open_list(Render *r, uint32_t list)
 {
     uint64_t start = 1;
 
     r->lists = (uint16_t)(r->lists + 1);
-    if (r->t->node[list].tag != HTML_ol)
-        start = 0;
-    else if (!span_to_u64(html_attr(r->t, list, HTML_START), &start) || start == 0)
-        start = 1;
-    *list_number(r) = (uint16_t)(start < UINT16_MAX ? start : UINT16_MAX);
+    if (!span_to_u64(html_attr(r->t, list, HTML_START), &start)) start = 1;
+    *list_number(r) = r->t->node[list].tag == HTML_ol ? one_more(start) : 0;
 }
 
 static void open_item(Render *r, uint32_t li)
 {
     uint16_t *next = list_number(r);
+    uint64_t value;
 
+    if (*next && span_to_u64(html_attr(r->t, li, HTML_START), &value)) *next = one_more(value);
     r->item = li;
     r->item_number = *next;
     if (*next) *next = (uint16_t)(*next + (*next < UINT16_MAX));
@@ -197,6 +199,49 @@ static void open_code(Render *r, uint32_t i)
     r->after_line = false;
 }
 
+/* Digits with a sign, and nothing else. */
+static bool is_small_number(Span s)
+{
+    enum { MAX_BYTES = 8 };
+    size_t n = 0, digits = 0;
+
+    if (s.n > MAX_BYTES) return false;
+    if (span_starts(s, SPAN_LIT("\xe2\x88\x92"))) n = 3; /* U+2212 */
+    for (; n < s.n; n++) {
+        if (!ascii_is_digit(s.p[n]) && s.p[n] != '+' && s.p[n] != '-') return false;
+        digits += ascii_is_digit(s.p[n]);
+    }
+    return digits > 0;
+}
+
+/* The mark of a power or an index, without which its digits read as more of the number before: behind a digit, a bracket or a name or
+ * unit of two letters a power (behind words they are notes), behind one small letter an index (CO2 is written without). */
+static const char *raised_mark(const Render *r, uint32_t i)
+{
+    const HtmlTree *t = r->t;
+    const Buf *text = &r->out->text;
+    bool sup = t->node[i].tag == HTML_sup;
+    size_t letters = 0, own = text->n - r->now.text;
+
+    if (r->links || r->space || r->inline_code || own == 0 || t->node[i].end != i + 2 ||
+        t->node[i + 1].tag != HTML_TEXT)
+        return NULL;
+    if (!is_small_number(html_text(t, i + 1))) return NULL;
+    const uint8_t *end = text->p + text->n;
+    if (sup && (ascii_is_digit(end[-1]) || end[-1] == ')')) return "^";
+    while (letters < 3 && letters < own && ascii_is_alpha(end[-1 - (ptrdiff_t)letters])) letters++;
+    if (letters < own && end[-1 - (ptrdiff_t)letters] >= 0x80) return NULL; /* a word with accents */
+    if (sup) return letters == 1 || letters == 2 ? "^" : NULL;
+    return letters == 1 && !ascii_is_upper(end[-1]) ? "_" : NULL;
+}
+
+static void open_raised(Render *r, uint32_t i)
+{
+    const char *mark = raised_mark(r, i);
+
+    if (mark) render_put_text(r, span_str(mark));
+}
+
 static void open_element(Render *r, uint32_t i)
 {
     HtmlTag tag = (HtmlTag)r->t->node[i].tag;
@@ -234,6 +279,8 @@ static void open_element(Render *r, uint32_t i)
     case HTML_tr: render_open_row(r, i); break;
     case HTML_td:
     case HTML_th: render_open_cell(r, i); break;
+    case HTML_sup:
+    case HTML_sub: open_raised(r, i); break;
     case HTML_code:
     case HTML_samp:
         if (render_is_inline_code(r, i)) {
@@ -332,7 +379,8 @@ static bool takes_no_room(HtmlTag tag)
            tag == HTML_rt || tag == HTML_rp;
 }
 
-/* Passes over a node whose text is not wanted: between words it leaves a blank, between Han characters none. */
+/* Passes over a node whose text is not wanted: between words it leaves a blank, between Han characters none. (What is hidden draws
+ * nothing, but sites hide the bullets and commas between their links and set them apart by style.) */
 static void skip_node(Render *r, uint32_t i, bool dropped)
 {
     HtmlTag tag = (HtmlTag)r->t->node[i].tag;

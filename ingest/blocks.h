@@ -13,6 +13,7 @@
  *                end a blank; a cell that spans others has its text in the first and leaves the others empty, up to 64
  *                columns and 65,534 rows, and 65,536 empty ones in a page, past which rows are written cell by cell. Header rows among the data are rows. Tables of
  *                layout, and those with code or tables in a cell, are written cell by cell.
+ *   power, index 10<sup>6</sup> is 10^6, x<sub>1</sub> is x_1, when they are digits and no notes; other small letters stay as they are
  *   formula      $TeX$, set off $$TeX$$, from annotations, MathJax's scripts, alternative texts of pictures. TeX that stands
  *                in the text as such stays as it is.
  *
@@ -37,8 +38,9 @@ typedef struct {
     uint32_t group;             /* the data table of a row, the <dl> of a term or definition; else 0 */
     uint32_t code;              /* its language in BlockList.code, code_bytes of it */
     uint16_t commas, sentences; /* saturating */
-    uint16_t indent;            /* list items: levels above; other blocks inside an item: as deep as its text */
-    uint16_t number;            /* ordered items: their number; headings: their level; rows: their columns; else 0 */
+    uint16_t indent;            /* open lists around it, its own among them */
+    uint16_t
+        number; /* ordered items: one more than their number; headings: their level; rows: their columns; else 0 */
     uint8_t kind, code_bytes;
     bool fenced, header, definition, quoted; /* how it is written: code; a row of header cells … */
     uint8_t phrases, likely, mode; /* maintext.c: kinds of phrases, 64ths, the strictest mode that keeps it */

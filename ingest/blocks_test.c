@@ -154,6 +154,7 @@ TEST(lists_and_quotations)
         {"<ul><li>a<ul><li>b<ol start=7><li>c<li>d</ol></ul><li>e</ul>", "- a\n  - b\n    7. c\n    8. d\n- e"},
         {"<ol><li><p>a</p><p>more</p><li>b</ol>", "1. a\n\nmore\n\n2. b"},
         {"<dl><dd>one</dl><p>x", "one\n\nx"},
+        {"<ol start=0><li>a<li>b<li value=9>c<li>d</ol><ul><li value=3>e</ul>", "0. a\n1. b\n9. c\n10. d\n- e"},
         {"<dl><dt>t<dd>one<dd><p>two</p><p>three</p><dt>u<dd>four</dl>", "t\n: one\n: two\n\nthree\n\nu\n: four"},
         {"<p>He said:<blockquote><p>One.<br>Two.</p><p>Three.</p></blockquote><p>End",
          "He said:\n\n> One.\n> Two.\n\n> Three.\n\nEnd"},
@@ -209,6 +210,10 @@ TEST(text_is_joined_as_it_is_read)
          "一段。\n\n二段。\n三段"},
         {"<ruby>漢<rp>(</rp><rt>かん</rt><rp>)</rp></ruby>字", "漢字"},
         {"<p>one<br><br>two<br> three", "one\n\ntwo\nthree"},
+        {"<p>1d ago<span hidden>,</span><span>3 min", "1d ago 3 min"},
+        {"<p>10<sup>6</sup> m<sup>2</sup>, 10<sup>-9</sup>, x<sub>1</sub>, H<sub>2</sub>O, word<sup>2</sup>, "
+         "9<sup><a href=x>2</a></sup>, 4<sup>th</sup>",
+         "10^6 m^2, 10^-9, x_1, H2O, word2, 92, 4th"},
     };
 
     CHECK_CASES(cases);

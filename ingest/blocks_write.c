@@ -15,7 +15,7 @@ static void put_marker(Buf *out, const Block *b)
 {
     if (b->indent > 1) put_many(out, "  ", (b->indent > MAX_INDENT ? MAX_INDENT : b->indent) - 1u);
     if (b->number) {
-        buf_put_u64(out, b->number);
+        buf_put_u64(out, b->number - 1u);
         buf_puts(out, ". ");
     } else {
         buf_puts(out, "- ");

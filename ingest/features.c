@@ -160,7 +160,7 @@ static void walk_tree(MainText *m, const HtmlTree *t, PageContext *page)
     }
 }
 
-/* What the page says it is: 1 article, 2 product, 3 thread, 4 list, 5 web site. */
+/* What the page says it is, as bits: 1 article, 2 product, 4 thread, 8 list, 16 questions with their answers. */
 static uint32_t json_ld_types(const HtmlTree *t)
 {
     static const struct {
@@ -438,7 +438,6 @@ static void walk_blocks(MainText *m, const HtmlTree *t, PageContext *page)
     page->link = link;
     page->good = good_weight;
     page->han = weight ? (uint32_t)(han / weight) : 0;
-    (void)t;
 }
 
 /* How often the same text stands on the page; in the table of paths. */
@@ -612,7 +611,6 @@ static void put_levels(const MainText *m, const HtmlTree *t, const Block *b, int
         o[3] = (int16_t)percent(r.good, r.weight);
         o[4] = (int16_t)lg(path_sum(m, m->context[i].path)->n_nodes);
         o[5] = (int16_t)percent(r.weight, m->page->weight);
-        if (level == 0 && r.blocks > 1) continue;
     }
 }
 

@@ -63,7 +63,7 @@ typedef enum { HTML_TEXT, HTML_OTHER, HTML_TAGS(HTML_TAG_ENUM) HTML_N_TAGS } Htm
 #undef HTML_TAG_ENUM
 
 /* Attributes that are kept. Class and id come as one string each; `property` and `http-equiv` come as HTML_NAME,
- * data-language as HTML_DATA_LANG, `encoding` (of annotations in math) as HTML_TYPE. */
+ * data-language as HTML_DATA_LANG, `encoding` (of annotations in math) as HTML_TYPE, `value` (of items) as HTML_START. */
 typedef enum {
     HTML_CLASS,
     HTML_ID,

@@ -234,7 +234,7 @@ static void add_attr(HtmlSax *b, HtmlNode *node, const char *name, const char *v
 {
     HtmlTree *t = b->t;
     Span v = span_str(value);
-    unsigned a = html_attr_kept(html_attr_named(span_str(name)), v, &node->hidden);
+    unsigned named = html_attr_named(span_str(name)), a = html_attr_kept(named, v, &node->hidden);
 
     if (a == HTML_N_ATTRS) return;
     v.n = html_attr_bytes(a, v);
@@ -246,6 +246,7 @@ static void add_attr(HtmlSax *b, HtmlNode *node, const char *name, const char *v
     t->attr = room;
     t->attr[t->n_attrs++] = (HtmlAttrValue){.attr = (uint8_t)a, .text = (uint32_t)t->text.n, .bytes = (uint32_t)v.n};
     buf_put_span(&t->text, v);
+    if (named == ATTR_PROPERTY) html_attr_first(t, (uint32_t)(node - t->node));
 }
 
 static void on_start(void *user, const xmlChar *name, const xmlChar **atts)

@@ -7,9 +7,9 @@ static const char *const tag_names[HTML_N_ALL_TAGS] = {"", "",
                                                            ""};
 
 static const char *const attr_names[ATTR_NONE] = {
-    "class",  "id",          "role",  "name",     "content",    "itemprop",      "lang",    "start",   "href",
-    "rel",    "datetime",    "type",  "alt",      "alttext",    "display",       "colspan", "rowspan", "data-lang",
-    "hidden", "aria-hidden", "style", "property", "http-equiv", "data-language", "encoding"};
+    "class",  "id",          "role",  "name",     "content",    "itemprop",      "lang",     "start",   "href",
+    "rel",    "datetime",    "type",  "alt",      "alttext",    "display",       "colspan",  "rowspan", "data-lang",
+    "hidden", "aria-hidden", "style", "property", "http-equiv", "data-language", "encoding", "value"};
 
 const char *html_tag_name(HtmlTag tag) { return tag_names[tag]; }
 
@@ -104,6 +104,7 @@ unsigned html_attr_kept(unsigned attr, Span value, bool *hidden)
     case ATTR_PROPERTY: /* <meta property="og:…"> */
     case ATTR_HTTP_EQUIV: return HTML_NAME;
     case ATTR_DATA_LANGUAGE: return HTML_DATA_LANG;
+    case ATTR_VALUE: return HTML_START; /* of <li>; those of inputs are numbers at most by chance, and nobody looks */
     case ATTR_ENCODING: return HTML_TYPE; /* of annotations; forms have enctype */
     default: return attr < HTML_N_ATTRS ? attr : HTML_N_ATTRS;
     }
@@ -117,4 +118,14 @@ size_t html_attr_bytes(unsigned kept, Span value)
         return value.n;
     while (n && (value.p[n] & 0xc0) == 0x80) n--; /* not within a character */
     return n;
+}
+
+void html_attr_first(HtmlTree *t, uint32_t i)
+{
+    HtmlAttrValue last = t->attr[t->n_attrs - 1];
+    uint32_t k = t->node[i].attrs;
+
+    while (t->attr[k].attr != last.attr) k++;
+    t->attr[t->n_attrs - 1] = t->attr[k];
+    t->attr[k] = last;
 }

@@ -24,6 +24,7 @@ enum {
     ATTR_HTTP_EQUIV,
     ATTR_DATA_LANGUAGE,
     ATTR_ENCODING,
+    ATTR_VALUE,
     ATTR_NONE
 };
 
@@ -70,6 +71,8 @@ static inline uint8_t htmlname_find(const HtmlName *slots, unsigned bits, const 
 HtmlTag html_tag_shown(unsigned tag);
 /* The attribute of a name in any case, ATTR_NONE for all that nobody looks at. */
 unsigned html_attr_named(Span name);
+/* The value that node `i`, the last one, got last comes before another of the same attribute: `property` before `name`. */
+void html_attr_first(HtmlTree *t, uint32_t i);
 /* How many bytes of a value are kept. */
 size_t html_attr_bytes(unsigned kept, Span value);
 /* The attribute that a value is kept as, HTML_N_ATTRS when none; sets *hidden when it hides its element. */

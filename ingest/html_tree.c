@@ -76,6 +76,7 @@ void htmlfast_attrs(HtmlFast *f, uint32_t i)
             value = span(t->text.p + at, t->text.n - at);
         }
         htmlstack_attr(&f->stack, kept, at, (uint32_t)html_attr_bytes(kept, value));
+        if (a->attr == ATTR_PROPERTY && !f->stack.oom) html_attr_first(t, i);
     }
 }
 
@@ -93,9 +94,32 @@ void htmlfast_open(HtmlFast *f, unsigned tag, bool own)
     f->blank = (html_tag_traits[tag] & TAG_BLOCK) && f->stack.last[HTML_pre] == 0 && f->stack.last[HTML_listing] == 0;
 }
 
+/* The page's <html> tag comes behind what has opened the element: its attributes (lang) are the element's when that has none. They go
+ * where those of node f->html begin; once a page, since it then has some. */
+static void late_html(HtmlFast *f)
+{
+    HtmlTree *t = f->t;
+    HtmlAttrValue late[HTML_MAX_TAG_ATTRIBUTES];
+    size_t from = t->n_attrs, at = t->node[f->html].attrs;
+    bool hidden = t->node[f->html].hidden;
+
+    if (f->html + 1 == t->n_nodes || t->node[f->html + 1].attrs != at) return;
+    htmlfast_attrs(f, f->html);
+    t->node[f->html].hidden = hidden;
+    size_t n = t->n_attrs - from;
+    if (n == 0 || n > HTML_MAX_TAG_ATTRIBUTES) return;
+    memcpy(late, t->attr + from, n * sizeof *late);
+    memmove(t->attr + at + n, t->attr + at, (from - at) * sizeof *late);
+    memcpy(t->attr + at, late, n * sizeof *late);
+    for (size_t i = f->html + 1; i < t->n_nodes; i++) t->node[i].attrs += (uint32_t)n;
+}
+
 static void open_html(HtmlFast *f, bool own)
 {
-    if (f->html) return;
+    if (f->html) {
+        if (own) late_html(f);
+        return;
+    }
     f->html = (uint32_t)f->t->n_nodes;
     htmlfast_open(f, HTML_html, own);
     f->blank = true;
@@ -336,6 +360,7 @@ static const uint8_t *start_tag(HtmlFast *f, const uint8_t *p)
     if (f->mode != IN_BODY) {
         if (frame_tag(f, name, tag, traits)) return p;
     } else if (tag == HTML_html || tag == HTML_head || tag == HTML_body || tag == HTML_frameset) {
+        if (tag == HTML_html) open_html(f, true);
         return p;
     }
     close_for(s, tag, traits);

@@ -1,6 +1,6 @@
 /* ingest/maintext.h - which blocks of a page are its main text.
  *
- * 1. Hidden elements go, unless they hold much of the page. Navigation, asides, site headers and footers, and elements
+ * 1. Hidden elements go, unless they hold much of the page or are in what is shed. Navigation, asides, site headers and footers, and elements
  *    whose class or id says advertisement, share, related, comments, cookies … are shed: they count for nothing in 3.
  * 2. The page is rendered into blocks (blocks.h). Lists and tables that are mostly links count as links.
  * 3. Each block gets a value: prose is worth its weight, links and scraps cost (link density and text density after
@@ -32,7 +32,7 @@ typedef struct {
     uint8_t *drop;               /* per node: not rendered */
     uint8_t *shed;               /* per node: outermost elements that step 1 takes for no main text */
     struct NodeContext *context; /* per node (features.c) */
-    struct PathSum *path;        /* a table of 2^path_bits (features.c) */
+    struct PathSum *path;        /* a table of path_mask + 1 (features.c) */
     struct BlockContext *around; /* per block */
     struct PageContext *page;
     size_t cap_context, cap_path, cap_around;

@@ -185,6 +185,15 @@ TEST(addresses_and_languages)
               &t, &m);
     CHECK_SPAN(SPAN_LIT("http://b.test/?a=1&b"), m.canonical);
     CHECK_SPAN(SPAN_LIT("de"), m.html_lang);
+    read_page("<meta charset=utf-8><p id=x>a<html lang=de><p>b<html lang=fr>", url, NULL, &t, &m);
+    CHECK_SPAN(SPAN_LIT("de"), m.html_lang);
+    for (uint32_t i = 0; i < t.n_nodes; i++)
+        if (t.node[i].tag == HTML_p) CHECK(html_attr(&t, i, HTML_ID).n == (html_attr(&t, i, HTML_ID).p ? 1u : 0u));
+    read_page("<meta name=twitter:title property=og:title content='A whole title'><meta property=og:url name=x "
+              "content='http://c.test/'><p>x",
+              url, NULL, &t, &m);
+    CHECK_SPAN(SPAN_LIT("A whole title"), buf_span(&m.title));
+    CHECK_SPAN(SPAN_LIT("http://c.test/"), m.canonical);
     read_page("<link rel=canonical href='http://b.test/a b'><meta http-equiv=content-language content='x'>", url,
               NULL, &t, &m);
     CHECK_INT(0, m.canonical.n);

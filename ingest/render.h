@@ -66,7 +66,7 @@ typedef struct {
     uint32_t define;                   /* the open <dd> whose marker is owed; 0: none */
     uint32_t list;                     /* the open <dl>; 0: none */
     uint16_t lists;                    /* open lists */
-    uint16_t number[RENDER_MAX_LISTS]; /* per open list: its next item's number; 0: not numbered */
+    uint16_t number[RENDER_MAX_LISTS]; /* per open list: one more than its next item's number; 0: not numbered */
     uint16_t item_number;
     uint32_t math_end; /* of the outermost <math> seen */
     bool oom;
