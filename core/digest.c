@@ -99,7 +99,11 @@ void md5_free(Md5 *m)
     free(m);
 }
 
+bool digest_available(void) { return true; }
+
 #else
+
+bool digest_available(void) { return false; }
 
 ErrCode digest_of(DigestAlgorithm a, Span bytes, uint8_t out[DIGEST_MAX_BYTES], Err *err)
 {

@@ -16,6 +16,7 @@ void digest_hex(char *out, const uint8_t *digest, size_t n);
 /* Of these a build without libcrypto says that it is one (ERR_USAGE). */
 typedef enum { DIGEST_MD5, DIGEST_SHA1, DIGEST_SHA256, DIGEST_SHA512 } DigestAlgorithm;
 enum { DIGEST_MAX_BYTES = 64 };
+bool digest_available(void); /* a build with libcrypto */
 size_t digest_bytes(DigestAlgorithm a);
 MUST_USE ErrCode digest_of(DigestAlgorithm a, Span bytes, uint8_t out[DIGEST_MAX_BYTES], Err *err);
 

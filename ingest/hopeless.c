@@ -9,13 +9,14 @@ enum { SAMPLE = 64 << 10 };
 Hopeless hopeless_why(Span text, Lang lang)
 {
     const bool whole = text.n <= SAMPLE;
-    uint64_t tenths = 0, n_letters = 0, n_seen = 0;
+    uint64_t tenths = 0, n_letters = 0, n_seen = 0, n_chars = 0;
 
     if (lang == LANG_CODE) return HOPELESS_NOT;
     if (!whole) text.n = utf8_floor(text, SAMPLE);
     for (size_t i = 0, n; i < text.n; i += n) {
         uint32_t cp = text.p[i];
         n = 1;
+        n_chars++;
         if (cp < 0x80) {
             const bool letter = ascii_is_alpha((uint8_t)cp);
             n_seen += cp > ' ';
@@ -39,6 +40,7 @@ Hopeless hopeless_why(Span text, Lang lang)
         default: break;
         }
     }
-    if (whole && tenths < HOPELESS_TENTHS) return HOPELESS_SHORT;
+    const bool zh = lang == LANG_ZH_HANS || lang == LANG_ZH_HANT;
+    if (whole && (zh ? n_chars < HOPELESS_CHARS_ZH : tenths < HOPELESS_TENTHS)) return HOPELESS_SHORT;
     return n_letters * 100 < n_seen * HOPELESS_LETTERS ? HOPELESS_FEW_LETTERS : HOPELESS_NOT;
 }

@@ -2,7 +2,7 @@
  *
  * Inputs may be remote (s3://, http(s)://): they come as whole objects to a local disk first (staged.h).
  * Inputs are WARC 0.17-1.1 and ARC 1 archives (plain, gzip a member a record or one member for the file, zstd with or
- * without a dictionary, LZ4), WET archives (their `conversion` records are text already), and JSON Lines of documents made elsewhere (plain, gzip, zstd).
+ * without a dictionary, LZ4), WET archives (their `conversion` records are text already), and JSON Lines of documents made elsewhere (packed likewise).
  * One thread reads and decompresses records in order into blocks of about 4 MiB; any number of threads then turn each
  * record into a document: HTTP head, transfer and content codings, charset to UTF-8, HTML, main text, language.
  *
@@ -12,11 +12,11 @@
  * read are named on stderr (outcome.h); a whole run in which not one record could be read is ERR_DATA.
  *
  * id = DUMP/NAME#OFFSET[+INNER]: OFFSET is the stored byte where the gzip member, zstd or LZ4 frame (else the record)
- * starts, INNER the offset inside what it decompresses to, when not 0. A foreign document gets SOURCE/NAME#RECORD,
+ * starts, INNER the offset inside what it decompresses to, when not 0. A foreign document gets SOURCE/DUMP/NAME#RECORD, without DUMP where there is none,
  * RECORD counting the lines of its file from 0; its own id moves to meta.id.
  * Fields set: id text url date dump source lang lang_score edits meta {title, published, canonical,
- * html_lang, opt_out, truncated, id}. Statistics groups: mime,
- * status, coding, charset, mojibake, lang. */
+ * html_lang, opt_out, truncated, lid, confidence, modes, id}. Statistics groups: record, truncated, status, mime, blocked, lang, lang_other, charset,
+ * mojibake, coding, block_digest, payload_digest. */
 #ifndef TAMIS_INGEST_INGEST_H
 #define TAMIS_INGEST_INGEST_H
 

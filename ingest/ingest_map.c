@@ -1,5 +1,6 @@
 #include "ingest/ingest.h"
 
+#include "core/digest.h"
 #include "core/hash.h"
 #include "core/json.h"
 #include "core/store.h"
@@ -101,7 +102,7 @@ static ErrCode address(PageWorker *w, const IngestRun *r, const RecordItem *item
 /* WARC-Truncated's words (ISO 28500 section 5.13) and ours; what else a record may say is one. */
 static Span cut_class(Span truncated)
 {
-    static const char *const classes[] = {"length", "time", "disconnect", "unspecified", "coding", "silent"};
+    static const char *const classes[] = {"length", "time", "disconnect", "unspecified", "coding", "silent", "nodes"};
 
     for (size_t i = 0; i < sizeof classes / sizeof *classes; i++)
         if (span_eq_nocase(truncated, span_str(classes[i]))) return span_str(classes[i]);
@@ -350,6 +351,8 @@ ErrCode ingest_check(const IngestParams *p, Err *err)
         return err_set(err, ERR_USAGE, "--stage-depth must be 1 to %d", STAGING_MAX_DEPTH);
     if (p->connections < 1 || p->connections > WEB_MAX_CONNECTIONS)
         return err_set(err, ERR_USAGE, "--connections must be 1 to %d", WEB_MAX_CONNECTIONS);
+    if (p->verify_digests && !digest_available())
+        return err_set(err, ERR_USAGE, "--verify-digests: this build has no libcrypto, so it knows no SHA-1");
     if (p->html && p->cdxj) return err_set(err, ERR_USAGE, "--html and --cdxj: an index names records of archives");
     return ERR_OK;
 }

@@ -93,16 +93,23 @@ static void load(Mutate *m, const char *path)
 
 /* ---- changes */
 
+/* A version line, or the head of a gzip member, zstd or LZ4 frame. */
+static bool starts_something(const uint8_t *p)
+{
+    static const char *const marks[] = {"WARC/1", "\x1f\x8b\x08", "\x28\xb5\x2f\xfd", "\x04\x22\x4d\x18"};
+
+    for (size_t i = 0; i < sizeof marks / sizeof *marks; i++)
+        if (memcmp(p, marks[i], strlen(marks[i])) == 0) return true;
+    return false;
+}
+
 static void take_stretch(Mutate *m, Span from)
 {
     const size_t n = from.n < STRETCH ? from.n : STRETCH;
     size_t at = from.n > n && draw(m, 2) ? (size_t)draw(m, from.n - n + 1) : 0;
 
     /* Mostly from a record's start on: else all of it is one piece of junk. */
-    for (size_t back = 0;
-         at > 0 && back < 4096 && at + 8 < from.n && memcmp(from.p + at, "WARC/1", 6) != 0 && from.p[at] != 0x1f;
-         back++)
-        at++;
+    for (size_t back = 0; at > 0 && back < 4096 && at + 8 < from.n && !starts_something(from.p + at); back++) at++;
     buf_reset(&m->bytes);
     buf_put_span(&m->bytes, span(from.p + at, from.n - at < n ? from.n - at : n));
 }
