@@ -72,6 +72,7 @@ static void add_up(LeaseScan *s)
 
 ErrCode leases_scan(const char *dir, LeaseScan *out, Err *err)
 {
+    enum { LIST_TRIES = 8 };
     char path[LEASE_PATH];
     bool there = false;
     ErrCode rc;
@@ -80,9 +81,9 @@ ErrCode leases_scan(const char *dir, LeaseScan *out, Err *err)
     if (!lease_path(path, dir, "")) return err_set(err, ERR_LIMIT, "path too long: %.300s", dir);
     if (strstr(dir, "://")) return ERR_OK;
     if ((rc = store_is_dir(path, &there, err)) != ERR_OK || !there) return rc;
-    if ((rc = store_list(path, &out->list, err)) != ERR_OK) {
-        bool gone = store_is_dir(path, &there, NULL) == ERR_OK && !there;
-        return gone ? ERR_OK : rc; /* the last process has just left */
+    for (int tries = 0; (rc = store_list(path, &out->list, err)) != ERR_OK; tries++) {
+        if (store_is_dir(path, &there, NULL) == ERR_OK && !there) return ERR_OK; /* the last process has just left */
+        if (tries == LIST_TRIES) return rc;                                      /* else another has come since */
     }
     out->part = arena_array(&out->list.arena, out->list.n, sizeof *out->part);
     out->process = arena_array(&out->list.arena, out->list.n, sizeof *out->process);
