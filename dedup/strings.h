@@ -8,7 +8,7 @@
 
 #include "core/stage.h"
 
-enum { STRINGS_VERSION = 2, LINES_MAX_DOCS = 1000000 };
+enum { STRINGS_VERSION = 3, LINES_MAX_DOCS = 1000000 };
 
 /* What was cut, from the statistics of a complete view. */
 typedef struct {

@@ -262,7 +262,12 @@ UnitRange units_cut(const UnitText *u, Span text, UnitRange *range)
     if (first || left_stays)
         return n_right || first ? (UnitRange){(uint32_t)left_line, (uint32_t)right_line}
                                 : (UnitRange){(uint32_t)from, (uint32_t)right};
-    if (!left_parts && !right_parts && is_letter(text, u->unit[r.begin - 1].begin) && is_letter(text, right))
+    if (!left_parts && !right_parts && is_letter(text, u->unit[r.begin - 1].begin) && is_letter(text, right)) {
+        if (shares_character(u, r.end - 1)) { /* it would join with what is before it: the cut is given up */
+            range->end = range->begin;
+            return (UnitRange){0, 0};
+        }
         to = u->unit[r.end - 1].begin; /* a character that stood between two words */
+    }
     return (UnitRange){(uint32_t)left, (uint32_t)to};
 }

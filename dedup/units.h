@@ -44,7 +44,7 @@ typedef struct {
  * more line ends stays, or the one that parts words, so that a cut makes no blank line that was not there; a unit that began a line keeps its indentation. What
  * is behind the last unit stays, what is before the first one goes back to the line's beginning. A character that
  * is several tokens goes when all of them go, and *range is left with the units that do. Cuts of ranges that do not touch do not touch. No two tokens
- * become one: for that the last token of a cut may stay. */
+ * become one: for that the last token of a cut may stay, or all of it (then *range is empty). */
 UnitRange units_cut(const UnitText *u, Span text, UnitRange *range);
 
 #endif
