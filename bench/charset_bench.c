@@ -3,6 +3,7 @@
  * TEXT is UTF-8; of each charset what it has is taken, as one text and with a tag after every tenth character, as pages have.
  * --detect names the charset of every sample, a line each; a sample is its length as four bytes, little-endian, and its bytes.
  * Prints MB/s of bytes read and of bytes written, processor time, the best of the rounds that fit in SECONDS. */
+#include "core/log.h"
 #include "core/store.h"
 #include "core/utf8.h"
 #include "ingest/charset_detect.h"
@@ -11,15 +12,6 @@
 #include <iconv.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
-
-static double now(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 /* `text` in a charset, character by character, leaving out what it lacks; every `tag_every` characters a tag (0: none). */
 static void encode(const char *charset, Span text, size_t tag_every, Buf *out)
@@ -59,10 +51,10 @@ static void measure(const char *charset, const char *form, Span raw, double seco
 
     if (!buf_reserve(&out, raw.n * 3 + 64)) exit(5);
     for (int ours = 1; ours >= 0; ours--) {
-        double best = 1e9, stop = now() + seconds;
+        double best = 1e9, stop = thread_cpu_seconds() + seconds;
         size_t n = 0, n_replaced = 0;
         do {
-            double t = now();
+            double t = thread_cpu_seconds();
             if (ours) {
                 buf_reset(&out);
                 if (gb)
@@ -73,9 +65,9 @@ static void measure(const char *charset, const char *form, Span raw, double seco
             } else {
                 n = by_iconv(cd, raw, &out);
             }
-            t = now() - t;
+            t = thread_cpu_seconds() - t;
             if (t < best) best = t;
-        } while (now() < stop);
+        } while (thread_cpu_seconds() < stop);
         printf("%-10s %-5s %-5s %8.0f MB/s read %8.0f MB/s written, %zu -> %zu bytes, %zu replaced\n", charset, form,
                ours ? "ours" : "iconv", (double)raw.n / best / 1e6, (double)n / best / 1e6, raw.n, n, n_replaced);
     }

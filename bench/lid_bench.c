@@ -8,13 +8,13 @@
  * least of PASSES (3), over the whole texts. -r: lines of set, language, name, fastText's labels with their probabilities, text; prints
  * how far ours are from them. */
 #include "core/doc.h"
+#include "core/log.h"
 #include "core/utf8.h"
 #include "ingest/cld2_shim.h"
 #include "ingest/lang.h"
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 #include <unistd.h>
 
 enum { MAX_SETS = 1024, PEER_SAMPLE = 2 << 10 };
@@ -99,14 +99,6 @@ static Lang ask(Bench *b, int way, Span text)
     return lang_of_name(code, &lang) ? lang : LANG_OTHER;
 }
 
-static double seconds(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
-}
-
 static bool is_piece(const char *name) { return ascii_is_digit((uint8_t)name[0]); }
 
 static void time_way(Bench *b, int way, int passes)
@@ -115,7 +107,7 @@ static void time_way(Bench *b, int way, int passes)
     size_t n = 0, bytes = 0, looked = 0;
 
     for (int pass = 0; pass < passes; pass++) {
-        const double from = seconds();
+        const double from = thread_cpu_seconds();
         n = bytes = looked = 0;
         for (size_t i = 0; i < b->n; i++) {
             if (is_piece(b->set[b->text[i].set].name)) continue;
@@ -123,7 +115,7 @@ static void time_way(Bench *b, int way, int passes)
             n++, bytes += b->text[i].n;
             looked += b->text[i].n < PEER_SAMPLE ? b->text[i].n : PEER_SAMPLE;
         }
-        if (seconds() - from < best) best = seconds() - from;
+        if (thread_cpu_seconds() - from < best) best = thread_cpu_seconds() - from;
     }
     printf("%-12s %8.0f texts/s %8.1f MB/s of text %8.1f MB/s of the first 2 KiB\n", way_names[way], (double)n / best,
            (double)bytes / best / 1e6, (double)looked / best / 1e6);

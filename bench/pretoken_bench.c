@@ -1,12 +1,12 @@
 /* bench/pretoken_bench.c - what the scan of a chain alone costs: ends of pretokens, one thread, the file in memory.
  * Usage: pretoken_bench FILE [SECONDS [DOCUMENT_BYTES]]
  * Prints, for every chain and kernel, MB/s of processor time in the best of the rounds that fit in SECONDS, and bytes a pretoken. */
+#include "core/log.h"
 #include "core/store.h"
 #include "tokenize/pretoken_scan.h"
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 enum { BATCH = 1024 };
 static const struct {
@@ -17,14 +17,6 @@ static const struct {
               {"deepseek-v3", &pretoken_v3},
               {"cl100k", &pretoken_cl100k},
               {"qwen2", &pretoken_qwen2}};
-
-static double now(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 static size_t scan(PretokenScanner scanner, Span text)
 {
@@ -47,15 +39,15 @@ static size_t scan_pieces(PretokenScanner scanner, Span text, size_t piece)
 static void measure(const char *chain, const char *kernel, PretokenScanner scanner, Span text, double seconds,
                     size_t piece)
 {
-    double best = 1e9, stop = now() + seconds;
+    double best = 1e9, stop = thread_cpu_seconds() + seconds;
     size_t n = 0;
 
     do {
-        double t = now();
+        double t = thread_cpu_seconds();
         n = scan_pieces(scanner, text, piece);
-        t = now() - t;
+        t = thread_cpu_seconds() - t;
         if (t < best) best = t;
-    } while (now() < stop);
+    } while (thread_cpu_seconds() < stop);
     printf("%-14s %-9s %8.1f MB/s %6.2f bytes a pretoken\n", chain, kernel, (double)text.n / best / 1e6,
            (double)text.n / (double)n);
 }

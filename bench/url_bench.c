@@ -1,23 +1,14 @@
 /* Speed of what is done with each URL: keys, SURT, blocklists. URLs are read from standard input or made from a seed; the lists are made.
  *   url_bench [N_URLS] [N_DOMAINS] [<URLS] */
 #include "core/blocklist.h"
+#include "core/log.h"
 #include "core/surt.h"
 #include "core/url.h"
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 enum { REPEATS = 5 };
-
-/* Processor time: one thread, and nothing waits. */
-static double now(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
 
 static void die(const Err *err)
 {
@@ -69,9 +60,9 @@ static void measure(Bench *b, const char *what, void (*fn)(Bench *))
     double best = 1e9, worst = 0;
 
     for (int i = 0; i < REPEATS; i++) {
-        const double begin = now();
+        const double begin = thread_cpu_seconds();
         fn(b);
-        const double s = now() - begin;
+        const double s = thread_cpu_seconds() - begin;
         if (s < best) best = s;
         if (s > worst) worst = s;
     }

@@ -6,6 +6,7 @@
  * speed wanders wanders for all; the median is told, and the median of the rounds' ratios. The floor decompresses each member whole into one
  * buffer that stays in the cache and looks at nothing. Megabytes are 10^6 bytes of decompressed archive. bench/warc_peers.py does the same
  * with FastWARC and warcio. */
+#include "core/log.h"
 #include "core/store.h"
 #include "ingest/http.h"
 #include "ingest/warc.h"
@@ -14,17 +15,8 @@
 #include <libdeflate.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 enum { MAX_RUNS = 99, MEMBER = 256 << 20 };
-
-static double now(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
-}
 
 typedef struct {
     uint64_t bytes, records, pages;
@@ -101,12 +93,12 @@ int main(int argc, char **argv)
     }
     const bool gzip = stream_coding_of(buf_span(&file)) == STREAM_GZIP;
     for (int i = 0; i < runs; i++) {
-        double t = now();
+        double t = thread_cpu_seconds();
         if (gzip) floor_r = floor_pass(buf_span(&file), out);
-        floor_s[i] = now() - t;
-        t = now();
+        floor_s[i] = thread_cpu_seconds() - t;
+        t = thread_cpu_seconds();
         read_r = read_pass(buf_span(&file));
-        read_s[i] = now() - t;
+        read_s[i] = thread_cpu_seconds() - t;
         ratio[i] = floor_s[i] / read_s[i];
     }
     double f = median(floor_s, runs), r = median(read_s, runs), bytes = (double)(gzip ? floor_r.bytes : read_r.bytes);

@@ -3,6 +3,7 @@
 #include "core/counters.h"
 #include "tests/check.h"
 #include "tests/packing.h"
+#include "tests/record_list.h"
 
 #include <stdio.h>
 
@@ -71,26 +72,7 @@ TEST(other_lines_are_no_arc_heads)
     buf_clear(&b);
 }
 
-/* One line a record: address, reason, first bytes of the block. */
-static void list_records(Span stored, uint64_t begin, uint64_t end, Buf *out)
-{
-    ByteStream *s;
-    WarcRecord rec;
-    bool more;
-    Err err = {0};
-
-    CHECK_OK(stream_open_bytes(&s, stored, begin, true, &err), &err);
-    WarcReader r = warc_reader(s, begin, end);
-    for (;;) {
-        CHECK_OK(warc_next(&r, &rec, &more, &err), &err);
-        if (!more) break;
-        buf_printf(out, "%llu+%llu %d ", (unsigned long long)rec.stored, (unsigned long long)rec.inner,
-                   (int)rec.reason);
-        buf_put(out, rec.block.p, rec.block.n < 8 ? rec.block.n : 8);
-        buf_putc(out, '\n');
-    }
-    stream_close(s);
-}
+enum { FIRST = 8 }; /* bytes of a block that are listed */
 
 enum { N = 9 };
 typedef enum { PLAIN, GZIP, ZSTD, LZ4, ACROSS, N_PACKINGS } Packing;
@@ -132,21 +114,14 @@ TEST(arc_records_are_read_whole_and_in_slices)
         Buf arc = {0}, whole = {0}, want = {0};
         uint64_t at[N + 1];
         make_arc(how, &arc, at);
-        list_records(buf_span(&arc), 0, UINT64_MAX, &whole);
+        list_records(buf_span(&arc), 0, UINT64_MAX, FIRST, &whole);
         if (how != ACROSS) {
             buf_printf(&want, "0+0 %d 1 0 Made\n", INGEST_N_REASONS);
             for (int i = 0; i < N; i++)
                 buf_printf(&want, "%llu+0 %d block %02d\n", (unsigned long long)at[i + 1], INGEST_N_REASONS, i);
             CHECK_SPAN(buf_span(&want), buf_span(&whole));
         }
-        for (uint64_t cut = 1; cut < arc.n; cut += how == PLAIN ? 13 : 7) {
-            Buf parts = {0};
-            list_records(buf_span(&arc), 0, cut, &parts);
-            list_records(buf_span(&arc), cut, cut + 700, &parts);
-            list_records(buf_span(&arc), cut + 700, UINT64_MAX, &parts);
-            CHECK_SPAN(buf_span(&whole), buf_span(&parts));
-            buf_clear(&parts);
-        }
+        check_slices(buf_span(&arc), how == PLAIN ? 13 : 7, 700, FIRST, &whole);
         buf_clear(&arc), buf_clear(&whole), buf_clear(&want);
     }
 }
@@ -170,15 +145,9 @@ TEST(arcs_are_told_by_any_member)
             buf_printf(&want, "%zu+0 %d block of\n", arc.n, INGEST_N_REASONS);
             pack_gzip(&arc, buf_span(&raw));
         }
-        list_records(buf_span(&arc), 0, UINT64_MAX, &whole);
+        list_records(buf_span(&arc), 0, UINT64_MAX, FIRST, &whole);
         CHECK_SPAN(buf_span(&want), buf_span(&whole));
-        for (uint64_t cut = 1; cut < arc.n; cut += 7) {
-            Buf parts = {0};
-            list_records(buf_span(&arc), 0, cut, &parts);
-            list_records(buf_span(&arc), cut, UINT64_MAX, &parts);
-            CHECK_SPAN(buf_span(&whole), buf_span(&parts));
-            buf_clear(&parts);
-        }
+        check_slices(buf_span(&arc), 7, 0, FIRST, &whole);
         buf_clear(&arc), buf_clear(&raw), buf_clear(&whole), buf_clear(&want);
     }
 }
@@ -200,7 +169,7 @@ TEST(a_wrong_arc_length_is_mended_or_costs_its_record)
                 buf_printf(&arc, "%s 192.0.2.1 20080430204825 text/html %s\na block of 15\nxx\n",
                            i ? "http://a.test/" : "filedesc://x", i != bad ? "16" : lengths[k]);
             }
-            list_records(buf_span(&arc), 0, UINT64_MAX, &got);
+            list_records(buf_span(&arc), 0, UINT64_MAX, FIRST, &got);
             CHECK_SPAN(buf_span(&want), buf_span(&got));
             buf_clear(&arc), buf_clear(&got), buf_clear(&want);
         }

@@ -2,6 +2,7 @@
 
 #include "tests/check.h"
 #include "tests/packing.h"
+#include "tests/record_list.h"
 
 #include <stdio.h>
 
@@ -44,26 +45,7 @@ TEST(endless_heads_are_bad)
     buf_clear(&b);
 }
 
-/* What a reader says of an archive, one line a record: address, reason, first bytes of the block. */
-static void list_records(Span stored, uint64_t begin, uint64_t end, Buf *out)
-{
-    ByteStream *s;
-    WarcRecord rec;
-    bool more;
-    Err err = {0};
-
-    CHECK_OK(stream_open_bytes(&s, stored, begin, true, &err), &err);
-    WarcReader r = warc_reader(s, begin, end);
-    for (;;) {
-        CHECK_OK(warc_next(&r, &rec, &more, &err), &err);
-        if (!more) break;
-        buf_printf(out, "%llu+%llu %d ", (unsigned long long)rec.stored, (unsigned long long)rec.inner,
-                   (int)rec.reason);
-        buf_put(out, rec.block.p, rec.block.n < 12 ? rec.block.n : 12);
-        buf_putc(out, '\n');
-    }
-    stream_close(s);
-}
+enum { FIRST = 12 }; /* bytes of a block that are listed */
 
 /* "block 07…" of some hundred bytes; every third holds what looks like a record, after text on the same line. */
 static void put_block(Buf *b, int i)
@@ -114,7 +96,7 @@ TEST(records_are_the_same_however_they_are_packed)
         Buf archive = {0}, got = {0}, want = {0};
         uint64_t stored[N], inner[N];
         make_archive(how, &archive, stored, inner);
-        list_records(buf_span(&archive), 0, UINT64_MAX, &got);
+        list_records(buf_span(&archive), 0, UINT64_MAX, FIRST, &got);
         if (how >= ACROSS) { /* addresses are what the packing makes them: only the blocks are compared */
             int n = 0;
             for (size_t i = 0; i + 8 < got.n; i++) n += !memcmp(got.p + i, "block ", 6);
@@ -135,15 +117,8 @@ TEST(slices_make_up_the_whole)
         Buf archive = {0}, whole = {0};
         uint64_t stored[N], inner[N];
         make_archive(how, &archive, stored, inner);
-        list_records(buf_span(&archive), 0, UINT64_MAX, &whole);
-        for (uint64_t cut = 1; cut < archive.n; cut += how == PLAIN ? 13 : 7) {
-            Buf parts = {0};
-            list_records(buf_span(&archive), 0, cut, &parts);
-            list_records(buf_span(&archive), cut, cut + 700, &parts);
-            list_records(buf_span(&archive), cut + 700, UINT64_MAX, &parts);
-            CHECK_SPAN(buf_span(&whole), buf_span(&parts));
-            buf_clear(&parts);
-        }
+        list_records(buf_span(&archive), 0, UINT64_MAX, FIRST, &whole);
+        check_slices(buf_span(&archive), how == PLAIN ? 13 : 7, 700, FIRST, &whole);
         buf_clear(&archive), buf_clear(&whole);
     }
 }
@@ -208,7 +183,7 @@ TEST(junk_behind_a_record_leaves_it_whole)
     buf_puts(&archive, "some log line\r\nand one more\r\n");
     size_t b = archive.n;
     pack_record(&archive, "response", NULL, SPAN_LIT("second block"), 12);
-    list_records(buf_span(&archive), 0, UINT64_MAX, &got);
+    list_records(buf_span(&archive), 0, UINT64_MAX, FIRST, &got);
     buf_printf(&want, "0+0 %d first block\n%zu+0 %d \n%zu+0 %d second block\n", INGEST_N_REASONS, junk,
                INGEST_WARC_MALFORMED, b, INGEST_N_REASONS);
     CHECK_SPAN(buf_span(&want), buf_span(&got));
@@ -230,7 +205,7 @@ TEST(junk_cuts_and_giants_are_counted)
     size_t c = archive.n;
     pack_record(&archive, "response", NULL, SPAN_LIT("second block"), 12);
     archive.n -= 10; /* cut inside the last block */
-    list_records(buf_span(&archive), 0, UINT64_MAX, &got);
+    list_records(buf_span(&archive), 0, UINT64_MAX, FIRST, &got);
     buf_printf(&want, "0+0 %d \n%zu+0 %d first block\n%zu+0 %d \n%zu+0 %d \n", INGEST_WARC_MALFORMED, a,
                INGEST_N_REASONS, b, INGEST_TOO_LARGE, c, INGEST_TRUNCATED);
     CHECK_SPAN(buf_span(&want), buf_span(&got));
@@ -251,7 +226,7 @@ TEST(a_corrupt_member_is_a_record_of_its_own)
     }
     archive.p[at[1] + 10] = 0xff; /* the first block of the deflate stream: of a type that does not exist */
     archive.p[at[2] + 80] ^= 0xff;
-    list_records(buf_span(&archive), 0, UINT64_MAX, &got);
+    list_records(buf_span(&archive), 0, UINT64_MAX, FIRST, &got);
     buf_printf(&want, "0+0 %d block 00 wor\n%zu+0 %d \n%zu+0 %d \n%zu+0 %d block 03 wor\n", INGEST_N_REASONS, at[1],
                INGEST_GZIP_CORRUPT, at[2], INGEST_GZIP_CORRUPT, at[3], INGEST_N_REASONS);
     CHECK_SPAN(buf_span(&want), buf_span(&got));
@@ -281,11 +256,11 @@ TEST(a_record_with_a_wrong_checksum_is_not_believed)
             }
             if (i == 1) end = archive.n;
         }
-        list_records(buf_span(&archive), 0, UINT64_MAX, &whole);
+        list_records(buf_span(&archive), 0, UINT64_MAX, FIRST, &whole);
         for (size_t hit = begin; hit < end; hit++) {
             Buf got = {0}, want = {0}, cut = {0};
             archive.p[hit] ^= 0x11;
-            list_records(buf_span(&archive), 0, UINT64_MAX, &got);
+            list_records(buf_span(&archive), 0, UINT64_MAX, FIRST, &got);
             /* Where a length is hit, members behind it may be swallowed, and then the input ends too early. */
             for (int k = 0; k < 2; k++) {
                 Buf *b = k ? &cut : &want;
@@ -308,7 +283,7 @@ TEST(many_line_ends_before_a_record_do_not_hide_its_head)
     for (size_t i = 0; i < STREAM_STORED_WINDOW - 20; i++) buf_putc(&archive, '\n'); /* a fill ends inside the head */
     size_t at = archive.n;
     pack_record(&archive, "response", NULL, SPAN_LIT("first block"), 11);
-    list_records(buf_span(&archive), 0, UINT64_MAX, &got);
+    list_records(buf_span(&archive), 0, UINT64_MAX, FIRST, &got);
     buf_printf(&want, "%zu+0 %d first block\n", at, INGEST_N_REASONS);
     CHECK_SPAN(buf_span(&want), buf_span(&got));
     buf_clear(&archive), buf_clear(&got), buf_clear(&want);
@@ -342,7 +317,7 @@ TEST(a_record_without_length_does_not_hide_the_next)
             }
             if (how == 0) buf_put_span(&archive, buf_span(&raw));
             if (how == 1) pack_gzip(&archive, buf_span(&raw));
-            list_records(buf_span(&archive), 0, UINT64_MAX, &got);
+            list_records(buf_span(&archive), 0, UINT64_MAX, FIRST, &got);
             for (int i = 0; i < 3; i++)
                 buf_printf(&want, "%d+%d %d %s\n", (int)at[i], (int)inner[i],
                            i == 1 ? INGEST_WARC_MALFORMED : INGEST_N_REASONS, i == 1 ? "" : "a whole bloc");
@@ -361,7 +336,7 @@ TEST(a_header_ends_with_its_member)
     size_t at = archive.n;
     pack_record(&raw, "response", NULL, SPAN_LIT("a whole block"), 13);
     pack_gzip(&archive, buf_span(&raw));
-    list_records(buf_span(&archive), 0, UINT64_MAX, &got);
+    list_records(buf_span(&archive), 0, UINT64_MAX, FIRST, &got);
     buf_printf(&want, "0+0 %d \n%zu+0 %d a whole bloc\n", INGEST_WARC_MALFORMED, at, INGEST_N_REASONS);
     CHECK_SPAN(buf_span(&want), buf_span(&got));
     buf_clear(&raw), buf_clear(&archive), buf_clear(&got), buf_clear(&want);
@@ -380,7 +355,7 @@ TEST(a_giant_ends_with_its_member)
     buf_reset(&raw);
     pack_record(&raw, "response", NULL, SPAN_LIT("a whole block"), 13);
     pack_gzip(&archive, buf_span(&raw));
-    list_records(buf_span(&archive), 0, UINT64_MAX, &got);
+    list_records(buf_span(&archive), 0, UINT64_MAX, FIRST, &got);
     buf_printf(&want, "0+0 %d \n%zu+0 %d a whole bloc\n", INGEST_WARC_MALFORMED, at, INGEST_N_REASONS);
     CHECK_SPAN(buf_span(&want), buf_span(&got));
     buf_clear(&raw), buf_clear(&archive), buf_clear(&got), buf_clear(&want);
@@ -402,7 +377,7 @@ TEST(a_giant_ends_with_the_next_head)
         pack_record(&raw, "response", NULL, SPAN_LIT("a whole block"), 13);
         size_t second = at + (raw.n - at) / 2;
         pack_gzip(&archive, buf_span(&raw));
-        list_records(buf_span(&archive), 0, UINT64_MAX, &got);
+        list_records(buf_span(&archive), 0, UINT64_MAX, FIRST, &got);
         buf_printf(&want, "0+0 %d \n0+%zu %d a whole bloc\n0+%zu %d a whole bloc\n", INGEST_WARC_MALFORMED, at,
                    INGEST_N_REASONS, second, INGEST_N_REASONS);
         CHECK_SPAN(buf_span(&want), buf_span(&got));
@@ -427,15 +402,8 @@ TEST(what_is_mended_is_the_same_in_slices)
             else
                 pack_gzip(&archive, buf_span(&raw));
         }
-        list_records(buf_span(&archive), 0, UINT64_MAX, &whole);
-        for (uint64_t i = 1; i < CUTS; i++) {
-            const uint64_t cut = archive.n * i / CUTS;
-            Buf parts = {0};
-            list_records(buf_span(&archive), 0, cut, &parts);
-            list_records(buf_span(&archive), cut, UINT64_MAX, &parts);
-            CHECK_SPAN(buf_span(&whole), buf_span(&parts));
-            buf_clear(&parts);
-        }
+        list_records(buf_span(&archive), 0, UINT64_MAX, FIRST, &whole);
+        for (uint64_t i = 1; i < CUTS; i++) check_cut(buf_span(&archive), archive.n * i / CUTS, 0, FIRST, &whole);
         buf_clear(&archive), buf_clear(&raw), buf_clear(&block), buf_clear(&whole);
     }
 }
@@ -467,15 +435,8 @@ TEST(members_that_hide_their_records_belong_to_a_slice)
             const bool plain = i % 4 == 0;
             pack_gzip_oddly(&archive, buf_span(&raw), plain || odd ? 0 : 2000, plain || !odd ? 0 : 300);
         }
-        list_records(buf_span(&archive), 0, UINT64_MAX, &whole);
-        for (uint64_t cut = 1; cut < archive.n; cut += 101) {
-            Buf parts = {0};
-            list_records(buf_span(&archive), 0, cut, &parts);
-            list_records(buf_span(&archive), cut, cut + 3000, &parts);
-            list_records(buf_span(&archive), cut + 3000, UINT64_MAX, &parts);
-            CHECK_SPAN(buf_span(&whole), buf_span(&parts));
-            buf_clear(&parts);
-        }
+        list_records(buf_span(&archive), 0, UINT64_MAX, FIRST, &whole);
+        check_slices(buf_span(&archive), 101, 3000, FIRST, &whole);
         buf_clear(&archive), buf_clear(&raw), buf_clear(&block), buf_clear(&whole);
     }
 }

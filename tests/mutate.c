@@ -7,6 +7,7 @@
 #define _DEFAULT_SOURCE /* getrusage */
 #include "core/gzip_out.h"
 #include "core/hash.h"
+#include "core/log.h"
 #include "ingest/page.h"
 #include "ingest/warc.h"
 
@@ -14,7 +15,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
-#include <time.h>
 #include <unistd.h>
 
 enum {
@@ -185,14 +185,6 @@ static void change(Mutate *m)
 
 /* ---- reading */
 
-static double cpu_now(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
-
 static void read_all(Mutate *m, Span bytes)
 {
     ByteStream *s = NULL;
@@ -203,12 +195,12 @@ static void read_all(Mutate *m, Span bytes)
 
     must(stream_open_bytes(&s, bytes, 0, true, &err), &err);
     WarcReader r = warc_reader(s, 0, UINT64_MAX);
-    for (double begin = cpu_now(), end; more; begin = end) {
+    for (double begin = thread_cpu_seconds(), end; more; begin = end) {
         must(warc_next(&r, &rec, &more, &err), &err);
         page.reason = rec.reason;
         if (more && rec.reason == INGEST_N_REASONS)
             must(page_from_record(m->worker, rec.head, rec.block, &page, &err), &err);
-        end = cpu_now();
+        end = thread_cpu_seconds();
         if (end - begin > m->slowest) m->slowest = end - begin;
         if (end - begin > MAX_RECORD_SECONDS) die("a record took more than two seconds");
         if (!more) break;
