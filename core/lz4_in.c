@@ -52,7 +52,7 @@ size_t lz4in_peek(Span in, uint8_t *out, size_t cap)
     enum { BLOCK_SIZE = 4, LONG_RUN = 15, ADDS_MORE = 255, MAX_ADDED = 4 };
     size_t at = header_bytes(in), run;
 
-    if (at == 0 || in.n - at < BLOCK_SIZE + 1) return 0;
+    if (at == 0 || in.n < at + BLOCK_SIZE + 1) return 0;
     uint32_t block = le32_get(in.p + at);
     at += BLOCK_SIZE;
     if (block >> 31) { /* stored as it is */
