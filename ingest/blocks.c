@@ -408,9 +408,10 @@ static bool is_anchor_sign(const Render *r, uint32_t i)
 static bool is_left_out(Render *r, uint32_t i)
 {
     const HtmlNode *n = &r->t->node[i];
+    const bool dropped = r->code ? r->drop[i] == BLOCKS_DROP_IN_CODE : r->drop[i] != 0;
 
-    if (n->tag == HTML_TEXT) return !r->code && r->drop[i];
-    return (r->code ? n->hidden : r->drop[i] != 0) || blocks_is_silent((HtmlTag)n->tag) || is_anchor_sign(r, i) ||
+    if (n->tag == HTML_TEXT) return dropped;
+    return dropped || (r->code && n->hidden) || blocks_is_silent((HtmlTag)n->tag) || is_anchor_sign(r, i) ||
            render_is_gutter(r, i);
 }
 
@@ -429,7 +430,9 @@ static Visit begin_node(Render *r, uint32_t i)
 {
     const HtmlNode *n = &r->t->node[i];
 
-    if (n->tag != HTML_TEXT && !r->code && (!r->drop[i] || n->hidden) && render_math(r, i)) return NODE_DONE;
+    if (n->tag != HTML_TEXT && !r->code && (!r->drop[i] || (n->hidden && r->drop[i] == BLOCKS_DROP)) &&
+        render_math(r, i))
+        return NODE_DONE;
     if (is_left_out(r, i)) return NODE_LEFT_OUT;
     if (n->tag == HTML_TEXT) return NODE_TEXT;
     open_element(r, i);

@@ -75,8 +75,9 @@ static inline uint32_t weight_of(uint32_t cp)
 /* Of well-formed text, and fast. */
 uint32_t weight_of_text(Span s);
 
+enum { BLOCKS_DROP = 1, BLOCKS_DROP_IN_CODE = 2 };
 /* drop[i] leaves out the subtree of node i; inside of code only what is hidden goes, since the names of token classes look
- * like those of page parts. Errors: memory. */
+ * like those of page parts, and what is BLOCKS_DROP_IN_CODE. Errors: memory. */
 MUST_USE ErrCode blocks_render(const HtmlTree *t, const uint8_t *drop, BlockList *out, Err *err);
 /* Appends the kept blocks: a blank line between blocks, one line end between items of a list and rows of a table. */
 void blocks_write(BlockList *list, Buf *out);

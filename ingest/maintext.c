@@ -83,6 +83,9 @@ static void protect(MainText *m, const HtmlTree *t, uint32_t i)
     }
 }
 
+/* What site rules say of a node. */
+static unsigned mark_of(const MainText *m, uint32_t i) { return m->mark ? m->mark[i] : 0; }
+
 /* Prefix sums of text weight and linked text weight, and the hints. With without_noscript, what is in <noscript> counts as
  * no text and is marked to go. Returns the weight in <noscript>. */
 static uint64_t measure(MainText *m, const HtmlTree *t, bool without_noscript)
@@ -94,7 +97,9 @@ static uint64_t measure(MainText *m, const HtmlTree *t, bool without_noscript)
         const HtmlNode *n = &t->node[i];
         m->weight[i] = weight;
         m->link[i] = link;
-        m->drop[i] = without_noscript && n->tag == HTML_noscript;
+        m->drop[i] = mark_of(m, i) & MARK_DROP                     ? BLOCKS_DROP_IN_CODE
+                     : without_noscript && n->tag == HTML_noscript ? BLOCKS_DROP
+                                                                   : 0;
         m->shed[i] = 0;
         m->hints[i] = 0;
         if (n->tag == HTML_noscript) noscript_end = n->end;
@@ -207,7 +212,8 @@ static unsigned drop_hard(MainText *m, const HtmlTree *t, bool gentle)
                           n->tag == HTML_article || n->tag == HTML_TEXT;
         uint64_t text = weight_in(m, t, i) - link_in(m, t, i);
         unsigned share = total ? (unsigned)(text * 100 / total) : 0;
-        if (n->tag != HTML_noscript) m->drop[i] = !structural && n->hidden && share < HIDDEN_SHARE;
+        if (n->tag != HTML_noscript && m->drop[i] != BLOCKS_DROP_IN_CODE)
+            m->drop[i] = !structural && n->hidden && share < HIDDEN_SHARE && !mark_of(m, i);
         m->shed[i] = m->drop[i] || (!structural && is_hard_drop(m, t, i, share, gentle));
         if (m->shed[i]) gone += text;
         i = m->shed[i] ? n->end : i + 1;
@@ -460,6 +466,21 @@ static void choose(MainText *m, const HtmlTree *t, MainMode mode)
     m->confidence = both ? (unsigned)(200 * e.right[from[MAINTEXT_BALANCED]] / both) : 0;
 }
 
+/* Keeps what site rules name: the blocks of an element, or, of one within a line, the block that it stands in. */
+static void keep_marked(MainText *m, const HtmlTree *t)
+{
+    for (uint32_t i = 0, next; m->mark && i < t->n_nodes; i = next) {
+        const bool keep = (m->mark[i] & MARK_KEEP) && weight_in(m, t, i) > 0;
+        next = keep ? t->node[i].end : i + 1;
+        if (!keep) continue;
+        uint32_t from = m->blocks.first[i], end = m->blocks.first[next];
+        for (uint32_t k = from < end || end == 0 ? from : end - 1; k < end; k++) {
+            m->blocks.block[k].mode = MAINTEXT_PRECISION;
+            m->blocks.block[k].keep = true;
+        }
+    }
+}
+
 static uint64_t kept_weight(const BlockList *b)
 {
     uint64_t w = 0;
@@ -511,6 +532,46 @@ static void put_plain(Buf *out, Span s)
     for (size_t i = 0; i < s.n; i++) buf_putc(out, s.p[i] < ' ' && s.p[i] != '\n' ? ' ' : s.p[i]);
 }
 
+/* Drops all but what site rules name as the main text or to be kept; false, and drops nothing, when there is no main text in it. */
+static bool drop_around_marked(MainText *m, const HtmlTree *t)
+{
+    uint64_t all = m->weight[t->n_nodes], left = 0;
+    uint32_t main_end = 0, keep_end = 0;
+    uint8_t *drop = m->shed;
+
+    for (uint32_t i = 0; i < t->n_nodes; i = drop[i] ? t->node[i].end : i + 1) {
+        const HtmlNode *n = &t->node[i];
+        unsigned mark = mark_of(m, i);
+        bool few = (uint64_t)weight_in(m, t, i) * 100 < all * HIDDEN_SHARE;
+        if ((mark & MARK_MAIN) && main_end < n->end) main_end = n->end;
+        if ((mark & MARK_KEEP) && keep_end < n->end) keep_end = n->end;
+        drop[i] = m->drop[i];
+        if (!drop[i] && n->hidden && few && !mark) drop[i] = BLOCKS_DROP;
+        if (i >= main_end && i >= keep_end && !mark) drop[i] = BLOCKS_DROP_IN_CODE;
+        if (!drop[i] && n->tag == HTML_TEXT && i < main_end) left += weight_in(m, t, i);
+    }
+    if (left) {
+        m->shed = m->drop;
+        m->drop = drop;
+    }
+    memset(m->shed, 0, t->n_nodes);
+    return left != 0;
+}
+
+/* The text that site rules name. Errors: memory. */
+static ErrCode write_marked(MainText *m, const HtmlTree *t, Buf *out, Err *err)
+{
+    ErrCode rc = blocks_render(t, m->drop, &m->blocks, err);
+
+    if (rc != ERR_OK) return rc;
+    for (size_t k = 0; k < m->blocks.n; k++) {
+        m->blocks.block[k].mode = MAINTEXT_PRECISION;
+        m->blocks.block[k].keep = true;
+    }
+    blocks_write(&m->blocks, out);
+    return buf_ok(out, "a page's text", err);
+}
+
 ErrCode maintext_extract(MainText *m, const HtmlTree *t, MainMode mode, Buf *out, Err *err)
 {
     ErrCode rc;
@@ -519,11 +580,15 @@ ErrCode maintext_extract(MainText *m, const HtmlTree *t, MainMode mode, Buf *out
     uint64_t noscript = measure(m, t, true);
     if (noscript >= MIN_TEXT && noscript > m->weight[t->n_nodes])
         measure(m, t, false); /* forums show crawlers their threads there */
+    m->foreign = false;
+    m->by_rules = m->mark && drop_around_marked(m, t);
+    if (m->by_rules) return write_marked(m, t, out, err);
     if (drop_hard(m, t, false) < MIN_LEFT) drop_hard(m, t, true);
     if ((rc = blocks_of_page(m, t, err)) != ERR_OK) return rc;
     m->root = widen_root(m, t, find_root(m, t));
     if ((rc = features_page(m, t, err)) != ERR_OK) return rc;
     choose(m, t, mode);
+    keep_marked(m, t);
     uint64_t kept = kept_weight(&m->blocks);
     Span body = kept < MIN_TEXT && t->json_ld.n ? article_body(m, t) : (Span){NULL, 0};
     m->foreign = body.n && weight_of_text(body) > 2 * kept;

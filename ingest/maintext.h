@@ -12,7 +12,11 @@
  * 5. Kept is what is likelier than a threshold: the one at which the F1 of this page is expected to be greatest. On a page whose
  *    blocks are sure that is about a half; where nothing is sure, less. Other modes weigh recall twice less or sixteen times
  *    more. The F1 expected of the balanced mode is the page's confidence.
- * 6. A page with hardly any text gives the articleBody of its JSON-LD instead, when that says more. */
+ * 6. A page with hardly any text gives the articleBody of its JSON-LD instead, when that says more.
+ *
+ * Rules of the user's for the page's site come as marks of nodes (siterules.h) and go before all this: elements marked to be dropped are not
+ * there, those to be kept are kept in all modes, and where some are marked as the main text, with text in them, nothing is judged: all of
+ * theirs that is not hidden is the text. */
 #ifndef TAMIS_INGEST_MAINTEXT_H
 #define TAMIS_INGEST_MAINTEXT_H
 
@@ -24,8 +28,18 @@
 typedef enum { MAINTEXT_PRECISION, MAINTEXT_BALANCED, MAINTEXT_RECALL, MAINTEXT_ALL } MainMode;
 extern const char *const maintext_modes[MAINTEXT_ALL + 2]; /* their names, then NULL */
 
+/* What site rules say of an element. */
+enum {
+    MARK_DROP = 1,
+    MARK_MAIN = 2,
+    MARK_KEEP = 4,
+    MARK_AROUND = 8 /* something in it has one of the two before */
+};
+
 /* Scratch of one thread; zero-initialise. */
 typedef struct {
+    const uint8_t
+        *mark; /* per node, MARK_* of the next page; NULL: there are no rules for it. Set by the caller, borrowed */
     BlockList blocks;
     Buf json;
     uint32_t *hints;             /* per node */
@@ -39,6 +53,7 @@ typedef struct {
     uint32_t path_mask;
     uint32_t root, n_forum;
     bool foreign;        /* the last page's text came from its JSON-LD */
+    bool by_rules;       /* … from elements of MARK_MAIN; then there is no confidence */
     unsigned confidence; /* of the last page, percent: the F1 that its balanced text is expected to have */
     PhraseIndex phrases;
     HintIndex words;

@@ -65,6 +65,85 @@ TEST(prose_stays_and_what_surrounds_it_goes)
     buf_clear(&out);
 }
 
+/* Marks an element by its class: d to be dropped, m main, k kept. */
+static void mark_by_class(const HtmlTree *t, uint8_t *mark)
+{
+    memset(mark, 0, t->n_nodes);
+    for (uint32_t i = 1; i < t->n_nodes; i++) {
+        Span name = html_attr(t, i, HTML_CLASS);
+        unsigned own = span_is(name, "d")   ? MARK_DROP
+                       : span_is(name, "m") ? MARK_MAIN
+                       : span_is(name, "k") ? MARK_KEEP
+                                            : 0;
+        mark[i] |= (uint8_t)own;
+        for (uint32_t k = i; own > MARK_DROP && k != 0;) mark[k = t->node[k].parent] |= MARK_AROUND;
+    }
+}
+
+static void check_marked(const char *body, const char *want, bool by_rules)
+{
+    HtmlParser *p;
+    HtmlTree t = {0};
+    MainText m = {0};
+    HtmlStatus status;
+    uint8_t mark[100];
+    Buf out = {0};
+    Err err = {0};
+
+    CHECK_OK(htmlparser_new(&p, HTML_PARSER_FAST, &err), &err);
+    CHECK_OK(htmlparser_parse(p, span_str(body), &t, &status, &err), &err);
+    CHECK(t.n_nodes <= sizeof mark);
+    mark_by_class(&t, mark);
+    m.mark = mark;
+    for (int mode = by_rules ? MAINTEXT_PRECISION : MAINTEXT_BALANCED;
+         mode <= (by_rules ? MAINTEXT_ALL : MAINTEXT_BALANCED); mode++) {
+        buf_reset(&out);
+        CHECK_OK(maintext_extract(&m, &t, (MainMode)mode, &out, &err), &err);
+        CHECK_SPAN(span_str(want), buf_span(&out));
+        CHECK_INT(by_rules, m.by_rules);
+    }
+    htmlparser_free(p);
+    htmltree_clear(&t);
+    maintext_clear(&m);
+    buf_clear(&out);
+}
+
+#define PAGE_2 "<h1>The river</h1><p>" PROSE_1 "</p><p>" PROSE_2 "</p>"
+
+TEST(what_is_marked_as_the_main_text_is_all_of_it)
+{
+    check_marked("<body><article>" PAGE_2 "</article><ul class=m><li>one<li class=d>two<li>three</ul>",
+                 "- one\n- three", true);
+    /* Within a line, in a table of data, in code. */
+    check_marked("<body><article>" PAGE_2 "</article><p>Of it <b class=m>all</b> of <i>it</i> <i class=m>is</i>.",
+                 "all is", true);
+    check_marked("<body><article>" PAGE_2
+                 "</article><pre>int <b class=m>a <i class=d>= 1</i></b>; <b class=k>b</b></pre>",
+                 "```\na b\n```", true);
+    /* What is hidden in it stays so, unless it is much of the page, or what was asked for. */
+    check_marked("<body><article>" PAGE_2
+                 "</article><div class=m><p>one<p hidden>two</div><div hidden class=k>three</div>",
+                 "one\n\nthree", true);
+    check_marked("<body><div hidden><div class=m><p>one<p>two<p class=d>" PROSE_3 "</div>three</div>", "one\n\ntwo",
+                 true);
+    /* Nothing to read in it: the ordinary way. */
+    check_marked("<body><article>" PAGE_2 "</article><div class=m> <p>...<p hidden>two</div>",
+                 "# The river\n\n" PROSE_1 "\n\n" PROSE_2, false);
+    check_marked("<body><article>" PAGE_2 "</article><div class=d><p class=m>one</div>",
+                 "# The river\n\n" PROSE_1 "\n\n" PROSE_2, false);
+}
+
+TEST(what_is_marked_goes_or_stays_whatever_it_is)
+{
+    check_marked("<body><article>" PAGE_2 "<p class=d>" PROSE_3
+                 "</article><div id=footer><a class=k>Imprint</a></div>",
+                 "# The river\n\n" PROSE_1 "\n\n" PROSE_2 "\n\nImprint", false);
+    check_marked("<body><article>" PAGE_2
+                 "</article><div id=footer>All <i class=k>rights</i> reserved <i class=k></i>"
+                 "<p>No rights</p></div>",
+                 "# The river\n\n" PROSE_1 "\n\n" PROSE_2 "\n\nAll rights reserved", false);
+}
+
 TEST(chinese_pages_of_breaks_and_indents)
 {
     Buf out = {0};
