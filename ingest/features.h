@@ -29,17 +29,19 @@
 #define FEATURES_BESIDE(X, n) X(n##_weight) X(n##_link) X(n##_kind) X(n##_together) X(n##_stops)
 #define FEATURES_PAGE(X) X(page_weight) X(page_link) X(page_blocks) X(page_good) X(page_forum) X(page_articles) X(page_h1) X(page_han) \
     X(page_type) X(page_ld) X(page_p) X(page_headings) X(page_items) X(page_twins) X(page_twins_share) X(page_root)
+#define FEATURES_LD(X) X(ld_any) X(ld_body) X(ld_place) X(page_ld_any) X(page_ld_body)
+#define FEATURES_STORY(X) X(heading_link) X(heading_title) X(linked_headings) X(bylines) X(article_no) X(in_title_article) \
+    X(from_lead) X(lead_path) X(lead_level) X(lead_blocks) X(lead_share) X(lead_twins) X(lead_weight)
 #define FEATURES(X) FEATURES_OWN(X) FEATURES_AROUND(X) FEATURES_LEVEL(X, 1) FEATURES_LEVEL(X, 2) FEATURES_LEVEL(X, 3) \
     FEATURES_LEVEL(X, 4) FEATURES_PATH(X) FEATURES_PLACE(X) FEATURES_BESIDE(X, b1) FEATURES_BESIDE(X, b2) FEATURES_BESIDE(X, f1) \
-    FEATURES_BESIDE(X, f2) FEATURES_PAGE(X)
+    FEATURES_BESIDE(X, f2) FEATURES_PAGE(X) FEATURES_LD(X) FEATURES_STORY(X)
 /* clang-format on */
 #define FEATURE_ENUM(name) FEATURE_##name,
 typedef enum { FEATURES(FEATURE_ENUM) FEATURE_N } Feature;
 #undef FEATURE_ENUM
 extern const char *const feature_names[FEATURE_N];
 
-/* Gathers what the features of all blocks need; m's blocks, sums and rules are done. Errors: memory. */
-MUST_USE ErrCode features_page(MainText *m, const HtmlTree *t, Err *err);
+/* Of a page whose context is read (pagecontext.h). */
 void features_block(const MainText *m, const HtmlTree *t, uint32_t block, int16_t out[FEATURE_N]);
 
 #endif

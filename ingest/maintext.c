@@ -4,6 +4,7 @@
 #include "core/utf8.h"
 #include "ingest/blockmodel.h"
 #include "ingest/classhints.h"
+#include "ingest/pagecontext.h"
 
 #include <stdlib.h>
 
@@ -34,6 +35,7 @@ void maintext_clear(MainText *m)
     free(m->path);
     free(m->around);
     free(m->page);
+    ldtext_clear(&m->ld);
     free(m->weight);
     free(m->link);
     free(m->value);
@@ -586,7 +588,7 @@ ErrCode maintext_extract(MainText *m, const HtmlTree *t, MainMode mode, Buf *out
     if (drop_hard(m, t, false) < MIN_LEFT) drop_hard(m, t, true);
     if ((rc = blocks_of_page(m, t, err)) != ERR_OK) return rc;
     m->root = widen_root(m, t, find_root(m, t));
-    if ((rc = features_page(m, t, err)) != ERR_OK) return rc;
+    if ((rc = pagecontext_read(m, t, err)) != ERR_OK) return rc;
     choose(m, t, mode);
     keep_marked(m, t);
     uint64_t kept = kept_weight(&m->blocks);

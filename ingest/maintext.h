@@ -22,6 +22,7 @@
 
 #include "ingest/blocks.h"
 #include "ingest/classhints.h"
+#include "ingest/ldtext.h"
 #include "ingest/phrases.h"
 
 /* How much evidence a block needs. Each keeps what the one before keeps, and more. */
@@ -49,6 +50,7 @@ typedef struct {
     struct PathSum *path;        /* a table of path_mask + 1 (features.c) */
     struct BlockContext *around; /* per block */
     struct PageContext *page;
+    LdText ld; /* what the page's JSON-LD says (features.c) */
     size_t cap_context, cap_path, cap_around;
     uint32_t path_mask;
     uint32_t root, n_forum;

@@ -1,4 +1,5 @@
 #include "ingest/metadata.h"
+#include "ingest/jsonld.h"
 
 #include "core/json.h"
 #include "core/url.h"
@@ -334,23 +335,6 @@ static void take_member(JsonLevel *level, Span key, Span value)
     }
 }
 
-/* What is behind the string whose quote is at all.p[i]; its bytes as they stand, since neither types nor days have escapes. One that
- * is never closed ends with its script. */
-static size_t read_string(Span all, size_t i, Span *value)
-{
-    size_t from = ++i;
-
-    while (i < all.n && all.p[i] && all.p[i] != '"') i += 1 + (all.p[i] == '\\' && i + 1 < all.n && all.p[i + 1]);
-    *value = span(all.p + from, i - from);
-    return i + (i < all.n && all.p[i]);
-}
-
-static bool is_key(Span all, size_t i)
-{
-    while (i < all.n && ascii_is_space(all.p[i])) i++;
-    return i < all.n && all.p[i] == ':';
-}
-
 /* Strings and braces are looked at and nothing else: much of what pages have is not quite JSON. What is deeper than JSON_MAX_DEPTH
  * is none of an article's. */
 static PageDate json_date(const HtmlTree *t)
@@ -364,8 +348,8 @@ static PageDate json_date(const HtmlTree *t)
         JsonLevel *level = depth && depth <= JSON_MAX_DEPTH ? &open[depth - 1] : NULL;
         uint8_t c = all.p[i];
         if (c == '"') {
-            i = read_string(all, i, &value);
-            if (is_key(all, i))
+            i = jsonld_string(all, i, &value); /* neither types nor days have escapes */
+            if (jsonld_is_key(all, i))
                 key = value;
             else if (level)
                 take_member(level, key, value);
