@@ -15,7 +15,8 @@
  *
  * A text is its words between blanks and the end mark "</s>"; a word gives its own row if it is known, and the rows of
  * its n-grams of minn to maxn characters with < and > around it, by FNV-1a over signed bytes modulo bucket; word_ngrams
- * consecutive words give one too. The mean of the rows times the output matrix is what a label scores.
+ * consecutive words give one too. The mean of the rows times the output matrix is what a label scores. (A word "</s>" within the text ends it
+ * for fastText; for us it is a word like others.)
  *
  * The result is the same on every machine: sums of floats have the order of the text, and exp and log are our own (stablemath.h).
  * Probabilities are fastText's to about 1e-6; like its own they can be 1e-5 above one. Ties go to the label that stands first. */
