@@ -136,5 +136,7 @@ static inline Span html_text(const HtmlTree *t, uint32_t node)
 const char *html_tag_name(HtmlTag tag); /* "" for HTML_TEXT and HTML_OTHER */
 /* The tag of an element name in lower case. */
 HtmlTag html_tag_of(const char *name);
+/* The attribute of a name in lower case, HTML_N_ATTRS when it is not kept. */
+HtmlAttr html_attr_of(const char *name);
 
 #endif

@@ -28,6 +28,13 @@ HtmlTag html_tag_of(const char *name)
     return HTML_OTHER;
 }
 
+HtmlAttr html_attr_of(const char *name)
+{
+    const unsigned a = html_attr_named(span_str(name));
+
+    return (HtmlAttr)(a < HTML_N_ATTRS ? a : HTML_N_ATTRS);
+}
+
 HtmlTag html_tag_shown(unsigned tag)
 {
     if (tag < HTML_N_TAGS) return (HtmlTag)tag;

@@ -15,8 +15,8 @@
  * starts, INNER the offset inside what it decompresses to, when not 0. A foreign document gets SOURCE/DUMP/NAME#RECORD, without DUMP where there is none,
  * RECORD counting the lines of its file from 0; its own id moves to meta.id.
  * Fields set: id text url date dump source lang lang_score edits meta {title, published, canonical,
- * html_lang, opt_out, truncated, lid, confidence, modes, id}. Statistics groups: record, truncated, status, mime, blocked, lang, lang_other, charset,
- * mojibake, coding, block_digest, payload_digest. */
+ * html_lang, opt_out, truncated, lid, by, confidence, modes, id}. Statistics groups: record, truncated, status, mime, blocked, lang, lang_other, charset,
+ * mojibake, site_rules, coding, block_digest, payload_digest. */
 #ifndef TAMIS_INGEST_INGEST_H
 #define TAMIS_INGEST_INGEST_H
 
@@ -65,6 +65,8 @@ enum { INGEST_VERSION = 4 };
 typedef enum { INGEST_RULES_NONE, INGEST_RULES_CHEAP } IngestRules;
 extern const char *const ingest_rules[];
 
+typedef struct SiteRules SiteRules; /* siterules.h */
+
 typedef struct {
     const char *dump;          /* NULL: the CC-MAIN-YYYY-WW of the path, else "local" */
     const char *source;        /* NULL: "web" for archives; a line's own source, else "local", for lines */
@@ -73,6 +75,7 @@ typedef struct {
     uint32_t parser;           /* HtmlParserKind (html.h) */
     uint32_t mode;             /* MainMode (maintext.h) */
     const Blocklist *block;    /* URLs that are not wanted; NULL: none. Borrowed */
+    const SiteRules *sites;    /* the user's, for main text; NULL: none. Borrowed */
     const FastText *lid;       /* model of languages; NULL: CLD2. Borrowed */
     uint32_t inputs_per_part;  /* 0: as many as part_bytes hold */
     uint64_t part_bytes;       /* stored bytes a part; a larger archive is cut */

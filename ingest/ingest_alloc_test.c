@@ -2,6 +2,7 @@
 #include "ingest/ingest.h"
 
 #include "core/store.h"
+#include "ingest/siterules.h"
 #include "tests/alloc_fault.h"
 #include "tests/check.h"
 #include "tests/packing.h"
@@ -83,13 +84,17 @@ static void make_inputs(const char *dir)
 static ErrCode run_all(void *ctx, Err *err)
 {
     const Places *at = ctx;
-    const IngestParams params = INGEST_PARAMS_DEFAULT;
+    IngestParams params = INGEST_PARAMS_DEFAULT;
     const CommonOptions common = {.quiet = true, .memory = 1 << 30};
     Par par = par_alone(1);
     StageTotals t = {0};
-    ErrCode rc = ingest_run(&params, &at->in, 1, at->out, &common, &par, &t, err);
+    SiteRules *sites;
+    ErrCode rc = siterules_parse(&sites, "rules", SPAN_LIT("a.test/ main ul, p\n* drop td\n* title h1\n"), err);
 
+    params.sites = sites;
+    if (rc == ERR_OK) rc = ingest_run(&params, &at->in, 1, at->out, &common, &par, &t, err);
     if (rc == ERR_OK) CHECK(t.complete && t.n_in == 16 && t.n_docs == 13);
+    siterules_free(sites);
     return rc;
 }
 

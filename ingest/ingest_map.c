@@ -10,6 +10,7 @@
 #include "ingest/outcome.h"
 #include "ingest/page.h"
 #include "ingest/records.h"
+#include "ingest/siterules.h"
 #include "ingest/warc_digest.h"
 
 #include <stdio.h>
@@ -128,6 +129,10 @@ static void count(StageSink *sink, const RecordItem *item, const PageResult *p)
     for (int i = 0; i < MOJIBAKE_N; i++)
         if (p->mojibake.n_turned[i]) sink_count(sink, "mojibake", span_str(mojibake_names[i]), 1, item->bytes);
     if (p->n_lost) sink_count(sink, "mojibake", SPAN_LIT("lost"), 1, item->bytes);
+    for (int i = 0; i <= SITE_N_ACTIONS; i++)
+        if (p->site_rules >> i & 1)
+            sink_count(sink, "site_rules", i < SITE_N_ACTIONS ? span_str(site_actions[i]) : SPAN_LIT("unmatched"), 1,
+                       item->bytes);
     for (int i = 0; i < HTTP_N_NOTES; i++)
         if (p->coding >> i & 1) sink_count(sink, "coding", span_str(http_notes[i]), 1, item->bytes);
 }
@@ -279,6 +284,10 @@ static void put_params(Buf *b, const IngestParams *p, const bool keep[LANG_N])
         json_put_hash(b, blocklist_content(p->block));
     else
         buf_puts(b, "null");
+    if (p->sites) {
+        buf_puts(b, ",\"site_rules\":");
+        json_put_hash(b, siterules_content(p->sites));
+    }
     buf_printf(b, ",\"rules\":\"%s\",\"mode\":\"%s\",\"parser\":\"%s\",\"part_bytes\":", ingest_rules[p->rules],
                maintext_modes[p->mode], html_parser_names[p->parser]);
     buf_put_u64(b, p->inputs_per_part ? 0 : p->part_bytes); /* it decides nothing when files are counted */

@@ -2,6 +2,7 @@
 #include "ingest/html.h"
 #include "ingest/ingest.h"
 #include "ingest/maintext.h"
+#include "ingest/siterules.h"
 
 static const char after[] =
     "INPUT: WARC, WET or ARC archive (plain, gzip, zstd, LZ4), JSON Lines of documents (same), directory, or @LIST "
@@ -21,8 +22,9 @@ int ingest_verb(int argc, char **argv, const IngestBeside *signatures)
     StageBeside *beside = NULL;
     Blocklist *blocks = NULL;
     OptList block = {0};
+    SiteRules *site_rules = NULL;
     FastText *lid = NULL;
-    const char *out = NULL, *lid_path = NULL;
+    const char *out = NULL, *lid_path = NULL, *rules_path = NULL;
     bool sign = false;
     const OptSpec specs[] = {
         OPT_NEED('o', "out", &out, "DIR", "the dataset goes here (created)"),
@@ -34,6 +36,8 @@ int ingest_verb(int argc, char **argv, const IngestBeside *signatures)
                  "drop URLs of a list; KIND domain, url, word, soft_word, substring; repeatable"),
         OPT_CHOICE(0, "rules", &params.rules, ingest_rules, "SET",
                    "cheap: drop texts that rules of filter hardly ever keep"),
+        OPT_STR(0, "site-rules", &rules_path, "FILE",
+                "main text of sites by these rules of yours: HOST[/PATH] ACTION SELECTOR a line"),
         OPT_CHOICE(0, "mode", &params.mode, maintext_modes, "MODE",
                    "of main text: precision, balanced, recall or all"),
         OPT_CHOICE(0, "parser", &params.parser, html_parser_names, "NAME",
@@ -78,8 +82,10 @@ int ingest_verb(int argc, char **argv, const IngestBeside *signatures)
     for (size_t i = 0; i < block.n && rc == ERR_OK; i++) rc = blocklist_add(&blocks, block.v[i], &err);
     if (rc == ERR_OK && blocks) rc = blocklist_seal(blocks, &err);
     if (rc == ERR_OK && lid_path) rc = fasttext_open(&lid, lid_path, &err);
+    if (rc == ERR_OK && rules_path) rc = siterules_read(&site_rules, rules_path, &err);
     if ((rc = par_agree(&par, rc, &err)) != ERR_OK) goto out;
     params.block = blocks;
+    params.sites = site_rules;
     params.lid = lid;
     rc = ingest_run(&params, (const char *const *)argv + first, (size_t)(argc - first), out, &common, &par, &totals,
                     &err);
@@ -88,6 +94,7 @@ int ingest_verb(int argc, char **argv, const IngestBeside *signatures)
 out:
     signatures->free(beside);
     blocklist_free(blocks);
+    siterules_free(site_rules);
     fasttext_free(lid);
     optlist_clear(&block);
     par_stop(&par);

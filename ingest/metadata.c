@@ -427,3 +427,38 @@ ErrCode metadata_read(Metadata *m, const HtmlTree *t, const HttpResponse *http, 
     ErrCode rc = buf_ok(&m->title, "a page's title", err);
     return rc == ERR_OK ? buf_ok(&m->scratch, "a page's metadata", err) : rc;
 }
+
+/* What an element says, as one line in m->scratch. */
+static Span said_by(Metadata *m, const HtmlTree *t, uint32_t node)
+{
+    const Span content = html_attr(t, node, HTML_CONTENT), day = html_attr(t, node, HTML_DATETIME);
+    bool owed = false;
+
+    buf_reset(&m->scratch);
+    if (content.n || day.n)
+        put_line(&m->scratch, content.n ? content : day, &owed);
+    else
+        text_of(t, node, &m->scratch);
+    return buf_span(&m->scratch);
+}
+
+bool metadata_take_title(Metadata *m, const HtmlTree *t, uint32_t node)
+{
+    const Span line = said_by(m, t, node);
+
+    if (line.n == 0) return false;
+    buf_reset(&m->title);
+    buf_put_span(&m->title, line);
+    m->scratch.oom |= m->title.oom;
+    return true;
+}
+
+bool metadata_take_date(Metadata *m, const HtmlTree *t, uint32_t node, Span capture)
+{
+    const Span line = said_by(m, t, node);
+    PageDate day;
+
+    if (!(pagedate_read(line, &day) || pagedate_find(line, &day)) || !is_before(&day, capture)) return false;
+    m->published = day;
+    return true;
+}

@@ -41,4 +41,9 @@ void metadata_clear(Metadata *m);
 MUST_USE ErrCode metadata_read(Metadata *m, const HtmlTree *t, const HttpResponse *http, Span url, Span capture,
                                Err *err);
 
+/* What site rules name instead (siterules.h): the title, or the day of publication, is what an element says in its `content` or
+ * `datetime`, else in its text. False when it says none, and nothing is changed. Lack of memory shows in m->scratch. */
+bool metadata_take_title(Metadata *m, const HtmlTree *t, uint32_t node);
+bool metadata_take_date(Metadata *m, const HtmlTree *t, uint32_t node, Span capture);
+
 #endif

@@ -32,6 +32,7 @@ void pageworker_free(PageWorker *w)
     htmlparser_free(w->html);
     htmltree_clear(&w->tree);
     maintext_clear(&w->main);
+    sitemarks_clear(&w->marks);
     lang_detector_free(w->lang);
     metadata_clear(&w->about);
     docscratch_clear(&w->doc);
@@ -124,19 +125,22 @@ static void put_member(Buf *b, const char *key, Span value)
     json_put_string(b, value);
 }
 
-/* How sure the choice of the main text is, and for the modes that keep more than most readers want, what the stricter ones keep. */
+/* What chose the main text, when it was not the model, else how sure that is; and for the modes that keep more than most readers want, what the stricter ones keep. */
 static void put_choice(const PageWorker *w, Span text, Buf *b)
 {
     const MainText *m = &w->main;
 
     if (m->foreign) return;
-    buf_printf(b, "%s\"confidence\":%u.%02u", b->n > 1 ? "," : "", m->confidence / 100, m->confidence % 100);
+    if (m->by_rules)
+        put_member(b, "by", SPAN_LIT("site-rules"));
+    else
+        buf_printf(b, "%s\"confidence\":%u.%02u", b->n > 1 ? "," : "", m->confidence / 100, m->confidence % 100);
     if (w->params->mode < MAINTEXT_RECALL) return;
     buf_puts(b, ",\"modes\":");
     maintext_put_modes(m, (size_t)(text.p - w->text.p), b);
 }
 
-/* meta: {title, published, canonical, html_lang, opt_out, truncated, lid, confidence, modes}, of which what is known. `about`: NULL for a
+/* meta: {title, published, canonical, html_lang, opt_out, truncated, lid, by, confidence, modes}, of which what is known. `about`: NULL for a
  * record that is no page. */
 static void put_meta(PageWorker *w, const Metadata *about, Span truncated, Span lid, Span text)
 {
@@ -240,6 +244,29 @@ static bool opts_out(const PageWorker *w, PageResult *out)
     return true;
 }
 
+/* Chooses the main text, by the rules of the page's site where it has some. */
+static ErrCode choose_text(PageWorker *w, const WarcHead *h, PageResult *out, Err *err)
+{
+    SiteMarks *marks = &w->marks;
+    ErrCode rc;
+
+    w->main.mark = NULL;
+    marks->asked = marks->matched = 0;
+    if (w->params->sites &&
+        (rc = siterules_mark(w->params->sites, marks, bare_url(h->target_uri), &w->tree, err)) != ERR_OK)
+        return rc;
+    if (marks->matched) w->main.mark = marks->mark;
+    if ((rc = maintext_extract(&w->main, &w->tree, (MainMode)w->params->mode, &w->text, err)) != ERR_OK) return rc;
+    if (!marks->asked) return ERR_OK;
+    const uint32_t title = marks->first[SITE_TITLE], date = marks->first[SITE_DATE];
+    const bool has_title = title && metadata_take_title(&w->about, &w->tree, title);
+    const bool has_date = date && metadata_take_date(&w->about, &w->tree, date, h->date);
+    out->site_rules = (marks->matched & (1u << SITE_DROP | 1u << SITE_KEEP)) | (unsigned)has_title << SITE_TITLE |
+                      (unsigned)has_date << SITE_DATE | (unsigned)w->main.by_rules << SITE_MAIN;
+    if ((marks->asked >> SITE_MAIN & 1) && !w->main.by_rules) out->site_rules |= 1u << SITE_N_ACTIONS;
+    return buf_ok(&w->about.scratch, "a page's metadata", err);
+}
+
 /* `http` is NULL for a page that came without a response. */
 static ErrCode from_html(PageWorker *w, const WarcHead *h, const HttpResponse *http, Span body, Span label,
                          PageResult *out, Err *err)
@@ -263,7 +290,7 @@ static ErrCode from_html(PageWorker *w, const WarcHead *h, const HttpResponse *h
     }
     if ((rc = metadata_read(&w->about, &w->tree, http, bare_url(h->target_uri), h->date, err)) != ERR_OK) return rc;
     if (opts_out(w, out)) return ERR_OK;
-    if ((rc = maintext_extract(&w->main, &w->tree, (MainMode)w->params->mode, &w->text, err)) != ERR_OK) return rc;
+    if ((rc = choose_text(w, h, out, err)) != ERR_OK) return rc;
     WarcHead told = *h;
     if (w->tree.truncated && told.truncated.n == 0) out->truncated = told.truncated = SPAN_LIT("nodes");
     return finish(w, &told, &w->about, out, err);

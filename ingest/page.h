@@ -9,6 +9,7 @@
 #include "ingest/maintext.h"
 #include "ingest/metadata.h"
 #include "ingest/mojibake.h"
+#include "ingest/siterules.h"
 #include "ingest/warc.h"
 
 enum {
@@ -24,6 +25,7 @@ typedef struct {
     HtmlParser *html;
     HtmlTree tree;
     MainText main;
+    SiteMarks marks;
     Metadata about;
     LangDetector *lang;
     DocScratch doc;
@@ -44,6 +46,7 @@ typedef struct {
     int status;
     unsigned coding; /* bits of HttpNote */
     MojibakeResult mojibake;
+    unsigned site_rules;   /* bits by SiteAction of what rules did; SITE_N_ACTIONS: no `main` found text */
     size_t n_lost;         /* characters of the text that stand for lost ones */
     BlocklistKind blocked; /* of INGEST_BLOCKED */
 } PageResult;
