@@ -2,6 +2,7 @@
 #include "ingest/selector.h"
 
 #include "core/hash.h"
+#include "core/utf8.h"
 
 #include <stdlib.h>
 
@@ -45,10 +46,9 @@ static bool skip_blanks(Reader *r)
 static ErrCode fail(Reader *r, const char *what)
 {
     enum { SHOWN = 24 };
-    size_t n = r->rest.n < SHOWN ? r->rest.n : SHOWN;
+    const size_t n = utf8_floor(r->rest, SHOWN);
 
     if (n == 0) return err_set(r->err, ERR_DATA, "%s, at the end of the selector", what);
-    while (n < r->rest.n && n > 1 && (r->rest.p[n] & 0xc0) == 0x80) n--; /* not within a character */
     return err_set(r->err, ERR_DATA, "%s, at %.*s", what, (int)n, (const char *)r->rest.p);
 }
 
@@ -263,7 +263,7 @@ static Span take_word(Span *rest)
 
     while (from < rest->n && ascii_is_space(rest->p[from])) from++;
     for (end = from; end < rest->n && !ascii_is_space(rest->p[end]);) end++;
-    const Span word = span(rest->p + from, end - from);
+    const Span word = span(span_from(*rest, from).p, end - from);
     *rest = span_from(*rest, end);
     return word;
 }
@@ -275,9 +275,14 @@ static bool has_word(Span value, Span word)
     return false;
 }
 
+static Span value_of(const Selectors *s, const SelectorTest *test)
+{
+    return span(span_from(buf_span(&s->text), test->value).p, test->bytes);
+}
+
 static bool passes(const Selectors *s, const SelectorTest *test, const HtmlTree *t, uint32_t node)
 {
-    const Span value = html_attr(t, node, (HtmlAttr)test->attr), want = span(s->text.p + test->value, test->bytes);
+    const Span value = html_attr(t, node, (HtmlAttr)test->attr), want = value_of(s, test);
 
     if (!value.p) return false;
     switch (test->op) {

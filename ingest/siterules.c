@@ -67,8 +67,9 @@ void sitemarks_clear(SiteMarks *m)
     *m = (SiteMarks){0};
 }
 
-static Span host_of(const SiteRules *s, const Rule *r) { return span(s->names.p + r->host, r->host_n); }
-static Span path_of(const SiteRules *s, const Rule *r) { return span(s->names.p + r->path, r->path_n); }
+static Span name_at(Span names, uint32_t at, size_t n) { return span(span_from(names, at).p, n); }
+static Span host_of(const SiteRules *s, const Rule *r) { return name_at(buf_span(&s->names), r->host, r->host_n); }
+static Span path_of(const SiteRules *s, const Rule *r) { return name_at(buf_span(&s->names), r->path, r->path_n); }
 
 /* ---- reading */
 
@@ -141,14 +142,15 @@ static ErrCode read_path(SiteRules *s, Rule *r, Span path, Err *err)
 static ErrCode read_action(Rule *r, Span action, Err *err)
 {
     enum { SHOWN = 20 };
+    const size_t n = utf8_floor(action, SHOWN);
 
     for (int i = 0; i < SITE_N_ACTIONS; i++) {
         r->action = (SiteAction)i;
         if (span_is(action, site_actions[i])) return ERR_OK;
     }
-    if (action.n == 0) return err_set(err, ERR_DATA, "no action behind the host");
-    return err_set(err, ERR_DATA, "no such action: %.*s; there are main, drop, keep, title, date",
-                   (int)(action.n < SHOWN ? action.n : SHOWN), (const char *)action.p);
+    if (n == 0) return err_set(err, ERR_DATA, "no action behind the host");
+    return err_set(err, ERR_DATA, "no such action: %.*s; there are main, drop, keep, title, date", (int)n,
+                   (const char *)action.p);
 }
 
 static ErrCode read_rule(SiteRules *s, Span line, uint32_t number, HashStream *content, Err *err)
@@ -208,10 +210,10 @@ static int compare_names(Span a, Span b) /* the longer first */
 static int compare_rules(const void *a, const void *b, void *names)
 {
     const Rule *x = a, *y = b;
-    const uint8_t *p = names;
-    int c = span_cmp(span(p + x->host, x->host_n), span(p + y->host, y->host_n));
+    const Span all = *(const Span *)names;
+    int c = span_cmp(name_at(all, x->host, x->host_n), name_at(all, y->host, y->host_n));
 
-    if (c == 0) c = compare_names(span(p + x->path, x->path_n), span(p + y->path, y->path_n));
+    if (c == 0) c = compare_names(name_at(all, x->path, x->path_n), name_at(all, y->path, y->path_n));
     return c ? c : (x->line > y->line) - (x->line < y->line);
 }
 
@@ -226,7 +228,9 @@ static uint32_t *slot_of(const SiteRules *s, Span host)
 
 static ErrCode make_places(SiteRules *s, Err *err)
 {
-    qsort_r(s->rule, s->n_rules, sizeof *s->rule, compare_rules, s->names.p);
+    Span names = buf_span(&s->names);
+
+    qsort_r(s->rule, s->n_rules, sizeof *s->rule, compare_rules, &names);
     s->place = calloc(s->n_rules + 1, sizeof *s->place);
     for (s->slot_mask = 1; s->slot_mask < 2 * s->n_rules;) s->slot_mask = 2 * s->slot_mask + 1;
     s->slot = calloc((size_t)s->slot_mask + 1, sizeof *s->slot);
