@@ -243,13 +243,13 @@ ErrCode selectormatch_begin(SelectorMatch *m, const Selectors *s, const HtmlTree
         m->cap_bits = (depth + 1) * 2 * words * 2;
     }
     memset(m->bits, 0, 2 * words * sizeof *m->bits); /* the root is none of the page's */
-    memset(m->first, 0, words * sizeof *m->first);
+    memset(m->first, 0, sizeof m->first);
     memset(m->child, 0, words * sizeof *m->child);
     memset(m->last, 0, words * sizeof *m->last);
     for (uint32_t k = 0; k < m->n; k++) {
         const SelectorPart *part = &s->part[m->part[k]];
         const uint64_t bit = (uint64_t)1 << (k & 63);
-        if (part->first) m->first[k / 64] |= bit;
+        if (part->first) m->first[part->need ? bit_lowest(part->need) : 64][k / 64] |= bit;
         if (part->child) m->child[k / 64] |= bit;
         if (part->last) m->last[k / 64] |= bit;
     }
@@ -315,6 +315,15 @@ static bool part_matches(const Selectors *s, const SelectorPart *part, const Htm
     return true;
 }
 
+/* The first parts of selectors that the classes and ids of an element may be meant by, of 64. */
+static uint64_t first_parts(const SelectorMatch *m, size_t word, uint64_t bits)
+{
+    uint64_t first = m->first[64][word];
+
+    for (; bits; bits &= bits - 1) first |= m->first[bit_lowest(bits)][word];
+    return first;
+}
+
 const uint64_t *selectormatch_node(SelectorMatch *m, const Selectors *s, const HtmlTree *t, uint32_t node)
 {
     const size_t words = (m->n + 63) / 64;
@@ -325,7 +334,7 @@ const uint64_t *selectormatch_node(SelectorMatch *m, const Selectors *s, const H
     for (size_t w = 0; w < words; w++) {
         /* What may match here: the first parts, and those of which the part before matches above. */
         const uint64_t child = above[w] << 1 | carry_child, below = above[words + w] << 1 | carry_below;
-        uint64_t open = m->first[w] | (child & m->child[w]) | (below & ~m->child[w]), match = 0;
+        uint64_t open = first_parts(m, w, bits) | (child & m->child[w]) | (below & ~m->child[w]), match = 0;
         carry_child = above[w] >> 63;
         carry_below = above[words + w] >> 63;
         for (; open; open &= open - 1) {

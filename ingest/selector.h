@@ -61,8 +61,9 @@ typedef struct {
     uint32_t n;
     uint64_t *bits; /* per level: which match there, which match there or above */
     size_t cap_bits;
-    uint64_t first[SELECTOR_MAX_PARTS / 64], child[SELECTOR_MAX_PARTS / 64], last[SELECTOR_MAX_PARTS / 64],
-        found[SELECTOR_MAX_PARTS / 64];
+    uint64_t child[SELECTOR_MAX_PARTS / 64], last[SELECTOR_MAX_PARTS / 64], found[SELECTOR_MAX_PARTS / 64];
+    uint64_t first[64 + 1][SELECTOR_MAX_PARTS /
+                           64]; /* the first of selectors, by the lowest bit that they need; at last those without */
 } SelectorMatch;
 void selectormatch_clear(SelectorMatch *m);
 /* Before the first element of a tree: m->part and m->n are set. Errors: memory. */

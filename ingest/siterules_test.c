@@ -106,7 +106,8 @@ TEST(main_is_of_the_longest_host_and_path_that_find_text)
 {
     SiteRules *s =
         rules_of("* main #e\nexample.org main #d\nexample.org/x main #b, #nothing\nexample.org/x/y main #a\n"
-                 "www.example.org main #c\nother.example main #f\nother.example main .g\nw.example main #c p\n");
+                 "www.example.org main #c\nother.example main #f\nother.example main .g\nw.example main #c p\na.test "
+                 "main #c\ntest main #c, #d\n");
     HtmlTree t = {0};
 
     parse("<div id=a> </div><div id=b>b</div><div id=c>c</div><div id=d>d</div><div id=e>e</div><div id=f>f<b id=g "
@@ -120,6 +121,8 @@ TEST(main_is_of_the_longest_host_and_path_that_find_text)
     CHECK_MARKED("e:main", s, "", &t); /* as of a file */
     CHECK_MARKED("f:main g:main", s, "http://other.example/", &t);
     CHECK_MARKED("e:main", s, "http://w.example/", &t);
+    CHECK_MARKED("c:main", s, "http://a.test/", &t);
+    CHECK_MARKED("c:main d:main", s, "http://b.test/", &t);
     siterules_free(s);
     htmltree_clear(&t);
 }
