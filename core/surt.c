@@ -162,9 +162,7 @@ static Span port_of(Span url, Span authority)
     while (from > 0 && ascii_is_digit(authority.p[from - 1])) from--;
     if (from == 0 || authority.p[from - 1] != ':') return (Span){NULL, 0};
     const Span port = span_from(authority, from);
-    const bool own = (span_is(port, "80") && span_starts(url, SPAN_LIT("http:"))) ||
-                     (span_is(port, "443") && span_starts(url, SPAN_LIT("https:")));
-    return own ? (Span){NULL, 0} : port;
+    return url_is_own_port(url, port) ? (Span){NULL, 0} : port;
 }
 
 static void put_surt(Buf *out, Span url, Span host)

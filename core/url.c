@@ -189,12 +189,20 @@ static void clean_rest(Buf *out, size_t at)
     out->n = at + to + query;
 }
 
+bool url_is_own_port(Span url, Span port)
+{
+    const Span scheme = span(url.p, span_find(url, ':'));
+
+    return (span_is(port, "80") && span_eq_nocase(scheme, SPAN_LIT("http"))) ||
+           (span_is(port, "443") && span_eq_nocase(scheme, SPAN_LIT("https")));
+}
+
 static void put_port(Buf *out, Span url, Span authority, Span host)
 {
     Span port = span_from(authority, host.n + 1);
 
     while (port.n && port.p[0] == '0') port = span_from(port, 1);
-    if (port.n == 0 || span_is(port, ascii_lower(url.p[4]) == 's' ? "443" : "80")) return;
+    if (port.n == 0 || url_is_own_port(url, port)) return;
     buf_putc(out, ':');
     buf_put_span(out, port);
 }

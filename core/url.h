@@ -13,6 +13,9 @@ enum { URL_MAX_HOST = 253 }; /* RFC 1035: 255 bytes on the wire */
  * that is no number. */
 Span url_host(Span url, uint8_t out[URL_MAX_HOST]);
 
+/* Whether a port, without zeros ahead, is the one that the http or https URL has by its scheme. */
+bool url_is_own_port(Span url, Span port);
+
 /* Appends to `out` what URLs of one page have in common, for comparing them, not for fetching; false, and nothing, when it is no http
  * or https URL with a host: "//HOST[:PORT]PATH[?QUERY]". The scheme is left out, so that http and https are one; the host is
  * that of url_host(); the scheme's default port, the fragment, a session id in the path (";jsessionid=…") and tracking

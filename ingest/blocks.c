@@ -1,94 +1,18 @@
 #include "ingest/blocks.h"
 
+#include "ingest/html_stack.h"
 #include "ingest/render.h"
 
 #include <stdlib.h>
 
+/* What the parser knows, but: the root begins a line, items of a menu are apart from each other, and a head is not read. */
 bool blocks_is_block(HtmlTag tag)
 {
-    switch (tag) {
-    case HTML_address:
-    case HTML_article:
-    case HTML_aside:
-    case HTML_blockquote:
-    case HTML_body:
-    case HTML_caption:
-    case HTML_center:
-    case HTML_dd:
-    case HTML_details:
-    case HTML_dialog:
-    case HTML_dir:
-    case HTML_div:
-    case HTML_dl:
-    case HTML_dt:
-    case HTML_fieldset:
-    case HTML_figcaption:
-    case HTML_figure:
-    case HTML_footer:
-    case HTML_form:
-    case HTML_h1:
-    case HTML_h2:
-    case HTML_h3:
-    case HTML_h4:
-    case HTML_h5:
-    case HTML_h6:
-    case HTML_header:
-    case HTML_hgroup:
-    case HTML_hr:
-    case HTML_html:
-    case HTML_legend:
-    case HTML_li:
-    case HTML_main:
-    case HTML_menu:
-    case HTML_nav:
-    case HTML_ol:
-    case HTML_option:
-    case HTML_p:
-    case HTML_pre:
-    case HTML_section:
-    case HTML_summary:
-    case HTML_table:
-    case HTML_tbody:
-    case HTML_td:
-    case HTML_tfoot:
-    case HTML_th:
-    case HTML_thead:
-    case HTML_tr:
-    case HTML_ul: return true;
-    default: return false;
-    }
+    if (tag == HTML_html || tag == HTML_option) return true;
+    return (html_tag_traits[tag] & TAG_BLOCK) && tag != HTML_head;
 }
 
-bool blocks_is_silent(HtmlTag tag)
-{
-    switch (tag) {
-    case HTML_script:
-    case HTML_style:
-    case HTML_head:
-    case HTML_template:
-    case HTML_iframe:
-    case HTML_object:
-    case HTML_embed:
-    case HTML_applet:
-    case HTML_svg:
-    case HTML_canvas:
-    case HTML_audio:
-    case HTML_video:
-    case HTML_select:
-    case HTML_option:
-    case HTML_optgroup:
-    case HTML_button:
-    case HTML_input:
-    case HTML_textarea:
-    case HTML_map:
-    case HTML_rt:
-    case HTML_rp:
-    case HTML_title:
-    case HTML_meta:
-    case HTML_link: return true;
-    default: return false;
-    }
-}
+bool blocks_is_silent(HtmlTag tag) { return html_tag_traits[tag] & TAG_SILENT; }
 
 /* ---- blocks */
 

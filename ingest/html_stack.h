@@ -1,4 +1,5 @@
-/* ingest/html_stack.h - the tree under construction: its nodes and the elements that are open. Private to the HTML parser.
+/* ingest/html_stack.h - the tree under construction: its nodes and the elements that are open. Private to the HTML parser,
+ * but for what is known of elements, which the renderer asks too.
  *
  * The standard asks "is there an open p, with no table cell above it" by walking the open elements. Here every open element
  * remembers the one of its tag below it, and the innermost of each kind of barrier: each question is two comparisons of positions,
@@ -21,7 +22,7 @@ enum {
     TAG_IMPLIED = 1 << 7, /* its end tag may be left out */
     TAG_HEAD = 1 << 8,    /* may stand in the head */
     TAG_NEUTRAL = 1 << 9, /* nothing is drawn where it stands */
-    TAG_SILENT = 1 << 10  /* its content is not read as part of the page: never closed, it would swallow the rest */
+    TAG_SILENT = 1 << 10  /* its content is not read as part of the page; never closed, it would swallow the rest */
 };
 extern const uint16_t html_tag_traits[HTML_N_ALL_TAGS];
 

@@ -10,5 +10,7 @@
 size_t jsonld_string(Span all, size_t i, Span *value);
 /* Whether a string that ends at `i` is a key. */
 bool jsonld_is_key(Span all, size_t i);
+/* Goes on from *i to behind the next string that is no key; *key is the last key before it and stands from call to call. False: there is none. */
+bool jsonld_next(Span all, size_t *i, Span *key, Span *value);
 
 #endif

@@ -108,18 +108,12 @@ ErrCode ldtext_read(LdText *x, Span json_ld, Err *err)
     x->bytes = x->body_bytes = 0;
     if (json_ld.n < LONG) return ERR_OK;
     if (!reserve(x, json_ld.n)) return err_nomem(err, "a page's JSON-LD");
-    for (size_t i = 0; i < json_ld.n;) {
-        const uint8_t *quote = memchr(json_ld.p + i, '"', json_ld.n - i);
-        if (!quote) break;
-        i = jsonld_string(json_ld, (size_t)(quote - json_ld.p), &value);
-        if (jsonld_is_key(json_ld, i)) {
-            key = value;
-        } else if (value.n >= LONG) {
-            bool body = span_is(key, "articleBody");
-            add(x, value, body ? ANY | BODY : ANY);
-            x->bytes += value.n;
-            x->body_bytes += body ? value.n : 0;
-        }
+    for (size_t i = 0; jsonld_next(json_ld, &i, &key, &value);) {
+        if (value.n < LONG) continue;
+        bool body = span_is(key, "articleBody");
+        add(x, value, body ? ANY | BODY : ANY);
+        x->bytes += value.n;
+        x->body_bytes += body ? value.n : 0;
     }
     return ERR_OK;
 }

@@ -4,6 +4,7 @@
 #include "core/utf8.h"
 #include "ingest/blockmodel.h"
 #include "ingest/classhints.h"
+#include "ingest/jsonld.h"
 #include "ingest/pagecontext.h"
 
 #include <stdlib.h>
@@ -511,19 +512,14 @@ static ErrCode blocks_of_page(MainText *m, const HtmlTree *t, Err *err)
 /* The longest plain "articleBody" of the page's JSON-LD: where scripts put the text into the page, it is only there. */
 static Span article_body(MainText *m, const HtmlTree *t)
 {
-    Span rest = buf_span(&t->json_ld), key = SPAN_LIT("\"articleBody\""), best = {NULL, 0}, body;
+    Span all = buf_span(&t->json_ld), key = {NULL, 0}, best = {NULL, 0}, value, body;
 
     buf_reset(&m->json);
-    if (!buf_reserve(&m->json, rest.n)) return best;
-    for (; rest.n > key.n; rest = span_from(rest, 1)) {
-        const uint8_t *p = memchr(rest.p, '"', rest.n);
-        if (!p) break;
-        rest = span_from(rest, (size_t)(p - rest.p));
-        if (!span_starts(rest, key)) continue;
-        JsonScan s = json_scan(span_from(rest, key.n));
-        if (!json_expect(&s, ':') || !json_string(&s, &m->json, &body)) continue;
-        if (body.n > best.n && span_find(body, '<') == body.n) best = body;
-        rest = span_from(rest, (size_t)(s.p - rest.p) - 1);
+    if (!buf_reserve(&m->json, all.n)) return best;
+    for (size_t i = 0; jsonld_next(all, &i, &key, &value);) {
+        if (!span_is(key, "articleBody")) continue;
+        JsonScan s = json_scan(span_from(all, (size_t)(value.p - all.p) - 1));
+        if (json_string(&s, &m->json, &body) && body.n > best.n && span_find(body, '<') == body.n) best = body;
     }
     return best;
 }

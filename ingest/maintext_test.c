@@ -224,6 +224,10 @@ TEST(text_that_only_scripts_would_show)
             "<p>" PROSE_3,
             &out);
     CHECK_SPAN(SPAN_LIT(PROSE_2 "\n\n" PROSE_3), buf_span(&out));
+    extract("<script type='application/ld+json'>{\"articleBody\":[\"One\", \"" PROSE_1
+            "\"]}</script><body><p>Loading",
+            &out);
+    CHECK_SPAN(SPAN_LIT(PROSE_1), buf_span(&out));
     extract("<script type='application/ld+json'>{\"articleBody\":\"cut</script><body><p>Loading", &out);
     CHECK_SPAN(SPAN_LIT("Loading"), buf_span(&out));
     buf_clear(&out);
