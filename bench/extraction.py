@@ -23,42 +23,19 @@ import hashlib
 import json
 import os
 import random
-import re
 import subprocess
 import sys
 import tempfile
 import time
 
-WIDE = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7a3"
-TOKEN = re.compile(f"[{WIDE}]|[^\\W{WIDE}]+")
-
-
-def grams(text, n):
-    t = TOKEN.findall(text.lower() if n == 1 else text)
-    if n > 1 and len(t) < n:
-        return collections.Counter([tuple(t)] if t else [])
-    return collections.Counter(tuple(t[i : i + n]) for i in range(len(t) - n + 1))
-
-
-def compare(gold, text, n):
-    g, p = grams(gold, n), grams(text, n)
-    hits = sum((g & p).values())
-    return hits, sum(p.values()) - hits, sum(g.values()) - hits
+from scoring import compare, grams, groups_of, names_of, rates, shares, tokens
 
 
 def score(gold, text):
     """(hit, false, missed) of the page as shares, and the F1 of its words."""
-    a = compare(gold, text, 4)
-    w = compare(gold, text, 1)
-    total = sum(a)
-    shares = [x / total for x in a] if total else [1.0, 0.0, 0.0]
-    return (*shares, 2 * w[0] / (2 * w[0] + w[1] + w[2]) if sum(w) else 1.0)
-
-
-def rates(rows):
-    a, b, c = (sum(r[i] for r in rows) for i in range(3))
-    p, r = a / (a + b) if a + b else 0.0, a / (a + c) if a + c else 0.0
-    return p, r, 2 * p * r / (p + r) if p + r else 0.0
+    parts = compare(grams(tokens(gold)), grams(tokens(text)))
+    w = compare(*(grams(tokens(t.lower()), 1) for t in (gold, text)))
+    return (*shares(parts), 2 * w[0] / (2 * w[0] + w[1] + w[2]) if sum(w) else 1.0)
 
 
 def interval(rows, samples=1000):
@@ -135,16 +112,8 @@ def run_tamis(program, mode, pages, directory, runs):
 def trained_on(pages):
     """Whether the model in the sources was trained on these pages, as tools/train_blocks.py notes."""
     source = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "ingest", "blockmodel_table.inc")
-    names = hashlib.sha256("\n".join(sorted(p["file"] for p in pages)).encode()).hexdigest()[:16]
     with open(source, encoding="utf-8") as f:
-        return names in f.read(500)
-
-
-def groups_of(page):
-    keys = [page["set"], f"{page['set']} {page['lang']}"]
-    if page.get("type"):
-        keys.append(f"{page['set']} {page['type']}")
-    return keys
+        return names_of(pages) in f.read(500)
 
 
 def table(name, pages, texts, per_page):

@@ -24,8 +24,9 @@ import tempfile
 import lightgbm
 import numpy as np
 
-WIDE = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7a3"
-TOKEN = re.compile(f"[{WIDE}]|[^\\W{WIDE}]+")
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "bench"))
+from scoring import compare, grams, groups_of, names_of, rates, shares, tokens
+
 LEAF, BUCKETS, MAX_LEAVES = 1024, 64, 16
 PARAMS = {
     "objective": "binary",
@@ -58,18 +59,12 @@ def in_common(a, b):
     return np.frombuffer(out, np.uint8) - ord("0")
 
 
-def grams(t, n=4):
-    if len(t) < n:
-        return collections.Counter([tuple(t)] if t else [])
-    return collections.Counter(tuple(t[i : i + n]) for i in range(len(t) - n + 1))
-
-
 class Page:
     def __init__(self, gold, texts, begin):
         self.gold, self.rows = gold, slice(begin, begin + len(texts))
-        self.tokens = [TOKEN.findall(t) for t in texts]
+        self.tokens = [tokens(t) for t in texts]
         self.n = np.array([len(t) for t in self.tokens], float)
-        want = TOKEN.findall(gold["gold"])
+        want = tokens(gold["gold"])
         self.want, self.n_want = grams(want), len(want)
         common = in_common([x for t in self.tokens for x in t], want)
         ends = np.cumsum([0] + [len(t) for t in self.tokens])
@@ -79,19 +74,16 @@ class Page:
         false = (self.n * (1 - self.label)).sum()
         self.weight = (self.n + 1) / (max(self.n_want, 50) + 0.25 * false + 10)
 
-    def by_grams(self, tokens, share):
+    def by_grams(self, own, share):
         """Single tokens are found by chance, and text out of order is missed: runs of four tell."""
-        if len(tokens) < 8:
+        if len(own) < 8:
             return share
-        own = grams(tokens)
-        found = sum(min(v, self.want.get(k, 0)) for k, v in own.items()) / sum(own.values())
+        hits, false, _ = compare(self.want, grams(own))
+        found = hits / (hits + false)
         return min(share, found) if found < 0.3 else max(share, 0.7) if found > 0.8 else share
 
     def score(self, keep):
-        own = grams([x for k in np.nonzero(keep)[0] for x in self.tokens[k]])
-        hits = sum(min(v, self.want.get(k, 0)) for k, v in own.items())
-        parts = (hits, sum(own.values()) - hits, sum(self.want.values()) - hits)
-        return [x / sum(parts) for x in parts] if sum(parts) else [1.0, 0.0, 0.0]
+        return shares(compare(self.want, grams([x for k in np.nonzero(keep)[0] for x in self.tokens[k]])))
 
     def site(self):
         host = re.match(r"\w+://([^/:]+)", self.gold.get("url") or "")
@@ -152,13 +144,11 @@ def report(pages, p):
         groups = collections.defaultdict(list)
         for page in pages:
             row = page.score(keep(page, p[page.rows], beta2))
-            g = page.gold
-            for key in {g["set"], f"{g['set']} {g['lang']}", f"{g['set']} {g.get('type') or g['lang']}"}:
+            for key in groups_of(page.gold):
                 groups[key].append(row)
         print(name)
         for key, rows in sorted(groups.items()):
-            a, b, c = np.array(rows).sum(0)
-            print(f"  {key:30}{len(rows):5}{a / (a + b):7.3f}{a / (a + c):7.3f}{2 * a / (2 * a + b + c):7.3f}")
+            print(f"  {key:30}{len(rows):5}" + "".join(f"{x:7.3f}" for x in rates(rows)))
         sys.stdout.flush()
 
 
@@ -174,11 +164,6 @@ def put_tree(node, nodes, leaves):
     left = (1 << len(leaves)) - (1 << first)
     put_tree(node["right_child"], nodes, leaves)
     nodes[at] = (int(np.floor(node["threshold"])), node["split_feature"], 0xFFFF & ~left)
-
-
-def names_of(gold):
-    """What bench/extraction.py knows by that it scores the pages of the training."""
-    return hashlib.sha256("\n".join(sorted(d["file"] for d in gold)).encode()).hexdigest()[:16]
 
 
 def write_table(path, model, names, pages):
