@@ -1,6 +1,7 @@
 #include "ingest/blockmodel.h"
 
-#if defined(__SSE2__)
+#if defined(__SSE2__) && !defined(BLOCKMODEL_PLAIN) /* as other machines do it: for a test */
+#define BLOCKMODEL_SSE2 1
 #include <emmintrin.h>
 #endif
 
@@ -49,7 +50,7 @@ static unsigned first_leaf(uint16_t in)
 /* Which leaves of the tree with nodes [i, end) each block may be in. */
 static void ask_tree(const ModelBatch *batch, size_t i, size_t end, uint16_t in[MODEL_LANES])
 {
-#if defined(__SSE2__) /* compilers keep the masks in memory between nodes */
+#if defined(BLOCKMODEL_SSE2) /* compilers keep the masks in memory between nodes */
     __m128i low = _mm_set1_epi16(-1), high = low;
 
     for (; i < end; i++) {
