@@ -1,6 +1,6 @@
 /* ingest/features.h - what is known of a block, as small whole numbers: of itself, of the elements it stands in, of those before and behind
  * it, of all with its path of elements and classes, of the page. Each costs O(1) a block, from sums and tables over the page; a model
- * (blockmodel.h) judges by them. Sizes come as lg(n) = floor(8 log2(1 + n)), shares in percent. */
+ * (blockmodel.h) judges by them. Sizes come as lg(n), about 8 log2(1 + n), shares in percent. */
 #ifndef TAMIS_INGEST_FEATURES_H
 #define TAMIS_INGEST_FEATURES_H
 

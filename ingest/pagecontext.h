@@ -70,7 +70,7 @@ PathSum *pagecontext_path(const MainText *m, uint32_t path);
 /* 1 to 6, 0 for what is no heading. */
 unsigned pagecontext_heading(const HtmlTree *t, uint32_t node);
 
-/* floor(8 log2(1 + n)). */
+/* 8 log2(1 + n), straight between powers of two, rounded down. */
 static inline unsigned lg(uint64_t n)
 {
     unsigned e = 0;
