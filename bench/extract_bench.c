@@ -1,15 +1,16 @@
 /* bench/extract_bench.c - pages in memory to their main text: bytes a second of every phase, and the texts for whoever scores them.
  *
  *   extract_bench [-o OUT] [-f FEATURES] [-C DIR] [-m MODE] [-n PASSES] [PAGE...]
- * Without a PAGE their names come from stdin, one a line; they are looked for in DIR and are of the set that their first folder names. All
- * are read before the first is timed. OUT gets a line {"file","text"} a page; FEATURES.jsonl and FEATURES.i16 the blocks
- * of every page with their features (tools/train_blocks.py). Times are those of the thread on its processor, the least
+ * Without a PAGE their names come from stdin, one a line, behind a tab the page's address; they are looked for in DIR and are of the set that
+ * their first folder names. All are read before the first is timed. OUT gets a line {"file","text"} a page; FEATURES.jsonl,
+ * FEATURES.i16 and FEATURES.pages.i16 the blocks of every page with their features and the pages' own (tools/train_blocks.py). Times are those of the thread on its processor, the least
  * of PASSES (1) over the set; MB are those of the page as it was served for charset, of its UTF-8 for the others. */
 #include "core/json.h"
 #include "core/log.h"
 #include "core/store.h"
 #include "ingest/charset.h"
 #include "ingest/features.h"
+#include "ingest/pagetype.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,7 +26,7 @@ typedef struct {
 } Set;
 
 typedef struct {
-    Span name;
+    Span name, url;
     size_t at, n; /* in the bytes of all */
     size_t set;
 } Page;
@@ -44,7 +45,7 @@ typedef struct {
     HtmlTree tree;
     MainText main;
     Buf utf8, text, line;
-    FILE *out, *texts, *features;
+    FILE *out, *texts, *features, *pages;
     MainMode mode;
 } Worker;
 
@@ -58,16 +59,17 @@ static size_t set_of(Pages *all, Span name)
     return i < MAX_SETS ? i : MAX_SETS - 1;
 }
 
-/* `name` is borrowed for as long as the pages are. */
-static ErrCode add_page(Pages *all, const char *dir, Span name, Err *err)
+/* `line`, a name and perhaps an address, is borrowed for as long as the pages are. */
+static ErrCode add_page(Pages *all, const char *dir, Span line, Err *err)
 {
+    Span name = span(line.p, span_find(line, '\t')), url = span_from(line, name.n < line.n ? name.n + 1 : line.n);
     Buf path = {0};
     Page *grown = array_grow(all->page, all->n, &all->cap, sizeof *grown);
     ErrCode rc = grown ? ERR_OK : err_nomem(err, "the pages");
 
     if (rc != ERR_OK) return rc;
     all->page = grown;
-    Page p = {.name = name, .at = all->bytes.n, .set = set_of(all, name)};
+    Page p = {.name = name, .url = url, .at = all->bytes.n, .set = set_of(all, name)};
     buf_printf(&path, "%s%s", dir ? dir : "", dir ? "/" : "");
     buf_put_span(&path, name);
     rc = buf_cstr(&path) ? store_read(buf_cstr(&path), (size_t)1 << 30, &all->bytes, err) : err_nomem(err, "a path");
@@ -94,7 +96,7 @@ static ErrCode add_names(Pages *all, const char *dir, Err *err)
     return rc;
 }
 
-static ErrCode run_page(Worker *w, Span body, double seconds[N_PHASES], size_t *utf8_bytes, Err *err)
+static ErrCode run_page(Worker *w, Span body, Span url, double seconds[N_PHASES], size_t *utf8_bytes, Err *err)
 {
     CharsetResult charset;
     HtmlStatus status = HTML_FINE;
@@ -108,6 +110,7 @@ static ErrCode run_page(Worker *w, Span body, double seconds[N_PHASES], size_t *
     if (rc == ERR_OK) rc = htmlparser_parse(w->html, buf_span(&w->utf8), &w->tree, &status, err);
     at[2] = thread_cpu_seconds();
     w->main.blocks.n = 0; /* a page that is refused has none */
+    w->main.url = url;
     if (rc == ERR_OK && status == HTML_FINE) rc = maintext_extract(&w->main, &w->tree, w->mode, &w->text, err);
     at[3] = thread_cpu_seconds();
     for (int i = 0; i < N_PHASES; i++) seconds[i] += at[i + 1] - at[i];
@@ -144,6 +147,9 @@ static ErrCode put_features(Worker *w, Span name, Err *err)
         ok = fwrite(row, sizeof row, 1, w->features) == 1;
     }
     buf_putc(&w->line, ']');
+    int16_t page[PAGE_FEATURE_N] = {0};
+    if (l->n) pagetype_features(&w->main, page);
+    ok = ok && fwrite(page, sizeof page, 1, w->pages) == 1;
     return ok && put_line(w, w->texts) ? ERR_OK : err_set(err, ERR_SYS, "cannot write the features");
 }
 
@@ -163,7 +169,7 @@ static ErrCode run_all(Worker *w, Pages *all, bool first, Err *err)
 
     for (size_t i = 0; i < all->n && rc == ERR_OK; i++) {
         const Page *p = &all->page[i];
-        rc = run_page(w, span(all->bytes.p + p->at, p->n), seconds[p->set], &utf8_bytes, err);
+        rc = run_page(w, span(all->bytes.p + p->at, p->n), p->url, seconds[p->set], &utf8_bytes, err);
         if (!first || rc != ERR_OK) continue;
         all->set[p->set].utf8_bytes += utf8_bytes;
         if (w->out) rc = put_text(w, p->name, err);
@@ -218,6 +224,15 @@ typedef struct {
     MainMode mode;
 } Options;
 
+static void put_names(Buf *out, const char *const *names, int n)
+{
+    for (int i = 0; i < n; i++) {
+        buf_putc(out, i ? ',' : '[');
+        json_put_cstr(out, names[i]);
+    }
+    buf_putc(out, ']');
+}
+
 static ErrCode start(Worker *w, const Options *o, Err *err)
 {
     ErrCode rc = charset_new(&w->charset, err);
@@ -226,23 +241,25 @@ static ErrCode start(Worker *w, const Options *o, Err *err)
     if (rc == ERR_OK) rc = create(&w->out, o->out, "", err);
     if (rc == ERR_OK) rc = create(&w->texts, o->features, ".jsonl", err);
     if (rc == ERR_OK) rc = create(&w->features, o->features, ".i16", err);
+    if (rc == ERR_OK) rc = create(&w->pages, o->features, ".pages.i16", err);
     if (rc != ERR_OK || !w->texts) return rc;
-    buf_putc(&w->line, '[');
-    for (int i = 0; i < FEATURE_N; i++) {
-        if (i) buf_putc(&w->line, ',');
-        json_put_cstr(&w->line, feature_names[i]);
-    }
-    buf_puts(&w->line, "]\n");
+    buf_puts(&w->line, "{\"features\":");
+    put_names(&w->line, feature_names, FEATURE_N);
+    buf_puts(&w->line, ",\"page_features\":");
+    put_names(&w->line, page_feature_names, PAGE_FEATURE_N);
+    buf_puts(&w->line, ",\"types\":");
+    put_names(&w->line, page_type_names, PAGE_N_TYPES);
+    buf_puts(&w->line, "}\n");
     fwrite(w->line.p, 1, w->line.n, w->texts);
     return buf_ok(&w->line, "a line", err);
 }
 
 static ErrCode stop(Worker *w, ErrCode rc, Err *err)
 {
-    FILE *files[] = {w->out, w->texts, w->features};
+    FILE *files[] = {w->out, w->texts, w->features, w->pages};
     Buf *bufs[] = {&w->utf8, &w->text, &w->line};
 
-    for (size_t i = 0; i < 3; i++)
+    for (size_t i = 0; i < sizeof files / sizeof files[0]; i++)
         if (files[i] && (ferror(files[i]) | fclose(files[i])) != 0 && rc == ERR_OK)
             rc = err_set(err, ERR_SYS, "cannot write the output");
     charset_free(w->charset);

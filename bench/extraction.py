@@ -4,7 +4,7 @@
     ninja -C build/release extract_bench
     TAMIS_EXTRACTION=DIR build/bench-venv/bin/python3 bench/extraction.py build/release [--peers NAME,...] [--modes NAME,...] [--runs N] [--per-page FILE]
 
-DIR holds gold.jsonl, lines {"set","file","lang","type","gold"}, and the pages named there. Every tool gets the bytes of a page as they were
+DIR holds gold.jsonl, lines {"set","file","lang","type","url","gold"}, and the pages named there. Every tool gets the bytes of a page as they were
 served, nothing of HTTP, in one thread; the peers (trafilatura, resiliparse, readability, justext; none without --peers) are timed with
 their decoding and parsing, without their imports. Times are of the processor, the least of --runs (1); MB are 10^6 bytes of HTML.
 
@@ -103,7 +103,7 @@ def run_peer(name, pages, directory, runs):
 def run_tamis(program, mode, pages, directory, runs):
     with tempfile.NamedTemporaryFile("w+", suffix=".jsonl") as out:
         command = [program, "-C", directory, "-o", out.name, "-n", str(runs)] + (["-m", mode] if mode else [])
-        names = "".join(p["file"] + "\n" for p in pages)
+        names = "".join(f"{p['file']}\t{p.get('url') or ''}\n" for p in pages)
         table = subprocess.run(command, input=names, text=True, stdout=subprocess.PIPE, check=True).stdout
         texts = {d["file"]: d["text"] for d in map(json.loads, open(out.name, encoding="utf-8"))}
     return texts, table

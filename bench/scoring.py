@@ -45,5 +45,5 @@ def groups_of(page):
 
 
 def names_of(pages):
-    """By this ingest/blockmodel_table.inc says which pages its model was trained on."""
+    """By this the tables of tools/train_blocks.py say which pages its model was trained on."""
     return hashlib.sha256("\n".join(sorted(p["file"] for p in pages)).encode()).hexdigest()[:16]

@@ -4,8 +4,9 @@
 #define TAMIS_INGEST_BLOCKMODEL_H
 
 #include "ingest/features.h"
+#include "ingest/trees.h"
 
-enum { MODEL_BUCKETS = 64, MODEL_LANES = 16 };
+enum { MODEL_BUCKETS = TREE_BUCKETS, MODEL_LANES = TREE_LANES };
 
 /* Features of so many blocks, feature by feature. */
 typedef struct {

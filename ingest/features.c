@@ -8,7 +8,8 @@ const char *const feature_names[FEATURE_N] = {FEATURES(FEATURE_NAME)};
 
 enum {
     NEAR_BLOCKS = 4, /* blocks before and behind that make up the surroundings */
-    WIDE_BLOCKS = 16
+    WIDE_BLOCKS = 16,
+    N_PAGE_SUMS = PAGE_FEATURE_page_ld_body + 1
 };
 
 typedef struct {
@@ -189,8 +190,6 @@ static void put_story(const MainText *m, const HtmlTree *t, uint32_t k, int16_t 
                                     : k < page->ld_from         ? 0
                                     : k < page->ld_end          ? 1
                                                                 : 2);
-    f[FEATURE_page_ld_any] = (int16_t)lg(m->ld.bytes);
-    f[FEATURE_page_ld_body] = (int16_t)lg(m->ld.body_bytes);
     f[FEATURE_heading_link] = (int16_t)(h ? percent(h->link_weight, h->weight) : -1);
     f[FEATURE_heading_title] = (int16_t)(h ? m->around[c->heading - 1].title : -1);
     f[FEATURE_linked_headings] = (int16_t)at_most(c->linked_headings, 20);
@@ -239,22 +238,8 @@ static void put_page(const MainText *m, const Block *b, int16_t *f)
     f[FEATURE_path_link] = (int16_t)percent(s->link, s->weight);
     f[FEATURE_path_share] = (int16_t)percent(s->weight, p->weight);
     f[FEATURE_path_good] = (int16_t)percent(s->n_good, s->n_blocks);
-    f[FEATURE_page_weight] = (int16_t)lg(p->weight);
-    f[FEATURE_page_link] = (int16_t)percent(p->link, p->weight);
-    f[FEATURE_page_blocks] = (int16_t)lg(m->blocks.n);
-    f[FEATURE_page_good] = (int16_t)percent(p->good, p->weight);
-    f[FEATURE_page_forum] = (int16_t)lg(p->forum);
-    f[FEATURE_page_articles] = (int16_t)lg(p->n_articles);
-    f[FEATURE_page_h1] = (int16_t)lg(p->n_h1);
-    f[FEATURE_page_han] = (int16_t)p->han;
-    f[FEATURE_page_type] = (int16_t)p->type;
-    f[FEATURE_page_ld] = (int16_t)p->ld;
-    f[FEATURE_page_p] = (int16_t)percent(p->in_p, p->weight);
-    f[FEATURE_page_headings] = (int16_t)lg(p->n_headings);
-    f[FEATURE_page_items] = (int16_t)lg(p->n_items);
-    f[FEATURE_page_twins] = (int16_t)lg(p->twins);
-    f[FEATURE_page_twins_share] = (int16_t)percent(p->twins_weight, p->weight);
-    f[FEATURE_page_root] = (int16_t)p->root_share;
+    memcpy(f + FEATURE_page_weight, p->features, N_PAGE_SUMS * sizeof *f);
+    for (int i = 0; i < PAGE_N_TYPES; i++) f[FEATURE_is_article + i] = p->kind.likely[i];
 }
 
 void features_block(const MainText *m, const HtmlTree *t, uint32_t k, int16_t out[FEATURE_N])

@@ -4,7 +4,7 @@
 #ifndef TAMIS_INGEST_FEATURES_H
 #define TAMIS_INGEST_FEATURES_H
 
-#include "ingest/maintext.h"
+#include "ingest/pagetype.h"
 
 /* clang-format off */
 #define FEATURES_OWN(X) X(kind) X(weight) X(bytes) X(link) X(commas) X(sentences) X(words) X(stops) X(digits) X(uppers) X(han) \
@@ -27,14 +27,14 @@
     X(in_root) X(to_root) X(root_share) X(in_start) \
     X(from_title) X(title_level) X(title_blocks) X(title_share) X(title_headings) X(title_twins) X(from_about) X(about)
 #define FEATURES_BESIDE(X, n) X(n##_weight) X(n##_link) X(n##_kind) X(n##_together) X(n##_stops)
-#define FEATURES_PAGE(X) X(page_weight) X(page_link) X(page_blocks) X(page_good) X(page_forum) X(page_articles) X(page_h1) X(page_han) \
-    X(page_type) X(page_ld) X(page_p) X(page_headings) X(page_items) X(page_twins) X(page_twins_share) X(page_root)
-#define FEATURES_LD(X) X(ld_any) X(ld_body) X(ld_place) X(page_ld_any) X(page_ld_body)
+#define FEATURES_PAGE(X) PAGE_FEATURES_SUMS(X)
+#define FEATURES_TYPE(X) X(is_article) X(is_forum) X(is_product) X(is_collection) X(is_listing) X(is_documentation) X(is_service)
+#define FEATURES_LD(X) X(ld_any) X(ld_body) X(ld_place)
 #define FEATURES_STORY(X) X(heading_link) X(heading_title) X(linked_headings) X(bylines) X(article_no) X(in_title_article) \
     X(from_lead) X(lead_path) X(lead_level) X(lead_blocks) X(lead_share) X(lead_twins) X(lead_weight)
 #define FEATURES(X) FEATURES_OWN(X) FEATURES_AROUND(X) FEATURES_LEVEL(X, 1) FEATURES_LEVEL(X, 2) FEATURES_LEVEL(X, 3) \
     FEATURES_LEVEL(X, 4) FEATURES_PATH(X) FEATURES_PLACE(X) FEATURES_BESIDE(X, b1) FEATURES_BESIDE(X, b2) FEATURES_BESIDE(X, f1) \
-    FEATURES_BESIDE(X, f2) FEATURES_PAGE(X) FEATURES_LD(X) FEATURES_STORY(X)
+    FEATURES_BESIDE(X, f2) FEATURES_PAGE(X) FEATURES_LD(X) FEATURES_STORY(X) FEATURES_TYPE(X)
 /* clang-format on */
 #define FEATURE_ENUM(name) FEATURE_##name,
 typedef enum { FEATURES(FEATURE_ENUM) FEATURE_N } Feature;

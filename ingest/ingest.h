@@ -14,8 +14,8 @@
  * id = DUMP/NAME#OFFSET[+INNER]: OFFSET is the stored byte where the gzip member, zstd or LZ4 frame (else the record)
  * starts, INNER the offset inside what it decompresses to, when not 0. A foreign document gets SOURCE/DUMP/NAME#RECORD, without DUMP where there is none,
  * RECORD counting the lines of its file from 0; its own id moves to meta.id.
- * Fields set: id text url date dump source lang lang_score edits meta {title, published, canonical,
- * html_lang, opt_out, truncated, lid, by, confidence, modes, id}. Statistics groups: record, truncated, status, mime, blocked, lang, lang_other, charset,
+ * Fields set: id text url date dump source lang lang_score edits meta {title, published, canonical, html_lang, opt_out, truncated,
+ * lid, type, by, confidence, modes, id}. Statistics groups: record, truncated, status, mime, blocked, type, lang, lang_other, charset,
  * mojibake, site_rules, coding, block_digest, payload_digest. */
 #ifndef TAMIS_INGEST_INGEST_H
 #define TAMIS_INGEST_INGEST_H
@@ -59,7 +59,7 @@ typedef enum {
 extern const char *const ingest_reasons[INGEST_N_REASONS];
 
 /* Part of every key: raised whenever the same input gives other documents. */
-enum { INGEST_VERSION = 4 };
+enum { INGEST_VERSION = 5 };
 
 /* --rules: what is dropped whatever the rules of `tamis filter` will say. */
 typedef enum { INGEST_RULES_NONE, INGEST_RULES_CHEAP } IngestRules;

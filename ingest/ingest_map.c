@@ -129,6 +129,7 @@ static void count(StageSink *sink, const RecordItem *item, const PageResult *p)
     for (int i = 0; i < MOJIBAKE_N; i++)
         if (p->mojibake.n_turned[i]) sink_count(sink, "mojibake", span_str(mojibake_names[i]), 1, item->bytes);
     if (p->n_lost) sink_count(sink, "mojibake", SPAN_LIT("lost"), 1, item->bytes);
+    if (p->type) sink_count(sink, "type", span_str(p->type), 1, item->bytes);
     for (int i = 0; i <= SITE_N_ACTIONS; i++)
         if (p->site_rules >> i & 1)
             sink_count(sink, "site_rules", i < SITE_N_ACTIONS ? span_str(site_actions[i]) : SPAN_LIT("unmatched"), 1,

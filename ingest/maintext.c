@@ -9,6 +9,10 @@
 
 #include <stdlib.h>
 
+/* The F1 that pages turned out to have, by that which was expected of them. */
+#include "ingest/confidence_table.inc"
+_Static_assert(sizeof confidence == 101, "one of every percent");
+
 /* All thresholds are in tenths of a Latin letter (blocks.h). */
 enum {
     GOOD_WEIGHT = 1600,   /* a block of prose: two lines */
@@ -466,7 +470,7 @@ static void choose(MainText *m, const HtmlTree *t, MainMode mode)
         b->keep = b->mode <= mode;
     }
     uint64_t both = e.kept[from[MAINTEXT_BALANCED]] + e.right[0];
-    m->confidence = both ? (unsigned)(200 * e.right[from[MAINTEXT_BALANCED]] / both) : 0;
+    m->confidence = confidence[both ? 200 * e.right[from[MAINTEXT_BALANCED]] / both : 0];
 }
 
 /* Keeps what site rules name: the blocks of an element, or, of one within a line, the block that it stands in. */
@@ -585,6 +589,7 @@ ErrCode maintext_extract(MainText *m, const HtmlTree *t, MainMode mode, Buf *out
     if ((rc = blocks_of_page(m, t, err)) != ERR_OK) return rc;
     m->root = widen_root(m, t, find_root(m, t));
     if ((rc = pagecontext_read(m, t, err)) != ERR_OK) return rc;
+    m->type = (int)m->page->kind.best;
     choose(m, t, mode);
     keep_marked(m, t);
     uint64_t kept = kept_weight(&m->blocks);

@@ -6,12 +6,13 @@
  * 3. Each block gets a value: prose is worth its weight, links and scraps cost (link density and text density after
  *    Kohlschuetter, Fankhauser & Nejdl 2010, weights that count Han characters as words do). The root is the element whose
  *    blocks' values sum to most; it grows to its parent while it holds too little of the page's prose.
- * 4. What is known of each block (features.h: itself, its elements, its neighbours, the root, the title, the page) goes to a
- *    model (blockmodel.h), trained on pages whose main text people have marked; it says how likely the block is main text.
+ * 4. What is known of the page tells its type (pagetype.h). That, and what is known of each block (features.h: itself, its elements, its
+ *    neighbours, the root, the title, the story that begins there, what the page's JSON-LD quotes) goes to a model (blockmodel.h), trained on pages whose main text people have marked; it says how likely the block is main text.
  *    Its neighbours say a little, too, and the rows of a table are judged together.
  * 5. Kept is what is likelier than a threshold: the one at which the F1 of this page is expected to be greatest. On a page whose
  *    blocks are sure that is about a half; where nothing is sure, less. Other modes weigh recall twice less or sixteen times
- *    more. The F1 expected of the balanced mode is the page's confidence.
+ *    more. The page's confidence is the F1 that pages had, when they were held back from the training, of whose balanced mode as much was
+ *    expected.
  * 6. A page with hardly any text gives the articleBody of its JSON-LD instead, when that says more.
  *
  * Rules of the user's for the page's site come as marks of nodes (siterules.h) and go before all this: elements marked to be dropped are not
@@ -39,8 +40,9 @@ enum {
 
 /* Scratch of one thread; zero-initialise. */
 typedef struct {
-    const uint8_t
-        *mark; /* per node, MARK_* of the next page; NULL: there are no rules for it. Set by the caller, borrowed */
+    /* Of the next page, set by the caller, borrowed: */
+    const uint8_t *mark; /* per node, MARK_*; NULL: there are no rules for it */
+    Span url;            /* its address, which says something of its type; empty: not known */
     BlockList blocks;
     Buf json;
     uint32_t *hints;             /* per node */
@@ -56,6 +58,7 @@ typedef struct {
     uint32_t root, n_forum;
     bool foreign;        /* the last page's text came from its JSON-LD */
     bool by_rules;       /* … from elements of MARK_MAIN; then there is no confidence */
+    int type;            /* of the last page (PageType); none where by_rules */
     unsigned confidence; /* of the last page, percent: the F1 that its balanced text is expected to have */
     PhraseIndex phrases;
     HintIndex words;

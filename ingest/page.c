@@ -125,11 +125,13 @@ static void put_member(Buf *b, const char *key, Span value)
     json_put_string(b, value);
 }
 
-/* What chose the main text, when it was not the model, else how sure that is; and for the modes that keep more than most readers want, what the stricter ones keep. */
+/* The page's type; what chose the main text, when it was not the model, else how sure that is; and for the modes that keep more than most
+ * readers want, what the stricter ones keep. */
 static void put_choice(const PageWorker *w, Span text, Buf *b)
 {
     const MainText *m = &w->main;
 
+    if (!m->by_rules) put_member(b, "type", span_str(page_type_names[m->type]));
     if (m->foreign) return;
     if (m->by_rules)
         put_member(b, "by", SPAN_LIT("site-rules"));
@@ -140,7 +142,7 @@ static void put_choice(const PageWorker *w, Span text, Buf *b)
     maintext_put_modes(m, (size_t)(text.p - w->text.p), b);
 }
 
-/* meta: {title, published, canonical, html_lang, opt_out, truncated, lid, by, confidence, modes}, of which what is known. `about`: NULL for a
+/* meta: {title, published, canonical, html_lang, opt_out, truncated, lid, type, by, confidence, modes}, of which what is known. `about`: NULL for a
  * record that is no page. */
 static void put_meta(PageWorker *w, const Metadata *about, Span truncated, Span lid, Span text)
 {
@@ -251,12 +253,14 @@ static ErrCode choose_text(PageWorker *w, const WarcHead *h, PageResult *out, Er
     ErrCode rc;
 
     w->main.mark = NULL;
+    w->main.url = bare_url(h->target_uri);
     marks->asked = marks->matched = 0;
     if (w->params->sites &&
         (rc = siterules_mark(w->params->sites, marks, bare_url(h->target_uri), &w->tree, err)) != ERR_OK)
         return rc;
     if (marks->matched) w->main.mark = marks->mark;
     if ((rc = maintext_extract(&w->main, &w->tree, (MainMode)w->params->mode, &w->text, err)) != ERR_OK) return rc;
+    if (!w->main.by_rules) out->type = page_type_names[w->main.type];
     if (!marks->asked) return ERR_OK;
     const uint32_t title = marks->first[SITE_TITLE], date = marks->first[SITE_DATE];
     const bool has_title = title && metadata_take_title(&w->about, &w->tree, title);

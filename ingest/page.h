@@ -9,6 +9,7 @@
 #include "ingest/maintext.h"
 #include "ingest/metadata.h"
 #include "ingest/mojibake.h"
+#include "ingest/pagetype.h"
 #include "ingest/siterules.h"
 #include "ingest/warc.h"
 
@@ -46,6 +47,7 @@ typedef struct {
     int status;
     unsigned coding; /* bits of HttpNote */
     MojibakeResult mojibake;
+    const char *type;      /* of the page (pagetype.h); NULL where it was not asked for */
     unsigned site_rules;   /* bits by SiteAction of what rules did; SITE_N_ACTIONS: no `main` found text */
     size_t n_lost;         /* characters of the text that stand for lost ones */
     BlocklistKind blocked; /* of INGEST_BLOCKED */

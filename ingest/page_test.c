@@ -28,10 +28,10 @@ static void record(PageWorker *w, const char *fields, const char *block, PageRes
     buf_clear(&head);
 }
 
-/* What a page says of itself: meta before our confidence in its text. */
+/* What a page says of itself: meta before what we say of it. */
 static Span said(const PageResult *r)
 {
-    Span mark = SPAN_LIT("\"confidence\""), meta = r->doc.meta;
+    Span mark = SPAN_LIT("\"type\""), meta = r->doc.meta;
 
     for (size_t i = 0; i + mark.n <= meta.n; i++)
         if (span_starts(span_from(meta, i), mark)) return span(meta.p, i);
@@ -117,7 +117,7 @@ TEST(mojibake_is_turned_back_and_told_of)
     CHECK_INT(INGEST_N_REASONS, r.reason);
     CHECK_SPAN(SPAN_LIT(PROSE " It’s high, it’s low."), r.doc.text);
     CHECK_SPAN(SPAN_LIT("{\"title\":\"The cattle’s meadow\","), said(&r));
-    CHECK_SPAN(SPAN_LIT("[{\"stage\":\"ingest\",\"version\":4,\"mojibake\":{\"windows-1252\":3}}]"), r.doc.edits);
+    CHECK_SPAN(SPAN_LIT("[{\"stage\":\"ingest\",\"version\":5,\"mojibake\":{\"windows-1252\":3}}]"), r.doc.edits);
     CHECK_INT(3, r.mojibake.n_turned[MOJIBAKE_LATIN]);
     record(w, "WARC-Type: conversion\r\n", PROSE " 锟斤拷", &r);
     CHECK_INT(INGEST_CHARSET, r.reason);

@@ -123,6 +123,35 @@ static Span title_of(Span s)
     return span(s.p, s.n < METADATA_MAX_TITLE ? s.n : METADATA_MAX_TITLE);
 }
 
+/* What software calls itself so. */
+static uint32_t made_by(Span generator)
+{
+    static const struct {
+        const char *name;
+        uint32_t made;
+    } known[] = {{"sphinx", MADE_MANUAL},      {"mkdocs", MADE_MANUAL},    {"docusaurus", MADE_MANUAL},
+                 {"gitbook", MADE_MANUAL},     {"doxygen", MADE_MANUAL},   {"javadoc", MADE_MANUAL},
+                 {"vuepress", MADE_MANUAL},    {"vitepress", MADE_MANUAL}, {"antora", MADE_MANUAL},
+                 {"docfx", MADE_MANUAL},       {"docbook", MADE_MANUAL},   {"mediawiki", MADE_MANUAL},
+                 {"asciidoctor", MADE_MANUAL}, {"starlight", MADE_MANUAL}, {"discuz", MADE_FORUM},
+                 {"phpwind", MADE_FORUM},      {"vbulletin", MADE_FORUM},  {"xenforo", MADE_FORUM},
+                 {"discourse", MADE_FORUM},    {"mybb", MADE_FORUM},       {"phpbb", MADE_FORUM},
+                 {"flarum", MADE_FORUM},       {"nodebb", MADE_FORUM},     {"vanilla", MADE_FORUM},
+                 {"invision", MADE_FORUM},     {"bbpress", MADE_FORUM},    {"woocommerce", MADE_SHOP},
+                 {"shopify", MADE_SHOP},       {"magento", MADE_SHOP},     {"prestashop", MADE_SHOP},
+                 {"opencart", MADE_SHOP},      {"wordpress", MADE_BLOG},   {"blogger", MADE_BLOG},
+                 {"ghost", MADE_BLOG},         {"hexo", MADE_BLOG},        {"hugo", MADE_BLOG},
+                 {"jekyll", MADE_BLOG},        {"typecho", MADE_BLOG},     {"z-blog", MADE_BLOG},
+                 {"movable type", MADE_BLOG},  {"typepad", MADE_BLOG}};
+    uint32_t made = 0;
+
+    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
+        Span name = span_str(known[i].name);
+        if (generator.n >= name.n && span_eq_nocase(span(generator.p, name.n), name)) made |= known[i].made;
+    }
+    return made;
+}
+
 /* What the head says: type, titles, description. */
 static void read_head(const HtmlTree *t, PageContext *page)
 {
@@ -136,6 +165,8 @@ static void read_head(const HtmlTree *t, PageContext *page)
             page->type = span_starts(v, SPAN_LIT("article")) ? 1 : span_starts(v, SPAN_LIT("product")) ? 2 : 3;
         else if (span_is(name, "og:title"))
             page->title[1] = title_of(v);
+        else if (span_eq_nocase(name, SPAN_LIT("generator")))
+            page->made |= made_by(v);
         else if (span_is(name, "og:description") || (span_is(name, "description") && !page->about.n))
             page->about = v;
     }
@@ -162,6 +193,19 @@ unsigned pagecontext_heading(const HtmlTree *t, uint32_t node)
     HtmlTag tag = (HtmlTag)t->node[node].tag;
 
     return tag >= HTML_h1 && tag <= HTML_h6 ? (unsigned)(tag - HTML_h1) + 1 : 0;
+}
+
+static void sum_up(PageContext *page, const Block *b, const TextShape *s, uint64_t around)
+{
+    for (unsigned i = 0; around; i++, around >>= 1)
+        if (around & 1) page->in[i] += b->weight;
+    for (int i = 0; i < PHRASE_N; i++) page->phrases[i] += b->phrases >> i & 1;
+    page->of_kind[b->kind] += b->weight;
+    page->ending += s->ending == 1 ? b->weight : 0;
+    page->stops += (uint64_t)s->stops * b->weight;
+    page->digits += (uint64_t)s->digits * b->weight;
+    page->uppers += (uint64_t)s->uppers * b->weight;
+    page->words += s->words;
 }
 
 static void walk_blocks(MainText *m, const HtmlTree *t, PageContext *page)
@@ -210,6 +254,7 @@ static void walk_blocks(MainText *m, const HtmlTree *t, PageContext *page)
         weight += b->weight;
         link += b->link_weight;
         han += (uint64_t)c->shape.han * b->weight;
+        sum_up(page, b, &c->shape, m->context[b->inner].around);
         if (m->context[b->inner].around & ((uint64_t)1 << (TAG_SHIFT + BIT_p))) page->in_p += b->weight;
         PathSum *s = pagecontext_path(m, m->context[b->inner].path);
         s->n_blocks++;
@@ -327,5 +372,7 @@ ErrCode pagecontext_read(MainText *m, const HtmlTree *t, Err *err)
     const uint32_t *first = m->blocks.first;
     uint64_t w = m->around[first[t->node[m->root].end]].weight_before - m->around[first[m->root]].weight_before;
     page->root_share = (uint32_t)percent(w, page->weight);
+    pagetype_features(m, page->features);
+    page->kind = pagetype_judge(page->features);
     return ERR_OK;
 }

@@ -4,6 +4,7 @@
 #define TAMIS_INGEST_PAGECONTEXT_H
 
 #include "ingest/maintext.h"
+#include "ingest/pagetype.h"
 #include "ingest/textshape.h"
 
 enum { TITLE_LEVELS = 8 };
@@ -60,7 +61,17 @@ typedef struct PageContext {
     Span title[2], about;
     uint64_t twins_weight;
     uint32_t root_share;
+    uint32_t made; /* by what: bits of MADE_MANUAL and so on */
+    /* Sums over the blocks: of their weight in elements with each bit of NodeContext.around, by their kind, of those that end a sentence; of
+     * their shapes, times their weight; of their words; how many have each kind of phrase. */
+    uint64_t in[64], of_kind[BLOCK_ROW + 1], ending, stops, digits, uppers, words;
+    uint32_t phrases[PHRASE_N];
+    int16_t features[PAGE_FEATURE_N];
+    PageKind kind;
 } PageContext;
+
+/* What software made the page. */
+enum { MADE_MANUAL = 1, MADE_FORUM = 2, MADE_SHOP = 4, MADE_BLOG = 8 };
 
 /* Gathers it; m's blocks, sums and rules are done. Errors: memory. */
 MUST_USE ErrCode pagecontext_read(MainText *m, const HtmlTree *t, Err *err);

@@ -34,9 +34,9 @@ static void check_marks(const SiteMarks *m, const HtmlTree *t)
         must(t->node[i].tag != HTML_TEXT || mark == 0 || mark == MARK_DROP);
         all |= mark;
     }
-    must((all & MARK_DROP) != 0 == (m->matched >> SITE_DROP & 1));
-    must((all & MARK_KEEP) != 0 == (m->matched >> SITE_KEEP & 1));
-    must((all & MARK_MAIN) != 0 == (m->matched >> SITE_MAIN & 1));
+    must(((all & MARK_DROP) != 0) == (m->matched >> SITE_DROP & 1));
+    must(((all & MARK_KEEP) != 0) == (m->matched >> SITE_KEEP & 1));
+    must(((all & MARK_MAIN) != 0) == (m->matched >> SITE_MAIN & 1));
     must(m->first[SITE_TITLE] < t->n_nodes && m->first[SITE_DATE] < t->n_nodes);
     must((m->matched & ~m->asked) == 0);
 }
