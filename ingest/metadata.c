@@ -378,11 +378,8 @@ static bool is_before(const PageDate *d, Span capture)
 
     if (!d->day[0]) return false;
     if (!pagedate_read(capture, &day)) return memcmp(d->day, METADATA_LAST_DAY, PAGEDATE_BYTES) <= 0;
-    int order = memcmp(d->day, day.day, PAGEDATE_BYTES);
-    if (order <= 0) return true;
-    day.day[9]++; /* the last of a month has no next one here: such a page loses its date */
-    if (day.day[9] > '9') day.day[9] = '0', day.day[8]++;
-    return memcmp(d->day, day.day, PAGEDATE_BYTES) == 0;
+    pagedate_next(&day);
+    return memcmp(d->day, day.day, PAGEDATE_BYTES) <= 0;
 }
 
 static void choose_date(const Walk *w, Span url, Span capture)

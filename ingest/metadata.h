@@ -4,7 +4,7 @@
  *            host or the page's only <h1> says that it is one; else the first <h1>
  * published  the day: datePublished of an article in JSON-LD (else of its WebPage), <meta> of a dozen names, <time> behind the
  *            <h1> and not in an <aside>, <nav> or <footer>, the URL, a date in a short line behind the <h1> that begins with it or
- *            says what it is. Not one behind the day of the capture; where that is not known, not one behind METADATA_LAST_DAY
+ *            says what it is. Not one behind the day after the capture; where that is not known, not one behind METADATA_LAST_DAY
  * canonical  <link rel="canonical">, else og:url; only absolute ones
  * html_lang  <html lang>, else content-language of a <meta> or of the response: a hint, often wrong
  * opt_out    optout.h */

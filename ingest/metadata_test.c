@@ -68,6 +68,38 @@ TEST(site_names_are_whole_labels)
     htmltree_clear(&t), metadata_clear(&m), buf_clear(&page);
 }
 
+/* Where it is tomorrow already. */
+TEST(a_page_may_be_a_day_younger_than_its_capture)
+{
+    static const char *const cases[][3] = {{"2024-05-06T17:00:00Z", "2024-05-07", "2024-05-08"},
+                                           {"2024-05-31T17:00:00Z", "2024-06-01", "2024-06-02"},
+                                           {"2024-02-28", "2024-02-29", "2024-03-01"},
+                                           {"2023-02-28", "2023-03-01", "2023-03-02"},
+                                           {"2024-02-29", "2024-03-01", "2024-03-02"},
+                                           {"2023-12-31", "2024-01-01", "2024-01-02"},
+                                           {"2024-04-09", "2024-04-10", "2024-04-11"}};
+    Metadata m = {0};
+    HtmlTree t = {0};
+    HtmlParser *p;
+    HtmlStatus status;
+    Err err = {0};
+    char page[80];
+
+    CHECK_OK(htmlparser_new(&p, HTML_PARSER_FAST, &err), &err);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
+        for (int late = 0; late < 2; late++) {
+            snprintf(page, sizeof page, "<meta name=date content='%s'><p>x", cases[i][1 + late]);
+            CHECK_OK(htmlparser_parse(p, span_str(page), &t, &status, &err), &err);
+            CHECK_OK(metadata_read(&m, &t, NULL, SPAN_LIT("http://a.test/"), span_str(cases[i][0]), &err), &err);
+            CHECK_STR(late ? "" : cases[i][1], m.published.day);
+        }
+    PageDate last = {"2099-12-31"};
+    pagedate_next(&last);
+    CHECK_STR("2099-12-31", last.day);
+    htmlparser_free(p);
+    htmltree_clear(&t), metadata_clear(&m);
+}
+
 /* Without a day of capture only a constant bounds a date. */
 TEST(no_page_is_of_the_far_future)
 {

@@ -25,6 +25,16 @@ static bool set(PageDate *d, unsigned year, unsigned month, unsigned day)
     return true;
 }
 
+void pagedate_next(PageDate *d)
+{
+    const Span s = span_str(d->day);
+    size_t at = 0;
+    unsigned y, m, day;
+
+    if (!digits(s, &at, 4, 4, &y) || (at++, !digits(s, &at, 2, 2, &m)) || (at++, !digits(s, &at, 2, 2, &day))) return;
+    (void)(set(d, y, m, day + 1) || set(d, y, m + 1, 1) || set(d, y + 1, 1, 1));
+}
+
 /* A separator of a date's parts: one of `one`, or a character of Chinese dates, blanks around it. */
 static bool pass(Span s, size_t *at, const char *one, const char *wide)
 {

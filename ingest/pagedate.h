@@ -18,5 +18,7 @@ bool pagedate_read(Span s, PageDate *out);
 bool pagedate_find(Span text, PageDate *out);
 /* Of a URL's path: /2024/05/01/, /2024-05/01/, /20240501/ and with .html behind. */
 bool pagedate_of_url(Span url, PageDate *out);
+/* The day behind a date that is one. */
+void pagedate_next(PageDate *d);
 
 #endif
