@@ -143,6 +143,18 @@ static inline unsigned bit_lowest(uint64_t bits)
 #endif
     return n;
 }
+/* Number of the highest bit that is on; bits != 0. */
+static inline unsigned bit_highest(uint64_t bits)
+{
+    unsigned n = 0;
+
+#ifdef __GNUC__
+    n = 63 - (unsigned)__builtin_clzll(bits);
+#else
+    while (bits >>= 1) n++;
+#endif
+    return n;
+}
 /* How many of the first eight bytes are ASCII letters before the first that is none, given as le64_get() reads them.
  * With bit 5 on and bit 7 off, adding 0x1F carries a byte into bit 7 from 'a' on, adding 5 from '{' on. */
 static inline unsigned ascii_leading_letters(uint64_t eight)

@@ -39,5 +39,11 @@ static inline uint64_t mix64(uint64_t x)
     x ^= x >> 27, x *= 0x94d049bb133111ebu;
     return x ^ x >> 31;
 }
+/* Takes a value into a hash of a sequence: quick, for tables of one page where a collision does little harm. */
+static inline uint32_t mix32(uint32_t hash, uint32_t value)
+{
+    hash = (hash ^ value) * 0x9e3779b1u;
+    return hash ^ hash >> 15;
+}
 
 #endif

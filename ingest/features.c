@@ -12,6 +12,13 @@ enum {
     N_PAGE_SUMS = PAGE_FEATURE_page_ld_body + 1
 };
 
+/* Rows of features that are filled from bits, kinds and sums in their order. */
+_Static_assert(FEATURE_p_buy - FEATURE_p_rights + 1 == PHRASE_N, "a feature a kind of phrase");
+_Static_assert(FEATURE_n_author - FEATURE_n_content + 1 == HINT_WORDS, "one a hint, of it and near");
+_Static_assert(FEATURE_a_author - FEATURE_a_content + 1 == HINT_WORDS, "one a hint, around it");
+_Static_assert((int)FEATURE_t_a - (int)FEATURE_t_li + 1 == (int)N_TAG_BITS, "one a tag");
+_Static_assert((int)FEATURE_is_service - (int)FEATURE_is_article + 1 == (int)PAGE_N_TYPES, "one a type");
+
 typedef struct {
     uint64_t weight, link, good, blocks;
 } Range;
@@ -29,6 +36,8 @@ static Range range_in(const MainText *m, const HtmlTree *t, uint32_t node)
     return range_of(m, m->blocks.first[node], m->blocks.first[t->node[node].end]);
 }
 
+static int at_most(uint32_t n, int most) { return n < (uint32_t)most ? (int)n : most; }
+
 static void put_own(const MainText *m, const HtmlTree *t, uint32_t k, int16_t *f)
 {
     const Block *b = &m->blocks.block[k];
@@ -38,8 +47,8 @@ static void put_own(const MainText *m, const HtmlTree *t, uint32_t k, int16_t *f
     f[FEATURE_weight] = (int16_t)lg(b->weight);
     f[FEATURE_bytes] = (int16_t)lg(b->bytes);
     f[FEATURE_link] = (int16_t)percent(b->link_weight, b->weight);
-    f[FEATURE_commas] = (int16_t)(b->commas < 100 ? b->commas : 100);
-    f[FEATURE_sentences] = (int16_t)(b->sentences < 100 ? b->sentences : 100);
+    f[FEATURE_commas] = (int16_t)at_most(b->commas, 100);
+    f[FEATURE_sentences] = (int16_t)at_most(b->sentences, 100);
     f[FEATURE_words] = c->shape.words;
     f[FEATURE_stops] = c->shape.stops;
     f[FEATURE_digits] = c->shape.digits;
@@ -50,10 +59,10 @@ static void put_own(const MainText *m, const HtmlTree *t, uint32_t k, int16_t *f
     f[FEATURE_phrases] = b->phrases != 0;
     for (int i = 0; i < PHRASE_N; i++) f[FEATURE_p_rights + i] = b->phrases >> i & 1;
     f[FEATURE_level] = (int16_t)pagecontext_heading(t, b->node);
-    f[FEATURE_indent] = (int16_t)(b->indent < 20 ? b->indent : 20);
+    f[FEATURE_indent] = (int16_t)at_most(b->indent, 20);
     f[FEATURE_number] = b->number != 0;
-    f[FEATURE_depth] = (int16_t)(t->node[b->node].depth < 100 ? t->node[b->node].depth : 100);
-    f[FEATURE_again] = c->again < 20 ? c->again : 20;
+    f[FEATURE_depth] = (int16_t)at_most(t->node[b->node].depth, 100);
+    f[FEATURE_again] = (int16_t)at_most(c->again, 20);
     f[FEATURE_title] = c->title;
 }
 
@@ -99,17 +108,22 @@ static void put_levels(const MainText *m, const HtmlTree *t, const Block *b, int
 
 static int distance(uint32_t a, uint32_t b) { return b == UINT32_MAX ? 99 : (int)lg(a > b ? a - b : b - a); }
 
+/* Negative before it. */
+static int signed_distance(uint32_t k, uint32_t from)
+{
+    return from == UINT32_MAX ? -99 : k >= from ? distance(k, from) : -distance(k, from);
+}
+
 static void put_place(const MainText *m, const HtmlTree *t, uint32_t k, int16_t *f)
 {
     const BlockList *l = &m->blocks;
     const BlockContext *c = &m->around[k];
     const PageContext *page = m->page;
     uint32_t n = (uint32_t)l->n, root_from = l->first[m->root], root_end = l->first[t->node[m->root].end];
-    uint32_t h1 = page->h1_block;
 
     f[FEATURE_at_block] = (int16_t)percent(k, n);
     f[FEATURE_at_weight] = (int16_t)percent(c->weight_before, page->weight);
-    f[FEATURE_from_h1] = (int16_t)(h1 == UINT32_MAX ? -99 : k >= h1 ? distance(k, h1) : -distance(k, h1));
+    f[FEATURE_from_h1] = (int16_t)signed_distance(k, page->h1_block);
     f[FEATURE_to_good_before] = (int16_t)distance(k, c->good_before);
     f[FEATURE_to_good_behind] = (int16_t)distance(k, c->good_behind);
     f[FEATURE_to_heading] = (int16_t)(c->heading ? distance(k, c->heading - 1) : 99);
@@ -135,11 +149,6 @@ static void put_place(const MainText *m, const HtmlTree *t, uint32_t k, int16_t 
     f[FEATURE_in_start] = (int16_t)(k >= root_from && k < root_end ? lg(k - root_from) : 99);
 }
 
-static int signed_distance(uint32_t k, uint32_t from)
-{
-    return from == UINT32_MAX ? -99 : k >= from ? distance(k, from) : -distance(k, from);
-}
-
 /* The innermost of the elements around a block that block k is in, too. */
 static int level_of(const MainText *m, const HtmlTree *t, const uint32_t in[TITLE_LEVELS], uint32_t k)
 {
@@ -163,8 +172,7 @@ static void put_title(const MainText *m, const HtmlTree *t, uint32_t k, int16_t 
     f[FEATURE_title_headings] = f[FEATURE_title_level] = f[FEATURE_title_blocks] = f[FEATURE_title_share] =
         f[FEATURE_title_twins] = -1;
     if (title == UINT32_MAX) return;
-    if (k >= title)
-        f[FEATURE_title_headings] = (int16_t)(m->around[k].top_headings < 20 ? m->around[k].top_headings : 20);
+    if (k >= title) f[FEATURE_title_headings] = (int16_t)at_most(m->around[k].top_headings, 20);
     level = level_of(m, t, page->title_in, k);
     Range r = range_in(m, t, page->title_in[level]);
     f[FEATURE_title_level] = (int16_t)level;
@@ -172,8 +180,6 @@ static void put_title(const MainText *m, const HtmlTree *t, uint32_t k, int16_t 
     f[FEATURE_title_share] = (int16_t)percent(r.weight, page->weight);
     f[FEATURE_title_twins] = (int16_t)lg(pagecontext_path(m, m->context[page->title_in[level]].path)->n_nodes);
 }
-
-static int at_most(uint32_t n, int most) { return n < (uint32_t)most ? (int)n : most; }
 
 /* Whether it still belongs to the story that begins at the title. */
 static void put_story(const MainText *m, const HtmlTree *t, uint32_t k, int16_t *f)

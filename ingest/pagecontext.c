@@ -1,5 +1,6 @@
 #include "ingest/pagecontext.h"
 
+#include "core/hash.h"
 #include "ingest/metadata.h"
 
 #include <stdlib.h>
@@ -26,20 +27,14 @@ static uint64_t bits_of(const MainText *m, const HtmlTree *t, uint32_t i)
     return tag_bit[n->tag] ? bits | (uint64_t)1 << (TAG_SHIFT + tag_bit[n->tag]) : bits;
 }
 
-static uint32_t mix(uint32_t h, uint32_t v)
-{
-    h = (h ^ v) * 0x9e3779b1U;
-    return h ^ h >> 15;
-}
-
 /* Digits number what is otherwise alike. */
 static uint32_t path_of(const HtmlTree *t, uint32_t i, uint32_t above)
 {
     Span class = html_attr(t, i, HTML_CLASS);
-    uint32_t h = mix(above, t->node[i].tag);
+    uint32_t h = mix32(above, t->node[i].tag);
 
     for (size_t k = 0; k < class.n && k < CLASS_BYTES; k++)
-        if (!ascii_is_digit(class.p[k])) h = mix(h, class.p[k]);
+        if (!ascii_is_digit(class.p[k])) h = mix32(h, class.p[k]);
     return h;
 }
 
@@ -208,6 +203,42 @@ static void sum_up(PageContext *page, const Block *b, const TextShape *s, uint64
     page->words += s->words;
 }
 
+static void sum_path(const MainText *m, const Block *b)
+{
+    PathSum *s = pagecontext_path(m, m->context[b->inner].path);
+
+    s->n_blocks++;
+    s->n_good += maintext_is_prose(b);
+    s->weight += b->weight;
+    s->link += b->link_weight;
+}
+
+/* What a block says of itself; its end is not looked at when it is long. */
+static void read_block(const MainText *m, const PageContext *page, uint32_t k, BlockContext *c)
+{
+    const Span text = text_of(m, k), begin = span(text.p, text.n < TEXTSHAPE_BYTES ? text.n : TEXTSHAPE_BYTES);
+
+    c->shape = textshape_of(text);
+    c->title = says_title(page->title[0], text) || says_title(page->title[1], text);
+    c->ld = ldtext_share(&m->ld, begin);
+}
+
+static bool says_about(const PageContext *page, Span block)
+{
+    return page->about.n >= ABOUT_BYTES && block.n >= ABOUT_BYTES && !memcmp(block.p, page->about.p, ABOUT_BYTES);
+}
+
+/* The nearest prose behind each block. */
+static void look_back(MainText *m)
+{
+    uint32_t good = UINT32_MAX;
+
+    for (uint32_t k = (uint32_t)m->blocks.n; k-- > 0;) {
+        m->around[k].good_behind = good;
+        if (maintext_is_prose(&m->blocks.block[k])) good = k;
+    }
+}
+
 static void walk_blocks(MainText *m, const HtmlTree *t, PageContext *page)
 {
     const BlockList *list = &m->blocks;
@@ -218,21 +249,15 @@ static void walk_blocks(MainText *m, const HtmlTree *t, PageContext *page)
     for (uint32_t k = 0; k < list->n; k++) {
         const Block *b = &list->block[k];
         BlockContext *c = &m->around[k];
-        bool prose = maintext_is_prose(b);
         *c = (BlockContext){.heading = heading,
                             .good_before = good,
                             .weight_before = weight,
                             .link_before = link,
-                            .good_weight_before = good_weight};
-        c->shape = textshape_of(text_of(m, k));
-        c->title = says_title(page->title[0], text_of(m, k)) || says_title(page->title[1], text_of(m, k));
-        c->top_headings = top;
-        c->linked_headings = linked;
-        c->bylines = bylines;
-        c->ld =
-            m->ld.bytes
-                ? ldtext_share(&m->ld, span(text_of(m, k).p, b->bytes < TEXTSHAPE_BYTES ? b->bytes : TEXTSHAPE_BYTES))
-                : (LdShare){-1, -1};
+                            .good_weight_before = good_weight,
+                            .top_headings = top,
+                            .linked_headings = linked,
+                            .bylines = bylines};
+        read_block(m, page, k, c);
         if ((m->ld.body_bytes ? c->ld.body : c->ld.any) >= QUOTED) {
             if (page->ld_from == UINT32_MAX) page->ld_from = k;
             page->ld_end = k + 1;
@@ -247,28 +272,17 @@ static void walk_blocks(MainText *m, const HtmlTree *t, PageContext *page)
             else if (level && level <= title_level)
                 top++;
         }
-        if (page->about_block == UINT32_MAX && page->about.n >= ABOUT_BYTES && b->bytes >= ABOUT_BYTES &&
-            !memcmp(text_of(m, k).p, page->about.p, ABOUT_BYTES))
-            page->about_block = k;
-        if (prose) good = k, good_weight += b->weight;
+        if (page->about_block == UINT32_MAX && says_about(page, text_of(m, k))) page->about_block = k;
+        if (maintext_is_prose(b)) good = k, good_weight += b->weight;
         weight += b->weight;
         link += b->link_weight;
         han += (uint64_t)c->shape.han * b->weight;
         sum_up(page, b, &c->shape, m->context[b->inner].around);
-        if (m->context[b->inner].around & ((uint64_t)1 << (TAG_SHIFT + BIT_p))) page->in_p += b->weight;
-        PathSum *s = pagecontext_path(m, m->context[b->inner].path);
-        s->n_blocks++;
-        s->n_good += prose;
-        s->weight += b->weight;
-        s->link += b->link_weight;
+        sum_path(m, b);
     }
     m->around[list->n] =
         (BlockContext){.weight_before = weight, .link_before = link, .good_weight_before = good_weight};
-    good = UINT32_MAX;
-    for (uint32_t k = (uint32_t)list->n; k-- > 0;) {
-        m->around[k].good_behind = good;
-        if (maintext_is_prose(&list->block[k])) good = k;
-    }
+    look_back(m);
     page->weight = weight;
     page->link = link;
     page->good = good_weight;

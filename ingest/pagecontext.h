@@ -22,7 +22,7 @@ enum { BIT_NONE, TAG_BITS(ONE) BIT_END, N_TAG_BITS = BIT_END - 1, TAG_SHIFT = 31
 /* Of a node; filled top-down. */
 typedef struct NodeContext {
     uint64_t around;  /* hints and tags of it and of those above, without <body> and <html> */
-    uint64_t own;     /* of it alone */
+    uint64_t own;     /* of it alone; where no block begins in it, of the one above */
     uint32_t up;      /* the nearest element above with more blocks; 0 for the root */
     uint32_t bad;     /* the outermost element above, or it, whose hints speak against it; 0: none */
     uint32_t good;    /* the innermost that speaks for it */
@@ -50,9 +50,13 @@ typedef struct BlockContext {
 } BlockContext;
 
 typedef struct PageContext {
-    uint64_t weight, link, good, in_p;
-    uint32_t n_articles, n_h1, n_headings, n_items, h1_block, forum, han, type, ld, twins;
-    uint32_t title_block;            /* the first block that says the page's title; UINT32_MAX: none */
+    uint64_t weight, link, good;
+    uint32_t n_articles, n_h1, n_headings, n_items, h1_block, forum;
+    uint32_t han;         /* percent of the characters, by the weight of their blocks */
+    uint32_t type;        /* og:type: 1 article, 2 product, 3 another; 0: none */
+    uint32_t ld;          /* types of its JSON-LD, as bits */
+    uint32_t twins;       /* blocks of prose with the path that has most of them, by weight; 0: none has two */
+    uint32_t title_block; /* the first block that says the page's title; UINT32_MAX: none */
     uint32_t title_in[TITLE_LEVELS]; /* elements around it, each with more blocks than the one before */
     uint32_t lead_block; /* the first prose at or behind the title, where it is likely the main text begins */
     uint32_t lead_in[TITLE_LEVELS];
@@ -81,15 +85,13 @@ PathSum *pagecontext_path(const MainText *m, uint32_t path);
 /* 1 to 6, 0 for what is no heading. */
 unsigned pagecontext_heading(const HtmlTree *t, uint32_t node);
 
-/* 8 log2(1 + n), straight between powers of two, rounded down. */
+/* 8 log2(1 + n), straight between powers of two, rounded down; n < UINT64_MAX. */
 static inline unsigned lg(uint64_t n)
 {
-    unsigned e = 0;
+    const unsigned e = bit_highest(++n);
 
-    n++;
-    for (uint64_t v = n; v > 1; v >>= 1) e++;
     /* Eighths: the three bits behind the leading one. */
-    return 8 * e + (unsigned)(((e >= 3 ? n >> (e - 3) : n << (3 - e))) & 7);
+    return 8 * e + (unsigned)((e >= 3 ? n >> (e - 3) : n << (3 - e)) & 7);
 }
 
 static inline int percent(uint64_t part, uint64_t whole) { return whole ? (int)(part * 100 / whole) : 0; }

@@ -13,6 +13,13 @@ const char *const page_feature_names[PAGE_FEATURE_N] = {PAGE_FEATURES(PAGE_FEATU
 #include "ingest/pagetype_table.inc"
 _Static_assert(sizeof type_models / sizeof type_models[0] == PAGE_N_TYPES, "every type has its trees");
 
+/* Rows of features that are filled from kinds and bits in their order. */
+_Static_assert((int)PAGE_FEATURE_s_row - (int)PAGE_FEATURE_s_heading == (int)BLOCK_ROW - (int)BLOCK_HEADING,
+               "a feature a kind of block");
+_Static_assert(PAGE_FEATURE_s_buy - PAGE_FEATURE_s_rights + 1 == PHRASE_N, "one a kind of phrase");
+_Static_assert(PAGE_FEATURE_i_author - PAGE_FEATURE_i_content + 1 == HINT_WORDS, "one a hint");
+_Static_assert((int)PAGE_FEATURE_i_a - (int)PAGE_FEATURE_i_li + 1 == (int)N_TAG_BITS, "one a tag");
+
 /* ---- the address */
 
 enum { PAGE_URL_BYTES = 1024 }; /* are looked at */
@@ -156,7 +163,7 @@ static void put_sums(const MainText *m, const PageContext *p, int16_t *f)
     f[PAGE_FEATURE_page_han] = (int16_t)p->han;
     f[PAGE_FEATURE_page_type] = (int16_t)p->type;
     f[PAGE_FEATURE_page_ld] = (int16_t)p->ld;
-    f[PAGE_FEATURE_page_p] = (int16_t)percent(p->in_p, p->weight);
+    f[PAGE_FEATURE_page_p] = (int16_t)percent(p->in[TAG_SHIFT + BIT_p], p->weight);
     f[PAGE_FEATURE_page_headings] = (int16_t)lg(p->n_headings);
     f[PAGE_FEATURE_page_items] = (int16_t)lg(p->n_items);
     f[PAGE_FEATURE_page_twins] = (int16_t)lg(p->twins);
@@ -200,15 +207,13 @@ void pagetype_features(const MainText *m, int16_t out[PAGE_FEATURE_N])
 PageKind pagetype_judge(const int16_t features[PAGE_FEATURE_N])
 {
     static const TreeTable table = {type_ends, type_nodes, type_leaves};
-    int16_t of[PAGE_FEATURE_N][TREE_LANES] = {{0}}; /* one lane is used */
-    int32_t sum[TREE_LANES], best = INT32_MIN;
+    int32_t best = INT32_MIN;
     PageKind kind = {PAGE_TYPE_article, {0}};
 
-    for (int i = 0; i < PAGE_FEATURE_N; i++) of[i][0] = features[i];
     for (int i = 0; i < PAGE_N_TYPES; i++) {
-        trees_sum(&table, type_models[i], of, sum);
-        kind.likely[i] = (uint8_t)trees_likely(sum[0]);
-        if (sum[0] > best) best = sum[0], kind.best = (PageType)i;
+        const int32_t sum = trees_sum_row(&table, type_models[i], features);
+        kind.likely[i] = (uint8_t)trees_likely(sum);
+        if (sum > best) best = sum, kind.best = (PageType)i;
     }
     return kind;
 }

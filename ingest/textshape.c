@@ -1,13 +1,8 @@
 #include "ingest/textshape.h"
 
+#include "core/hash.h"
 #include "core/utf8.h"
 #include "ingest/blocks.h"
-
-static uint32_t mix(uint32_t h, uint32_t v)
-{
-    h = (h ^ v) * 0x9e3779b1U;
-    return h ^ h >> 15;
-}
 
 /* The commonest function words of English and some neighbours, at most four letters long: prose has them, menus do not. */
 static bool is_stop_word(uint32_t w)
@@ -88,7 +83,6 @@ static bool is_function_char(uint32_t cp)
     }
 }
 
-/* 1 the end of a sentence, 2 a colon, 3 an ellipsis or arrow, 0 other. */
 static uint8_t ending_of(Span s)
 {
     if (s.n >= 3) {
@@ -121,7 +115,7 @@ TextShape textshape_of(Span s)
         uint32_t cp = 0;
         n = 1;
         if (i < look.n) n = utf8_next(look.p + i, look.n - i, &cp);
-        hash = mix(hash, cp);
+        hash = mix32(hash, cp);
         if (cp < 0x80 && ascii_is_alpha((uint8_t)cp)) {
             if (letters == 0) uppers += ascii_is_upper((uint8_t)cp);
             if (letters < 4) word |= (uint32_t)ascii_lower((uint8_t)cp) << (8 * letters);

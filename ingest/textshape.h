@@ -10,7 +10,7 @@ typedef struct {
     uint32_t hash;
     uint8_t words; /* and characters of Chinese, Japanese, Korean; saturating */
     uint8_t stops, digits, uppers,
-        han;         /* percent: function words, digits, capitals at the beginning of words, wide characters */
+        han;         /* percent: function words, digits, capitals that begin words, wide characters */
     uint8_t ending;  /* 1 the end of a sentence, 2 a colon, 3 an ellipsis or arrow, 0 other */
     uint8_t opening; /* 0 nothing, 1 a capital, 2 a small letter, 3 a digit, 4 other ASCII, 5 other */
 } TextShape;

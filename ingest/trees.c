@@ -54,6 +54,21 @@ void trees_sum(const TreeTable *t, TreeModelAt at, const int16_t (*of)[TREE_LANE
     }
 }
 
+int32_t trees_sum_row(const TreeTable *t, TreeModelAt at, const int16_t *of)
+{
+    const uint16_t *ends = t->ends + at.first_tree;
+    const int16_t *leaves = t->leaves + (size_t)at.first_tree * TREE_LEAVES;
+    const TreeNode *node = t->nodes + at.first_node;
+    int32_t sum = 0;
+
+    for (size_t tree = 0, i = 0; tree < at.n_trees; tree++) {
+        unsigned in = 0xffff;
+        for (; i < ends[tree]; i++) in &= of[node[i].feature] > node[i].most ? node[i].stay : 0xffffu;
+        sum += leaves[tree * TREE_LEAVES + first_leaf((uint16_t)in)];
+    }
+    return sum;
+}
+
 unsigned trees_likely(int32_t sum)
 {
     /* round(1024 ln(i / (64 - i))) for i from 1 */

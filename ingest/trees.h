@@ -1,4 +1,4 @@
-/* ingest/trees.h - sums of boosted decision trees over small whole numbers, for 16 rows at a time. Whole numbers only, so that it is the same
+/* ingest/trees.h - sums of boosted decision trees over small whole numbers, for 16 rows at a time, or one. Whole numbers only, so that it is the same
  * everywhere. Tables are written by tools/train_blocks.py.
  *
  * A tree has up to 16 leaves, numbered from left to right: where a row's value is greater than `most`, the leaves left of the node are out.
@@ -31,6 +31,8 @@ typedef struct {
 
 /* of[feature][lane] -> the sum of the leaves that each lane is in. */
 void trees_sum(const TreeTable *t, TreeModelAt at, const int16_t (*of)[TREE_LANES], int32_t sum[TREE_LANES]);
+/* The same of one row: of[feature]. */
+int32_t trees_sum_row(const TreeTable *t, TreeModelAt at, const int16_t *of);
 
 /* The odds of a sum as a share: b from 0 to 63 means from b/64 to (b+1)/64. */
 unsigned trees_likely(int32_t sum);

@@ -7,12 +7,15 @@
 #include <math.h>
 
 #define TREES_PLAIN
-#define trees_sum    plain_sum
-#define trees_likely plain_likely
+#define trees_sum     plain_sum
+#define trees_sum_row plain_sum_row
+#define trees_likely  plain_likely
 void trees_sum(const TreeTable *t, TreeModelAt at, const int16_t (*of)[TREE_LANES], int32_t sum[TREE_LANES]);
+int32_t trees_sum_row(const TreeTable *t, TreeModelAt at, const int16_t *of);
 unsigned trees_likely(int32_t sum);
 #include "ingest/trees.c"
 #undef trees_sum
+#undef trees_sum_row
 #undef trees_likely
 
 #include "ingest/blockmodel_table.inc"
@@ -80,8 +83,11 @@ static void check_models(TreeTable table, size_t n_nodes, const TreeModelAt *mod
             trees_sum(&table, models[i], of, sum);
             plain_sum(&table, models[i], of, plain);
             for (int l = 0; l < TREE_LANES; l++) {
+                int16_t row[MOST_FEATURES];
+                for (int f = 0; f < MOST_FEATURES; f++) row[f] = of[f][l];
                 CHECK_INT(slow_sum(&table, models[i], of, l), sum[l]);
                 CHECK_INT(sum[l], plain[l]);
+                CHECK_INT(sum[l], trees_sum_row(&table, models[i], row));
             }
             if (round == 0) CHECK(sum[0] != sum[1] || sum[1] != sum[2]); /* else nothing was asked */
         }
