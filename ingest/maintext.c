@@ -306,7 +306,7 @@ static bool sum_values(MainText *m)
     return true;
 }
 
-/* ---- 4. the root */
+/* ---- 3. the root */
 
 static int64_t node_value(const MainText *m, const HtmlTree *t, uint32_t i)
 {
@@ -374,7 +374,7 @@ static uint32_t widen_root(const MainText *m, const HtmlTree *t, uint32_t root)
     return root;
 }
 
-/* ---- 5. what is kept */
+/* ---- 4., 5. what is kept */
 
 /* How much of a page is expected to be kept and to be right at each threshold, in weights >> 4 and 128ths of them: the products
  * below stay within 64 bits for pages of HTML_MAX_BYTES. */

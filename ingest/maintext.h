@@ -7,8 +7,9 @@
  *    Kohlschuetter, Fankhauser & Nejdl 2010, weights that count Han characters as words do). The root is the element whose
  *    blocks' values sum to most; it grows to its parent while it holds too little of the page's prose.
  * 4. What is known of the page tells its type (pagetype.h). That, and what is known of each block (features.h: itself, its elements, its
- *    neighbours, the root, the title, the story that begins there, what the page's JSON-LD quotes) goes to a model (blockmodel.h), trained on pages whose main text people have marked; it says how likely the block is main text.
- *    Its neighbours say a little, too, and the rows of a table are judged together.
+ *    neighbours, the root, the title, the story that begins there, what the page's JSON-LD quotes) goes to a model (blockmodel.h),
+ *    trained on pages whose main text people have marked; it says how likely the block is main text. Its neighbours say a little, too,
+ *    and the rows of a table are judged together.
  * 5. Kept is what is likelier than a threshold: the one at which the F1 of this page is expected to be greatest. On a page whose
  *    blocks are sure that is about a half; where nothing is sure, less. Other modes weigh recall twice less or sixteen times
  *    more. The page's confidence is the F1 that pages had, when they were held back from the training, of whose balanced mode as much was
@@ -48,18 +49,18 @@ typedef struct {
     uint32_t *hints;             /* per node */
     uint8_t *drop;               /* per node: not rendered */
     uint8_t *shed;               /* per node: outermost elements that step 1 takes for no main text */
-    struct NodeContext *context; /* per node (features.c) */
-    struct PathSum *path;        /* a table of path_mask + 1 (features.c) */
+    struct NodeContext *context; /* per node (pagecontext.h, as the next three) */
+    struct PathSum *path;        /* a table of path_mask + 1 */
     struct BlockContext *around; /* per block */
     struct PageContext *page;
-    LdText ld; /* what the page's JSON-LD says (features.c) */
+    LdText ld; /* what the page's JSON-LD says */
     size_t cap_context, cap_path, cap_around;
     uint32_t path_mask;
     uint32_t root, n_forum;
     bool foreign;        /* the last page's text came from its JSON-LD */
     bool by_rules;       /* … from elements of MARK_MAIN; then there is no confidence */
-    int type;            /* of the last page (PageType); none where by_rules */
-    unsigned confidence; /* of the last page, percent: the F1 that its balanced text is expected to have */
+    int type;            /* of the last page (PageType); not set where by_rules */
+    unsigned confidence; /* … percent: the F1 that its balanced text is expected to have; not set where by_rules */
     PhraseIndex phrases;
     HintIndex words;
     uint32_t *weight, *link; /* per node + 1: weight of text before it, of linked text before it */

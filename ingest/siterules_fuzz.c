@@ -65,6 +65,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
     must(siterules_mark(s, &marks, url, &t, &err) == ERR_OK);
     if (marks.asked) check_marks(&marks, &t);
     m.mark = marks.asked ? marks.mark : NULL;
+    m.url = url;
     buf_reset(&text);
     must(maintext_extract(&m, &t, MAINTEXT_BALANCED, &text, &err) == ERR_OK);
     must(utf8_valid(buf_span(&text)) && (!m.by_rules || (marks.matched >> SITE_MAIN & 1)));
