@@ -89,7 +89,7 @@ static uint8_t ending_of(Span s)
         const uint8_t *e = s.p + s.n - 3;
         if (!memcmp(e, "。", 3) || !memcmp(e, "！", 3) || !memcmp(e, "？", 3) || !memcmp(e, "”", 3)) return 1;
         if (!memcmp(e, "：", 3)) return 2;
-        if (!memcmp(e, "…", 3) || !memcmp(e, "»", 2) || !memcmp(e, "...", 3) || !memcmp(e, "→", 3)) return 3;
+        if (!memcmp(e, "…", 3) || !memcmp(e + 1, "»", 2) || !memcmp(e, "...", 3) || !memcmp(e, "→", 3)) return 3;
     }
     switch (s.n ? s.p[s.n - 1] : 0) {
     case '.':
@@ -103,6 +103,7 @@ static uint8_t ending_of(Span s)
     }
 }
 
+_Static_assert(TEXTSHAPE_BYTES / 2 + 1 <= UINT8_MAX, "a word and what ends it have two bytes at least");
 static uint8_t share_of(uint32_t part, uint32_t whole) { return whole ? (uint8_t)(part * 100 / whole) : 0; }
 
 TextShape textshape_of(Span s)
@@ -137,12 +138,12 @@ TextShape textshape_of(Span s)
             chars++;
             stops += is_function_char(cp);
         } else if (weight_of(cp)) {
-            letters = 5; /* a letter with an accent: a word, but none of the table */
+            letters = 5; /* a letter with an accent: it begins a word, but none of the table */
             chars++;
         }
     }
     b.hash = hash;
-    b.words = (uint8_t)(words < 255 ? words : 255);
+    b.words = (uint8_t)words;
     b.stops = share_of(stops, words);
     b.digits = share_of(digits, chars);
     b.uppers = share_of(uppers, words);

@@ -8,7 +8,7 @@ enum { TEXTSHAPE_BYTES = 400 }; /* of a text are looked at: what follows says no
 
 typedef struct {
     uint32_t hash;
-    uint8_t words; /* and characters of Chinese, Japanese, Korean; saturating */
+    uint8_t words; /* and characters of Chinese, Japanese, Korean */
     uint8_t stops, digits, uppers,
         han;         /* percent: function words, digits, capitals that begin words, wide characters */
     uint8_t ending;  /* 1 the end of a sentence, 2 a colon, 3 an ellipsis or arrow, 0 other */
