@@ -1,7 +1,5 @@
 #include "ingest/pagedate.h"
 
-#include <stdio.h>
-
 /* Up to `most` digits at *at, at least `least`; false leaves *at. */
 static bool digits(Span s, size_t *at, unsigned least, unsigned most, unsigned *v)
 {
@@ -14,6 +12,11 @@ static bool digits(Span s, size_t *at, unsigned least, unsigned most, unsigned *
     return true;
 }
 
+static void put(char *p, unsigned n, unsigned v)
+{
+    for (; n-- > 0; v /= 10) p[n] = (char)('0' + v % 10);
+}
+
 static bool set(PageDate *d, unsigned year, unsigned month, unsigned day)
 {
     static const uint8_t days[] = {31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
@@ -21,7 +24,10 @@ static bool set(PageDate *d, unsigned year, unsigned month, unsigned day)
     if (year < PAGEDATE_FIRST_YEAR || year > 2099 || month < 1 || month > 12 || day < 1 || day > days[month - 1])
         return false;
     if (month == 2 && day == 29 && year % 4 != 0) return false; /* 2000 is a leap year */
-    snprintf(d->day, sizeof d->day, "%04u-%02u-%02u", year % 10000, month % 100, day % 100);
+    memcpy(d->day, "0000-00-00", sizeof d->day);
+    put(d->day, 4, year);
+    put(d->day + 5, 2, month);
+    put(d->day + 8, 2, day);
     return true;
 }
 
