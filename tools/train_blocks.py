@@ -2,13 +2,14 @@
 """Trains the models by which ingest tells a page's type (ingest/pagetype.h) and keeps its blocks (ingest/blockmodel.h), and writes their
 tables: ingest/pagetype_table.inc and ingest/blockmodel_table.inc, and beside them confidence_table.inc: what F1 pages had of which so much was expected.
 
+    crowded_pages.py DIR DIR/crowded                                     (tools/)
     extract_bench -C DIR -f FEATURES <NAMES
-    train_blocks.py [--folds K] [--write DIR] GOLD.jsonl FEATURES       needs lightgbm and numpy of bench/requirements.txt, and diff
+    train_blocks.py [--folds K] [--write DIR] GOLD.jsonl FEATURES        needs lightgbm and numpy of bench/requirements.txt, and diff
 
 GOLD lines: {"set","file","lang","type","url","gold"}; NAMES lines: file, tab, url. A block's label is the share of its tokens that a longest
 common subsequence of page and gold text holds; it weighs as many tokens as it has over those of the gold text, so that pages weigh the
 same. Boosted trees with random thresholds (there are few pages: the trees must not learn them by heart), thresholds and leaves in whole
-numbers. A page without a type is of a forum when its set is called so, else an article. Blocks are taught with the types of their pages
+numbers. Pages made by crowded_pages.py, whose lines have "of", teach blocks a little and are scored nowhere. A page without a type is of a forum when its set is called so, else an article. Blocks are taught with the types of their pages
 as models say them that have not seen the page's site, since types will be as uncertain on other pages.
 
 The pages of a site are held back together, one of K (5) parts after the other, and what the others teach is scored on them
@@ -55,6 +56,7 @@ TYPES = {
 }
 TYPE_TREES, TYPE_FOLDS, ADDRESS = 100, 5, ("url_parts", "url_service")
 SHARED = {"ac", "co", "com", "edu", "go", "gob", "gov", "gv", "ne", "net", "nom", "or", "org"}  # below the domain of a country
+CROWDED_WEIGHT = 0.25  # of a page that was made of another
 BLOCK_TREES, BLOCK_MODELS = 120, 3  # the mean of models that chance made different is better than each
 
 
@@ -71,6 +73,10 @@ def in_common(a, b):
     return np.frombuffer(out, np.uint8) - ord("0")
 
 
+def f1(row):
+    return 2 * row[0] / (2 * row[0] + row[1] + row[2])
+
+
 class Page:
     def __init__(self, gold, texts, begin):
         self.gold, self.rows = gold, slice(begin, begin + len(texts))
@@ -78,13 +84,14 @@ class Page:
         self.n = np.array([len(t) for t in self.tokens], float)
         want = tokens(gold["gold"])
         self.want, self.n_want = grams(want), len(want)
+        self.words = collections.Counter(w.lower() for w in want)
         common = in_common([x for t in self.tokens for x in t], want)
         ends = np.cumsum([0] + [len(t) for t in self.tokens])
         sums = np.concatenate([[0], np.cumsum(common)])
         share = (sums[ends[1:]] - sums[ends[:-1]]) / np.maximum(self.n, 1)
         self.label = np.array([self.by_grams(t, s) for t, s in zip(self.tokens, share)])
         false = (self.n * (1 - self.label)).sum()
-        self.weight = (self.n + 1) / (max(self.n_want, 50) + 0.25 * false + 10)
+        self.weight = (self.n + 1) / (max(self.n_want, 50) + 0.25 * false + 10) * (CROWDED_WEIGHT if self.made() else 1)
 
     def by_grams(self, own, share):
         """Single tokens are found by chance, and text out of order is missed: runs of four tell."""
@@ -94,13 +101,22 @@ class Page:
         found = hits / (hits + false)
         return min(share, found) if found < 0.3 else max(share, 0.7) if found > 0.8 else share
 
+    def kept(self, keep):
+        return [x for k in np.nonzero(keep)[0] for x in self.tokens[k]]
+
     def score(self, keep):
-        return shares(compare(self.want, grams([x for k in np.nonzero(keep)[0] for x in self.tokens[k]])))
+        return shares(compare(self.want, grams(self.kept(keep))))
+
+    def f1_of_words(self, keep):
+        return f1(shares(compare(self.words, collections.Counter(w.lower() for w in self.kept(keep)))))
+
+    def made(self):
+        return "of" in self.gold
 
     def site(self):
         host = re.match(r"\w+://([^/:]+)", self.gold.get("url") or "")
         if not host:
-            return self.gold["file"]
+            return self.gold.get("of") or self.gold["file"]
         labels = host.group(1).lower().split(".")
         shared = len(labels[-1]) == 2 and len(labels) > 2 and labels[-2] in SHARED  # example.com.cn, example.co.uk
         return ".".join(labels[-3 if shared else -2 :])
@@ -127,12 +143,16 @@ class Data:
         self.names, self.page_names, self.types = head["features"], head["page_features"], head["types"]
         self.features = np.fromfile(prefix + ".i16", np.int16).reshape(-1, len(self.names))
         self.page_features = np.fromfile(prefix + ".pages.i16", np.int16).reshape(-1, len(self.page_names))
+        self.real = np.array([not p.made() for p in self.pages])
         self.type = np.array([self.types.index(p.type()) for p in self.pages])
         first, last = (self.page_names.index(name) for name in ADDRESS)
         self.address = slice(first, last + 1)
         first = self.names.index("is_" + self.types[0])
         self.is_type = slice(first, first + len(self.types))
         assert len(self.features) == at and len(self.page_features) == len(self.pages)
+
+    def scored(self):
+        return [p for p in self.pages if not p.made()]
 
     def part(self, k, salt=""):
         return np.array([p.part(k, salt) for p in self.pages])
@@ -143,7 +163,8 @@ class Data:
 
 
 def learn_types(data, mask):
-    """A model a type. Each page is taught with its address and without: that it has none says nothing."""
+    """A model a type, taught by pages as they are. Each page is taught with its address and without: that it has none says nothing."""
+    mask = mask & data.real
     with_address = data.page_features[mask].astype(np.float32)
     without = with_address.copy()
     without[:, data.address] = -1
@@ -212,14 +233,10 @@ def choose(page, p, beta2=1):
     return bucket >= np.argmax(f), f.max()
 
 
-def f1(row):
-    return 2 * row[0] / (2 * row[0] + row[1] + row[2])
-
-
 def confidence(data, p):
     """The F1 that pages had on average for every percent that was expected of them: never less for more (pool adjacent violators)."""
     pairs = []
-    for page in data.pages:
+    for page in data.scored():
         kept, expected = choose(page, p[page.rows])
         pairs.append((min(int(100 * expected), 100), f1(page.score(kept))))
     pools = []  # expected at most, sum of F1, pages
@@ -247,7 +264,7 @@ def report_types(data, types):
     print("types: right of all; what each was taken for")
     told = types.argmax(1)
     for i, name in enumerate(data.types):
-        counts = np.bincount(told[data.type == i], minlength=len(data.types))
+        counts = np.bincount(told[(data.type == i) & data.real], minlength=len(data.types))
         print(f"  {name:16}{counts[i]:5}{counts.sum():5}   " + " ".join(f"{n} {c}" for n, c in zip(data.types, counts) if c))
 
 
@@ -255,12 +272,14 @@ def report(pages, p):
     for name, beta2 in (("precision", 0.5), ("balanced", 1), ("recall", 16)):
         groups = collections.defaultdict(list)
         for page in pages:
-            row = page.score(choose(page, p[page.rows], beta2)[0])
+            keep = choose(page, p[page.rows], beta2)[0]
+            row = page.score(keep) + [page.f1_of_words(keep)]
             for key in groups_of(page.gold):
                 groups[key].append(row)
-        print(name)
+        print(f"{name}: pages, P, R, F1, F1 of words")
         for key, rows in sorted(groups.items()):
-            print(f"  {key:30}{len(rows):5}" + "".join(f"{x:7.3f}" for x in rates(rows)))
+            words = sum(r[3] for r in rows) / len(rows)
+            print(f"  {key:30}{len(rows):5}" + "".join(f"{x:7.3f}" for x in (*rates(rows), words)))
         sys.stdout.flush()
 
 
@@ -336,14 +355,14 @@ def main():
     data = Data(args.gold, args.features)
     p, types = held_back(data, args.folds)
     report_types(data, types)
-    report(data.pages, p)
+    report(data.scored(), p)
     if args.write:
         everything = np.ones(len(data.pages), bool)
         for name, prefix, enum, names, models in (
             ("pagetype_table.inc", "type", "PAGE_FEATURE", data.page_names, [[m] for m in learn_types(data, everything)]),
             ("blockmodel_table.inc", "block", "FEATURE", data.names, [learn_blocks(data, everything)]),
         ):
-            write_models(os.path.join(args.write, name), prefix, enum, names, models, data.pages)
+            write_models(os.path.join(args.write, name), prefix, enum, names, models, data.scored())
         write_confidence(os.path.join(args.write, "confidence_table.inc"), confidence(data, p))
 
 
