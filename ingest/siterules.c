@@ -445,14 +445,25 @@ static void match_elements(const SiteRules *s, SiteMarks *m, const HtmlTree *t)
     }
 }
 
+/* The first node of text from i on that readers see; not one on a button. */
+static uint32_t next_text(const SiteMarks *m, const HtmlTree *t, uint32_t i)
+{
+    while (i < t->n_nodes) {
+        const HtmlNode *n = &t->node[i];
+        if (n->tag == HTML_TEXT && !(m->mark[i] & MARK_DROP) && weight_of_text(html_text(t, i)) > 0) break;
+        i = blocks_is_silent((HtmlTag)n->tag) ? n->end : i + 1;
+    }
+    return i;
+}
+
 /* The best rank of an element that has text. */
 static uint16_t rank_of_main(const SiteMarks *m, const HtmlTree *t)
 {
-    uint32_t text = (uint32_t)t->n_nodes; /* the next node of text */
+    uint32_t text = 0;
     uint16_t best = NO_RANK;
 
-    for (uint32_t i = (uint32_t)t->n_nodes; i-- > 1;) {
-        if (t->node[i].tag == HTML_TEXT && !(m->mark[i] & MARK_DROP) && span_trim(html_text(t, i)).n) text = i;
+    for (uint32_t i = 1; i < t->n_nodes; i++) {
+        if (text < i) text = next_text(m, t, i);
         if (m->rank[i] < best && text < t->node[i].end) best = m->rank[i];
     }
     return best;

@@ -127,6 +127,21 @@ TEST(main_is_of_the_longest_host_and_path_that_find_text)
     htmltree_clear(&t);
 }
 
+TEST(what_nobody_reads_is_no_text_of_a_main)
+{
+    SiteRules *s = rules_of("example.org main #c, #e\nexample.org/x main #a, #d\nexample.org/y main #b\n");
+    HtmlTree t = {0};
+
+    parse("<div id=a><button>Show more <b id=b>of it</b></button> ... </div><div id=c>c</div><div id=d></div>"
+          "<div id=e></div>",
+          &t);
+    CHECK_MARKED("c:main e:main", s, "http://example.org/", &t);
+    CHECK_MARKED("c:main e:main", s, "http://example.org/x", &t);
+    CHECK_MARKED("c:main e:main", s, "http://example.org/y", &t);
+    siterules_free(s);
+    htmltree_clear(&t);
+}
+
 TEST(what_is_dropped_is_not_there_for_other_rules)
 {
     SiteRules *s = rules_of(
