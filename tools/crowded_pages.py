@@ -2,11 +2,11 @@
 """Writes pages for the training of ingest's models on which stories stand below the main one: sites put them there, and among some hundred
 marked pages too few have them for trees to learn where a story ends.
 
-    crowded_pages.py DIR OUT        needs lxml of bench/requirements.txt
+    crowded_pages.py DIR        needs lxml of bench/requirements.txt
 
-DIR holds gold.jsonl and its pages (tools/train_blocks.py). Behind the main element of each article, or an element around it, come in its own
-markup other articles whole, or cards with titles and first words. Its gold text stays: what was added is none of it. OUT gets the pages and
-crowded.jsonl, lines of gold.jsonl with "of", the page each was made of. Chance is that of the pages' names."""
+DIR holds gold.jsonl and its pages (tools/train_blocks.py). Into DIR/crowded go the pages, and of the given and the made ones gold.jsonl and names. Behind the main element of each article, or an element around it, come in its own
+markup other articles whole, or cards with titles and first words. Its gold text stays: what was added is none of it. Lines of
+made pages have "of", the page each was made of. Chance is that of the pages' names."""
 
 import copy
 import hashlib
@@ -131,24 +131,32 @@ def crowd(chance, tree, page, others):
     return True
 
 
+def made_of(directory, page, others):
+    """Lines of the pages made of one, which are written."""
+    for i in range(EACH):
+        name = hashlib.sha256(f"{i} {page['file']}".encode()).hexdigest()
+        tree = read(os.path.join(directory, page["file"]))
+        if not crowd(random.Random(name), tree, page, others):
+            continue
+        html = lxml.html.tostring(tree, encoding="unicode", doctype="<!DOCTYPE html>")
+        with open(os.path.join(directory, "crowded", name + ".html"), "w", encoding="utf-8") as f:
+            f.write(re.sub(r"charset=([\"']?)[\w-]+", r"charset=\1utf-8", html))
+        yield {**page, "file": f"crowded/{name}.html", "of": page["file"]}
+
+
 def main():
-    directory, out = sys.argv[1:]
+    directory = sys.argv[1]
     with open(os.path.join(directory, "gold.jsonl"), encoding="utf-8") as f:
         pages = [json.loads(line) for line in f]
-    pages = [p for p in pages if (p.get("type") or ("forum" if "forum" in p["set"] else "article")) == "article" and paragraphs(p)]
-    os.makedirs(out, exist_ok=True)
-    with open(os.path.join(out, "crowded.jsonl"), "w", encoding="utf-8") as lines:
-        for page in pages:
-            others = [p for p in pages if p is not page and is_wide(p["gold"]) == is_wide(page["gold"])]
-            for i in range(EACH):
-                name = hashlib.sha256(f"{i} {page['file']}".encode()).hexdigest()
-                tree = read(os.path.join(directory, page["file"]))
-                if not crowd(random.Random(name), tree, page, others):
-                    continue
-                html = lxml.html.tostring(tree, encoding="unicode", doctype="<!DOCTYPE html>")
-                with open(os.path.join(out, name + ".html"), "w", encoding="utf-8") as f:
-                    f.write(re.sub(r"charset=([\"']?)[\w-]+", r"charset=\1utf-8", html))
-                lines.write(json.dumps({**page, "file": name + ".html", "of": page["file"]}, ensure_ascii=False) + "\n")
+    articles = [p for p in pages if (p.get("type") or ("forum" if "forum" in p["set"] else "article")) == "article" and paragraphs(p)]
+    os.makedirs(os.path.join(directory, "crowded"), exist_ok=True)
+    for page in articles:
+        others = [p for p in articles if p is not page and is_wide(p["gold"]) == is_wide(page["gold"])]
+        pages += made_of(directory, page, others)
+    with open(os.path.join(directory, "crowded", "gold.jsonl"), "w", encoding="utf-8") as f:
+        f.writelines(json.dumps(page, ensure_ascii=False) + "\n" for page in pages)
+    with open(os.path.join(directory, "crowded", "names"), "w", encoding="utf-8") as f:
+        f.writelines(f"{page['file']}\t{page.get('url') or ''}\n" for page in pages)
 
 
 if __name__ == "__main__":
