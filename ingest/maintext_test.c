@@ -4,6 +4,8 @@
 #include "ingest/classhints.h"
 #include "tests/check.h"
 
+#include "ingest/confidence_table.inc"
+
 /* The main text of a page given as its body. */
 static void extract(const char *body, Buf *out)
 {
@@ -397,4 +399,10 @@ TEST(no_page_takes_more_than_linear_time)
         buf_clear(&before);
     }
     CHECK(seconds[1] <= 32 * seconds[0] + 0.05);
+}
+
+TEST(more_that_is_expected_is_never_less_confidence)
+{
+    for (size_t i = 1; i < sizeof confidence; i++) CHECK(confidence[i] >= confidence[i - 1]);
+    CHECK(confidence[0] < confidence[50] && confidence[50] < confidence[100] && confidence[100] <= 100);
 }

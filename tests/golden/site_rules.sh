@@ -41,7 +41,7 @@ more.example      drop   p.promo, p.stamp
 more.example      keep   .footer
 END
 run docs --site-rules rules
-tamis docs cat --format json docs | sed 's/"confidence":[0-9.]*/"confidence":C/; s/.*"text":\(".*"\),"url":"\([^"]*\)".*"meta":/\2 \1 /' >lines
+tamis docs cat --format json docs | sed 's/"type":"[a-z]*","confidence":[0-9.]*/"type":T,"confidence":C/; s/.*"text":\(".*"\),"url":"\([^"]*\)".*"meta":/\2 \1 /' >lines
 sed 's/ ".*" {/ {/' lines
 echo text:
 grep main.example lines | grep -o '".*" '
