@@ -235,13 +235,13 @@ def choose(page, p, beta2=1):
 
 def confidence(data, p):
     """The F1 that pages had on average for every percent that was expected of them: never less for more (pool adjacent violators)."""
-    pairs = []
+    found = collections.defaultdict(list)  # by percent: pages of one are not told apart by what they turned out to have
     for page in data.scored():
         kept, expected = choose(page, p[page.rows])
-        pairs.append((min(int(100 * expected), 100), f1(page.score(kept))))
+        found[min(int(100 * expected), 100)].append(f1(page.score(kept)))
     pools = []  # expected at most, sum of F1, pages
-    for expected, own in sorted(pairs):
-        pools.append([expected, own, 1])
+    for expected, own in sorted(found.items()):
+        pools.append([expected, sum(own), len(own)])
         while len(pools) > 1 and pools[-2][1] / pools[-2][2] >= pools[-1][1] / pools[-1][2]:
             last = pools.pop()
             pools[-1] = [last[0], pools[-1][1] + last[1], pools[-1][2] + last[2]]
