@@ -33,7 +33,7 @@ typedef struct {
     size_t depth;      /* of out->stack */
     Block now;         /* the block under way; its text is the end of out->text */
     bool space;        /* a blank is owed before the next text */
-    bool owed_newline; /* … and it came from a line break in the source, which vanishes between Han characters */
+    bool owed_newline; /* … and a line break in the source is in it, which vanishes between Han characters */
     uint32_t last_cp;  /* of the block */
     uint32_t links, headings, quotes; /* how many of them are open */
     uint8_t level;                    /* of the innermost heading */

@@ -164,7 +164,7 @@ void render_end_tick(Render *r)
 
 static void owe_blank(Render *r, uint8_t c)
 {
-    r->owed_newline = (!r->space || r->owed_newline) && (c == '\n' || c == '\r' || c == ' ' || c == '\t');
+    r->owed_newline = (r->space && r->owed_newline) || c == '\n' || c == '\r';
     r->space = true;
 }
 
