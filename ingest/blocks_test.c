@@ -205,7 +205,8 @@ TEST(text_is_joined_as_it_is_read)
         {"<p>soft\xc2\xadhyphen zero\xe2\x80\x8bwidth \xd9\x86\xd9\x85\xe2\x80\x8c\xdb\x8c nb\xc2\xa0sp</p>",
          "softhyphen zerowidth \xd9\x86\xd9\x85\xe2\x80\x8c\xdb\x8c nb sp"},
         {"<p>汉字\n  汉字 and\n汉字 <b>汉</b> 字</p>", "汉字汉字 and 汉字 汉 字"},
-        {"<p>\n张三 李四 \n 王五（记者 丁一）<i>甲</i> <i>乙</i>\n<i>丙</i>\t丁</p>", "张三 李四王五（记者 丁一）甲 乙丙 丁"},
+        {"<p>\n张三 李四 \n 王五（记者 丁一）<i>甲</i> <i>乙</i>\n<i>丙</i>\t丁</p>",
+         "张三 李四王五（记者 丁一）甲 乙丙 丁"},
         {"<div>\xe3\x80\x80\xe3\x80\x80一段。<br>\n\xe3\x80\x80\xe3\x80\x80二段。<br>&nbsp;&nbsp;&nbsp; "
          "&nbsp;三段</div>",
          "一段。\n\n二段。\n三段"},

@@ -243,7 +243,7 @@ TEST(documents_carry_their_address_and_fields)
     CHECK_SPAN(SPAN_LIT("web"), d.source);
     CHECK_SPAN(SPAN_LIT("en"), d.lang);
     CHECK(d.has_lang_score && d.lang_score > 0.9);
-    CHECK(span_starts(d.meta, SPAN_LIT("{\"title\":\"A title\",\"type\":\"")));
+    CHECK(span_starts(d.meta, SPAN_LIT("{\"title\":\"A title\",\"")));
     CHECK_OK(doccursor_next(cursor, &d, &docid, &end, &err), &err);
     CHECK_SPAN(SPAN_LIT(ZH), d.text);
     CHECK_SPAN(SPAN_LIT("zh-Hans"), d.lang);

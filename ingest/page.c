@@ -131,7 +131,7 @@ static void put_choice(const PageWorker *w, Span text, Buf *b)
 {
     const MainText *m = &w->main;
 
-    if (!m->by_rules) put_member(b, "type", span_str(page_type_names[m->type]));
+    if (!m->by_rules && m->type != PAGE_N_TYPES) put_member(b, "type", span_str(page_type_names[m->type]));
     if (m->foreign) return;
     if (m->by_rules)
         put_member(b, "by", SPAN_LIT("site-rules"));

@@ -31,10 +31,12 @@ static void record(PageWorker *w, const char *fields, const char *block, PageRes
 /* What a page says of itself: meta before what we say of it. */
 static Span said(const PageResult *r)
 {
-    Span mark = SPAN_LIT("\"type\""), meta = r->doc.meta;
+    const Span type = SPAN_LIT("\"type\""), confidence = SPAN_LIT("\"confidence\""), meta = r->doc.meta;
 
-    for (size_t i = 0; i + mark.n <= meta.n; i++)
-        if (span_starts(span_from(meta, i), mark)) return span(meta.p, i);
+    for (size_t i = 0; i < meta.n; i++) {
+        const Span rest = span_from(meta, i);
+        if (span_starts(rest, type) || span_starts(rest, confidence)) return span(meta.p, i);
+    }
     return meta;
 }
 

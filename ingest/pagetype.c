@@ -4,7 +4,7 @@
 #include "ingest/trees.h"
 
 #define PAGE_TYPE_NAME(name) #name,
-const char *const page_type_names[PAGE_N_TYPES + 1] = {PAGE_TYPES(PAGE_TYPE_NAME) NULL};
+const char *const page_type_names[PAGE_N_TYPES + 1] = {PAGE_TYPES(PAGE_TYPE_NAME) "unsure"};
 #undef PAGE_TYPE_NAME
 #define PAGE_FEATURE_NAME(name) #name,
 const char *const page_feature_names[PAGE_FEATURE_N] = {PAGE_FEATURES(PAGE_FEATURE_NAME)};
@@ -207,8 +207,8 @@ void pagetype_features(const MainText *m, int16_t out[PAGE_FEATURE_N])
 PageKind pagetype_judge(const int16_t features[PAGE_FEATURE_N])
 {
     static const TreeTable table = {type_ends, type_nodes, type_leaves};
-    int32_t best = INT32_MIN;
-    PageKind kind = {PAGE_TYPE_article, {0}};
+    int32_t best = -1; /* of even odds the sum is 0 */
+    PageKind kind = {PAGE_N_TYPES, {0}};
 
     for (int i = 0; i < PAGE_N_TYPES; i++) {
         const int32_t sum = trees_sum_row(&table, type_models[i], features);

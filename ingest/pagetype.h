@@ -36,7 +36,7 @@
 #define PAGE_TYPE_ENUM(name) PAGE_TYPE_##name,
 typedef enum { PAGE_TYPES(PAGE_TYPE_ENUM) PAGE_N_TYPES } PageType;
 #undef PAGE_TYPE_ENUM
-extern const char *const page_type_names[PAGE_N_TYPES + 1]; /* NULL behind the last */
+extern const char *const page_type_names[PAGE_N_TYPES + 1]; /* the last one "unsure" */
 #define PAGE_FEATURE_ENUM(name) PAGE_FEATURE_##name,
 typedef enum { PAGE_FEATURES(PAGE_FEATURE_ENUM) PAGE_FEATURE_N } PageFeature;
 #undef PAGE_FEATURE_ENUM
@@ -46,7 +46,7 @@ extern const char *const page_feature_names[PAGE_FEATURE_N];
 void pagetype_features(const MainText *m, int16_t out[PAGE_FEATURE_N]);
 
 typedef struct {
-    PageType best;
+    PageType best;                /* the likeliest; PAGE_N_TYPES where none is likelier than not */
     uint8_t likely[PAGE_N_TYPES]; /* 64ths (trees.h); each by itself, so that they need not sum to all */
 } PageKind;
 PageKind pagetype_judge(const int16_t features[PAGE_FEATURE_N]);

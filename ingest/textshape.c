@@ -124,6 +124,12 @@ TextShape textshape_of(Span s)
             chars++;
             continue;
         }
+        if (cp >= 0x80 &&
+            weight_of(cp) == 10) { /* a letter of other alphabets, or with an accent: its word is none of the table */
+            letters += 5;
+            chars++;
+            continue;
+        }
         if (letters) {
             words++;
             stops += letters <= 4 && is_stop_word(word);
@@ -137,9 +143,6 @@ TextShape textshape_of(Span s)
             wide++;
             chars++;
             stops += is_function_char(cp);
-        } else if (weight_of(cp)) {
-            letters = 5; /* a letter with an accent: it begins a word, but none of the table */
-            chars++;
         }
     }
     b.hash = hash;

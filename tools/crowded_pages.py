@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""Writes pages for the training of ingest's models on which stories stand below the main one: sites put them there, and among some hundred
-marked pages too few have them for trees to learn where a story ends.
+"""Writes pages for the training of ingest's models: on which stories stand below the main one, since sites put them there, and among some
+hundred marked pages too few have them for trees to learn where a story ends; and some of the text alone, as hand-made pages are.
 
     crowded_pages.py DIR        needs lxml of bench/requirements.txt
 
 DIR holds gold.jsonl and its pages (tools/train_blocks.py). Into DIR/crowded go the pages, and of the given and the made ones gold.jsonl and names. Behind the main element of each article, or an element around it, come in its own
 markup other articles whole, or cards with titles and first words. Its gold text stays: what was added is none of it. Lines of
-made pages have "of", the page each was made of. Chance is that of the pages' names."""
+made pages have "of", the page each was made of, and "plain" where it is the text alone. Chance is that of the pages' names."""
 
 import copy
 import hashlib
@@ -131,6 +131,35 @@ def crowd(chance, tree, page, others):
     return True
 
 
+def plain(chance, page):
+    """The text with hardly any markup around it."""
+    texts = [t.strip() for t in page["gold"].split("\n") if t.strip()]
+    texts = texts[: chance.choice([1, 2, 4, 8, 1000])]
+    title = texts[0][: 24 if is_wide(texts[0]) else 70]
+    html = etree.Element("html")
+    etree.SubElement(etree.SubElement(html, "head"), "title").text = title
+    at = body = etree.SubElement(html, "body")
+    if chance.random() < 0.4:
+        nav = etree.SubElement(body, chance.choice(["nav", "div", "ul"]))
+        for word in chance.sample(["Home", "About", "Blog", "Contact", "Archive", "Links"], chance.randint(1, 5)):
+            etree.SubElement(etree.SubElement(nav, "li") if nav.tag == "ul" else nav, "a", href="/" + word.lower()).text = word
+    if chance.random() < 0.5:
+        at = etree.SubElement(body, chance.choice(["div", "main", "article"]))
+    if chance.random() < 0.7:
+        etree.SubElement(at, chance.choice(["h1", "h1", "h2"])).text = title
+    for text in texts:
+        etree.SubElement(at, "p").text = text
+    if chance.random() < 0.4:
+        etree.SubElement(body, chance.choice(["footer", "p", "div"])).text = f"© {chance.randint(1998, 2024)}"
+    return html, "\n".join(texts)
+
+
+def write(directory, name, html):
+    text = lxml.html.tostring(html, encoding="unicode", doctype="<!DOCTYPE html>")
+    with open(os.path.join(directory, "crowded", name + ".html"), "w", encoding="utf-8") as f:
+        f.write(re.sub(r"charset=([\"']?)[\w-]+", r"charset=\1utf-8", text))
+
+
 def made_of(directory, page, others):
     """Lines of the pages made of one, which are written."""
     for i in range(EACH):
@@ -138,10 +167,12 @@ def made_of(directory, page, others):
         tree = read(os.path.join(directory, page["file"]))
         if not crowd(random.Random(name), tree, page, others):
             continue
-        html = lxml.html.tostring(tree, encoding="unicode", doctype="<!DOCTYPE html>")
-        with open(os.path.join(directory, "crowded", name + ".html"), "w", encoding="utf-8") as f:
-            f.write(re.sub(r"charset=([\"']?)[\w-]+", r"charset=\1utf-8", html))
+        write(directory, name, tree)
         yield {**page, "file": f"crowded/{name}.html", "of": page["file"]}
+    name = hashlib.sha256(f"plain {page['file']}".encode()).hexdigest()
+    html, gold = plain(random.Random(name), page)
+    write(directory, name, html)
+    yield {**page, "file": f"crowded/{name}.html", "of": page["file"], "gold": gold, "plain": True}
 
 
 def main():

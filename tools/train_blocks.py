@@ -9,7 +9,7 @@ tables: ingest/pagetype_table.inc and ingest/blockmodel_table.inc, and beside th
 Lines of gold.jsonl: {"set","file","lang","type","url","gold"}; of names: file, tab, url. A block's label is the share of its tokens that a longest
 common subsequence of page and gold text holds; it weighs as many tokens as it has over those of the gold text, so that pages weigh the
 same. Boosted trees with random thresholds (there are few pages: the trees must not learn them by heart), thresholds and leaves in whole
-numbers. Pages made by crowded_pages.py, whose lines have "of", teach blocks a little and are scored nowhere. A page without a type is of a forum when its set is called so, else an article. Blocks are taught with the types of their pages
+numbers. Pages made by crowded_pages.py, whose lines have "of", teach blocks a little, those with "plain" types, too, and are scored nowhere. A page without a type is of a forum when its set is called so, else an article. Blocks are taught with the types of their pages
 as models say them that have not seen the page's site, since types will be as uncertain on other pages.
 
 The pages of a site are held back together, one of K (5) parts after the other, and what the others teach is scored on them
@@ -144,6 +144,7 @@ class Data:
         self.features = np.fromfile(prefix + ".i16", np.int16).reshape(-1, len(self.names))
         self.page_features = np.fromfile(prefix + ".pages.i16", np.int16).reshape(-1, len(self.page_names))
         self.real = np.array([not p.made() for p in self.pages])
+        self.typed = np.array([not p.made() or "plain" in p.gold for p in self.pages])
         self.type = np.array([self.types.index(p.type()) for p in self.pages])
         first, last = (self.page_names.index(name) for name in ADDRESS)
         self.address = slice(first, last + 1)
@@ -163,8 +164,8 @@ class Data:
 
 
 def learn_types(data, mask):
-    """A model a type, taught by pages as they are. Each page is taught with its address and without: that it has none says nothing."""
-    mask = mask & data.real
+    """A model a type, taught by pages as they are and plain ones. Each page is taught with its address and without: that it has none says nothing."""
+    mask = mask & data.typed
     with_address = data.page_features[mask].astype(np.float32)
     without = with_address.copy()
     without[:, data.address] = -1
