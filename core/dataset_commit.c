@@ -172,6 +172,69 @@ static ErrCode judge_rates(Arena *a, const char *dir, const DatasetPlan *plan, c
     return rc;
 }
 
+/* --- a plan may say which reasons mean that a record was none: a run of nothing but these is no dataset */
+
+static bool is_listed(const Json *list, Span name)
+{
+    for (const Json *r = list->child; r; r = r->next)
+        if (r->type == JSON_STRING && span_eq(r->string, name)) return true;
+    return false;
+}
+
+/* "local/a.warc and 2 more", as the plan has the inputs. */
+static void put_first_input(Buf *b, const DatasetPlan *plan)
+{
+    const Json *inputs = json_get(plan->json, "inputs"), *first = inputs ? inputs->child : NULL;
+    const Json *path = first ? json_get(first, "path") : NULL;
+
+    if (path && path->type == JSON_STRING)
+        buf_put_span(b, path->string);
+    else
+        buf_puts(b, "the inputs");
+    if (first && inputs->n > 1) buf_printf(b, " and %" PRIu32 " more", inputs->n - 1);
+    buf_putc(b, 0);
+}
+
+/* Parts in which nothing is are forgotten, so that the same command reads again: standard input, for one, may hold more then. */
+static void forget_parts(const char *dir, const DatasetPlan *plan)
+{
+    char path[PATH_MAX];
+    Err err;
+
+    for (uint32_t p = 0; p < plan->n_parts; p++)
+        if (dataset_part_path(path, dir, plan->kind, plan->stage, p, &err) != ERR_OK ||
+            store_delete(path, &err) != ERR_OK)
+            log_debug("%s", err.msg);
+}
+
+static ErrCode check_read(const char *dir, const DatasetPlan *plan, const Totals *t, Err *err)
+{
+    const Json *unread = json_get(plan->json, "unread"), *reasons = json_get(plan->json, "reasons");
+    uint64_t n = 0, most = 0;
+    const char *why = "";
+    uint32_t i = 0;
+
+    if (!unread) return ERR_OK;
+    for (const Json *r = reasons ? reasons->child : NULL; r && i < DATASET_MAX_REASONS; r = r->next, i++) {
+        if (r->type != JSON_STRING || !is_listed(unread, r->string)) continue;
+        n += t->sum.dropped[i];
+        if (t->sum.dropped[i] > most) most = t->sum.dropped[i], why = (const char *)r->string.p;
+    }
+    const bool all_unread = n && n == t->sum.info.n_in;
+    if (!all_unread && t->sum.bytes_in) return ERR_OK;
+    Buf first = {0};
+    put_first_input(&first, plan);
+    ErrCode rc = buf_ok(&first, "a message", err);
+    const char *inputs = (const char *)first.p;
+    if (rc == ERR_OK && all_unread)
+        rc = err_set(err, ERR_DATA, "%s: not one record of %.300s could be read, mostly for %s", dir, inputs, why);
+    else if (rc == ERR_OK)
+        rc = err_set(err, ERR_DATA, "%s: nothing to read in %.300s", dir, inputs);
+    buf_clear(&first);
+    forget_parts(dir, plan);
+    return rc;
+}
+
 /* A part's receipt, loaded by one thread, added up by another. */
 typedef struct {
     Arena arena; /* of `line` */
@@ -258,6 +321,7 @@ ErrCode dataset_commit(const char *dir, bool *done, uint32_t *n_have, uint32_t *
     if ((rc = count_names(dir, &plan, n_have, err)) != ERR_OK || *n_have < plan.n_parts) goto out;
     if ((rc = add_parts(&t, dir, &plan, n_have, err)) != ERR_OK) goto out;
     if (*n_have < plan.n_parts) goto out;
+    if ((rc = check_read(dir, &plan, &t, err)) != ERR_OK) goto out;
     if ((rc = judge_rates(&arena, dir, &plan, &t, err)) != ERR_OK) goto out;
     if ((rc = publish(dir, "parts.jsonl", &t.lines, err)) != ERR_OK) goto out;
     if ((rc = publish_stats(dir, &plan, &t, err)) != ERR_OK) goto out;

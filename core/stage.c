@@ -74,6 +74,20 @@ static uint32_t job_n_parts(const StageJob *job)
     return job->set ? datasetset_n_parts(job->set) : job->source->n_parts;
 }
 
+/* For whoever commits, which may be a program that knows no stage. */
+static void put_unread(Buf *b, const StageDef *def)
+{
+    const char *sep = "";
+
+    buf_puts(b, ",\"unread\":[");
+    for (uint32_t i = 0; i < def->n_reasons; i++) {
+        if (!def->is_unread(i)) continue;
+        buf_printf(b, "%s\"%s\"", sep, def->reasons[i]);
+        sep = ",";
+    }
+    buf_putc(b, ']');
+}
+
 static ErrCode make_plan(Buf *b, const StageJob *job, Hash128 key, Err *err)
 {
     const StageDef *def = job->def;
@@ -97,7 +111,9 @@ static ErrCode make_plan(Buf *b, const StageJob *job, Hash128 key, Err *err)
     }
     buf_printf(b, ",\"n_parts\":%" PRIu32 ",\"reasons\":[", job_n_parts(job));
     for (uint32_t i = 0; i < def->n_reasons; i++) buf_printf(b, "%s\"%s\"", i ? "," : "", def->reasons[i]);
-    buf_puts(b, "]}\n");
+    buf_putc(b, ']');
+    if (def->is_unread) put_unread(b, def);
+    buf_puts(b, "}\n");
     if (rc == ERR_OK && inputs.oom) rc = err_nomem(err, "a plan");
     if (rc == ERR_OK) rc = buf_ok(b, "a plan", err);
     buf_clear(&inputs);

@@ -34,6 +34,9 @@ typedef struct {
     DatasetKind kind;           /* writes documents, or a view over its input datasets */
     const char *const *reasons; /* n_reasons names; index is what sink_drop() takes. At most 254 */
     uint32_t n_reasons;
+    /* Raw sources: whether a reason says that the bytes are nothing the stage reads. A job all of whose records leave so, or that
+     * read not one byte, is no dataset: committing it is ERR_DATA and forgets its parts, and the next run reads again. May be NULL. */
+    bool (*is_unread)(uint32_t reason);
     const ColumnDef *columns; /* views: the stage's own columns; `drop` is added by the engine */
     uint32_t n_columns;
     /* Per-thread scratch; either may be NULL when none is needed. */

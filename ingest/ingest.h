@@ -9,7 +9,7 @@
  * Every record counts as one document in and leaves as a document or with one reason of the table below; so does
  * every run of bytes that is no record (a corrupt gzip member, junk between records). Nothing in an input can stop
  * the run: a bad record costs itself, and reading goes on at the next. Inputs that break, are cut or hold nothing we
- * read are named on stderr (outcome.h); a whole run in which not one record could be read is ERR_DATA.
+ * read are named on stderr (outcome.h); a whole run in which not one record could be read is ERR_DATA and no dataset.
  *
  * id = DUMP/NAME#OFFSET[+INNER]: OFFSET is the stored byte where the gzip member, zstd or LZ4 frame (else the record)
  * starts, INNER the offset inside what it decompresses to, when not 0. A foreign document gets SOURCE/DUMP/NAME#RECORD, without DUMP where there is none,
@@ -103,7 +103,7 @@ MUST_USE ErrCode ingest_check(const IngestParams *params, Err *err);
 
 /* Runs the stage over `n` operands (inputs.h). Collective: every rank calls it with equal arguments.
  * `totals` may be NULL. ERR_USAGE for no input or two of one name, ERR_SYS for one that cannot be read, ERR_DATA when
- * records came in and not one is a record we read (the dataset is there, and empty). */
+ * not one record came in that we read (no dataset is there then; the next run reads again). */
 MUST_USE ErrCode ingest_run(const IngestParams *params, const char *const *operands, size_t n, const char *out_dir,
                             const CommonOptions *common, const Par *par, StageTotals *totals, Err *err);
 

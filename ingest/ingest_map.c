@@ -38,11 +38,14 @@ static ErrCode worker_new(void *ctx, void **worker, Err *err)
 
 static void worker_free(void *worker) { pageworker_free(worker); }
 
+static bool is_unread(uint32_t reason) { return outcome_is_unread((IngestReason)reason); }
+
 static const StageDef ingest_def = {.name = "ingest",
                                     .version = INGEST_VERSION,
                                     .kind = DATASET_WRITTEN,
                                     .reasons = ingest_reasons,
                                     .n_reasons = INGEST_N_REASONS,
+                                    .is_unread = is_unread,
                                     .worker_new = worker_new,
                                     .worker_free = worker_free};
 
@@ -374,31 +377,6 @@ static ErrCode check_stdin(const Inputs *in, const CommonOptions *common, const 
     return err_set(err, ERR_USAGE, "-: standard input is for one process, not for ranks or tasks");
 }
 
-/* A dataset into which not one record came is an operand that is no crawl, and no success. */
-static ErrCode check_read(const char *out_dir, const Inputs *in, Err *err)
-{
-    Dataset *ds;
-    uint64_t n_in, n, unread = 0, most = 0;
-    IngestReason why = INGEST_UNKNOWN_FORMAT;
-    ErrCode rc = dataset_open(&ds, out_dir, err);
-
-    if (rc != ERR_OK) return rc;
-    const Json *dropped = json_get(dataset_manifest(ds), "dropped");
-    rc = json_get_u64(dataset_manifest(ds), "n_in", 0, out_dir, &n_in, err);
-    for (int r = 0; r < INGEST_N_REASONS && dropped && rc == ERR_OK; r++) {
-        if (!outcome_is_unread((IngestReason)r)) continue;
-        if ((rc = json_get_u64(dropped, ingest_reasons[r], 0, out_dir, &n, err)) != ERR_OK) break;
-        unread += n;
-        if (n > most) most = n, why = (IngestReason)r;
-    }
-    dataset_close(ds);
-    if (rc != ERR_OK || n_in == 0 || unread < n_in) return rc;
-    char more[64] = "";
-    if (in->n > 1) snprintf(more, sizeof more, " and %zu more", in->n - 1);
-    return err_set(err, ERR_DATA, "%s%s: not one record could be read, mostly for %s", in->input[0].path, more,
-                   ingest_reasons[why]);
-}
-
 ErrCode ingest_run(const IngestParams *params, const char *const *operands, size_t n, const char *out_dir,
                    const CommonOptions *common, const Par *par, StageTotals *totals, Err *err)
 {
@@ -445,9 +423,12 @@ ErrCode ingest_run(const IngestParams *params, const char *const *operands, size
                     .beside = params->beside,
                     .common = common};
     if (!totals) totals = &own;
-    if ((rc = stage_run(&job, par, totals, err)) != ERR_OK) goto out;
-    if ((rc = outcomes_report(run.outcome, &run.inputs, par, err)) != ERR_OK) goto out;
-    if (totals->complete) rc = par_agree(par, check_read(out_dir, &run.inputs, err), err);
+    rc = stage_run(&job, par, totals, err);
+    if (rc == ERR_OK || rc == ERR_DATA) { /* inputs of which not one could be read are named, too */
+        Err own_err = {.code = ERR_OK};
+        const ErrCode reported = outcomes_report(run.outcome, &run.inputs, par, &own_err);
+        if (rc == ERR_OK && (rc = reported) != ERR_OK && err) *err = own_err;
+    }
 out:
     buf_clear(&text);
     buf_clear(&inputs);

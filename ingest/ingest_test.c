@@ -363,6 +363,39 @@ TEST(foreign_lines_keep_what_they_have)
     dataset_close(ds);
 }
 
+/* Whoever commits, nothing is published, and the same command reads again. */
+TEST(a_run_that_reads_nothing_is_no_dataset)
+{
+    static const char *const nothing[] = {"", "<p>a page, not an archive", ""};
+    const char *dir = check_tmpdir();
+    char in[400], out[400], manifest[460], part[460];
+    const char *operands[] = {in};
+    CommonOptions common = {.quiet = true};
+    Par par = par_alone(2);
+    bool there;
+    Err err = {0};
+
+    log_setup(LOG_QUIET, 0);
+    for (int i = 0; i < 3; i++) {
+        IngestParams params = INGEST_PARAMS_DEFAULT;
+        params.html = i == 2;
+        snprintf(in, sizeof in, "%s/%d.warc", dir, i);
+        snprintf(out, sizeof out, "%s/out%d", dir, i);
+        snprintf(manifest, sizeof manifest, "%s/manifest.json", out);
+        snprintf(part, sizeof part, "%s/part-000000.jsonl.zst", out);
+        CHECK_OK(store_write(in, span_str(nothing[i]), &err), &err);
+        for (int again = 0; again < 2; again++) {
+            CHECK_INT(ERR_DATA, ingest_run(&params, operands, 1, out, &common, &par, NULL, &err));
+            CHECK(strstr(err.msg, i == 1 ? "not one record of local/1.warc could be read, mostly for warc_malformed"
+                                         : "nothing to read in local/"));
+            CHECK_OK(store_exists(manifest, &there, &err), &err);
+            CHECK(!there);
+            CHECK_OK(store_exists(part, &there, &err), &err);
+            CHECK(!there);
+        }
+    }
+}
+
 TEST(wrong_params_are_usage)
 {
     CommonOptions common = {.quiet = true};

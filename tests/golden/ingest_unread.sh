@@ -1,4 +1,5 @@
-# Inputs that are damaged or hold nothing we read are named once each, in their order; a run without one record fails.
+# Inputs that are damaged or hold nothing we read are named once each, in their order; a run without one record fails, is no dataset and
+# reads again the next time.
 mkdir crawl
 mkcrawl -n 30 -f 4 crawl >/dev/null
 cd crawl
@@ -15,7 +16,7 @@ cd ..
 run() {
     status=0
     tamis ingest "$@" 2>err || status=$?
-    grep -e warning -e 'could be read, mostly' err | sed 's/ at byte [1-9][0-9]*/ at byte N/' || :
+    grep -e warning -e 'could be read, mostly' -e 'nothing to read' err | sed 's/ at byte [1-9][0-9]*/ at byte N/' || :
     echo "status $status"
 }
 for j in 1 3; do run -j $j -o docs$j crawl; done
@@ -29,3 +30,13 @@ mkdir many
 for i in 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29 30 31 32; do echo note >many/$i.warc; done
 run -o many1 many | tail -4
 run -o empty crawl/empty.warc.gz
+echo "standard input:"
+run -o pipe - </dev/null
+tamis status pipe || :
+run -o pipe - <"crawl/$3"
+tamis status pipe | sed "s,complete:.*,complete,"
+run -o page --html - </dev/null
+echo tasks:
+run --inputs-per-part 1 --task 0/2 -o tasks crawl/note.warc crawl/empty.warc.gz
+run --inputs-per-part 1 --task 1/2 -o tasks crawl/note.warc crawl/empty.warc.gz
+tamis status tasks || :
