@@ -80,14 +80,16 @@ static void note_head(const char *path, const WebReply *r, FetchHead *head)
 ErrCode fetch_head(const char *path, FetchHead *head, Err *err)
 {
     WebRequest q = {.method = "HEAD"};
+    char what[320];
     WebReply r = {0};
     WebTries t = {0};
     ErrCode rc = fetch_check(path, err);
 
     *head = (FetchHead){0};
     if (rc != ERR_OK) return rc;
+    snprintf(what, sizeof what, "%.*s", fetch_shown(path), path);
     do rc = send(path, &q, &r, err);
-    while (rc == ERR_OK && web_again(&t, &r, "a look at an object"));
+    while (rc == ERR_OK && web_again(&t, &r, what));
     if (rc != ERR_OK) goto out;
     if (r.outcome == WEB_FINE && r.status == 404) goto out;
     if (r.outcome != WEB_FINE || r.status != 200) {

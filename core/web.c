@@ -465,14 +465,14 @@ bool web_again(WebTries *t, WebReply *r, const char *what)
 
 ErrCode web_error(const WebReply *r, const WebTries *t, const char *detail, Err *err, const char *fmt, ...)
 {
-    char what[320], often[40] = "";
+    char what[320], often[64] = "";
     va_list args;
 
     if (r->outcome == WEB_FAILED) return r->taken;
     va_start(args, fmt);
     vsnprintf(what, sizeof what, fmt, args);
     va_end(args);
-    if (t && t->failures > 1) snprintf(often, sizeof often, ", tried %u times", t->failures);
+    if (t && t->failures > 1) snprintf(often, sizeof often, ", tried %u times (see TAMIS_HTTP_RETRIES)", t->failures);
     switch (r->outcome) {
     case WEB_STOPPED: return err_set(err, ERR_INTR, "%s: interrupted; a rerun continues", what);
     case WEB_CHANGED: return err_set(err, ERR_DATA, "%s: it has changed while it was read", what);

@@ -84,7 +84,7 @@ typedef struct {
  * names the request when the wait is talked about. */
 bool web_again(WebTries *t, WebReply *r, const char *what);
 
-/* "WHAT: HTTP 503 (SlowDown), tried 9 times" as ERR_SYS (ERR_DATA for WEB_CHANGED, ERR_INTR for WEB_STOPPED, take()'s own). `detail`
+/* "WHAT: HTTP 503 (SlowDown), tried 9 times (see TAMIS_HTTP_RETRIES)" as ERR_SYS (ERR_DATA for WEB_CHANGED, ERR_INTR for WEB_STOPPED, take()'s own). `detail`
  * may be "". */
 ErrCode web_error(const WebReply *r, const WebTries *t, const char *detail, Err *err, const char *fmt, ...)
     PRINTF_LIKE(5, 6);

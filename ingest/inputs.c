@@ -146,7 +146,7 @@ static ErrCode add_directory(Inputs *in, const char *path, const char *inside, c
         else if (is_wanted(kind_of(name), are))
             rc = add_input(in, below, name, list.size ? list.size[i] : INPUTS_SIZE_UNKNOWN, are, err);
         else
-            in->n_skipped++;
+            in->n_skipped++, log_debug("%s: neither an archive nor lines by its name, not read", below);
     }
     storelist_clear(&list);
     return rc;
@@ -184,23 +184,36 @@ static char *place_of(Inputs *in, Span name, const InputsAre *are)
     return !file || !are->base_url || path_is_absolute(file) ? file : path_join(&in->arena, are->base_url, file);
 }
 
+/* A file that a list names. */
+static ErrCode add_listed(Inputs *in, Span line, const InputsAre *are, Err *err)
+{
+    char *file = place_of(in, line, are), *name = arena_str(&in->arena, line);
+    bool is_dir = false;
+    ErrCode rc;
+
+    if (!file || !name) return err_nomem(err, "the list of inputs");
+    if (!store_is_remote(file) && (rc = store_is_dir(file, &is_dir, err)) != ERR_OK) return rc;
+    if (is_dir) return err_set(err, ERR_USAGE, "%s is a directory; a list names files", file);
+    /* many pages are called index.html */
+    return are->html ? add_input(in, file, name, INPUTS_SIZE_UNKNOWN, are, err) : add_file(in, file, are, err);
+}
+
 static ErrCode add_list(Inputs *in, const char *path, const InputsAre *are, Err *err)
 {
     Buf text = {0};
+    uint64_t n_line = 0;
     ErrCode rc = read_text(path, &text, err);
 
     for (size_t at = 0; rc == ERR_OK && at < text.n;) {
         Span rest = span_from(buf_span(&text), at);
         Span line = span_trim(span(rest.p, span_find(rest, '\n')));
         at += span_find(rest, '\n') + 1;
+        n_line++;
         if (line.n == 0 || line.p[0] == '#') continue;
-        char *file = place_of(in, line, are), *name = arena_str(&in->arena, line);
-        if (!file || !name)
-            rc = err_nomem(err, "the list of inputs");
-        else if (are->html) /* many pages are called index.html */
-            rc = add_input(in, file, name, INPUTS_SIZE_UNKNOWN, are, err);
-        else
-            rc = add_file(in, file, are, err);
+        if ((rc = add_listed(in, line, are, err)) != ERR_OK && rc != ERR_NOMEM) {
+            const Err why = *err;
+            rc = err_set(err, rc, "%s, line %" PRIu64 ": %s", path, n_line, why.msg);
+        }
     }
     buf_clear(&text);
     return rc;

@@ -1,6 +1,8 @@
 #include "ingest/outcome.h"
 
+#include "core/bytestream.h"
 #include "core/log.h"
+#include "core/store.h"
 
 #include <inttypes.h>
 #include <stdatomic.h>
@@ -120,6 +122,48 @@ static uint64_t choose_mismatched(const Sums *sums, const Inputs *in, Warning w[
     return n;
 }
 
+/* Whether the line begins like one of a CDXJ index: a key, a timestamp, an object. */
+static bool is_cdxj(Span line)
+{
+    const size_t key = span_find(line, ' ');
+    Span rest = span_from(line, key < line.n ? key + 1 : line.n);
+    size_t digits = 0;
+
+    while (digits < rest.n && ascii_is_digit(rest.p[digits])) digits++;
+    return key > 0 && digits == 14 && span_starts(span_from(rest, digits), SPAN_LIT(" {"));
+}
+
+/* What to do about an input that is taken for an archive and looks like something else: "" unless its first bytes tell. */
+static const char *advice(Span head)
+{
+    static const char *const page[] = {"<!doctype", "<html", "<?xml", "<head", "<title"};
+
+    head = span_trim(head);
+    for (size_t i = 0; i < sizeof page / sizeof *page; i++)
+        if (head.n >= strlen(page[i]) && span_eq_nocase(span(head.p, strlen(page[i])), span_str(page[i])))
+            return " (it begins like HTML, which --html reads)";
+    if (is_cdxj(head)) return " (it begins like CDXJ, which --cdxj reads)";
+    if (span_starts(head, SPAN_LIT("CDX "))) return " (it begins like CDX; --cdxj reads CDXJ only)";
+    if (span_starts(head, SPAN_LIT("{")))
+        return " (it begins like JSON; names of JSON Lines end in .jsonl or .ndjson)";
+    return "";
+}
+
+/* The same, from the file: where it is at hand, for a message needs no download. */
+static const char *advice_on(const Input *i)
+{
+    enum { LOOK = 512 }; /* bytes: a key of an index is a URL */
+    ByteStream *s = NULL;
+    const char *said = "";
+    Err err;
+
+    if (i->kind != INPUT_ARCHIVE || i->n_ranges || input_is_stdin(i) || store_is_remote(i->url)) return said;
+    if (stream_open(&s, i->url, 0, false, &err) != ERR_OK) return said;
+    if (stream_need(s, LOOK, &err) == ERR_OK) said = advice(stream_view(s));
+    stream_close(s);
+    return said;
+}
+
 static void warn_damaged(const Input *i, const Warning *w, uint64_t place)
 {
     const char *what = w->nothing ? "not one record could be read: " : "", *unit = "byte";
@@ -132,7 +176,8 @@ static void warn_damaged(const Input *i, const Warning *w, uint64_t place)
     }
     if (i->kind == INPUT_LINES) unit = "line", at++; /* people count lines from 1 */
     if (w->n > 1) snprintf(more, sizeof more, ", the first of %" PRIu64 " such places", w->n);
-    log_warn("%s: %s%s at %s %" PRIu64 "%s", i->path, what, ingest_reasons[reason_at(place)], unit, at, more);
+    log_warn("%s: %s%s at %s %" PRIu64 "%s%s", i->path, what, ingest_reasons[reason_at(place)], unit, at, more,
+             w->nothing && at == 0 ? advice_on(i) : "");
 }
 
 static void warn_mismatched(const Input *i, const Warning *w, uint64_t stored)

@@ -147,10 +147,11 @@ static ErrCode next_line(RecordCursor *c, StageBlock *b, bool *more, Err *err)
     return brk == STREAM_FINE ? ERR_OK : stream_pass(c->stream, err);
 }
 
-/* Formats that are told by their first bytes and that we do not read: bzip2, xz, zip, 7z, Parquet, LZ4 from before it had frames. */
+/* Formats that are told by their first bytes and that we do not read: bzip2, xz, zip, 7z, Parquet, PDF, LZ4 from before it had frames. */
 static bool is_unknown_format(Span v)
 {
-    static const char *const magic[] = {"BZh", "\3757zXZ", "PK\3\4", "7z\xbc\xaf", "PAR1", "\x02\x21\x4c\x18"};
+    static const char *const magic[] = {"BZh",  "\3757zXZ", "PK\3\4",          "7z\xbc\xaf",
+                                        "PAR1", "%PDF-",    "\x02\x21\x4c\x18"};
 
     for (size_t i = 0; i < sizeof magic / sizeof *magic; i++)
         if (span_starts(v, span_str(magic[i]))) return true;

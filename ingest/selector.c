@@ -122,7 +122,7 @@ static ErrCode read_attribute(Reader *r, SelectorTest *to)
     to->attr = (uint8_t)(is_name ? html_attr_of(name) : HTML_N_ATTRS);
     if (to->attr == HTML_N_ATTRS) {
         r->rest = start.rest;
-        return fail(r, "an attribute that trees do not keep");
+        return fail(r, "not an attribute that is kept of pages");
     }
     skip_blanks(r);
     to->op = SELECTOR_HAS;
@@ -178,7 +178,7 @@ static ErrCode read_tag(Reader *r, SelectorPart *part)
     part->tag = (uint8_t)(is_name ? html_tag_of(name) : HTML_OTHER);
     if (part->tag != HTML_OTHER) return ERR_OK;
     r->rest = start.rest;
-    return fail(r, "an element that trees do not tell from others");
+    return fail(r, "not an element of HTML");
 }
 
 /* Appends a compound. */
@@ -189,6 +189,7 @@ static ErrCode read_part(Reader *r, bool first, bool child)
     ErrCode rc;
 
     if (c == ':') return fail(r, "pseudo-classes are not for rules");
+    if (c == '+' || c == '~') return fail(r, "no + or ~ between elements");
     if (!is_name_byte(c) && c != '*' && c != '.' && c != '#' && c != '[') return fail(r, "no element");
     SelectorPart *parts = array_grow(s->part, s->n_parts, &s->cap_parts, sizeof *s->part);
     if (!parts) return err_nomem(r->err, "a selector");

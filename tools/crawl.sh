@@ -12,7 +12,13 @@ sites=$here/sites.txt
 segments=4 # WARC files; every second one is fetched with gzip transfer coding
 
 die() { echo "crawl.sh: $*" >&2; exit 3; }
-[ $# -eq 1 ] || { echo "usage: tools/crawl.sh DIR" >&2; exit 2; }
+usage="usage: tools/crawl.sh DIR
+  DIR  where crawl-00000.warc.gz ... go; a finished crawl there is kept"
+case ${1-} in
+-h | --help) echo "$usage"; exit 0 ;;
+-*) echo "crawl.sh: unknown argument $1; try --help" >&2; exit 2 ;;
+esac
+[ $# -eq 1 ] || { echo "$usage" >&2; exit 2; }
 mkdir -p "$1" || die "cannot make $1"
 out=$(CDPATH='' cd -- "$1" && pwd)
 

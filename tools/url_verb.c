@@ -65,7 +65,7 @@ static ErrCode view_files(UrlView *v, const char *const *paths, uint32_t n, Err 
             const Span url = span_trim(line_take(&rest));
             if (interrupt_seen())
                 rc = err_set(err, ERR_INTR, "url: interrupted");
-            else if (url.n)
+            else
                 rc = view_url(v, url, err);
         }
         fflush(stdout);

@@ -25,7 +25,7 @@ run --block domain:lists/empty lines.jsonl
 run --block host:lists/domains lines.jsonl
 run --block domain:lists/none lines.jsonl
 echo url:
-printf 'http://WWW.B.example:80/z?utm_source=1\nhttp://www.example.co.uk/A/\nno url\n' | tamis url --block domain:lists/domains
+printf 'http://WWW.B.example:80/z?utm_source=1\n\nhttp://www.example.co.uk/A/\nno url\n' | tamis url --block domain:lists/domains
 echo rules:
 printf '{"text":"%s"}\n' short 'Letters, and enough of them: the rules that are meant look at words and lines, and this has a good many words in one line. More of them follow here, so that it is long enough for all, and then some more.' >two.jsonl
 tamis ingest -q -o cheap --rules cheap two.jsonl

@@ -21,3 +21,7 @@ status=0
 sh "$crawl" out >said 2>&1 || status=$?
 echo "status $status: $(sed -n '2,3p' said | cut -c1-30)"
 ls out/deb | sed 's/.*_/PACKAGE_/'
+sh "$crawl" --help | head -n 1
+status=0
+sh "$crawl" --depth 2>&1 || echo "status $?"
+ls -d -- --* 2>/dev/null || echo "no folder of that name"

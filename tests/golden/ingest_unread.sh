@@ -40,3 +40,15 @@ echo tasks:
 run --inputs-per-part 1 --task 0/2 -o tasks crawl/note.warc crawl/empty.warc.gz
 run --inputs-per-part 1 --task 1/2 -o tasks crawl/note.warc crawl/empty.warc.gz
 tamis status tasks || :
+echo others:
+mkdir others
+printf '\n<!DOCTYPE html>\n<html><p>a page</html>\n' | gzip >others/page.gz
+printf '{"text": "a line"}\n' >others/lines.txt
+printf 'test,host)/ 20240101000000 {"filename": "a", "offset": "0", "length": 1}\n' >others/index
+printf ' CDX N b a m s k r M S V g\n' >others/old.index
+printf '%%PDF-1.7\n' >others/paper
+for i in page.gz lines.txt index old.index paper; do tamis ingest -q --force -o other others/$i 2>&1 | head -n 1; done
+echo lists:
+printf '# two lists\n\nothers/page.gz\nothers\n' >one.list
+printf 'others/page.gz\n@one.list\n' >two.list
+for i in one two; do tamis ingest -q --force -o other @$i.list 2>&1 || echo "status $?"; done
