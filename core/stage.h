@@ -94,6 +94,8 @@ void sink_in(StageSink *s, Span id, uint64_t bytes);
 MUST_USE ErrCode sink_emit(StageSink *s, const Doc *doc, Err *err);
 /* The input whose id this is leaves with a reason; doc (may be NULL) is what --rejected shows. */
 void sink_drop(StageSink *s, uint32_t reason, Span id, const Doc *doc);
+/* Whether --rejected asks what a dropped one was: else sink_drop() needs no doc. */
+bool sink_wants_rejected(const StageSink *s);
 /* A value of the current document in column c (index into StageDef.columns, or StageBeside's), element i of its width. */
 void sink_u8(StageSink *s, uint32_t c, uint32_t i, uint8_t v);
 void sink_u32(StageSink *s, uint32_t c, uint32_t i, uint32_t v);

@@ -196,6 +196,8 @@ void sink_drop(StageSink *s, uint32_t reason, Span id, const Doc *doc)
     }
 }
 
+bool sink_wants_rejected(const StageSink *s) { return s->want_rejected; }
+
 void sink_count(StageSink *s, const char *group, Span name, uint64_t docs, uint64_t bytes)
 {
     counters_add(&s->counters, span_str(group), name, docs, bytes);

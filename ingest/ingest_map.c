@@ -123,7 +123,8 @@ static void count(StageSink *sink, const RecordItem *item, const PageResult *p)
         snprintf(status, sizeof status, "%d", p->status);
         sink_count(sink, "status", span_str(status), 1, item->bytes);
     }
-    if (p->mime.n && p->mime.n < 100 && utf8_valid(p->mime)) sink_count(sink, "mime", p->mime, 1, item->bytes);
+    if (p->mime.n && p->mime.n <= PAGE_MAX_MIME && utf8_valid(p->mime))
+        sink_count(sink, "mime", p->mime, 1, item->bytes);
     if (p->reason == INGEST_BLOCKED)
         sink_count(sink, "blocked", span_str(blocklist_kinds[p->blocked]), 1, item->bytes);
     if (p->reason == INGEST_N_REASONS && p->lang == LANG_OTHER)
@@ -177,6 +178,25 @@ static ErrCode verify(const IngestRun *r, PageWorker *w, const RecordItem *item,
     return ERR_OK;
 }
 
+/* What came to no text: --rejected shows what is known of it, if it was a page. */
+static ErrCode drop_unmade(PageWorker *w, const IngestRun *r, const RecordItem *item, Span id, const PageResult *p,
+                           StageSink *sink, Err *err)
+{
+    const bool is_line = item->kind == INPUT_LINES;
+    const bool is_page = item->reason == INGEST_N_REASONS && (p->url.n || (!is_line && (p->mime.n || p->status)));
+    Doc doc;
+    ErrCode rc;
+
+    if (!is_page || !sink_wants_rejected(sink)) {
+        sink_drop(sink, p->reason, id, NULL);
+        return ERR_OK;
+    }
+    if ((rc = page_known(w, p, is_line, &doc, err)) != ERR_OK || (rc = address(w, r, item, id, &doc, err)) != ERR_OK)
+        return rc;
+    sink_drop(sink, p->reason, id, &doc);
+    return ERR_OK;
+}
+
 static ErrCode map_item(const IngestRun *r, PageWorker *w, const StageBlock *b, const RecordItem *item,
                         StageSink *sink, Err *err)
 {
@@ -200,8 +220,7 @@ static ErrCode map_item(const IngestRun *r, PageWorker *w, const StageBlock *b, 
     count(sink, item, &p);
     outcome_item(r->outcome, item->input, p.reason, item->stored);
     if (p.reason != INGEST_N_REASONS) {
-        sink_drop(sink, p.reason, id, NULL);
-        return ERR_OK;
+        return drop_unmade(w, r, item, id, &p, sink, err);
     }
     if ((rc = address(w, r, item, id, &p.doc, err)) != ERR_OK) return rc;
     p.reason = reason_to_drop(r, &p);

@@ -94,6 +94,8 @@ ErrCode page_from_line(PageWorker *w, Span line, PageResult *out, Err *err)
         return strcmp(why, "no_memory") == 0 ? err_nomem(err, "a document line") : ERR_OK;
     }
     if (d->n_signals > DOC_MAX_FOREIGN_SIGNALS) return ERR_OK;
+    out->url = d->url;
+    out->date = d->date;
     if (page_is_blocked(w, d->url, out)) return ERR_OK;
     out->reason = INGEST_N_REASONS;
     if (span_trim(d->text).n == 0) {

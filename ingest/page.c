@@ -125,6 +125,18 @@ static void put_member(Buf *b, const char *key, Span value)
     json_put_string(b, value);
 }
 
+static void put_opt_out(Buf *b, unsigned flags)
+{
+    if (!flags) return;
+    buf_puts(b, b->n > 1 ? ",\"opt_out\":" : "\"opt_out\":");
+    for (int i = 0, n = 0; i < OPT_OUT_N; i++) {
+        if (!(flags >> i & 1)) continue;
+        buf_putc(b, n++ ? ',' : '[');
+        json_put_cstr(b, opt_out_names[i]);
+    }
+    buf_putc(b, ']');
+}
+
 /* The page's type; what chose the main text, when it was not the model, else how sure that is; and for the modes that keep more than most
  * readers want, what the stricter ones keep. */
 static void put_choice(const PageWorker *w, Span text, Buf *b)
@@ -155,13 +167,7 @@ static void put_meta(PageWorker *w, const Metadata *about, Span truncated, Span 
         put_member(b, "published", span_str(about->published.day));
         put_member(b, "canonical", about->canonical);
         put_member(b, "html_lang", about->html_lang);
-        if (about->opt_out) buf_puts(b, b->n > 1 ? ",\"opt_out\":" : "\"opt_out\":");
-        for (int i = 0, n = 0; i < OPT_OUT_N; i++) {
-            if (!(about->opt_out >> i & 1)) continue;
-            buf_putc(b, n++ ? ',' : '[');
-            json_put_cstr(b, opt_out_names[i]);
-        }
-        if (about->opt_out) buf_putc(b, ']');
+        put_opt_out(b, about->opt_out);
     }
     put_member(b, "truncated", truncated);
     put_member(b, "lid", lid);
@@ -235,7 +241,9 @@ static ErrCode from_text(PageWorker *w, const WarcHead *h, Span block, PageResul
 /* Whether --respect-opt-out drops a page. */
 static bool opts_out(const PageWorker *w, PageResult *out)
 {
-    unsigned flags = w->params->respect_opt_out ? w->about.opt_out : 0;
+    const unsigned flags = w->params->respect_opt_out ? w->about.opt_out : 0;
+
+    out->opt_out = flags;
 
     if (flags & OPT_OUT_TRAINING)
         out->reason = INGEST_OPT_OUT;
@@ -379,6 +387,8 @@ ErrCode page_from_record(PageWorker *w, Span head, Span block, PageResult *out, 
 
     begin_page(w, out);
     if (record_head(head, &h) != WARC_HEAD_FINE) return ERR_OK;
+    out->url = h.target_uri;
+    out->date = h.date;
     if (page_is_blocked(w, bare_url(h.target_uri), out)) return ERR_OK;
     out->truncated = h.truncated;
     Span mime = http_media_type(h.content_type);
@@ -396,4 +406,26 @@ ErrCode page_from_record(PageWorker *w, Span head, Span block, PageResult *out, 
     out->mime = mime;
     if (!is_html(mime, block)) return out->reason = INGEST_NOT_HTML, ERR_OK;
     return from_html(w, &h, NULL, block, http_parameter(h.content_type, "charset"), out, err);
+}
+
+ErrCode page_known(PageWorker *w, const PageResult *p, bool is_line, Doc *doc, Err *err)
+{
+    Buf *b = &w->meta;
+    ErrCode rc;
+
+    buf_reset(b);
+    buf_putc(b, '{');
+    if (p->status) buf_printf(b, "\"status\":%d", p->status);
+    if (!is_line && p->mime.n <= PAGE_MAX_MIME) put_member(b, "mime", p->mime);
+    if (!is_line && p->charset) put_member(b, "charset", span_str(p->charset));
+    if (p->reason == INGEST_BLOCKED) put_member(b, "blocked", span_str(blocklist_kinds[p->blocked]));
+    put_opt_out(b, p->opt_out);
+    put_member(b, "truncated", p->truncated);
+    buf_putc(b, '}');
+    *doc = (Doc){.text = SPAN_LIT(""),
+                 .url = clean_url(&w->url, p->url),
+                 .date = clean_date(&w->date, p->date),
+                 .meta = b->n > 2 ? buf_span(b) : (Span){NULL, 0}};
+    if ((rc = buf_ok(&w->url, "a page's URL", err)) != ERR_OK) return rc;
+    return buf_ok(b, "a page's metadata", err);
 }

@@ -16,7 +16,8 @@
 enum {
     PAGE_MAX_URL = 8 << 10,   /* a longer one is a trap for crawlers; the document keeps its id */
     PAGE_MAX_BAD_PERCENT = 1, /* U+FFFD among the characters of the text */
-    PAGE_MAX_ID = 4 << 10
+    PAGE_MAX_ID = 4 << 10,
+    PAGE_MAX_MIME = 99 /* a longer one is none */
 };
 
 typedef struct {
@@ -42,10 +43,12 @@ typedef struct {
     char lang_code[sizeof((LangAnswer *)0)->code]; /* of a language that is not ours, if it was detected */
     /* For the statistics; empty where it was not come to. They point into the record. */
     Span mime;
+    Span url, date; /* as the record has them */
     Span truncated; /* how the page was cut, in the words of WARC-Truncated or "coding", "silent" */
     const char *charset;
     int status;
-    unsigned coding; /* bits of HttpNote */
+    unsigned coding;  /* bits of HttpNote */
+    unsigned opt_out; /* bits of OptOut, of a page that is dropped for them */
     MojibakeResult mojibake;
     const char *type;      /* of the page (pagetype.h); NULL where it was not asked for */
     unsigned site_rules;   /* bits by SiteAction of what rules did; SITE_N_ACTIONS: no `main` found text */
@@ -61,6 +64,10 @@ MUST_USE ErrCode page_from_record(PageWorker *w, Span head, Span block, PageResu
 
 /* A page by itself, of which nothing is known but its bytes. */
 MUST_USE ErrCode page_from_file(PageWorker *w, Span bytes, PageResult *out, Err *err);
+
+/* What is known of a record that came to no text, for --rejected: url, date and meta {status, mime, charset, blocked, opt_out, truncated}.
+ * All lines are JSON in UTF-8, which is left out. It lives in the worker. */
+MUST_USE ErrCode page_known(PageWorker *w, const PageResult *p, bool is_line, Doc *doc, Err *err);
 
 /* A line of JSON made elsewhere: needs a string "text"; members that are ours keep their meaning where they have the right
  * type and are left out where not, others are kept as they are. doc.id is the line's own id, empty when it has none; a

@@ -40,6 +40,45 @@ static Span said(const PageResult *r)
     return meta;
 }
 
+TEST(what_came_to_no_text_says_what_is_known)
+{
+    static const struct {
+        const char *block, *meta;
+        IngestReason reason;
+    } cases[] = {
+        {"HTTP/1.1 404 Not Found\r\nContent-Type: text/html\r\n\r\n<p>nothing",
+         "{\"status\":404,\"mime\":\"text/html\"}", INGEST_HTTP_STATUS},
+        {"HTTP/1.1 200 OK\r\nContent-Type: Application/PDF\r\n\r\n%PDF-1.7",
+         "{\"status\":200,\"mime\":\"Application/PDF\"}", INGEST_NOT_HTML},
+        {"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n<meta name=robots content='noindex'><p>" PROSE,
+         "{\"status\":200,\"mime\":\"text/html\",\"charset\":\"utf-8\",\"opt_out\":[\"noindex\"]}", INGEST_NOINDEX},
+        {"HTTP/1.1 200 OK\r\nContent-Type: \xff\"\r\n\r\nx", "{\"status\":200}", INGEST_NOT_HTML},
+        {"HTTP/1.1 OK\r\n\r\n<p>nothing", "", INGEST_HTTP_MALFORMED},
+    };
+    IngestParams strict = INGEST_PARAMS_DEFAULT;
+    PageWorker *w = NULL;
+    Err err = {0};
+
+    strict.respect_opt_out = true;
+    CHECK_OK(pageworker_new(&strict, &w, &err), &err);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        PageResult r;
+        Doc d;
+        Buf head = {0};
+        buf_puts(&head, "WARC/1.0\r\nWARC-Type: response\r\nWARC-Target-URI: <http://a.test/x y>\r\n"
+                        "WARC-Date: 2024-05-06T07:08:09Z\r\nContent-Length: 1\r\n\r\n");
+        CHECK_OK(page_from_record(w, buf_span(&head), span_str(cases[i].block), &r, &err), &err);
+        CHECK_INT(cases[i].reason, r.reason);
+        CHECK_OK(page_known(w, &r, false, &d, &err), &err);
+        CHECK_SPAN(SPAN_LIT("http://a.test/x%20y"), d.url);
+        CHECK_SPAN(SPAN_LIT("2024-05-06T07:08:09Z"), d.date);
+        CHECK_SPAN(span_str(cases[i].meta), d.meta);
+        CHECK_INT(0, d.text.n);
+        buf_clear(&head);
+    }
+    pageworker_free(w);
+}
+
 TEST(urls_and_dates_are_cleaned)
 {
     static const struct {
