@@ -1,7 +1,8 @@
 #include "ingest/trees.h"
 
-#if defined(__SSE2__) && !defined(TREES_PLAIN)
-#include <emmintrin.h>
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(TREES_PLAIN)
+#define HAVE_AVX2_KERNEL 1
+#include <immintrin.h>
 #endif
 
 static unsigned first_leaf(uint16_t in)
@@ -16,42 +17,67 @@ static unsigned first_leaf(uint16_t in)
 #endif
 }
 
-/* Which leaves of the tree with nodes [i, end) each row may be in. */
-static void ask_tree(const TreeNode *node, const int16_t (*of)[TREE_LANES], size_t i, size_t end,
-                     uint16_t in[TREE_LANES])
-{
-#if defined(__SSE2__) && !defined(TREES_PLAIN) /* compilers keep the masks in memory between nodes */
-    __m128i low = _mm_set1_epi16(-1), high = low;
+/* Where a model's trees lie. */
+typedef struct {
+    const TreeNode *node;
+    const uint16_t *ends;
+    const int16_t *leaves;
+    size_t n;
+} Trees;
 
-    for (; i < end; i++) {
-        const TreeNode *n = &node[i];
-        const __m128i *f = (const __m128i *)of[n->feature];
-        __m128i most = _mm_set1_epi16(n->most), stay = _mm_set1_epi16((int16_t)n->stay);
-        low = _mm_andnot_si128(_mm_andnot_si128(stay, _mm_cmpgt_epi16(_mm_loadu_si128(f), most)), low);
-        high = _mm_andnot_si128(_mm_andnot_si128(stay, _mm_cmpgt_epi16(_mm_loadu_si128(f + 1), most)), high);
-    }
-    _mm_storeu_si128((__m128i *)in, low);
-    _mm_storeu_si128((__m128i *)in + 1, high);
-#else
-    for (int l = 0; l < TREE_LANES; l++) in[l] = 0xffff;
-    for (; i < end; i++)
-        for (int l = 0; l < TREE_LANES; l++)
-            in[l] &= (uint16_t)(of[node[i].feature][l] > node[i].most ? node[i].stay : 0xffff);
-#endif
+static void add_leaves(const int16_t leaves[TREE_LEAVES], const uint16_t in[TREE_LANES], int32_t sum[TREE_LANES])
+{
+    /* The last leaf is right of every node: one is always in. */
+    for (int l = 0; l < TREE_LANES; l++) sum[l] += leaves[first_leaf(in[l])];
 }
+
+static void sum_portable(const Trees *t, const int16_t (*of)[TREE_LANES], int32_t sum[TREE_LANES])
+{
+    uint16_t in[TREE_LANES];
+
+    for (size_t tree = 0, i = 0; tree < t->n; tree++) {
+        for (int l = 0; l < TREE_LANES; l++) in[l] = 0xffff;
+        for (; i < t->ends[tree]; i++)
+            for (int l = 0; l < TREE_LANES; l++)
+                in[l] &= (uint16_t)(of[t->node[i].feature][l] > t->node[i].most ? t->node[i].stay : 0xffff);
+        add_leaves(t->leaves + tree * TREE_LEAVES, in, sum);
+    }
+}
+
+#ifdef HAVE_AVX2_KERNEL
+/* All lanes of a node at once; compilers keep the masks in memory between nodes. */
+__attribute__((target("avx2"))) static void sum_avx2(const Trees *t, const int16_t (*of)[TREE_LANES],
+                                                     int32_t sum[TREE_LANES])
+{
+    _Alignas(32) uint16_t in[TREE_LANES];
+
+    for (size_t tree = 0, i = 0; tree < t->n; tree++) {
+        __m256i all = _mm256_set1_epi16(-1);
+        for (; i < t->ends[tree]; i++) {
+            const TreeNode *n = &t->node[i];
+            const __m256i f = _mm256_loadu_si256((const __m256i *)(const void *)of[n->feature]);
+            const __m256i above = _mm256_cmpgt_epi16(f, _mm256_set1_epi16(n->most));
+            all = _mm256_andnot_si256(_mm256_andnot_si256(_mm256_set1_epi16((int16_t)n->stay), above), all);
+        }
+        _mm256_store_si256((__m256i *)(void *)in, all);
+        add_leaves(t->leaves + tree * TREE_LEAVES, in, sum);
+    }
+}
+#endif
 
 void trees_sum(const TreeTable *t, TreeModelAt at, const int16_t (*of)[TREE_LANES], int32_t sum[TREE_LANES])
 {
-    const uint16_t *ends = t->ends + at.first_tree;
-    const int16_t *leaves = t->leaves + (size_t)at.first_tree * TREE_LEAVES;
-    uint16_t in[TREE_LANES];
+    const Trees trees = {t->nodes + at.first_node, t->ends + at.first_tree,
+                         t->leaves + (size_t)at.first_tree * TREE_LEAVES, at.n_trees};
 
     for (int l = 0; l < TREE_LANES; l++) sum[l] = 0;
-    for (size_t tree = 0, i = 0; tree < at.n_trees; i = ends[tree++]) {
-        ask_tree(t->nodes + at.first_node, of, i, ends[tree], in);
-        /* The last leaf is right of every node: one is always in. */
-        for (int l = 0; l < TREE_LANES; l++) sum[l] += leaves[tree * TREE_LEAVES + first_leaf(in[l])];
+#ifdef HAVE_AVX2_KERNEL
+    if (__builtin_cpu_supports("avx2")) {
+        sum_avx2(&trees, of, sum);
+        return;
     }
+#endif
+    sum_portable(&trees, of, sum);
 }
 
 int32_t trees_sum_row(const TreeTable *t, TreeModelAt at, const int16_t *of)

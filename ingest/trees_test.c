@@ -1,4 +1,4 @@
-/* The trees of our models asked node by node, against each walked from its root: with SSE2 where there is such, and without. */
+/* The trees of our models asked node by node, against each walked from its root: with AVX2 where there is such, and without. */
 #include "ingest/blockmodel.h"
 
 #include "core/hash.h"
