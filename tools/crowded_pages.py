@@ -2,11 +2,12 @@
 """Writes pages for the training of ingest's models: on which stories stand below the main one, since sites put them there, and among some
 hundred marked pages too few have them for trees to learn where a story ends; and some of the text alone, as hand-made pages are.
 
-    crowded_pages.py DIR        needs lxml of bench/requirements.txt
+    crowded_pages.py DIR
 
-DIR holds gold.jsonl and its pages (tools/train_blocks.py). Into DIR/crowded go the pages, and of the given and the made ones gold.jsonl and names. Behind the main element of each article, or an element around it, come in its own
-markup other articles whole, or cards with titles and first words. Its gold text stays: what was added is none of it. Lines of
-made pages have "of", the page each was made of, and "plain" where it is the text alone. Chance is that of the pages' names."""
+It needs lxml of bench/requirements.txt. DIR holds gold.jsonl and its pages (tools/train_blocks.py). Into DIR/crowded go the pages, and of the
+given and the made ones gold.jsonl and names. Behind the main element of each article, or an element around it, come in its own markup other
+articles whole, or cards with titles and first words. Its gold text stays: what was added is none of it. Lines of made pages have "of", the
+page each was made of, and "plain" where it is the text alone. Chance is that of the pages' names."""
 
 import copy
 import hashlib

@@ -1,19 +1,21 @@
 #!/usr/bin/env python3
 """Trains the models by which ingest tells a page's type (ingest/pagetype.h) and keeps its blocks (ingest/blockmodel.h), and writes their
-tables: ingest/pagetype_table.inc and ingest/blockmodel_table.inc, and beside them confidence_table.inc: what F1 pages had of which so much was expected.
+tables, pagetype_table.inc and blockmodel_table.inc, and confidence_table.inc: what F1 pages had of which so much was expected.
 
     crowded_pages.py DIR
     extract_bench -C DIR -f FEATURES <DIR/crowded/names
-    train_blocks.py [--folds K] [--write TABLES] DIR/crowded/gold.jsonl FEATURES        needs lightgbm and numpy of bench/requirements.txt, and diff
+    train_blocks.py [--folds K] [--write TABLES] DIR/crowded/gold.jsonl FEATURES
 
-Lines of gold.jsonl: {"set","file","lang","type","url","gold"}; of names: file, tab, url. A block's label is the share of its tokens that a longest
-common subsequence of page and gold text holds; it weighs as many tokens as it has over those of the gold text, so that pages weigh the
-same. Boosted trees with random thresholds (there are few pages: the trees must not learn them by heart), thresholds and leaves in whole
-numbers. Pages made by crowded_pages.py, whose lines have "of", teach blocks a little, those with "plain" types, too, and are scored nowhere. A page without a type is of a forum when its set is called so, else an article. Blocks are taught with the types of their pages
-as models say them that have not seen the page's site, since types will be as uncertain on other pages.
+It needs lightgbm and numpy of bench/requirements.txt, and diff. Lines of gold.jsonl: {"set","file","lang","type","url","gold"}; of names:
+file, tab, url. A block's label is the share of its tokens that a longest common subsequence of page and gold text holds; it weighs as many
+tokens as it has over those of the gold text, so that pages weigh the same. Boosted trees with random thresholds (there are few pages: the
+trees must not learn them by heart), thresholds and leaves in whole numbers. Pages made by crowded_pages.py, whose lines have "of", teach
+blocks a little, those with "plain" types, too, and are scored nowhere. A page without a type is of a forum when its set is called so, else
+an article. Blocks are taught with the types of their pages as models say them that have not seen the page's site, since types will be as
+uncertain on other pages.
 
-The pages of a site are held back together, one of K (5) parts after the other, and what the others teach is scored on them
-as bench/extraction.py does, with the threshold a page that maintext.c takes; nothing else says how it does on pages it has not seen."""
+The pages of a site are held back together, one of K (5) parts after the other, and what the others teach is scored on them as
+bench/extraction.py does, with the threshold a page that maintext.c takes; nothing else says how it does on pages it has not seen."""
 
 import argparse
 import collections
