@@ -1,5 +1,5 @@
 #include "ingest/pagetype.h"
-#include "tests/check.h"
+#include "tests/page_tree.h"
 
 #define PROSE                                                                                                     \
     "<p>The harbour was quiet that morning, and the boats lay still beneath a sky without a single cloud in it. " \
@@ -16,15 +16,12 @@
 /* A page as it would be judged. */
 static PageKind judge(const char *html, const char *url, int16_t features[PAGE_FEATURE_N])
 {
-    HtmlParser *p = NULL;
     HtmlTree t = {0};
     MainText m = {.url = span_str(url)};
     Buf out = {0};
-    HtmlStatus status;
     Err err = {0};
 
-    CHECK_OK(htmlparser_new(&p, HTML_PARSER_FAST, &err), &err);
-    CHECK_OK(htmlparser_parse(p, span_str(html), &t, &status, &err), &err);
+    page_tree(html, &t);
     CHECK_OK(maintext_extract(&m, &t, MAINTEXT_BALANCED, &out, &err), &err);
     pagetype_features(&m, features);
     PageKind kind = pagetype_judge(features);
@@ -32,7 +29,6 @@ static PageKind judge(const char *html, const char *url, int16_t features[PAGE_F
     buf_clear(&out);
     maintext_clear(&m);
     htmltree_clear(&t);
-    htmlparser_free(p);
     return kind;
 }
 

@@ -1,18 +1,7 @@
 #include "ingest/selector.h"
 
 #include "core/hash.h"
-#include "tests/check.h"
-
-static void parse(const char *html, HtmlTree *t)
-{
-    HtmlParser *p;
-    HtmlStatus status;
-    Err err = {0};
-
-    CHECK_OK(htmlparser_new(&p, HTML_PARSER_FAST, &err), &err);
-    CHECK_OK(htmlparser_parse(p, span_str(html), t, &status, &err), &err);
-    htmlparser_free(p);
-}
+#include "tests/page_tree.h"
 
 /* Elements that a list matches, as the values of their ids. */
 static void match(const HtmlTree *t, const char *list, Buf *ids)
@@ -77,10 +66,11 @@ TEST(selectors_match_what_they_say)
     HtmlTree t = {0};
     Buf ids = {0};
 
-    parse("<body><div id=a class='wide post wide post st wide'><p id=b class=post><span id=c>x</span></p>"
-          "<div id=d lang=zh-Hans><span id=e role=note>y</span><article><p id=f lang=zh>z</p></article></div></div>"
-          "<div id=g class='md:flex x'><a id=h href=https://a.example/b>x</a></div>",
-          &t);
+    page_tree(
+        "<body><div id=a class='wide post wide post st wide'><p id=b class=post><span id=c>x</span></p>"
+        "<div id=d lang=zh-Hans><span id=e role=note>y</span><article><p id=f lang=zh>z</p></article></div></div>"
+        "<div id=g class='md:flex x'><a id=h href=https://a.example/b>x</a></div>",
+        &t);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         match(&t, cases[i].list, &ids);
         if (!span_is(buf_span(&ids), cases[i].ids)) fprintf(stderr, "%s\n", cases[i].list);
@@ -282,7 +272,7 @@ TEST(selectors_match_as_an_obvious_version_does)
         m.n = 0;
         buf_reset(&page);
         random_page(&d, &page);
-        parse(buf_cstr(&page), &t);
+        page_tree(buf_cstr(&page), &t);
         for (int i = 0; i < N; i++) {
             const size_t from = s.n_parts;
             random_selector(&d, &slow[i], &text);

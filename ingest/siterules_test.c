@@ -2,8 +2,8 @@
 
 #include "core/store.h"
 #include "ingest/maintext.h"
-#include "tests/check.h"
 #include "tests/packing.h"
+#include "tests/page_tree.h"
 
 static SiteRules *rules_of(const char *text)
 {
@@ -12,17 +12,6 @@ static SiteRules *rules_of(const char *text)
 
     CHECK_OK(siterules_parse(&s, "rules", span_str(text), &err), &err);
     return s;
-}
-
-static void parse(const char *html, HtmlTree *t)
-{
-    HtmlParser *p;
-    HtmlStatus status;
-    Err err = {0};
-
-    CHECK_OK(htmlparser_new(&p, HTML_PARSER_FAST, &err), &err);
-    CHECK_OK(htmlparser_parse(p, span_str(html), t, &status, &err), &err);
-    htmlparser_free(p);
 }
 
 /* What each element with an id is marked as: "a:main b:drop", the title's and date's as well; "-" when no rule counts. */
@@ -63,7 +52,7 @@ TEST(hosts_are_matched_by_whole_labels)
                             "1.2.3.4 drop #a\n[::1] drop #b\n例子.example drop #c");
     HtmlTree t = {0};
 
-    parse("<p id=a>x<p id=b>y<p id=c>z", &t);
+    page_tree("<p id=a>x<p id=b>y<p id=c>z", &t);
     CHECK_MARKED("a:drop c:keep", s, "http://example.org/", &t);
     CHECK_MARKED("a:drop c:keep", s, "https://user@WWW.example.org.:8080/x?y", &t);
     CHECK_MARKED("a:drop b:drop c:keep", s, "http://a.b.example.org", &t);
@@ -88,7 +77,7 @@ TEST(paths_are_beginnings)
                  "*/forum drop #c\n");
     HtmlTree t = {0};
 
-    parse("<p id=a>x<p id=b>y<p id=c>z<p id=d>z", &t);
+    page_tree("<p id=a>x<p id=b>y<p id=c>z<p id=d>z", &t);
     CHECK_MARKED("c:keep", s, "http://a.example", &t);
     CHECK_MARKED("a:drop c:keep", s, "http://a.example/blog/1", &t);
     CHECK_MARKED("c:keep", s, "http://a.example/blog", &t);
@@ -110,9 +99,10 @@ TEST(main_is_of_the_longest_host_and_path_that_find_text)
                  "main #c\ntest main #c, #d\n");
     HtmlTree t = {0};
 
-    parse("<div id=a> </div><div id=b>b</div><div id=c>c</div><div id=d>d</div><div id=e>e</div><div id=f>f<b id=g "
-          "class=g></b></div>",
-          &t);
+    page_tree(
+        "<div id=a> </div><div id=b>b</div><div id=c>c</div><div id=d>d</div><div id=e>e</div><div id=f>f<b id=g "
+        "class=g></b></div>",
+        &t);
     CHECK_MARKED("d:main", s, "http://example.org/", &t);
     CHECK_MARKED("b:main", s, "http://example.org/x", &t);
     CHECK_MARKED("b:main", s, "http://example.org/x/y", &t); /* #a is blank */
@@ -132,9 +122,9 @@ TEST(what_nobody_reads_is_no_text_of_a_main)
     SiteRules *s = rules_of("example.org main #c, #e\nexample.org/x main #a, #d\nexample.org/y main #b\n");
     HtmlTree t = {0};
 
-    parse("<div id=a><button>Show more <b id=b>of it</b></button> ... </div><div id=c>c</div><div id=d></div>"
-          "<div id=e></div>",
-          &t);
+    page_tree("<div id=a><button>Show more <b id=b>of it</b></button> ... </div><div id=c>c</div><div id=d></div>"
+              "<div id=e></div>",
+              &t);
     CHECK_MARKED("c:main e:main", s, "http://example.org/", &t);
     CHECK_MARKED("c:main e:main", s, "http://example.org/x", &t);
     CHECK_MARKED("c:main e:main", s, "http://example.org/y", &t);
@@ -148,10 +138,11 @@ TEST(what_is_dropped_is_not_there_for_other_rules)
         "* main .m\n* drop .d\n* keep .k\n* title h1, h2\n* date time\na.example date #z\na.example main #y\n");
     HtmlTree t = {0};
 
-    parse("<div id=a class=m><p id=b class=d>x<b id=c class=k>y</b></p><h1 id=d class='d m'>z</h1>"
-          "<h2 id=e class='m k'>Title</h2><h1 id=f>no</h1></div><time id=g>x</time><time id=h>y</time><i id=z>x</i>"
-          "<p id=y><b class=d>dropped</b>",
-          &t);
+    page_tree(
+        "<div id=a class=m><p id=b class=d>x<b id=c class=k>y</b></p><h1 id=d class='d m'>z</h1>"
+        "<h2 id=e class='m k'>Title</h2><h1 id=f>no</h1></div><time id=g>x</time><time id=h>y</time><i id=z>x</i>"
+        "<p id=y><b class=d>dropped</b>",
+        &t);
     CHECK_MARKED("a:main b:drop c:drop d:drop e:main:keep:title g:date", s, "", &t);
     CHECK_MARKED("a:main b:drop c:drop d:drop e:main:keep:title z:date", s, "http://a.example/", &t);
     siterules_free(s);

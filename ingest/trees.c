@@ -25,6 +25,12 @@ typedef struct {
     size_t n;
 } Trees;
 
+static Trees trees_at(const TreeTable *t, TreeModelAt at)
+{
+    return (Trees){t->nodes + at.first_node, t->ends + at.first_tree, t->leaves + (size_t)at.first_tree * TREE_LEAVES,
+                   at.n_trees};
+}
+
 static void add_leaves(const int16_t leaves[TREE_LEAVES], const uint16_t in[TREE_LANES], int32_t sum[TREE_LANES])
 {
     /* The last leaf is right of every node: one is always in. */
@@ -67,8 +73,7 @@ __attribute__((target("avx2"))) static void sum_avx2(const Trees *t, const int16
 
 void trees_sum(const TreeTable *t, TreeModelAt at, const int16_t (*of)[TREE_LANES], int32_t sum[TREE_LANES])
 {
-    const Trees trees = {t->nodes + at.first_node, t->ends + at.first_tree,
-                         t->leaves + (size_t)at.first_tree * TREE_LEAVES, at.n_trees};
+    const Trees trees = trees_at(t, at);
 
     for (int l = 0; l < TREE_LANES; l++) sum[l] = 0;
 #ifdef HAVE_AVX2_KERNEL
@@ -82,15 +87,13 @@ void trees_sum(const TreeTable *t, TreeModelAt at, const int16_t (*of)[TREE_LANE
 
 int32_t trees_sum_row(const TreeTable *t, TreeModelAt at, const int16_t *of)
 {
-    const uint16_t *ends = t->ends + at.first_tree;
-    const int16_t *leaves = t->leaves + (size_t)at.first_tree * TREE_LEAVES;
-    const TreeNode *node = t->nodes + at.first_node;
+    const Trees own = trees_at(t, at);
     int32_t sum = 0;
 
-    for (size_t tree = 0, i = 0; tree < at.n_trees; tree++) {
+    for (size_t tree = 0, i = 0; tree < own.n; tree++) {
         unsigned in = 0xffff;
-        for (; i < ends[tree]; i++) in &= of[node[i].feature] > node[i].most ? node[i].stay : 0xffffu;
-        sum += leaves[tree * TREE_LEAVES + first_leaf((uint16_t)in)];
+        for (; i < own.ends[tree]; i++) in &= of[own.node[i].feature] > own.node[i].most ? own.node[i].stay : 0xffffu;
+        sum += own.leaves[tree * TREE_LEAVES + first_leaf((uint16_t)in)];
     }
     return sum;
 }

@@ -1,8 +1,8 @@
 /* tests/fasttext_probe.c - what a model says of texts, for oracles. Usage: fasttext_probe MODEL K
  * Reads texts from stdin, each a line with its number of bytes, then the bytes; writes for each a line: the K likeliest labels, each
  * with its probability behind it. */
-#include "core/buf.h"
 #include "core/fasttext.h"
+#include "tests/sized_text.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,18 +22,11 @@ static void put_answer(const FastText *m, FastTextScratch *s, Span text, size_t 
 static ErrCode run(const FastText *m, FastTextScratch *s, size_t k, Err *err)
 {
     Buf text = {0};
-    size_t n;
+    bool end = false;
     ErrCode rc = ERR_OK;
 
-    while (rc == ERR_OK && scanf("%zu", &n) == 1 && getchar() == '\n') {
-        buf_reset(&text);
-        if (!buf_reserve(&text, n + 1) || fread(text.p, 1, n, stdin) != n) {
-            rc = err_set(err, ERR_DATA, "stdin ends within a text");
-            break;
-        }
-        text.n = n;
+    while (rc == ERR_OK && (rc = sized_text(&text, &end, err)) == ERR_OK && !end)
         put_answer(m, s, buf_span(&text), k);
-    }
     buf_clear(&text);
     return rc;
 }

@@ -1,6 +1,7 @@
 /* tests/pretoken_probe.c - where a chain cuts, for oracles. Usage: pretoken_probe CHAIN
  * CHAIN: a name of tokenize/pretoken.h or the JSON of a member "pre_tokenizer". Reads texts from stdin, each a line with its number
  * of bytes, then the bytes; writes for each a line with the ends of its pretokens. */
+#include "tests/sized_text.h"
 #include "tokenize/pretoken.h"
 
 #include <stdio.h>
@@ -35,18 +36,11 @@ static ErrCode put_ends(PretokenScan *s, Span text, Err *err)
 static ErrCode run(PretokenScan *s, Err *err)
 {
     Buf text = {0};
-    size_t n;
+    bool end = false;
     ErrCode rc = ERR_OK;
 
-    while (rc == ERR_OK && scanf("%zu", &n) == 1 && getchar() == '\n') {
-        buf_reset(&text);
-        if (!buf_reserve(&text, n + 1) || fread(text.p, 1, n, stdin) != n) {
-            rc = err_set(err, ERR_DATA, "stdin ends within a text");
-            break;
-        }
-        text.n = n;
+    while (rc == ERR_OK && (rc = sized_text(&text, &end, err)) == ERR_OK && !end)
         rc = put_ends(s, buf_span(&text), err);
-    }
     buf_clear(&text);
     return rc;
 }
